@@ -1,0 +1,3 @@
+"""ganctl trains Generative Adversarial Networks from YAML files."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,61 @@
+"""The errors a user sees, each with its exit code.
+
+A message is one line where it can be: what is wrong, where, and what to do. A user's mistake never shows a traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GanctlError(Exception):
+    """The work failed for a reason that the user should read (exit code 1)."""
+
+    exit_code = 1
+
+
+class UsageError(GanctlError):
+    """A command was called in a way that cannot work (exit code 2)."""
+
+    exit_code = 2
+
+
+class ConfigurationError(GanctlError):
+    """The experiment is wrong (exit code 2).
+
+    Args:
+        message: what is wrong and what to do.
+        key: the dotted key that it is about, from which the reader of the YAML adds file, line and column.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class DataError(GanctlError):
+    """The data set is missing, unreadable or unusable (exit code 3)."""
+
+    exit_code = 3
+
+
+class DivergedError(GanctlError):
+    """A loss, gradient or weight is not finite any more (exit code 4)."""
+
+    exit_code = 4
+
+
+class StoppedError(GanctlError):
+    """A signal ended the run after everything was saved (exit code 130 or 143)."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest of the known names, or an empty string if none is near."""
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return f" Did you mean '{lowered[near[0]]}'?" if near else ""

@@ -1,0 +1,87 @@
+"""The state of a game as named tensors, and back.
+
+Names are structural, (position, layer, variable), because Keras' own carry counters of the process. Restoring checks every name and
+shape before it changes the first weight.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ganctl.checkpoint import Tensors
+from ganctl.errors import DivergedError, GanctlError
+from ganctl.game import Game
+
+
+def named_variables(network: Any) -> dict[str, Any]:
+    """Return every variable of a layer or model by structural name, such as `003.Conv2D.kernel`."""
+    owners = {id(variable): layer for layer in network._flatten_layers() for variable in layer.variables}
+    return {f"{i:03d}.{type(owners[id(v)]).__name__}.{v.name}": v for i, v in enumerate(network.variables)}
+
+
+def collect(game: Game) -> dict[str, Tensors]:
+    """Return everything that changes during training, by group; raises DivergedError where a weight is not finite."""
+    return {group: _arrays(group, variables) for group, variables in _groups(game).items()}
+
+
+def collect_network(network: Any) -> Tensors:
+    """Return one network's variables by structural name."""
+    return _arrays("generator", named_variables(network))
+
+
+def restore(game: Game, groups: Mapping[str, Tensors], step: int, source: str) -> None:
+    """Put a checkpoint back; raises GanctlError, with nothing changed, where it belongs to another game."""
+    expected = _groups(game)
+    _same_names(expected, groups, f"{source}: ")
+    for group, variables in expected.items():
+        check_fit(variables, groups[group], f"{source}: {group}")
+    for group, variables in expected.items():
+        assign(variables, groups[group])
+    game.step.assign(step)
+
+
+def restore_network(network: Any, tensors: Tensors, source: str) -> None:
+    """Put one network's variables back; raises GanctlError, with nothing changed, where they do not fit."""
+    variables = named_variables(network)
+    check_fit(variables, tensors, source)
+    assign(variables, tensors)
+
+
+def check_fit(variables: Mapping[str, Any], tensors: Tensors, source: str) -> None:
+    """Raise GanctlError that names the first layer that does not fit."""
+    for name, variable in variables.items():
+        found = tensors.get(name)
+        if found is None or found.shape != tuple(variable.shape):
+            here = f"{name} of shape {list(variable.shape)}"
+            there = "is not in the file" if found is None else f"has shape {list(found.shape)} in the file"
+            raise GanctlError(f"{source} belongs to another network: {here} {there}.")
+    _same_names(variables, tensors, f"{source} belongs to another network: ")
+
+
+def assign(variables: Mapping[str, Any], tensors: Tensors) -> None:
+    """Assign tensors that fit."""
+    for name, variable in variables.items():
+        variable.assign(tensors[name])
+
+
+def _groups(game: Game) -> dict[str, dict[str, Any]]:
+    groups = {role: named_variables(network) for role, network in game.networks.items() if network.variables}
+    for player in game.players:
+        groups[f"optimizer_{player.name}"] = {f"{i:03d}": v for i, v in enumerate(player.optimizer.variables)}
+    return groups
+
+
+def _arrays(group: str, variables: Mapping[str, Any]) -> Tensors:
+    arrays = {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables.items()}
+    for name, array in arrays.items():
+        if not np.all(np.isfinite(array)):
+            raise DivergedError(f"{group}: the weight {name} is not finite any more; nothing was saved over.")
+    return arrays
+
+
+def _same_names(expected: Iterable[str], found: Iterable[str], prefix: str) -> None:
+    missing, surplus = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing or surplus:
+        what = f"{missing[0]} is missing" if missing else f"{surplus[0]} has no place"
+        raise GanctlError(f"{prefix}{what}.")

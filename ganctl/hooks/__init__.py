@@ -1,0 +1,1 @@
+"""What happens every so often during a run: one file each."""

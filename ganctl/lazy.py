@@ -1,0 +1,59 @@
+"""`tf` and `keras`, loaded at first use.
+
+Importing TensorFlow takes seconds. Listings, `validate` and `--help` never touch an attribute of these two names, and so
+never pay for it. The first attribute that anyone reads imports both, with TensorFlow's start-up chatter kept off the terminal:
+part of it comes from C++ before any logging setting is read, so the file descriptor itself is turned away meanwhile.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Turn file descriptor 2 away; what was written to it is shown only if the body fails."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            caught.seek(0)
+            sys.stderr.write(caught.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+class _Lazy(ModuleType):
+    """A module that is imported when its first attribute is read."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if "tensorflow" not in sys.modules:
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+            with _silent_stderr():
+                tensorflow = importlib.import_module("tensorflow")
+                importlib.import_module("keras")
+                tensorflow.get_logger().setLevel("ERROR")
+                tensorflow.config.list_physical_devices()
+        return getattr(importlib.import_module(self.__name__), attribute)
+
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+else:
+    tf = _Lazy("tensorflow")
+    keras = _Lazy("keras")

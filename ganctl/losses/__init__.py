@@ -1,0 +1,8 @@
+"""Adversarial losses and penalties, by name."""
+
+from ganctl.registry import Registry, import_siblings
+
+registry = Registry("loss", "loss.name")
+penalties = Registry("penalty", "loss.penalties")
+
+import_siblings(__name__, list(__path__))

@@ -1,0 +1,62 @@
+"""A small convolutional pair for any square size from 16 to 128."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.errors import ConfigurationError
+from ganctl.lazy import keras
+from ganctl.models import registry
+
+
+@registry.register("dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small")
+def dcgan(
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 64,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+) -> dict[str, Any]:
+    """Small convolutional pair for square images from 16x16 to 128x128; the quickstart's.
+
+    The generator starts from a map of 4 to 7 pixels a side, doubles it with strided transposed convolutions (kernel 4, divisible by the
+    stride: no checkerboards) and crops what is over. The discriminator halves with strided convolutions and has no BatchNorm, so that its
+    score of an image does not depend on the others in the batch.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the latent vector.
+        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+    """
+    size, channels = image_shape[0], image_shape[2]
+    if image_shape[0] != image_shape[1] or not 16 <= size <= 128:
+        raise ConfigurationError(
+            f"must be square, from 16 to 128, for dcgan. Received: {image_shape[0]}x{image_shape[1]}", key="dataset.image_size"
+        )
+    layers, normal = keras.layers, keras.initializers.RandomNormal
+    steps = next(n for n in range(1, 6) if size <= 7 * 2**n)
+    base = -(-size // 2**steps)
+    widths = [capacity * min(8, 2**n) for n in range(1, steps + 1)]
+
+    generator = keras.Sequential([keras.Input([latent_dim])], name="generator")
+    generator.add(layers.Dense(base * base * widths[-1], use_bias=False, kernel_initializer=normal(0.0, 0.02)))
+    generator.add(layers.Reshape((base, base, widths[-1])))
+    generator.add(layers.BatchNormalization())
+    generator.add(layers.ReLU())
+    for width in reversed([capacity, *widths[:-1]]):
+        generator.add(layers.Conv2DTranspose(width, 4, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)))
+        generator.add(layers.BatchNormalization())
+        generator.add(layers.ReLU())
+    surplus = base * 2**steps - size
+    if surplus:
+        generator.add(layers.Cropping2D(((surplus // 2, surplus - surplus // 2),) * 2))
+    generator.add(
+        layers.Conv2D(channels, 3, padding="same", activation="tanh", kernel_initializer=normal(0.0, 0.02), dtype="float32")
+    )
+
+    discriminator = keras.Sequential([keras.Input(image_shape)], name="discriminator")
+    for width in widths:
+        discriminator.add(layers.Conv2D(width, 4, 2, padding="same", kernel_initializer=normal(0.0, 0.02)))
+        discriminator.add(layers.LeakyReLU(0.2))
+    discriminator.add(layers.Flatten())
+    discriminator.add(layers.Dense(1, dtype="float32"))
+    return {"generator": generator, "discriminator": discriminator}

@@ -1,0 +1,274 @@
+"""The usual two players: a discriminator that tells real from generated, and a generator that it teaches.
+
+The discriminator learns from the three forms of batches that the tutorials use. A model file with other players makes its own from
+the same parts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from ganctl.errors import ConfigurationError
+from ganctl.experiment import TrainingSection
+from ganctl.game import ForwardPass, Networks, Player, Term, Turn
+from ganctl.lazy import tf
+from ganctl.noise import Key
+
+Tensor = Any
+
+
+class AdversarialLoss:
+    """An adversarial loss: what each network pays, one value an example. Scores are raw network outputs [N, 1]."""
+
+    def real(self, batch: "GanPass") -> Tensor:
+        """What the discriminator pays on real images, [N, 1]."""
+        raise NotImplementedError
+
+    def fake(self, batch: "GanPass") -> Tensor:
+        """What the discriminator pays on generated images, [N, 1]."""
+        raise NotImplementedError
+
+    def generator(self, batch: "GanPass") -> Tensor:
+        """What the generator pays, [N, 1]."""
+        raise NotImplementedError
+
+    def realness(self, score: Tensor) -> Tensor:
+        """What the log says of a score: the probability of being real, or a critic's score as it is."""
+        return score
+
+    def judged_real(self, score: Tensor) -> Tensor:
+        """Whether the discriminator takes the image for real, boolean [N, 1]."""
+        return score > 0
+
+    def errors(self) -> "Mapping[str, Callable[[GanPass], Tensor]] | None":
+        """Absolute errors of the output against its target for `real`, `fake` and `generator`; None for critics."""
+        return None
+
+    real_comes_first: bool = True
+    """In a mixed batch: whether the real half stands before the generated half."""
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A further loss term of the discriminator: a scalar function of the forward pass.
+
+    `needs` says which images it looks at; `partial` as in `Term`.
+    """
+
+    function: Callable[["GanPass"], Tensor]
+    needs: Literal["real", "fake", "both"]
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an experiment says about the players.
+
+    Attributes:
+        loss: the adversarial loss.
+        penalties: name, weight and function of each further loss term.
+        training: the `training` section.
+        latent_distribution: `normal` or `uniform`.
+        optimizer: makes the optimizer of the player of that name.
+    """
+
+    loss: AdversarialLoss
+    penalties: Sequence[tuple[str, float, Penalty]]
+    training: TrainingSection
+    latent_distribution: str
+    optimizer: Callable[[str], Any]
+
+
+class GanPass(ForwardPass):
+    """One batch of a generator and a discriminator.
+
+    Args:
+        count: how many images are generated.
+        generator_training: the generator's mode.
+        distribution: of the latent vectors.
+    """
+
+    def __init__(
+        self, networks: Networks, images: Mapping[str, Any], key: Key, *, count: int, generator_training: bool, distribution: str
+    ) -> None:
+        super().__init__(networks, images, key)
+        self.count, self.generator_training, self.distribution = count, generator_training, distribution
+
+    @property
+    def real(self) -> Tensor:
+        """Real images [N, H, W, C] in [-1, 1]."""
+        return self.images["real"].pixels
+
+    @cached_property
+    def latent(self) -> Tensor:
+        """Latent vectors [count, latent_dim]."""
+        return self.key.latent([self.count, *self.networks["generator"].input_shape[1:]], self.distribution)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """Generated images [count, H, W, C]."""
+        return self.networks["generator"](self.latent, training=self.generator_training)
+
+    @cached_property
+    def real_score(self) -> Tensor:
+        """The discriminator's scores of the real images [N, 1]."""
+        return self.networks["discriminator"](self.real, training=True)
+
+    @cached_property
+    def fake_score(self) -> Tensor:
+        """The discriminator's scores of the generated images [count, 1]."""
+        return self.networks["discriminator"](self.fake, training=True)
+
+
+class MixedPass(GanPass):
+    """The same with one call of the discriminator on a half-and-half batch, as BatchNorm then sees both halves at once."""
+
+    def __init__(self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any) -> None:
+        super().__init__(networks, images, key, **settings)
+        self.real_first = real_first
+
+    def in_order(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the two halves in the order of the batch."""
+        return tf.concat([real, fake] if self.real_first else [fake, real], axis=0)
+
+    @cached_property
+    def _halves(self) -> list[Tensor]:
+        return tf.split(self.networks["discriminator"](self.in_order(self.real, self.fake), training=True), 2)
+
+    @property
+    def real_score(self) -> Tensor:  # type: ignore[override]
+        """The scores of the real half."""
+        return self._halves[0 if self.real_first else 1]
+
+    @property
+    def fake_score(self) -> Tensor:  # type: ignore[override]
+        """The scores of the generated half."""
+        return self._halves[1 if self.real_first else 0]
+
+
+def usual_two(networks: Networks, setup: Setup) -> list[Player]:
+    """Return the discriminator and the generator as players."""
+    return [discriminator(setup), generator(setup)]
+
+
+def discriminator(setup: Setup) -> Player:
+    """Return the player that learns to tell real from generated images."""
+    training = setup.training
+    return Player(
+        name="discriminator",
+        prefix="d",
+        networks=["discriminator"],
+        optimizer=setup.optimizer("discriminator"),
+        turns=_BATCH_FORMS[training.discriminator_batches](setup),
+        updates=training.disc_updates,
+        opponents={"generator": "batch"},
+    )
+
+
+def generator(setup: Setup) -> Player:
+    """Return the player that learns to be taken for real."""
+    training, loss = setup.training, setup.loss
+    forward = partial(GanPass, count=training.batch_size, generator_training=True, distribution=setup.latent_distribution)
+    errors = loss.errors()
+    turn = Turn(
+        name="generate",
+        forward=forward,
+        terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch)))],
+        measures={"g_mae": lambda batch: mean(errors["generator"](batch))} if errors else {},
+    )
+    return Player(
+        name="generator",
+        prefix="g",
+        networks=["generator"],
+        optimizer=setup.optimizer("generator"),
+        turns=[turn],
+        updates=training.gen_updates,
+        opponents={"discriminator": training.frozen_batchnorm},
+    )
+
+
+def mean(values: Tensor) -> Tensor:
+    """Return the mean as Keras' losses take it: the sum divided by the count."""
+    return tf.reduce_sum(values) / tf.cast(tf.size(values), values.dtype)
+
+
+def _separate(setup: Setup) -> list[Turn]:
+    """An update on real images, then one on generated ones (tutorial 5)."""
+    loss, n = setup.loss, setup.training.batch_size
+    forward = _forward(setup, GanPass, n)
+    real = Turn(
+        name="real",
+        forward=forward,
+        terms=[Term("d_loss_real", lambda batch: mean(loss.real(batch))), *_penalties(setup, "real")],
+        measures=_scores_of(loss, "real", "real_score") | _mae(loss, "real"),
+        draws={"real": n},
+    )
+    fake = Turn(
+        name="fake",
+        forward=forward,
+        terms=[Term("d_loss_fake", lambda batch: mean(loss.fake(batch))), *_penalties(setup, "fake")],
+        measures=_scores_of(loss, "fake", "fake_score") | _mae(loss, "fake"),
+    )
+    return [real, fake]
+
+
+def _summed(setup: Setup) -> list[Turn]:
+    """One update on the sum of the loss on real and the loss on generated images (tutorial 4)."""
+    loss, n = setup.loss, setup.training.batch_size
+    terms = [Term("d_loss_real", lambda batch: mean(loss.real(batch))), Term("d_loss_fake", lambda batch: mean(loss.fake(batch)))]
+    return [_joint_turn(setup, _forward(setup, GanPass, n), terms, lambda batch, real, fake: tf.concat([real, fake], 0), n)]
+
+
+def _mixed(setup: Setup) -> list[Turn]:
+    """One update on a batch of which one half is real and one half generated (tutorials 2 and 3)."""
+    loss, half = setup.loss, setup.training.batch_size // 2
+    if setup.training.batch_size % 2:
+        raise ConfigurationError("must be even, because `mixed` batches are half real, half generated.", key="training.batch_size")
+    forward = _forward(setup, MixedPass, half, real_first=loss.real_comes_first)
+    terms = [Term("d_adversarial", lambda batch: mean(batch.in_order(loss.real(batch), loss.fake(batch))))]
+    return [_joint_turn(setup, forward, terms, MixedPass.in_order, half)]
+
+
+def _joint_turn(setup: Setup, forward: Any, terms: list[Term], join: Callable[..., Tensor], count: int) -> Turn:
+    loss, errors = setup.loss, setup.loss.errors()
+    measures = _scores_of(loss, "real", "real_score") | _scores_of(loss, "fake", "fake_score")
+    if errors:
+        measures["d_mae"] = lambda batch: mean(join(batch, errors["real"](batch), errors["fake"](batch)))
+    return Turn("real and fake", forward, [*terms, *_penalties(setup, "both")], measures, {"real": count})
+
+
+_BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {"separate": _separate, "mixed": _mixed, "summed": _summed}
+
+
+def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:
+    mode = setup.training.fakes == "training"
+    return partial(kind, count=count, generator_training=mode, distribution=setup.latent_distribution, **settings)
+
+
+def _penalties(setup: Setup, sees: str) -> list[Term]:
+    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than any turn sees."""
+    terms = []
+    for name, weight, penalty in setup.penalties:
+        if penalty.needs == "both" and sees != "both":
+            raise ConfigurationError(
+                f"'{name}' needs real and generated images in one update; use `summed` or `mixed`.", key="training.discriminator_batches"
+            )
+        if sees in ("both", penalty.needs):
+            terms.append(Term(name, penalty.function, weight, penalty.partial))
+    return terms
+
+
+def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callable[[GanPass], Tensor]]:
+    """How real these images look to the discriminator, and how often it is right about them."""
+
+    def accuracy(batch: GanPass) -> Tensor:
+        judged_real = tf.cast(loss.judged_real(getattr(batch, score)), tf.float32)
+        return mean(judged_real if kind == "real" else 1.0 - judged_real)
+
+    return {f"d_{kind}": lambda batch: mean(loss.realness(getattr(batch, score))), f"d_accuracy_{kind}": accuracy}
+
+
+def _mae(loss: AdversarialLoss, kind: str) -> dict[str, Callable[[GanPass], Tensor]]:
+    errors = loss.errors()
+    return {"d_mae": lambda batch: mean(errors[kind](batch))} if errors else {}

@@ -1,0 +1,95 @@
+"""A registry: names from YAML to what they stand for.
+
+A decorated function is registered under a name; a duplicate name raises; an unknown name is answered with the nearest known one.
+Nobody edits a list: `import_siblings` lets a package import its own modules, each of which registers what it holds.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from ganctl.errors import ConfigurationError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is registered under a name.
+
+    Attributes:
+        name: the name in YAML.
+        make: the registered function.
+        source: where it comes from: a paper, a tutorial, a licence.
+        injected: parameters of `make` that the program supplies; all the others are the user's keys.
+        facts: further things known about it without calling it.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    source: str
+    injected: frozenset[str] = frozenset()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.make) or "").split("\n", 1)[0]
+
+    def arguments(self) -> type[BaseModel]:
+        """Return a strict pydantic class of the user's keys, made from the function's signature."""
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self.make, eval_str=True).parameters.values():
+            if parameter.name not in self.injected:
+                default = ... if parameter.default is parameter.empty else parameter.default
+                fields[parameter.name] = (parameter.annotation, default)
+        config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+        return create_model(f"{self.name}_arguments", __config__=config, **fields)
+
+
+class Registry:
+    """Names of one kind, such as models or losses.
+
+    Args:
+        kind: what the names stand for, in the singular, as error messages say it.
+        key: the YAML key that takes such a name.
+        injected: names of parameters that the program supplies to every registered function.
+    """
+
+    def __init__(self, kind: str, key: str, injected: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self.key = key
+        self._injected = frozenset(injected)
+        self._entries: dict[str, Entry] = {}
+
+    def register(self, name: str, *, source: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Register the decorated function under `name`; raises ValueError where the name is taken."""
+
+        def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
+            taken = self._entries.get(name)
+            if taken is not None:
+                raise ValueError(f"{self.kind} '{name}' is registered twice: {taken.make.__module__} and {make.__module__}")
+            self._entries[name] = Entry(name, make, source, self._injected, facts)
+            return make
+
+        return decorate
+
+    def get(self, name: str) -> Entry:
+        """Return the entry of that name; raises ConfigurationError with the nearest known name."""
+        if name not in self._entries:
+            known = ", ".join(sorted(self._entries)) or f"none, this version ships no {self.kind}"
+            hint = did_you_mean(name, self._entries)
+            raise ConfigurationError(f"There is no {self.kind} '{name}'.{hint} Known: {known}.", key=self.key)
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
+
+
+def import_siblings(package: str, path: list[str]) -> None:
+    """Import every module of a package, so that each registers what it holds."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")

@@ -1,0 +1,123 @@
+"""Every path that a run writes, in one place."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ganctl.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """All that one training run leaves behind."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved experiment, every default written out."""
+        return self.path / "config.yaml"
+
+    @property
+    def info(self) -> Path:
+        """Versions, device, command, fingerprint, parameter counts."""
+        return self.path / "run.json"
+
+    @property
+    def losses(self) -> Path:
+        """One row an iteration."""
+        return self.path / "losses.csv"
+
+    @property
+    def log(self) -> Path:
+        """What happened, line by line."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Full checkpoints, a folder each."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def real_samples(self) -> Path:
+        """Real images as the networks see them."""
+        return self.path / "samples" / "real.png"
+
+    def sample_grid(self, step: int) -> Path:
+        """The sample grid after that many iterations."""
+        return self.path / "samples" / f"{step:09d}.png"
+
+    def generator(self, step: int) -> Path:
+        """The small generator-only file of that sample grid."""
+        return self.path / "generators" / f"{step:09d}.safetensors"
+
+    def write_info(self, facts: dict[str, Any]) -> None:
+        """Write run.json."""
+        write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def append_log(self, line: str) -> None:
+        """Add a line to log.txt."""
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(line.rstrip("\n") + "\n")
+
+    @classmethod
+    def create(cls, outputs: Path, name: str, *, explicit: bool) -> Self:
+        """Make a new run folder; raises UsageError where it cannot be made.
+
+        Args:
+            outputs: the folder of all runs.
+            name: the run's name.
+            explicit: the user gave this very name, so a taken one is refused; a derived one gets -2, -3 ...
+        """
+        try:
+            outputs.mkdir(parents=True, exist_ok=True)
+            for number in range(1, 10_000):
+                path = outputs / (name if number == 1 else f"{name}-{number}")
+                if path.is_symlink() or path.exists():
+                    if explicit:
+                        raise UsageError(f"{path} exists already. Give another --run-name, or continue it: ganctl resume {path}")
+                    continue
+                path.mkdir()
+                for inner in ("samples", "checkpoints", "generators"):
+                    (path / inner).mkdir()
+                return cls(path)
+        except OSError as error:
+            raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {error.strerror}. Choose another --output-dir.") from None
+        raise UsageError(f"{outputs} has ten thousand runs called {name}. Choose another --run-name.")
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return an existing run folder; raises UsageError for anything else."""
+        folder = cls(path)
+        if not folder.config.is_file():
+            raise UsageError(f"{path} is no run folder: it has no config.yaml.")
+        return folder
+
+
+STEP_NAME = re.compile(r"\d{9,}")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a crash: temporary name, fsync, rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write_durably(temporary, content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

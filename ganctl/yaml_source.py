@@ -1,0 +1,162 @@
+"""Reads a YAML file as people mean it, and remembers where every key stands.
+
+PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops repeated keys. Here the scalars follow the YAML 1.2 core
+schema, a repeated key is an error, and tags, bombs and bottomless nesting are refused before they cost anything.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganctl.errors import ConfigurationError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+MAX_VALUES = 20_000
+
+KeyPath = tuple[str | int, ...]
+
+
+class _CoreSchemaLoader(yaml.SafeLoader):
+    """PyYAML's parser with the scalars of the YAML 1.2 core schema."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+):
+    _CoreSchemaLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+@dataclass
+class YamlSource:
+    """What a YAML file says and where it says it.
+
+    Attributes:
+        name: the file as error messages name it.
+        data: nested dictionaries and lists.
+        places: the line and column, from 1, of every key; an override has its own spelling instead.
+    """
+
+    name: str
+    data: dict[str, Any] = field(default_factory=dict)
+    places: dict[KeyPath, str] = field(default_factory=dict)
+
+    def locate(self, path: KeyPath) -> str:
+        """Return `file:line:column` of a key, or of the nearest key above it that is written down."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, self.name)
+
+
+def read_yaml(path: Path) -> YamlSource:
+    """Read a YAML file; raises ConfigurationError for everything that is not a mapping of plain values."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ConfigurationError(f"{path}: {size:,} bytes are no experiment file (at most {MAX_BYTES:,}).")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8 (byte {error.start}). Save the file as UTF-8.") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
+    source = parse_yaml(text, str(path))
+    if not isinstance(source.data, dict):
+        raise ConfigurationError(f"{path}: expected `key: value` lines at the top level, found {_kind(source.data)}.")
+    return source
+
+
+def parse_yaml(text: str, name: str) -> YamlSource:
+    """Parse YAML text; raises ConfigurationError with line and column."""
+    source = YamlSource(name)
+    try:
+        node = yaml.compose(text, Loader=_CoreSchemaLoader)
+        source.data = {} if node is None else _Reader(source).value(node, ())
+    except yaml.MarkedYAMLError as error:
+        raise ConfigurationError(_explain(error, name, text)) from None
+    except yaml.YAMLError as error:  # characters that YAML does not allow
+        raise ConfigurationError(f"{name}: {' '.join(str(error).split())}.") from None
+    except RecursionError:
+        raise ConfigurationError(f"{name}: nested too deeply for an experiment file.") from None
+    return source
+
+
+def _explain(error: yaml.MarkedYAMLError, name: str, text: str) -> str:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return f"{name}: {error.problem}."
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    problem = "tabs cannot indent YAML, use spaces" if line[: mark.column + 1].find("\t") >= 0 else str(error.problem)
+    return f"{name}:{mark.line + 1}:{mark.column + 1}: {problem}."
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "a text", type(None): "nothing"}.get(type(value), f"the value {value!r}")
+
+
+class _Reader:
+    """Turns composed nodes into plain values, counting as it goes: an alias costs what it expands to."""
+
+    def __init__(self, source: YamlSource) -> None:
+        self._source = source
+        self._values = 0
+
+    def value(self, node: yaml.Node, path: KeyPath) -> Any:
+        self._values += 1
+        if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
+            raise ConfigurationError(f"{self._place(node)}: too many or too deeply nested values for an experiment file.")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(child, (*path, index)) for index, child in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _item(self, node: yaml.Node, path: KeyPath) -> Any:
+        self._source.places[path] = self._place(node)
+        return self.value(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigurationError(f"{self._place(key_node)}: a key must be a word.")
+            key = key_node.value.lower()
+            if key in result:
+                first = self._source.places[(*path, key)]
+                raise ConfigurationError(f"{self._place(key_node)}: '{key_node.value}' is given twice (first at {first}).")
+            self._source.places[(*path, key)] = self._place(key_node)
+            result[key] = self.value(value_node, (*path, key))
+        return result
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        tag, text = node.tag.removeprefix("tag:yaml.org,2002:"), node.value
+        match tag:
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if len(text) < 300:
+                return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+            case "float":
+                word = text.lower().lstrip("+-")
+                return float(text) if word not in (".inf", ".nan") else math.copysign(float(word[1:]), -1 if text[0] == "-" else 1)
+        raise ConfigurationError(f"{self._place(node)}: '{node.tag}' is not allowed; only plain texts, numbers, true, false and null.")
+
+    def _place(self, node: yaml.Node) -> str:
+        mark = node.start_mark
+        return f"{self._source.name}:{mark.line + 1}:{mark.column + 1}"
