@@ -158,8 +158,8 @@ class TrainingSection(Section):
     """Discriminator updates in a round."""
     gen_updates: Annotated[int, Field(ge=1, le=100)] = 1
     """Generator updates in a round."""
-    discriminator_batches: Literal["separate", "mixed", "summed"] = "separate"
-    """An update on real and one on fake images, one half-and-half batch, or one update on the sum of both losses."""
+    discriminator_batches: Literal["separate", "mixed", "concatenated", "summed"] = "separate"
+    """An update on real and one on fake images; one on a half-and-half batch; one on both whole batches as one; or one on both losses' sum."""
     fakes: Literal["inference", "training"] = "inference"
     """The generator's mode (moving or batch statistics, dropout) when it feeds the discriminator."""
     frozen_batchnorm: Literal["moving", "batch"] = "moving"

@@ -1,6 +1,7 @@
 """Images as pixels: reading files of any kind, bringing them to one shape, writing grids.
 
-The kind of a file is decided by its first bytes, never by its name. What is decoded is always uint8, [H,W,3] RGB or [H,W,1] grey.
+The kind of a file is decided by its first bytes, never by its name. What is decoded is always uint8, [H,W,3] RGB or
+[H,W,1] grey.
 """
 
 import functools
@@ -48,7 +49,7 @@ class Header:
         width: pixels in a row, before any rotation.
         height: rows, before any rotation.
         orientation: EXIF's 1 to 8 where the decoder is to turn the image, else 1.
-        components: colour components of a JPEG or TIFF (1 grey, 3 colour, 4 CMYK); 0 where only the decoded pixels tell.
+        components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 where only the decoded pixels tell.
     """
 
     kind: str
@@ -95,22 +96,21 @@ def read_header(data: bytes) -> Header:
     if header.width < 1 or header.height < 1:
         raise DataError(f"its {kind} header declares {header.width} x {header.height} pixels")
     if header.width * header.height > MAX_PIXELS:
-        raise DataError(
-            f"it declares {header.width} x {header.height} pixels, more than the {MAX_PIXELS // 10**6} million that are accepted"
-        )
+        limit = f"more than the {MAX_PIXELS // 10**6} million that are accepted"
+        raise DataError(f"it declares {header.width} x {header.height} pixels, {limit}")
     return header
 
 
 def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
     """Decode the bytes of an image file.
 
-    Transparency is laid over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, of an animation the
-    first frame is taken.
+    Transparency is laid over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, of an
+    animation the first frame is taken.
 
     Args:
         data: the whole file.
-        shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes shorter
-            than this; None: always the full size.
+        shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes
+            shorter than this; None: always the full size.
 
     Returns:
         uint8 pixels, [H,W,3] RGB or [H,W,1] grey.
@@ -157,8 +157,8 @@ def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
     Args:
         image: uint8 [H,W,C].
         size: height and width of the result.
-        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks to fit where the image is
-            larger, never enlarges, and centres on black.
+        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks to fit where the image
+            is larger, never enlarges, and centres on black.
 
     Returns:
         uint8 [size,size,C].
@@ -217,7 +217,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 
 def _imread_flags(header: Header, shortest_side: int | None) -> int:
-    """OpenCV's flags: alpha and 16 bits are kept, nothing is rotated, a large JPEG is decoded at a fraction of its size."""
+    """OpenCV's flags: keep alpha and 16 bits, rotate nothing, decode a large JPEG at a fraction of its size."""
     cv2 = _opencv()
     if header.kind == "JPEG" and shortest_side is not None:
         for factor in (8, 4, 2):

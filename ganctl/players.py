@@ -221,13 +221,22 @@ def _summed(setup: Setup) -> list[Turn]:
 
 
 def _mixed(setup: Setup) -> list[Turn]:
-    """One update on a batch of which one half is real and one half generated (tutorials 2 and 3)."""
-    loss, half = setup.loss, setup.training.batch_size // 2
+    """One update on a batch of which one half is real and one half generated (tutorial 2)."""
     if setup.training.batch_size % 2:
         raise ConfigurationError("must be even, because `mixed` batches are half real, half generated.", key="training.batch_size")
-    forward = _forward(setup, MixedPass, half, real_first=loss.real_comes_first)
+    return _one_batch(setup, setup.training.batch_size // 2)
+
+
+def _concatenated(setup: Setup) -> list[Turn]:
+    """One update on a whole batch of real and a whole batch of generated images, as one (tutorial 3's book)."""
+    return _one_batch(setup, setup.training.batch_size)
+
+
+def _one_batch(setup: Setup, count: int) -> list[Turn]:
+    loss = setup.loss
+    forward = _forward(setup, MixedPass, count, real_first=loss.real_comes_first)
     terms = [Term("d_adversarial", lambda batch: mean(batch.in_order(loss.real(batch), loss.fake(batch))))]
-    return [_joint_turn(setup, forward, terms, MixedPass.in_order, half)]
+    return [_joint_turn(setup, forward, terms, MixedPass.in_order, count)]
 
 
 def _joint_turn(setup: Setup, forward: Any, terms: list[Term], join: Callable[..., Tensor], count: int) -> Turn:
@@ -238,7 +247,12 @@ def _joint_turn(setup: Setup, forward: Any, terms: list[Term], join: Callable[..
     return Turn("real and fake", forward, [*terms, *_penalties(setup, "both")], measures, {"real": count})
 
 
-_BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {"separate": _separate, "mixed": _mixed, "summed": _summed}
+_BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
+    "separate": _separate,
+    "mixed": _mixed,
+    "concatenated": _concatenated,
+    "summed": _summed,
+}
 
 
 def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:

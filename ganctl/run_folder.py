@@ -59,6 +59,10 @@ class RunFolder:
         """The small generator-only file of that sample grid."""
         return self.path / "generators" / f"{step:09d}.safetensors"
 
+    def write_config(self, text: str) -> None:
+        """Write config.yaml."""
+        write_atomically(self.config, text.encode())
+
     def write_info(self, facts: dict[str, Any]) -> None:
         """Write run.json."""
         write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
@@ -67,6 +71,16 @@ class RunFolder:
         """Add a line to log.txt."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(line.rstrip("\n") + "\n")
+
+    @staticmethod
+    def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
+        """Raise UsageError where `create` would, before any work is done for nothing; arguments as there."""
+        path = outputs / name
+        if explicit and (path.is_symlink() or path.exists()):
+            raise UsageError(f"{path} exists already. Give another --run-name, or continue it: ganctl resume {path}")
+        existing = next((folder for folder in (outputs, *outputs.absolute().parents) if folder.exists() or folder.is_symlink()))
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {existing} is no writable folder.")
 
     @classmethod
     def create(cls, outputs: Path, name: str, *, explicit: bool) -> Self:
@@ -77,13 +91,12 @@ class RunFolder:
             name: the run's name.
             explicit: the user gave this very name, so a taken one is refused; a derived one gets -2, -3 ...
         """
+        cls.check_free(outputs, name, explicit=explicit)
         try:
             outputs.mkdir(parents=True, exist_ok=True)
             for number in range(1, 10_000):
                 path = outputs / (name if number == 1 else f"{name}-{number}")
                 if path.is_symlink() or path.exists():
-                    if explicit:
-                        raise UsageError(f"{path} exists already. Give another --run-name, or continue it: ganctl resume {path}")
                     continue
                 path.mkdir()
                 for inner in ("samples", "checkpoints", "generators"):

@@ -1,1 +1,49 @@
-"""What happens every so often during a run: one file each."""
+"""What happens every so often during a run: one file each.
+
+The trainer asks a hook when it must act, and tells it what was measured.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ganctl.game import Game
+from ganctl.run_folder import RunFolder
+
+
+@dataclass
+class Run:
+    """What hooks see of a run."""
+
+    game: Game
+    folder: RunFolder
+    iterations: int
+    iterations_per_epoch: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What every checkpoint and generator file says of itself."""
+
+
+class Hook:
+    """Something that happens every so often. A hook never changes the training.
+
+    Attributes:
+        every: act after every so many iterations; 0: never between the first and the last.
+    """
+
+    every = 0
+
+    def start(self, run: Run, step: int) -> None:
+        """Training is about to begin after `step` completed iterations."""
+
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+        """The iterations after `step` gave these measurements [rounds, columns]."""
+
+    def act(self, run: Run, step: int) -> None:
+        """It is time."""
+
+    def stop(self, run: Run, step: int) -> None:
+        """Training has ended or was interrupted; what is there should be kept."""
+
+    def close(self) -> None:
+        """Release files and the terminal, also after a failure."""

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.errors import ConfigurationError
 from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-@registry.register("dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small")
+def _unfit(height: int, width: int) -> str:
+    return "" if height == width and 16 <= height <= 128 else "square images from 16x16 to 128x128"
+
+
+@registry.register("dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small", unfit=_unfit)
 def dcgan(
     image_shape: tuple[int, int, int],
     *,
@@ -28,10 +31,6 @@ def dcgan(
         capacity: filters at the full resolution; twice as many at each halving, up to eight times.
     """
     size, channels = image_shape[0], image_shape[2]
-    if image_shape[0] != image_shape[1] or not 16 <= size <= 128:
-        raise ConfigurationError(
-            f"must be square, from 16 to 128, for dcgan. Received: {image_shape[0]}x{image_shape[1]}", key="dataset.image_size"
-        )
     layers, normal = keras.layers, keras.initializers.RandomNormal
     steps = next(n for n in range(1, 6) if size <= 7 * 2**n)
     base = -(-size // 2**steps)

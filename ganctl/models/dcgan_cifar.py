@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.errors import ConfigurationError
 from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-@registry.register("dcgan_cifar", source="tutorial 3: Deep Convolutional GAN on CIFAR-10, after Chollet 2017, section 8.5")
+def _unfit(height: int, width: int) -> str:
+    return "" if height % 2 == width % 2 == 0 and min(height, width) >= 28 else "even sizes from 28x28 on"
+
+
+@registry.register("dcgan_cifar", source="tutorial 3: Deep Convolutional GAN on CIFAR-10, after Chollet 2017, section 8.5", unfit=_unfit)
 def dcgan_cifar(image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 32) -> dict[str, Any]:
     """Wide convolutional pair without BatchNorm, for images of 32x32 (or another even size from 28 on).
 
@@ -18,8 +21,6 @@ def dcgan_cifar(image_shape: tuple[int, int, int], *, latent_dim: Annotated[int,
         latent_dim: length of the latent vector.
     """
     height, width, channels = image_shape
-    if height % 2 or width % 2 or min(height, width) < 28:
-        raise ConfigurationError(f"must be even and at least 28 for dcgan_cifar. Received: {height}x{width}", key="dataset.image_size")
     layers = keras.layers
     generator = keras.Sequential(
         [

@@ -1,0 +1,76 @@
+"""The command line: one file per command; each parses, calls and prints.
+
+A command's module is named after it and holds a click command called `command`. Nobody edits a list.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+
+import click
+
+from ganctl import __version__
+from ganctl.errors import GanctlError
+
+
+class _Commands(click.Group):
+    """Finds commands among the modules of this package, and imports only what is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
+        command.name = cmd_name
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganctl")
+def commands() -> None:
+    """Train Generative Adversarial Networks from YAML files.
+
+    \b
+    ganctl train quickstart              train the packaged example
+    ganctl train my.yaml                 train your own experiment
+    ganctl sample --checkpoint outputs/quickstart
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM."""
+    try:
+        commands.main(arguments, prog_name="ganctl", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except GanctlError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("Interrupted.", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); Python must not complain about it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        _fail(_unexpected(error), 1)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    if os.environ.get("GANCTL_DEBUG"):
+        traceback.print_exc()
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(exit_code)
+
+
+def _unexpected(error: Exception) -> str:
+    if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
+        return "Out of memory. Try --set training.batch_size= with half the number, or a smaller image_size."
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{type(error).__name__}: {first}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."

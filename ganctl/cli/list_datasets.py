@@ -1,0 +1,13 @@
+"""`ganctl list-datasets`."""
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def command(as_json: bool) -> None:
+    """List the data sets that a YAML file can name."""
+    from ganctl import datasets
+    from ganctl.listing import print_entries
+
+    print_entries([datasets.registry], as_json=as_json)

@@ -1,0 +1,13 @@
+"""`ganctl list-losses`."""
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def command(as_json: bool) -> None:
+    """List the losses and penalties that a YAML file can name."""
+    from ganctl import losses
+    from ganctl.listing import print_entries
+
+    print_entries([losses.registry, losses.penalties], as_json=as_json)

@@ -1,0 +1,13 @@
+"""`ganctl list-models`."""
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def command(as_json: bool) -> None:
+    """List the models that a YAML file can name."""
+    from ganctl import models
+    from ganctl.listing import print_entries
+
+    print_entries([models.registry], as_json=as_json)

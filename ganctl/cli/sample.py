@@ -1,0 +1,33 @@
+"""`ganctl sample`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), help="A run folder, one checkpoint, or a generator file.")
+@click.option("--num", type=click.IntRange(1, 10_000_000), default=64, show_default=True, help="How many images.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="FILE.png (a grid), FILE.npz (uint8 `images` [N, H, W, C], RGB) or a folder (a PNG each).  [default: samples-SEED.png]",
+)
+def command(checkpoint: Path, num: int, seed: int, output: Path | None) -> None:
+    """Draw images from a trained generator.
+
+    \b
+    ganctl sample --checkpoint outputs/quickstart
+    ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
+    """
+    from ganctl import build
+    from ganctl.generation import generate
+    from ganctl.sample_files import writer_for
+
+    write = writer_for(output or Path(f"samples-{seed}.png"), num)
+    generator, experiment, found, problems = build.load_generator(checkpoint)
+    for problem in problems:
+        click.echo(f"Warning: skipped: {problem}", err=True)
+    where = write(generate(generator, num, seed, experiment.model.latent_distribution))
+    click.echo(f"{num:,} images of {experiment.name} after {found.step:,} iterations: {where}")

@@ -1,0 +1,50 @@
+"""`ganctl train`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("config")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated.")
+@click.option("--output-dir", type=click.Path(path_type=Path), default=Path("outputs"), show_default=True, help="Folder of all runs.")
+@click.option("--run-name", help="Name of the run folder; refused where it exists.")
+@click.option("--seed", type=int, help="The same as --set seed=N.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
+@click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def command(
+    config: str, overrides: tuple[str, ...], output_dir: Path, run_name: str | None, seed: int | None, device: str, dry_run: bool, quiet: bool
+) -> None:
+    """Train the experiment of CONFIG, a YAML file or the name of a packaged one.
+
+    \b
+    ganctl train configs/quickstart.yaml
+    ganctl train dense_gan_mnist --set dataset.name=fashion_mnist_mini --set training.iterations=500
+    """
+    from ganctl import build
+    from ganctl.experiment import check_run_name
+    from ganctl.packaged_configs import find_config
+    from ganctl.run_folder import RunFolder
+
+    if seed is not None:
+        overrides = (*overrides, f"seed={seed}")
+    experiment = build.load_experiment(find_config(config), overrides)
+    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
+    RunFolder.check_free(output_dir, name, explicit=run_name is not None)
+
+    from ganctl.device import select_device
+    from ganctl.session import Session
+
+    session = Session(quiet=quiet)
+    prepared = build.Prepared.make(experiment, select_device(device), session.track)
+    session.introduce(prepared)
+    if dry_run:
+        session.show_layers(prepared)
+        return
+    folder = RunFolder.create(output_dir, name, explicit=run_name is not None)
+    folder.write_config(prepared.experiment.to_yaml())
+    folder.write_info(prepared.describe(build.command_line()))
+    folder.append_log(f"started: {' '.join(build.command_line())}")
+    session.play(prepared, folder)

@@ -1,0 +1,22 @@
+"""`ganctl validate`."""
+
+import click
+
+
+@click.command()
+@click.argument("config")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated.")
+@click.option("--show", is_flag=True, help="Print the experiment with every default written out.")
+def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
+    """Check the experiment of CONFIG, a YAML file or the name of a packaged one, without training it.
+
+    \b
+    ganctl validate my.yaml
+    ganctl validate quickstart --show
+    """
+    from ganctl.build import load_experiment
+    from ganctl.packaged_configs import find_config
+
+    path = find_config(config)
+    experiment = load_experiment(path, overrides)
+    click.echo(experiment.to_yaml() if show else f"{path} is valid: run folder '{experiment.resolved_run_name()}'.", nl=not show)

@@ -1,0 +1,7 @@
+"""Data sets: one file per source, each a registered function from the configuration to an `ImageSet`."""
+
+from ganctl.registry import Registry, import_siblings
+
+registry = Registry("data set", "dataset.name", injected=("config", "track"))
+
+import_siblings(__name__, list(__path__))

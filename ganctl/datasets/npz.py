@@ -1,0 +1,29 @@
+"""Images from a NumPy archive of one's own."""
+
+from ganctl.archives import npz_names, read_npz
+from ganctl.data_paths import given_path, shown
+from ganctl.datasets import registry
+from ganctl.errors import DataError
+from ganctl.experiment import DatasetSection
+from ganctl.image_set import ImageSet, Track, from_arrays
+
+_IMAGES = ("images", "x_train", "x", "arr_0")
+_LABELS = ("labels", "y_train", "y")
+
+
+@registry.register("npz", source="your own NumPy archive, as `np.savez` writes it", shape=None, classes=None)
+def npz(config: DatasetSection, track: Track) -> ImageSet:
+    """A .npz file with `images` (or x_train, x, arr_0) and, if there are any, `labels` (or y_train, y)."""
+    path = given_path(config, "an npz file")
+    known = npz_names(path)
+    pixels = next((name for name in _IMAGES if name in known), None)
+    numbers = next((name for name in _LABELS if name in known), None)
+    if pixels is None:
+        wanted = f"{', '.join(_IMAGES[:-1])} or {_IMAGES[-1]}"
+        raise DataError(
+            f"{shown(path)} should hold an array called {wanted}. It holds {', '.join(known) or 'nothing'}."
+        )
+    (images,) = read_npz(path, pixels)
+    labels = read_npz(path, numbers)[0] if numbers else None
+    note = f"the images are '{pixels}', " + (f"their labels '{numbers}'" if numbers else "without labels")
+    return from_arrays(images, labels, (), config, shown(path)).noted(note)

@@ -1,0 +1,24 @@
+"""Prints what is registered."""
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from ganctl.registry import Entry, Registry
+
+
+def print_entries(registries: Sequence[Registry], *, as_json: bool) -> None:
+    """Print one line a name, where it comes from; or the same as a JSON list of objects."""
+    entries = [(registry.kind, entry) for registry in registries for entry in registry]
+    if as_json:
+        click.echo(json.dumps([_as_object(kind, entry) for kind, entry in entries], indent=2, ensure_ascii=False))
+        return
+    width = max((len(entry.name) for _, entry in entries), default=0)
+    for _, entry in entries:
+        click.echo(f"{entry.name:<{width}}  {entry.summary} [{entry.source}]")
+
+
+def _as_object(kind: str, entry: Entry) -> dict[str, object]:
+    arguments = entry.arguments().model_json_schema().get("properties", {})
+    return {"name": entry.name, "kind": kind, "summary": entry.summary, "source": entry.source, "arguments": arguments}

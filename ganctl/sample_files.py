@@ -1,0 +1,79 @@
+"""Writes generated images as a grid, an npz or a folder of PNGs, as they come."""
+
+import math
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ganctl import images
+from ganctl.errors import UsageError
+
+MAX_GRID_PIXELS = 2**28
+
+Batches = Iterable[np.ndarray]
+
+
+def writer_for(path: Path, count: int) -> Callable[[Batches], Path]:
+    """Return what writes `count` images to this path; raises UsageError where it cannot be written.
+
+    Args:
+        path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a folder.
+        count: how many images there will be.
+    """
+    writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
+    if path.is_dir():
+        write = _write_folder
+    elif path.suffix.lower() in writers:
+        write = writers[path.suffix.lower()]
+    else:
+        raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
+    folder = path if write is _write_folder else path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+
+    def guarded(batches: Batches) -> Path:
+        try:
+            write(path, batches, count)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        return path
+
+    return guarded
+
+
+def _write_grid(path: Path, batches: Batches, count: int) -> None:
+    columns = math.ceil(math.sqrt(count))
+    collected: list[np.ndarray] = []
+    for batch in batches:
+        collected.append(batch)
+        if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
+            raise UsageError(f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder.")
+    images.write_png(path, images.grid(np.concatenate(collected), math.ceil(count / columns), columns))
+
+
+def _write_npz(path: Path, batches: Batches, count: int) -> None:
+    """Write the npz batch by batch: an array header, then the images as they come."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as file:
+                for index, batch in enumerate(batches):
+                    if index == 0:
+                        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                        np.lib.format.write_array_header_1_0(file, header)
+                    file.write(batch.tobytes())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_folder(path: Path, batches: Batches, count: int) -> None:
+    digits, number = len(str(count - 1)), 0
+    for batch in batches:
+        for image in batch:
+            images.write_png(path / f"{number:0{digits}d}.png", image)
+            number += 1

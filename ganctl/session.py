@@ -1,0 +1,76 @@
+"""A run as a person watches it: what is said before, during and after."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from ganctl.build import Prepared
+from ganctl.errors import GanctlError
+from ganctl.footprint import parameter_count
+from ganctl.hooks import Hook
+from ganctl.hooks.progress import ProgressBar
+from ganctl.lazy import keras
+from ganctl.run_folder import RunFolder
+
+
+class Session:
+    """Where a command speaks: facts to standard output, progress to standard error.
+
+    Args:
+        quiet: only errors are said.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._progress = Console(file=sys.stderr, quiet=quiet)
+        self._output = Console(file=sys.stdout, quiet=quiet, soft_wrap=True, highlight=False, markup=False)
+
+    def say(self, line: str) -> None:
+        """Say a line."""
+        self._output.print(line)
+
+    def track(self, sequence: Iterable[Any], description: str, total: int | None = None) -> Iterable[Any]:
+        """Iterate with a progress bar that goes when it is done."""
+        if self._quiet or not self._progress.is_terminal:
+            yield from sequence
+            return
+        with Progress(console=self._progress, transient=True) as progress:
+            yield from progress.track(sequence, total=total, description=description)
+
+    def introduce(self, prepared: Prepared) -> None:
+        """Say what is about to be trained, on what."""
+        game, training = prepared.game, prepared.experiment.training
+        counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
+        images = prepared.images.describe()
+        self.say(f"experiment  {prepared.experiment.name}: {prepared.experiment.model.name}, {training.iterations:,} iterations")
+        self.say(f"device      {prepared.device}")
+        self.say(f"precision   {training.precision} ({prepared.precision_reason})")
+        self.say(f"parameters  {counts}")
+        self.say(f"images      {images}{f', {len(prepared.held_out):,} held out' if prepared.held_out else ''}")
+        for note in prepared.images.notes:
+            self.say(f"            {note}")
+
+    def show_layers(self, prepared: Prepared) -> None:
+        """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
+        networks = dict(prepared.game.networks)
+        if {"generator", "discriminator"} <= networks.keys():
+            networks["stack"] = keras.Sequential([networks["generator"], networks["discriminator"]], name="stack")
+        for network in networks.values():
+            network.summary(print_fn=self.say, line_length=100)
+        self.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides 600 MiB for TensorFlow")
+
+    def play(self, prepared: Prepared, folder: RunFolder) -> None:
+        """Train to the end, and say where the run is and what to type next."""
+        hooks: list[Hook] = [] if self._quiet else [ProgressBar(self._progress)]
+        self.say(f"run folder  {folder.path}")
+        try:
+            prepared.trainer(folder, hooks).train()
+        except GanctlError as error:
+            folder.append_log(f"ended: {error}")
+            raise
+        folder.append_log(f"finished {prepared.experiment.training.iterations} iterations")
+        self.say(f"Done. The run is in {folder.path}; look at its samples. More of them:")
+        self.say(f"  ganctl sample --checkpoint {folder.path}")
