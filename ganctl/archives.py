@@ -22,7 +22,7 @@ import numpy as np
 from ganctl.data_paths import reading, shown
 from ganctl.errors import DataError
 
-# Whatever declares more is refused before anything is allocated; such data fits `image_folder`, which maps it from disk.
+# Whatever declares more is refused before anything is allocated; `image_folder` maps such data from disk.
 MAX_BYTES = 16 * 2**30
 
 # Deflate cannot make anything smaller than by this factor.
@@ -81,7 +81,7 @@ def read_training_split(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tar_members(path: Path, name: re.Pattern[str], max_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of those regular files of a tar archive whose base name matches, without extracting any."""
+    """Yield name and content of the regular files of a tar archive whose base name matches; nothing is extracted."""
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -154,7 +154,7 @@ def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:
     return size
 
 
-# Stands for the class `numpy.ndarray`, which a pickle may name, but not call: a call allocates as much as it is told to.
+# Stands for the class `numpy.ndarray`, which a pickle may name but not call: a call allocates what it is told to.
 _NDARRAY = "numpy.ndarray"
 
 

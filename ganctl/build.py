@@ -3,10 +3,9 @@
 import os
 import platform
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +14,7 @@ import numpy as np
 
 from ganctl import __version__, checkpoint, datasets, footprint, game_state, losses, models
 from ganctl.device import Device
-from ganctl.errors import ConfigurationError, GanctlError
+from ganctl.errors import ConfigurationError, GanctlError, did_you_mean
 from ganctl.experiment import Experiment, LossSection, ModelSection, OptimizerSection, PenaltySection
 from ganctl.feed import Feed
 from ganctl.game import Average, Game
@@ -28,6 +27,7 @@ from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.players import Setup, usual_two
+from ganctl.precision import faster_precision
 from ganctl.run_folder import RunFolder
 from ganctl.trainer import Trainer
 
@@ -54,7 +54,7 @@ def resolve(experiment: Experiment) -> Experiment:
         loss_arguments = experiment.check_arguments(("loss",), loss.arguments(), experiment.loss.arguments)
         penalties = []
         for index, penalty in enumerate(experiment.loss.penalties):
-            entry = losses.penalties.get(penalty.name)
+            entry = losses.penalties.get(penalty.name, f"loss.penalties.{index}.name")
             arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
             penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, **arguments))
         section, path = experiment.dataset, experiment.dataset.path
@@ -70,7 +70,9 @@ def resolve(experiment: Experiment) -> Experiment:
         if shape:
             _check_shape(resolved, shape)
         if "players" not in model.facts:
-            usual_two({}, _setup(resolved, lambda name: None))
+            asked: list[str] = []
+            usual_two({}, _setup(resolved, asked.append))
+            _check_players(resolved, asked)
         resolved.resolved_run_name()
     return resolved
 
@@ -94,7 +96,20 @@ def _check_shape(experiment: Experiment, shape: Shape) -> None:
     entry = models.registry.get(experiment.model.name)
     needs = entry.facts["unfit"](shape[0], shape[1]) if "unfit" in entry.facts else ""
     if needs:
-        raise ConfigurationError(f"{entry.name} needs {needs}. Received: {shape[0]}x{shape[1]}", key="dataset.image_size")
+        raise ConfigurationError(
+            f"{entry.name} needs {needs}. Received: {shape[0]}x{shape[1]}", key="dataset.image_size"
+        )
+
+
+def _check_players(experiment: Experiment, players: Collection[str]) -> None:
+    """Refuse optimizers of players that are not in the game."""
+    for name in experiment.optimizer.model_extra or {}:
+        if name not in players:
+            known = ", ".join(sorted(players))
+            hint = did_you_mean(name, players)
+            raise ConfigurationError(
+                f"there is no player '{name}'.{hint} This game has {known}.", key=f"optimizer.{name}"
+            )
 
 
 @contextmanager
@@ -108,7 +123,9 @@ def _located(experiment: Experiment) -> Iterator[None]:
 
 def _setup(experiment: Experiment, optimizer: Any) -> Setup:
     loss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
-    penalties = [(p.name, p.weight, losses.penalties.get(p.name).make(**p.arguments)) for p in experiment.loss.penalties]
+    penalties = [
+        (p.name, p.weight, losses.penalties.get(p.name).make(**p.arguments)) for p in experiment.loss.penalties
+    ]
     return Setup(loss, penalties, experiment.training, experiment.model.latent_distribution, optimizer)
 
 
@@ -116,7 +133,9 @@ def make_optimizer(section: OptimizerSection) -> Any:
     """Return the Keras optimizer of a section."""
     rate: Any = section.learning_rate
     if section.decay:
-        rate = keras.optimizers.schedules.InverseTimeDecay(section.learning_rate, decay_steps=1, decay_rate=section.decay)
+        rate = keras.optimizers.schedules.InverseTimeDecay(
+            section.learning_rate, decay_steps=1, decay_rate=section.decay
+        )
     match section.name:
         case "adam":
             return keras.optimizers.Adam(rate, section.beta_1, section.beta_2, clipvalue=section.clipvalue)
@@ -158,16 +177,23 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) ->
     with _located(experiment):
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)
         players = make_players(networks, _setup(experiment, optimizer))
-        for name in (experiment.optimizer.model_extra or {}).keys() - asked:
-            raise ConfigurationError(f"there is no player '{name}'; this game has {', '.join(sorted(asked))}.", key=f"optimizer.{name}")
+        _check_players(experiment, asked)
     order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
-    feed = Feed(images.images, images.labels, order, flip=experiment.dataset.flip, resident=_fits_on_device(images.images.nbytes))
+    feed = Feed(
+        images.images,
+        images.labels,
+        order,
+        flip=experiment.dataset.flip,
+        resident=_fits_on_device(images.images.nbytes),
+    )
     averages = [Average("generator", AVERAGED, experiment.training.ema)] if AVERAGED in networks else []
     game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=jit)
     with _located(experiment):
         for draw in game.draws["real"]:
             if draw > len(images):
-                raise ConfigurationError(f"an update takes {draw} images, and there are {len(images)}.", key="training.batch_size")
+                raise ConfigurationError(
+                    f"an update takes {draw} images, and there are {len(images)}.", key="training.batch_size"
+                )
     return game
 
 
@@ -195,7 +221,7 @@ class Prepared:
         with _located(experiment):
             images = datasets.registry.get(experiment.dataset.name).make(experiment.dataset, track)
         images, held_out = images.split(experiment.dataset.holdout)
-        experiment, reason = choose_precision(experiment, images)
+        experiment, reason = choose_precision(experiment, images, device)
         if device.name == "CPU":
             tf.config.experimental.enable_op_determinism()
         return cls(experiment, device, images, held_out, make_game(experiment, images), reason)
@@ -233,7 +259,12 @@ class Prepared:
             "ganctl": __version__,
             "command": command,
             "overrides": self.experiment.overrides,
-            "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
             "platform": platform.platform(),
             "device": {"name": self.device.name, "reason": self.device.reason},
             "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
@@ -253,44 +284,40 @@ class Prepared:
         """Return the trainer that writes into this run folder."""
         experiment, outputs = self.experiment, self.experiment.outputs
         run = Run(
-            self.game, folder, experiment.training.iterations, experiment.training.iterations_per_epoch, self.checkpoint_facts
+            self.game,
+            folder,
+            experiment.training.iterations,
+            experiment.training.iterations_per_epoch,
+            self.checkpoint_facts,
         )
         samples = Samples(
-            outputs.sample_every, outputs.sample_grid, self.generator_role, experiment.model.latent_distribution, self.images.images,
+            outputs.sample_every,
+            outputs.sample_grid,
+            self.generator_role,
+            experiment.model.latent_distribution,
+            self.images.images,
             experiment.seed,
-        )  # fmt: skip
+        )
         hooks: list[Hook] = [LossCsv(), samples, Checkpoints(outputs.checkpoint_every, outputs.keep), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
         return Trainer(run, hooks)
 
 
-def choose_precision(experiment: Experiment, images: ImageSet) -> tuple[Experiment, str]:
-    """Replace precision `auto` by the faster of float32 and bfloat16, timed for a moment on the game itself; also says why."""
+def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
+    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
     if experiment.training.precision != "auto":
         return experiment, "as the experiment says"
-    few = replace(images, images=images.images[:1024], labels=None if images.labels is None else images.labels[:1024])
-    if len(few) < experiment.training.batch_size:
-        return _with_precision(experiment, "float32"), "too few images to measure"
-    seconds = {name: _seconds_per_round(make_game(_with_precision(experiment, name), few)) for name in ("float32", "bfloat16")}
-    ratio = seconds["float32"] / seconds["bfloat16"]
-    # Equal speeds must not let two runs of one file differ: bfloat16 has to be clearly faster.
-    choice = "bfloat16" if ratio > 1.3 else "float32"
-    return _with_precision(experiment, choice), f"measured: bfloat16 is {ratio:.1f} times as fast as float32"
+    few = images.first(max(1024, experiment.training.batch_size))
+    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.training.model_dump(), images.shape]
+    precision, reason = faster_precision(
+        lambda name: make_game(_with_precision(experiment, name), few), identity=repr((device.name, what))
+    )
+    return _with_precision(experiment, precision), reason
 
 
 def _with_precision(experiment: Experiment, precision: str) -> Experiment:
     return experiment.replace(training=experiment.training.model_copy(update={"precision": precision}))
-
-
-def _seconds_per_round(game: Game, budget: float = 1.0) -> float:
-    game.play(game.chunk(0, 1)).numpy()
-    times: list[float] = []
-    while len(times) < 10 and sum(times) < budget:
-        began = time.monotonic()
-        game.play(game.chunk(1, 1)).numpy()
-        times.append(time.monotonic() - began)
-    return min(times)
 
 
 def restore_newest(prepared: Prepared, folder: RunFolder) -> list[str]:
@@ -310,7 +337,10 @@ def restore_newest(prepared: Prepared, folder: RunFolder) -> list[str]:
 
 
 def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
-    """Build the generator that a run folder, checkpoint or generator file holds; also returns its experiment, and problems met."""
+    """Build the generator that a run folder, checkpoint or generator file holds.
+
+    Also returns its experiment, what was read, and what was wrong with newer checkpoints.
+    """
     found, problems = checkpoint.find(path)
     experiment = resolve(Experiment.model_validate(found.facts["experiment"]))
     shape = tuple(int(n) for n in found.facts["image_shape"])
@@ -325,4 +355,4 @@ def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, 
 
 def command_line() -> list[str]:
     """Return the command as it was typed."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return ["ganctl", *sys.argv[1:]]

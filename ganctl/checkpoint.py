@@ -1,8 +1,8 @@
 """Atomic save, verified load.
 
-A checkpoint is a folder of safetensors files and a manifest with their hashes. It is written under a temporary name and renamed, so
-that a folder with a step for a name is whole. Nothing in it can execute code; hashes, names and shapes are checked before a single
-weight is touched.
+A checkpoint is a folder of safetensors files and a manifest with their hashes. It is written under a temporary name
+and renamed, so that a folder with a step for a name is whole. Nothing in it can execute code; hashes, names and shapes
+are checked before a single weight is touched.
 """
 
 import hashlib
@@ -71,7 +71,9 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
         _sync(folder)
     except OSError as error:
         needed = sum(map(len, content.values()))
-        raise GanctlError(f"The checkpoint {final} could not be written: {error.strerror}. It needs {needed:,} bytes.") from None
+        raise GanctlError(
+            f"The checkpoint {final} could not be written: {error.strerror}. It needs {needed:,} bytes."
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return final
@@ -129,12 +131,14 @@ def load_generator(path: Path) -> Checkpoint:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         facts = json.loads(header["__metadata__"]["ganctl"])
     except (KeyError, ValueError, TypeError):
-        raise GanctlError(f"{path} was not written by ganctl: its header does not say which network it holds.") from None
+        raise GanctlError(
+            f"{path} was not written by ganctl: its header does not say which network it holds."
+        ) from None
     return Checkpoint(path, _checked_facts(facts, path), {"generator": tensors})
 
 
 def find(path: Path) -> tuple[Checkpoint, list[str]]:
-    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator-only file."""
+    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator file."""
     if path.is_file() and path.suffix == ".safetensors":
         return load_generator(path), []
     if (path / MANIFEST).is_file():
@@ -142,11 +146,17 @@ def find(path: Path) -> tuple[Checkpoint, list[str]]:
     for folder in (path / "checkpoints", path):
         if folder.is_dir() and _newest_first(folder):
             return load_newest(folder)
-    raise UsageError(f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist.")
+    raise UsageError(
+        f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
+    )
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    names = [path for path in folder.iterdir() if STEP_NAME.fullmatch(path.name) and path.is_dir()] if folder.is_dir() else []
+    names = (
+        [path for path in folder.iterdir() if STEP_NAME.fullmatch(path.name) and path.is_dir()]
+        if folder.is_dir()
+        else []
+    )
     return sorted(names, key=lambda path: int(path.name), reverse=True)
 
 
@@ -163,7 +173,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
-    if not isinstance(facts, dict) or not isinstance(facts.get("step"), int) or not isinstance(facts.get("experiment"), dict):
+    if (
+        not isinstance(facts, dict)
+        or not isinstance(facts.get("step"), int)
+        or not isinstance(facts.get("experiment"), dict)
+    ):
         raise GanctlError(f"{path} is damaged: it does not say which experiment and step it belongs to.")
     if facts.get("format") != FORMAT:
         raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")

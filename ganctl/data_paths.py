@@ -15,7 +15,7 @@ _SECONDS_WITHOUT_AN_ANSWER = 20.0
 
 
 def shown(path: Path) -> str:
-    """Return a path as a message shows it: one with a newline, or with bytes that are no text, is quoted and escaped."""
+    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are no text."""
     return str(path) if str(path).isprintable() else repr(str(path))
 
 

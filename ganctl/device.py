@@ -38,7 +38,9 @@ def select_device(wish: str) -> Device:
         return Device("CPU", "as asked" if wish == "cpu" else _why_no_gpu())
     number = int(wish.partition(":")[2] or 0)
     if number >= len(gpus):
-        raise UsageError(f"--device {wish}: TensorFlow has {len(gpus)} usable GPUs: {_why_no_gpu() if not gpus else 'count from 0'}.")
+        raise UsageError(
+            f"--device {wish}: TensorFlow has {len(gpus)} usable GPUs: {_why_no_gpu() if not gpus else 'count from 0'}."
+        )
     tf.config.set_visible_devices(gpus[number], "GPU")
     tf.config.experimental.set_memory_growth(gpus[number], True)
     name = tf.config.experimental.get_device_details(gpus[number]).get("device_name", "GPU")
@@ -48,4 +50,4 @@ def select_device(wish: str) -> Device:
 def _why_no_gpu() -> str:
     if not glob.glob(GPU_FILES):
         return "no GPU found"
-    return "an NVIDIA GPU is here, but TensorFlow cannot use it; install the CUDA libraries with: pip install 'ganctl[gpu]'"
+    return "an NVIDIA GPU is here, but TensorFlow cannot use it; for the CUDA libraries: pip install 'ganctl[gpu]'"

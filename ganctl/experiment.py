@@ -1,7 +1,8 @@
 """The YAML schema: what an experiment is, every field with its one-line meaning.
 
-The classes are the single place where a key is spelled, typed, bounded, defaulted and explained. Keys that belong to one builder
-(a model's, a loss's, a penalty's own arguments) are checked against that function's signature by `ganctl.build`.
+The classes are the single place where a key is spelled, typed, bounded, defaulted and explained. Keys that belong to
+one builder (a model's, a loss's, a penalty's own arguments) are checked against that function's signature by
+`ganctl.build`.
 """
 
 import json
@@ -37,7 +38,12 @@ class Section(BaseModel):
     """A part of the file: unknown keys, loose types and non-finite numbers are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True, protected_namespaces=()
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
     )
 
 
@@ -64,7 +70,7 @@ class DatasetSection(Section):
     channels: Literal[1, 3] | None = None
     """1 for grey, 3 for RGB; null: as the data set has them."""
     resize: Literal["crop", "squash", "pad"] = "crop"
-    """How an image becomes square: cut the longer side, distort, or shrink to fit and fill with black (never enlarged)."""
+    """How an image becomes square: cut the longer side, distort, or shrink to fit and fill with black."""
     flip: bool = False
     """Mirror each training image at random."""
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
@@ -159,7 +165,7 @@ class TrainingSection(Section):
     gen_updates: Annotated[int, Field(ge=1, le=100)] = 1
     """Generator updates in a round."""
     discriminator_batches: Literal["separate", "mixed", "concatenated", "summed"] = "separate"
-    """An update on real and one on fake images; one on a half-and-half batch; one on both whole batches as one; or one on both losses' sum."""
+    """An update each on real and fake images, one on a half-and-half batch, on two whole batches, or on both losses."""
     fakes: Literal["inference", "training"] = "inference"
     """The generator's mode (moving or batch statistics, dropout) when it feeds the discriminator."""
     frozen_batchnorm: Literal["moving", "batch"] = "moving"
@@ -251,7 +257,7 @@ class Experiment(Section):
         """Return the error with file, line and column of the key that it is about."""
         if not error.key:
             return error
-        place = self._source.locate(tuple(error.key.split(".")))
+        place = self._source.locate(tuple(int(part) if part.isdigit() else part for part in error.key.split(".")))
         return ConfigurationError(f"{place}: {error.key}: {error}")
 
     def check_arguments(self, path: KeyPath, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,7 +269,7 @@ class Experiment(Section):
         return yaml.safe_dump(json.loads(self.model_dump_json()), sort_keys=False, allow_unicode=True, width=120)
 
     def resolved_run_name(self) -> str:
-        """Return the run folder's name; raises ConfigurationError where the pattern names no key or makes no file name."""
+        """Return the run folder's name; raises ConfigurationError where the pattern makes none."""
         values = self.model_dump()
 
         def value(match: re.Match[str]) -> str:
@@ -279,10 +285,16 @@ class Experiment(Section):
 
 def check_run_name(name: str) -> str:
     """Return the name if it can be a folder's name and nothing else; raises ConfigurationError."""
-    if not name or len(name.encode(errors="replace")) > 200 or name[0] in "-. " or not all(c.isalnum() or c in "-_.=+, @" for c in name):
+    if (
+        not name
+        or len(name.encode(errors="replace")) > 200
+        or name[0] in "-. "
+        or not all(c.isalnum() or c in "-_.=+, @" for c in name)
+    ):
         shown = repr(name if len(name) <= 60 else name[:57] + "...")
         raise ConfigurationError(
-            f"{shown} cannot name a run folder: use up to 200 letters, digits and - _ . = + , @, starting with a letter or digit.",
+            f"{shown} cannot name a run folder: use up to 200 letters, digits and - _ . = + , @, "
+            "starting with a letter or digit.",
             key="run_name",
         )
     return name
@@ -332,7 +344,11 @@ def _fields_at(schema: type[BaseModel], path: tuple[str | int, ...]) -> list[str
 def _home_of(key: str) -> str:
     """A hint for a key that stands in the wrong section."""
     for section, info in Experiment.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel) and key in info.annotation.model_fields:
+        if (
+            isinstance(info.annotation, type)
+            and issubclass(info.annotation, BaseModel)
+            and key in info.annotation.model_fields
+        ):
             return f" It belongs in '{section}'."
     return ""
 
@@ -343,7 +359,9 @@ def _move_tutorial_constants(source: YamlSource) -> None:
         if constant in source.data:
             place = source.places.pop((constant,), source.name)
             if path in source.places:
-                raise ConfigurationError(f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.places[path]}) say the same twice.")
+                raise ConfigurationError(
+                    f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.places[path]}) say the same twice."
+                )
             _put(source, path, source.data.pop(constant), place)
 
 
@@ -362,8 +380,11 @@ def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> None:
         inner = section.get(str(part))
         if inner is None:
             inner = section[str(part)] = {}
+            source.places.setdefault(path[: depth + 1], place)
         if not isinstance(inner, dict):
             raise ConfigurationError(f"{place}: '{'.'.join(map(str, path[: depth + 1]))}' is no section.")
         section = inner
     section[str(path[-1])] = value
+    for replaced in [known for known in source.places if known[: len(path)] == path]:
+        del source.places[replaced]
     source.places[path] = place

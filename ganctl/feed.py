@@ -1,8 +1,8 @@
 """Brings real images to the game, from the device's memory or from the host's.
 
-Data that fits lies on the device as uint8, and a chunk of rounds carries indices only. Larger data stays in the (memory-mapped)
-host array: a chunk carries the uint8 images, and the next chunk is gathered by a thread while this one is played. Both give the
-same images, because which images a round sees depends on (seed, step) alone.
+Data that fits lies on the device as uint8, and a chunk of rounds carries indices only. Larger data stays in the
+(memory-mapped) host array: a chunk carries the uint8 images, and the next chunk is gathered by a thread while this one
+is played. Both give the same images, because which images a round sees depends on (seed, step) alone.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Tensor = Any
 
 
 class ImageBatch(NamedTuple):
-    """Real images of one turn: `pixels` float32 [N, H, W, C] in [-1, 1], `labels` int32 [N] (zeros where there are none)."""
+    """Real images of one turn: float32 [N, H, W, C] in [-1, 1], and int32 labels [N] (zeros where there are none)."""
 
     pixels: Tensor
     labels: Tensor
@@ -37,7 +37,13 @@ class Feed:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray | None, order: ImageOrder, *, flip: bool = False, resident: bool = True
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        order: ImageOrder,
+        *,
+        flip: bool = False,
+        resident: bool = True,
     ) -> None:
         self._order = order
         self._flip = flip

@@ -31,10 +31,12 @@ def _name_one_of(section: dict[str, Any], entries: Iterable[Entry], *, own_argum
     if not own_arguments:
         return
     common = dict.fromkeys(section["properties"], True)
+    default = section["properties"]["name"].get("default")
     section.pop("additionalProperties", None)
     section["allOf"] = [
         {
-            "if": {"properties": {"name": {"const": entry.name}}, "required": ["name"]},
+            # A file that names none means the default one.
+            "if": {"properties": {"name": {"const": entry.name}}, "required": [] if entry.name == default else ["name"]},
             "then": {
                 "properties": {**common, **entry.arguments().model_json_schema().get("properties", {})},
                 "additionalProperties": False,

@@ -15,8 +15,8 @@ def parameter_count(network: Any) -> int:
 def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_bytes: int) -> int:
     """Estimate the peak of training memory.
 
-    Weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward pass, for a generator
-    and a discriminator in one update; images on the device. TensorFlow itself takes about 600 MB besides.
+    Weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward pass, for a
+    generator and a discriminator in one update; images on the device. TensorFlow itself takes about 600 MB besides.
     """
     networks = list(networks)
     weights = sum(math.prod(v.shape) for network in networks for v in network.variables)

@@ -1,7 +1,7 @@
 """Turn, Player, Game: the heart, on one screen.
 
-A game is played by a list of players. Each moves the variables of its networks with one optimizer, in turns; a round is every
-player's turns once. The whole of it is compiled, many rounds a call, and is a pure function of (seed, step).
+A game is played by a list of players. Each moves the variables of its networks with one optimizer, in turns; a round
+is every player's turns once. The whole of it is compiled, many rounds a call, and is a pure function of (seed, step).
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ Networks = Mapping[str, Any]
 
 
 class ForwardPass:
-    """One batch as the networks see it. Subclasses add tensors as cached properties: one exists only if a term asks for it."""
+    """One batch as the networks see it. Subclasses add cached tensors: one exists only if a term asks for it."""
 
     def __init__(self, networks: Networks, images: Mapping[str, ImageBatch], key: Key) -> None:
         self.networks = networks
@@ -107,9 +107,12 @@ class Game:
         turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
         self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
         self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
-        self._round = tf.function(self._play_round, jit_compile=True) if jit else self._play_round
+        # Only the loop over rounds needs AutoGraph; the players' functions are traced as they are written.
+        play_round = tf.autograph.experimental.do_not_convert(self._play_round)
+        self._round = tf.function(play_round, jit_compile=True) if jit else play_round
         self.play = tf.function(
-            self._play_rounds, input_signature=[{name: feed.signature(sum(self.draws[name])) for name, feed in feeds.items()}]
+            self._play_rounds,
+            input_signature=[{name: feed.signature(sum(self.draws[name])) for name, feed in feeds.items()}],
         )
 
     def chunk(self, step: int, rounds: int) -> dict[str, Any]:
@@ -136,7 +139,8 @@ class Game:
                     batches = {}
                     for name, count in turn.draws.items():
                         part = slice(taken[name], taken[name] + count)
-                        batches[name] = self.feeds[name].prepare(*(x[part] for x in images[name]), key.narrow(name))
+                        pixels, labels = images[name]
+                        batches[name] = self.feeds[name].prepare(pixels[part], labels[part], key.narrow(name))
                         taken[name] += count
                     for name, value in self._turn(player, turn, batches, key).items():
                         values[name].append(tf.cast(value, tf.float32))
@@ -152,7 +156,9 @@ class Game:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([v.value for v in variables])
                 values = {term.name: term.function(batch) for term in turn.terms}
-                total = tf.add_n([term.weight * values[term.name] if term.weight != 1 else values[term.name] for term in turn.terms])
+                total = tf.add_n(
+                    [term.weight * values[term.name] if term.weight != 1 else values[term.name] for term in turn.terms]
+                )
             gradients = tape.gradient(total, [v.value for v in variables])
             values |= {name: measure(batch) for name, measure in turn.measures.items()}
         gradients = [_reached(g, v, player, turn) for g, v in zip(gradients, variables, strict=True)]
@@ -166,7 +172,8 @@ class Game:
                 seed.assign(key.narrow(role, index).bits("layer seed", [2]))
 
     def _follow(self, average: Average) -> None:
-        # Young averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are of use from the start.
+        # Young averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are of use from
+        # the start.
         played = tf.cast(self.step, tf.float32)
         decay = tf.minimum(average.decay, (1.0 + played) / (10.0 + played))
         pairs = zip(self.networks[average.copy].variables, self.networks[average.of].variables, strict=True)
@@ -183,8 +190,8 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
     if gradient is None:
         if not all(term.partial for term in turn.terms):
             raise GanctlError(
-                f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term depends on it. "
-                "Look for a layer that has no gradient, or a network that the turn does not use."
+                f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term depends "
+                "on it. Look for a layer that has no gradient, or a network that the turn does not use."
             )
         return tf.zeros(variable.shape, variable.dtype)
     return gradient
@@ -194,12 +201,16 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
 def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
     """Hold networks still while the body is traced; every layer's own flags come back, also after Ctrl-C.
 
-    No gradient reaches them anyway: what this decides is BatchNorm. `moving`: it normalises with the moving statistics, as Keras 3
-    does with `trainable = False`. `batch`: with the batch's, as the Keras of 2018 and PyTorch do, and the moving ones stay as they are
-    because a momentum of 1 writes back what was there.
+    No gradient reaches them anyway: what this decides is BatchNorm. `moving`: it normalises with the moving
+    statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as the Keras of 2018 and PyTorch
+    do, and the moving ones stay as they are because a momentum of 1 writes back what was there.
     """
     held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in network._flatten_layers()]
-    norms = [(layer, layer.momentum) for layer, _, how in held if how == "batch" and isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [
+        (layer, layer.momentum)
+        for layer, _, how in held
+        if how == "batch" and isinstance(layer, keras.layers.BatchNormalization)
+    ]
     try:
         for layer, _ in norms:
             layer.momentum = 1.0

@@ -1,7 +1,7 @@
 """Which images each turn of each round sees, computed on the host in NumPy.
 
-The order is a pure function of (seed, step), never the state of an iterator: resuming at any step and playing any number of rounds
-per call give the same images.
+The order is a pure function of (seed, step), never the state of an iterator: resuming at any step and playing any
+number of rounds per call give the same images.
 """
 
 from collections.abc import Sequence
@@ -59,4 +59,7 @@ class ImageOrder:
         if self._sampling == "replacement":
             return generator.integers(0, self._size, sum(draws))
         starts = [int(generator.integers(0, max(1, self._size - draw + 1))) for draw in draws]
-        return np.concatenate([np.arange(start, start + draw) for start, draw in zip(starts, draws, strict=True)]) % self._size
+        return (
+            np.concatenate([np.arange(start, start + draw) for start, draw in zip(starts, draws, strict=True)])
+            % self._size
+        )

@@ -20,7 +20,7 @@ _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
 
-# For each kind of number the (black, white) that are understood, narrowest first: what to add to a value, and the factor then.
+# The (black, white) that each kind of number may mean, narrowest first: what to add to a value, then the factor.
 _Scales = dict[tuple[int, int], tuple[float, float]]
 _WHOLE: _Scales = {(0, 255): (0, 1), (0, 65535): (0, 1 / 257)}
 _SCALES: dict[str, _Scales] = {
@@ -93,6 +93,10 @@ class ImageSet:
         if self.labels is not None:
             digest.update(self.labels.astype("<i4").tobytes())
         return digest.hexdigest()
+
+    def first(self, count: int) -> Self:
+        """Return the first images."""
+        return replace(self, images=self.images[:count], labels=None if self.labels is None else self.labels[:count])
 
     def split(self, holdout: float) -> tuple[Self, Self | None]:
         """Return the images to learn and those held out, if any; which ones depends on nothing but their number."""

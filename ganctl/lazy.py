@@ -1,8 +1,9 @@
 """`tf` and `keras`, loaded at first use.
 
-Importing TensorFlow takes seconds. Listings, `validate` and `--help` never touch an attribute of these two names, and so
-never pay for it. The first attribute that anyone reads imports both, with TensorFlow's start-up chatter kept off the terminal:
-part of it comes from C++ before any logging setting is read, so the file descriptor itself is turned away meanwhile.
+Importing TensorFlow takes seconds. Listings, `validate` and `--help` never touch an attribute of these two names, and
+so never pay for it. The first attribute that anyone reads imports both, with TensorFlow's start-up chatter kept off
+the terminal: part of it comes from C++ before any logging setting is read, so the file descriptor itself is turned
+away meanwhile.
 """
 
 import importlib
@@ -38,7 +39,7 @@ class _Lazy(ModuleType):
     """A module that is imported when its first attribute is read."""
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute.startswith("__"):
+        if attribute.startswith("__") and attribute != "__version__":  # what Python asks of any module
             raise AttributeError(attribute)
         if "tensorflow" not in sys.modules:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,7 +1,8 @@
 """Random numbers as a pure function of where in the run they are drawn.
 
-Every draw is keyed by (seed, step, player, turn, update, purpose) and made by the counter-based philox generator, so that
-two players never share noise by accident and nothing that is logged, sampled or evaluated in between can change a run.
+Every draw is keyed by (seed, step, player, turn, update, purpose) and made by the counter-based philox generator, so
+that two players never share noise by accident and nothing that is logged, sampled or evaluated in between can change a
+run.
 
 Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (philox).
 """
@@ -42,7 +43,9 @@ class Key:
         """Return a float32 tensor of this shape from N(0, 1)."""
         return tf.random.stateless_normal(shape, self._stream(purpose), alg="philox")
 
-    def uniform(self, purpose: str, shape: Sequence[int] | TensorLike, low: float = 0.0, high: float = 1.0) -> TensorLike:
+    def uniform(
+        self, purpose: str, shape: Sequence[int] | TensorLike, low: float = 0.0, high: float = 1.0
+    ) -> TensorLike:
         """Return a float32 tensor of this shape from U[low, high)."""
         return tf.random.stateless_uniform(shape, self._stream(purpose), low, high, alg="philox")
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from ganctl.errors import UsageError, did_you_mean
 
-# In an installed wheel they lie inside the package; in a checkout they are the top-level folder that the wheel takes them from.
+# In an installed wheel they lie inside the package; in a checkout they are the top-level folder that the wheel takes
+# them from.
 _FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
 
@@ -15,13 +16,20 @@ def packaged_configs() -> dict[str, Path]:
 
 
 def find_config(config: str) -> Path:
-    """Return the file that a user means: a path, or the name of a packaged configuration (also as `configs/NAME.yaml`)."""
+    """Return the file that a user means: a path, or a packaged configuration's name (also as `configs/NAME.yaml`)."""
     path = Path(config)
     if path.is_file():
         return path
     packaged = packaged_configs()
-    if path.parent in (Path(), Path("configs")) and path.suffix in ("", ".yaml", ".yml") and path.stem in packaged and not path.exists():
+    if (
+        path.parent in (Path(), Path("configs"))
+        and path.suffix in ("", ".yaml", ".yml")
+        and path.stem in packaged
+        and not path.exists()
+    ):
         return packaged[path.stem]
     if path.is_dir():
         raise UsageError(f"{config} is a folder. Give a YAML file, or a packaged name: {', '.join(packaged)}.")
-    raise UsageError(f"There is no file {config}.{did_you_mean(path.stem, packaged)} Packaged configurations: {', '.join(packaged)}.")
+    raise UsageError(
+        f"There is no file {config}.{did_you_mean(path.stem, packaged)} Packaged configurations: {', '.join(packaged)}."
+    )

@@ -1,7 +1,7 @@
 """The usual two players: a discriminator that tells real from generated, and a generator that it teaches.
 
-The discriminator learns from the three forms of batches that the tutorials use. A model file with other players makes its own from
-the same parts.
+The discriminator learns from the three forms of batches that the tutorials use. A model file with other players makes
+its own from the same parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +29,10 @@ class AdversarialLoss:
         """What the discriminator pays on generated images, [N, 1]."""
         raise NotImplementedError
 
+    def mixed(self, batch: "MixedPass") -> Tensor:
+        """What the discriminator pays on a batch of real and generated images, [2N, 1] in the batch's order."""
+        return batch.in_order(self.real(batch), self.fake(batch))
+
     def generator(self, batch: "GanPass") -> Tensor:
         """What the generator pays, [N, 1]."""
         raise NotImplementedError
@@ -41,8 +45,8 @@ class AdversarialLoss:
         """Whether the discriminator takes the image for real, boolean [N, 1]."""
         return score > 0
 
-    def errors(self) -> "Mapping[str, Callable[[GanPass], Tensor]] | None":
-        """Absolute errors of the output against its target for `real`, `fake` and `generator`; None for critics."""
+    def errors(self) -> "Mapping[str, Callable[[Any], Tensor]] | None":
+        """Absolute errors of the output against its target for `real`, `fake`, `mixed` and `generator`; None for critics."""
         return None
 
     real_comes_first: bool = True
@@ -90,7 +94,14 @@ class GanPass(ForwardPass):
     """
 
     def __init__(
-        self, networks: Networks, images: Mapping[str, Any], key: Key, *, count: int, generator_training: bool, distribution: str
+        self,
+        networks: Networks,
+        images: Mapping[str, Any],
+        key: Key,
+        *,
+        count: int,
+        generator_training: bool,
+        distribution: str,
     ) -> None:
         super().__init__(networks, images, key)
         self.count, self.generator_training, self.distribution = count, generator_training, distribution
@@ -124,7 +135,9 @@ class GanPass(ForwardPass):
 class MixedPass(GanPass):
     """The same with one call of the discriminator on a half-and-half batch, as BatchNorm then sees both halves at once."""
 
-    def __init__(self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any) -> None:
+    def __init__(
+        self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any
+    ) -> None:
         super().__init__(networks, images, key, **settings)
         self.real_first = real_first
 
@@ -133,8 +146,13 @@ class MixedPass(GanPass):
         return tf.concat([real, fake] if self.real_first else [fake, real], axis=0)
 
     @cached_property
+    def score(self) -> Tensor:
+        """The discriminator's scores of the whole batch, [2N, 1] in its order."""
+        return self.networks["discriminator"](self.in_order(self.real, self.fake), training=True)
+
+    @cached_property
     def _halves(self) -> list[Tensor]:
-        return tf.split(self.networks["discriminator"](self.in_order(self.real, self.fake), training=True), 2)
+        return tf.split(self.score, 2)
 
     @property
     def real_score(self) -> Tensor:  # type: ignore[override]
@@ -169,7 +187,9 @@ def discriminator(setup: Setup) -> Player:
 def generator(setup: Setup) -> Player:
     """Return the player that learns to be taken for real."""
     training, loss = setup.training, setup.loss
-    forward = partial(GanPass, count=training.batch_size, generator_training=True, distribution=setup.latent_distribution)
+    forward = partial(
+        GanPass, count=training.batch_size, generator_training=True, distribution=setup.latent_distribution
+    )
     errors = loss.errors()
     turn = Turn(
         name="generate",
@@ -216,14 +236,21 @@ def _separate(setup: Setup) -> list[Turn]:
 def _summed(setup: Setup) -> list[Turn]:
     """One update on the sum of the loss on real and the loss on generated images (tutorial 4)."""
     loss, n = setup.loss, setup.training.batch_size
-    terms = [Term("d_loss_real", lambda batch: mean(loss.real(batch))), Term("d_loss_fake", lambda batch: mean(loss.fake(batch)))]
-    return [_joint_turn(setup, _forward(setup, GanPass, n), terms, lambda batch, real, fake: tf.concat([real, fake], 0), n)]
+    terms = [
+        Term("d_loss_real", lambda batch: mean(loss.real(batch))),
+        Term("d_loss_fake", lambda batch: mean(loss.fake(batch))),
+    ]
+    errors = loss.errors()
+    mae = {"d_mae": lambda batch: mean(tf.concat([errors["real"](batch), errors["fake"](batch)], 0))} if errors else {}
+    return [_joint_turn(setup, _forward(setup, GanPass, n), terms, mae, n)]
 
 
 def _mixed(setup: Setup) -> list[Turn]:
     """One update on a batch of which one half is real and one half generated (tutorial 2)."""
     if setup.training.batch_size % 2:
-        raise ConfigurationError("must be even, because `mixed` batches are half real, half generated.", key="training.batch_size")
+        raise ConfigurationError(
+            "must be even, because `mixed` batches are half real, half generated.", key="training.batch_size"
+        )
     return _one_batch(setup, setup.training.batch_size // 2)
 
 
@@ -235,15 +262,14 @@ def _concatenated(setup: Setup) -> list[Turn]:
 def _one_batch(setup: Setup, count: int) -> list[Turn]:
     loss = setup.loss
     forward = _forward(setup, MixedPass, count, real_first=loss.real_comes_first)
-    terms = [Term("d_adversarial", lambda batch: mean(batch.in_order(loss.real(batch), loss.fake(batch))))]
-    return [_joint_turn(setup, forward, terms, MixedPass.in_order, count)]
+    terms = [Term("d_adversarial", lambda batch: mean(loss.mixed(batch)))]
+    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count)]
 
 
-def _joint_turn(setup: Setup, forward: Any, terms: list[Term], join: Callable[..., Tensor], count: int) -> Turn:
-    loss, errors = setup.loss, setup.loss.errors()
-    measures = _scores_of(loss, "real", "real_score") | _scores_of(loss, "fake", "fake_score")
-    if errors:
-        measures["d_mae"] = lambda batch: mean(join(batch, errors["real"](batch), errors["fake"](batch)))
+def _joint_turn(
+    setup: Setup, forward: Any, terms: list[Term], mae: Mapping[str, Callable[[Any], Tensor]], count: int
+) -> Turn:
+    measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
     return Turn("real and fake", forward, [*terms, *_penalties(setup, "both")], measures, {"real": count})
 
 
@@ -266,7 +292,8 @@ def _penalties(setup: Setup, sees: str) -> list[Term]:
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":
             raise ConfigurationError(
-                f"'{name}' needs real and generated images in one update; use `summed` or `mixed`.", key="training.discriminator_batches"
+                f"'{name}' needs real and generated images in one update; use `summed` or `mixed`.",
+                key="training.discriminator_batches",
             )
         if sees in ("both", penalty.needs):
             terms.append(Term(name, penalty.function, weight, penalty.partial))

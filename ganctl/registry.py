@@ -1,7 +1,8 @@
 """A registry: names from YAML to what they stand for.
 
-A decorated function is registered under a name; a duplicate name raises; an unknown name is answered with the nearest known one.
-Nobody edits a list: `import_siblings` lets a package import its own modules, each of which registers what it holds.
+A decorated function is registered under a name; a duplicate name raises; an unknown name is answered with the nearest
+known one. Nobody edits a list: `import_siblings` lets a package import its own modules, each of which registers what
+it holds.
 """
 
 import importlib
@@ -71,18 +72,20 @@ class Registry:
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
             taken = self._entries.get(name)
             if taken is not None:
-                raise ValueError(f"{self.kind} '{name}' is registered twice: {taken.make.__module__} and {make.__module__}")
+                raise ValueError(
+                    f"{self.kind} '{name}' is registered twice: {taken.make.__module__} and {make.__module__}"
+                )
             self._entries[name] = Entry(name, make, source, self._injected, facts)
             return make
 
         return decorate
 
-    def get(self, name: str) -> Entry:
-        """Return the entry of that name; raises ConfigurationError with the nearest known name."""
+    def get(self, name: str, key: str = "") -> Entry:
+        """Return the entry of that name; raises ConfigurationError about `key` with the nearest known name."""
         if name not in self._entries:
             known = ", ".join(sorted(self._entries)) or f"none, this version ships no {self.kind}"
             hint = did_you_mean(name, self._entries)
-            raise ConfigurationError(f"There is no {self.kind} '{name}'.{hint} Known: {known}.", key=self.key)
+            raise ConfigurationError(f"There is no {self.kind} '{name}'.{hint} Known: {known}.", key=key or self.key)
         return self._entries[name]
 
     def __iter__(self) -> Iterator[Entry]:

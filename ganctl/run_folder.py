@@ -78,7 +78,9 @@ class RunFolder:
         path = outputs / name
         if explicit and (path.is_symlink() or path.exists()):
             raise UsageError(f"{path} exists already. Give another --run-name, or continue it: ganctl resume {path}")
-        existing = next((folder for folder in (outputs, *outputs.absolute().parents) if folder.exists() or folder.is_symlink()))
+        existing = next(
+            folder for folder in (outputs, *outputs.absolute().parents) if folder.exists() or folder.is_symlink()
+        )
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {existing} is no writable folder.")
 
@@ -103,7 +105,9 @@ class RunFolder:
                     (path / inner).mkdir()
                 return cls(path)
         except OSError as error:
-            raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {error.strerror}. Choose another --output-dir.") from None
+            raise UsageError(
+                f"Cannot write a run folder below {outputs.absolute()}: {error.strerror}. Choose another --output-dir."
+            ) from None
         raise UsageError(f"{outputs} has ten thousand runs called {name}. Choose another --run-name.")
 
     @classmethod

@@ -51,7 +51,9 @@ def _write_grid(path: Path, batches: Batches, count: int) -> None:
     for batch in batches:
         collected.append(batch)
         if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
-            raise UsageError(f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder.")
+            raise UsageError(
+                f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder."
+            )
     images.write_png(path, images.grid(np.concatenate(collected), math.ceil(count / columns), columns))
 
 

@@ -45,7 +45,9 @@ class Session:
         game, training = prepared.game, prepared.experiment.training
         counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
         images = prepared.images.describe()
-        self.say(f"experiment  {prepared.experiment.name}: {prepared.experiment.model.name}, {training.iterations:,} iterations")
+        self.say(
+            f"experiment  {prepared.experiment.name}: {prepared.experiment.model.name}, {training.iterations:,} iterations"
+        )
         self.say(f"device      {prepared.device}")
         self.say(f"precision   {training.precision} ({prepared.precision_reason})")
         self.say(f"parameters  {counts}")
@@ -55,12 +57,24 @@ class Session:
 
     def show_layers(self, prepared: Prepared) -> None:
         """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
-        networks = dict(prepared.game.networks)
+        networks = prepared.game.networks
+        for role, network in networks.items():
+            self._show_table(role, network.layers)
         if {"generator", "discriminator"} <= networks.keys():
-            networks["stack"] = keras.Sequential([networks["generator"], networks["discriminator"]], name="stack")
-        for network in networks.values():
-            network.summary(print_fn=self.say, line_length=100)
-        self.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides 600 MiB for TensorFlow")
+            self._show_table("stack", [networks["generator"], networks["discriminator"]])
+        self.say(
+            f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides 600 MiB for TensorFlow"
+        )
+
+    def _show_table(self, title: str, layers: Iterable[Any]) -> None:
+        self.say(title)
+        total = 0
+        for layer in layers:
+            outputs = layer.outputs if isinstance(layer, keras.Model) else keras.tree.flatten(layer.output)
+            shapes = " ".join(str(tuple(tensor.shape)) for tensor in outputs)
+            total += layer.count_params()
+            self.say(f"  {layer.name:<28} {type(layer).__name__:<24} {shapes:<24} {layer.count_params():>12,}")
+        self.say(f"  {'total':<78} {total:>12,}")
 
     def play(self, prepared: Prepared, folder: RunFolder) -> None:
         """Train to the end, and say where the run is and what to type next."""

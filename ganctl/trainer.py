@@ -62,7 +62,7 @@ class Trainer:
                     feed.close()
             if interruption.requested and step < run.iterations:
                 raise interruption.error(
-                    f"Stopped after iteration {step}; everything is saved. Continue with: ganctl resume {run.folder.path}"
+                    f"Stopped after iteration {step}; everything is saved. Continue: ganctl resume {run.folder.path}"
                 )
 
     def _play(self, step: int, rounds: int) -> np.ndarray:
@@ -74,7 +74,9 @@ class Trainer:
         if game.play.experimental_get_tracing_count() == traces:  # the call that compiles says nothing about speed
             rate = rounds / max(time.monotonic() - began, 1e-6)
             # At most doubled, because the first calls are slower than the rest.
-            self._rounds_per_call = int(np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL)))
+            self._rounds_per_call = int(
+                np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL))
+            )
         return rows
 
     def _rounds_from(self, step: int) -> int:

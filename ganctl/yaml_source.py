@@ -1,7 +1,8 @@
 """Reads a YAML file as people mean it, and remembers where every key stands.
 
-PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops repeated keys. Here the scalars follow the YAML 1.2 core
-schema, a repeated key is an error, and tags, bombs and bottomless nesting are refused before they cost anything.
+PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops repeated keys. Here the scalars follow the
+YAML 1.2 core schema, a repeated key is an error, and tags, bombs and bottomless nesting are refused before they cost
+anything.
 """
 
 import math
@@ -14,9 +15,11 @@ import yaml
 
 from ganctl.errors import ConfigurationError
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 MAX_DEPTH = 20
-MAX_VALUES = 20_000
+MAX_VALUES = 5_000
+
+TOO_MUCH = "too many or too deeply nested values for an experiment file"
 
 KeyPath = tuple[str | int, ...]
 
@@ -25,6 +28,23 @@ class _CoreSchemaLoader(yaml.SafeLoader):
     """PyYAML's parser with the scalars of the YAML 1.2 core schema."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose one node; refuses what is too deep or too much before time and stack are spent on the rest of it."""
+        self._depth += 1
+        self._nodes += 1
+        try:
+            # Keys are nodes, too: twice as many as values.
+            if self._depth > MAX_DEPTH + 1 or self._nodes > 2 * MAX_VALUES:
+                raise yaml.MarkedYAMLError(problem=TOO_MUCH, problem_mark=self.peek_event().start_mark)
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 for _tag, _pattern, _first in (
@@ -40,18 +60,21 @@ for _tag, _pattern, _first in (
     _CoreSchemaLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float"))
+
+
 @dataclass
 class YamlSource:
     """What a YAML file says and where it says it.
 
     Attributes:
         name: the file as error messages name it.
-        data: nested dictionaries and lists.
+        data: nested dictionaries and lists; None in an empty file.
         places: the line and column, from 1, of every key; an override has its own spelling instead.
     """
 
     name: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Any = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
 
     def locate(self, path: KeyPath) -> str:
@@ -83,13 +106,11 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     source = YamlSource(name)
     try:
         node = yaml.compose(text, Loader=_CoreSchemaLoader)
-        source.data = {} if node is None else _Reader(source).value(node, ())
+        source.data = None if node is None else _Reader(source).value(node, ())
     except yaml.MarkedYAMLError as error:
         raise ConfigurationError(_explain(error, name, text)) from None
     except yaml.YAMLError as error:  # characters that YAML does not allow
         raise ConfigurationError(f"{name}: {' '.join(str(error).split())}.") from None
-    except RecursionError:
-        raise ConfigurationError(f"{name}: nested too deeply for an experiment file.") from None
     return source
 
 
@@ -117,10 +138,12 @@ class _Reader:
     def value(self, node: yaml.Node, path: KeyPath) -> Any:
         self._values += 1
         if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
-            raise ConfigurationError(f"{self._place(node)}: too many or too deeply nested values for an experiment file.")
+            raise ConfigurationError(f"{self._place(node)}: {TOO_MUCH}.")
         if isinstance(node, yaml.MappingNode):
+            self._refuse_tag(node, "map")
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
+            self._refuse_tag(node, "seq")
             return [self._item(child, (*path, index)) for index, child in enumerate(node.value)]
         return self._scalar(node)
 
@@ -133,10 +156,14 @@ class _Reader:
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise ConfigurationError(f"{self._place(key_node)}: a key must be a word.")
+            if key_node.tag not in _PLAIN_TAGS:
+                raise self._refused(key_node)
             key = key_node.value.lower()
             if key in result:
                 first = self._source.places[(*path, key)]
-                raise ConfigurationError(f"{self._place(key_node)}: '{key_node.value}' is given twice (first at {first}).")
+                raise ConfigurationError(
+                    f"{self._place(key_node)}: '{key_node.value}' is given twice (first at {first})."
+                )
             self._source.places[(*path, key)] = self._place(key_node)
             result[key] = self.value(value_node, (*path, key))
         return result
@@ -150,12 +177,28 @@ class _Reader:
                 return None
             case "bool":
                 return text.lower() == "true"
-            case "int" if len(text) < 300:
+            case "int" if len(text) > 300:
+                raise ConfigurationError(f"{self._place(node)}: a number of {len(text)} digits.")
+            case "int":
                 return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
             case "float":
                 word = text.lower().lstrip("+-")
-                return float(text) if word not in (".inf", ".nan") else math.copysign(float(word[1:]), -1 if text[0] == "-" else 1)
-        raise ConfigurationError(f"{self._place(node)}: '{node.tag}' is not allowed; only plain texts, numbers, true, false and null.")
+                return (
+                    float(text)
+                    if word not in (".inf", ".nan")
+                    else math.copysign(float(word[1:]), -1 if text[0] == "-" else 1)
+                )
+        raise self._refused(node)
+
+    def _refuse_tag(self, node: yaml.Node, plain: str) -> None:
+        if node.tag != f"tag:yaml.org,2002:{plain}":
+            raise self._refused(node)
+
+    def _refused(self, node: yaml.Node) -> ConfigurationError:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        return ConfigurationError(
+            f"{self._place(node)}: '{tag}' is not allowed; only plain texts, numbers, true, false and null."
+        )
 
     def _place(self, node: yaml.Node) -> str:
         mark = node.start_mark

@@ -42,7 +42,10 @@ def commands() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM."""
+    """Run a command and exit.
+
+    The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM.
+    """
     try:
         commands.main(arguments, prog_name="ganctl", standalone_mode=False)
         sys.stdout.flush()
@@ -73,4 +76,6 @@ def _unexpected(error: Exception) -> str:
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
         return "Out of memory. Try --set training.batch_size= with half the number, or a smaller image_size."
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{type(error).__name__}: {first}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
+    return (
+        f"{type(error).__name__}: {first}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
+    )

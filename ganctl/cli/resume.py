@@ -26,7 +26,9 @@ def command(run: Path, overrides: tuple[str, ...], device: str, quiet: bool) -> 
     for override in overrides:
         key = override.partition("=")[0].strip().lower()
         if ".".join(TUTORIAL_CONSTANTS.get(key, (key,))) != "training.iterations":
-            raise UsageError(f"A resumed run can only get more iterations; '{key}' would make another run of it. Use ganctl train.")
+            raise UsageError(
+                f"A resumed run can only get more iterations; '{key}' would make another run of it. Use ganctl train."
+            )
     experiment = build.load_experiment(folder.config, overrides)
 
     from ganctl.device import select_device

@@ -6,13 +6,21 @@ import click
 
 
 @click.command()
-@click.option("--checkpoint", required=True, type=click.Path(path_type=Path), help="A run folder, one checkpoint, or a generator file.")
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A run folder, one checkpoint, or a generator file.",
+)
 @click.option("--num", type=click.IntRange(1, 10_000_000), default=64, show_default=True, help="How many images.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="FILE.png (a grid), FILE.npz (uint8 `images` [N, H, W, C], RGB) or a folder (a PNG each).  [default: samples-SEED.png]",
+    help="FILE.png (a grid), FILE.npz (uint8 `images` [N, H, W, C], RGB) or a folder (a PNG each).  "
+    "[default: samples-SEED.png]",
 )
 def command(checkpoint: Path, num: int, seed: int, output: Path | None) -> None:
     """Draw images from a trained generator.

@@ -7,15 +7,30 @@ import click
 
 @click.command()
 @click.argument("config")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated.")
-@click.option("--output-dir", type=click.Path(path_type=Path), default=Path("outputs"), show_default=True, help="Folder of all runs.")
+@click.option(
+    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated."
+)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    help="Folder of all runs.",
+)
 @click.option("--run-name", help="Name of the run folder; refused where it exists.")
 @click.option("--seed", type=int, help="The same as --set seed=N.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
 @click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
-    config: str, overrides: tuple[str, ...], output_dir: Path, run_name: str | None, seed: int | None, device: str, dry_run: bool, quiet: bool
+    config: str,
+    overrides: tuple[str, ...],
+    output_dir: Path,
+    run_name: str | None,
+    seed: int | None,
+    device: str,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Train the experiment of CONFIG, a YAML file or the name of a packaged one.
 

@@ -5,7 +5,9 @@ import click
 
 @click.command()
 @click.argument("config")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated.")
+@click.option(
+    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated."
+)
 @click.option("--show", is_flag=True, help="Print the experiment with every default written out.")
 def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
     """Check the experiment of CONFIG, a YAML file or the name of a packaged one, without training it.
@@ -19,4 +21,7 @@ def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
 
     path = find_config(config)
     experiment = load_experiment(path, overrides)
-    click.echo(experiment.to_yaml() if show else f"{path} is valid: run folder '{experiment.resolved_run_name()}'.", nl=not show)
+    click.echo(
+        experiment.to_yaml() if show else f"{path} is valid: run folder '{experiment.resolved_run_name()}'.",
+        nl=not show,
+    )

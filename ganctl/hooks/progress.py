@@ -29,9 +29,13 @@ class ProgressBar(Hook):
         self._columns = [run.game.columns.index(name) for name in self._names]
         if self._console.is_terminal:
             self._bar = Progress(
-                TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[news]}"), TimeRemainingColumn(),
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[news]}"),
+                TimeRemainingColumn(),
                 console=self._console,
-            )  # fmt: skip
+            )
             self._task = self._bar.add_task("training", total=run.iterations, completed=step, news="compiling")
             self._bar.start()
 
@@ -39,12 +43,16 @@ class ProgressBar(Hook):
         """Say what was measured, as the mean of the call's iterations."""
         done, now = step + len(rows), time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        losses = "  ".join(f"{name} {rows[:, c].mean():.3f}" for name, c in zip(self._names, self._columns, strict=True))
+        losses = "  ".join(
+            f"{name} {rows[:, c].mean():.3f}" for name, c in zip(self._names, self._columns, strict=True)
+        )
         if self._bar is not None:
             self._bar.update(self._task, completed=done, news=f"{rate:.1f} it/s  {losses}")
         elif now - self._said >= SECONDS_BETWEEN_LINES or done == run.iterations:
             left = (run.iterations - done) / rate
-            self._console.print(f"iteration {done}/{run.iterations}  {rate:.1f} it/s  {left:.0f} s left  {losses}", highlight=False)
+            self._console.print(
+                f"iteration {done}/{run.iterations}  {rate:.1f} it/s  {left:.0f} s left  {losses}", highlight=False
+            )
             self._said = now
 
     def close(self) -> None:

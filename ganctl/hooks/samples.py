@@ -41,7 +41,9 @@ class Samples(Hook):
         self._paint = tf.function(lambda latent: network(latent, training=False))
         self._score = tf.function(lambda pictures: run.game.networks["discriminator"](pictures, training=False))
         columns = min(self._columns, len(self._real))
-        images.write_png(run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns))
+        images.write_png(
+            run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns)
+        )
         if step == 0:
             self.act(run, step)
 
@@ -85,6 +87,8 @@ def _titled(rows: list[tuple[np.ndarray, np.ndarray]]) -> Any:
         axes.set_title(f"{score:.3f}")
         axes.set_axis_off()
         if index % len(rows[0][0]) == 0:
-            axes.text(-0.1, 0.5, ("fake", "real")[index // len(rows[0][0])], transform=axes.transAxes, ha="right", rotation=90)
+            axes.text(
+                -0.1, 0.5, ("fake", "real")[index // len(rows[0][0])], transform=axes.transAxes, ha="right", rotation=90
+            )
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]

@@ -8,22 +8,25 @@ from pydantic import Field
 
 from ganctl.lazy import tf
 from ganctl.losses import registry
-from ganctl.players import AdversarialLoss, GanPass
+from ganctl.players import AdversarialLoss, GanPass, MixedPass
 
 Tensor = Any
 
 
-@registry.register("minimax", source="Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1 and section 3")
+@registry.register(
+    "minimax", source="Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1 and section 3"
+)
 @dataclass(frozen=True)
 class Minimax(AdversarialLoss):
     """Cross entropy on real and fake labels; the generator learns with the labels swapped.
 
-    The discriminator's loss is equation 1 of the paper with the sign turned. The generator maximises log D(G(z)) instead of minimising
-    log(1 - D(G(z))), as section 3 advises and every tutorial does.
+    The discriminator's loss is equation 1 of the paper with the sign turned. The generator maximises log D(G(z))
+    instead of minimising log(1 - D(G(z))), as section 3 advises and every tutorial does.
 
     Args:
         real_label: the label of real images; the score's sigmoid is the probability of label 1.
-        label_smoothing: how far the label of real images moves towards the other (one-sided: Salimans et al. 2016, section 3.4).
+        label_smoothing: how far the label of real images moves towards the other (one-sided: Salimans et al. 2016,
+            section 3.4).
         label_noise: width of the uniform noise that is added to the discriminator's labels.
     """
 
@@ -39,6 +42,10 @@ class Minimax(AdversarialLoss):
         """Cross entropy of the generated images' scores."""
         return _cross_entropy(batch.fake_score, self._fake_target(batch))
 
+    def mixed(self, batch: MixedPass) -> Tensor:
+        """Cross entropy of a mixed batch's scores, taken as one: by halves, the vectorised arithmetic would round otherwise."""
+        return _cross_entropy(batch.score, self._mixed_target(batch))
+
     def generator(self, batch: GanPass) -> Tensor:
         """Cross entropy of the generated images' scores against the real label."""
         return _cross_entropy(batch.fake_score, tf.fill(tf.shape(batch.fake_score), float(self.real_label)))
@@ -51,11 +58,12 @@ class Minimax(AdversarialLoss):
         """Whether the probability of being real is above one half."""
         return self.realness(score) > 0.5
 
-    def errors(self) -> Mapping[str, Callable[[GanPass], Tensor]]:
+    def errors(self) -> Mapping[str, Callable[[Any], Tensor]]:
         """Absolute differences of probability and label."""
         return {
             "real": lambda batch: tf.abs(self._real_target(batch) - tf.sigmoid(batch.real_score)),
             "fake": lambda batch: tf.abs(self._fake_target(batch) - tf.sigmoid(batch.fake_score)),
+            "mixed": lambda batch: tf.abs(self._mixed_target(batch) - tf.sigmoid(batch.score)),
             "generator": lambda batch: tf.abs(float(self.real_label) - tf.sigmoid(batch.fake_score)),
         }
 
@@ -66,10 +74,15 @@ class Minimax(AdversarialLoss):
 
     def _real_target(self, batch: GanPass) -> Tensor:
         towards_fake = 1 - 2 * self.real_label
-        return self._noisy(batch, "label noise real", batch.real_score, self.real_label + towards_fake * self.label_smoothing)
+        return self._noisy(
+            batch, "label noise real", batch.real_score, self.real_label + towards_fake * self.label_smoothing
+        )
 
     def _fake_target(self, batch: GanPass) -> Tensor:
         return self._noisy(batch, "label noise fake", batch.fake_score, 1.0 - self.real_label)
+
+    def _mixed_target(self, batch: MixedPass) -> Tensor:
+        return batch.in_order(self._real_target(batch), self._fake_target(batch))
 
     def _noisy(self, batch: GanPass, purpose: str, score: Tensor, label: float) -> Tensor:
         target = tf.fill(tf.shape(score), float(label))

@@ -21,9 +21,9 @@ def dcgan(
 ) -> dict[str, Any]:
     """Small convolutional pair for square images from 16x16 to 128x128; the quickstart's.
 
-    The generator starts from a map of 4 to 7 pixels a side, doubles it with strided transposed convolutions (kernel 4, divisible by the
-    stride: no checkerboards) and crops what is over. The discriminator halves with strided convolutions and has no BatchNorm, so that its
-    score of an image does not depend on the others in the batch.
+    The generator starts from a map of 4 to 7 pixels a side, doubles it with strided transposed convolutions (kernel 4,
+    divisible by the stride: no checkerboards) and crops what is over. The discriminator halves with strided
+    convolutions and has no BatchNorm, so that its score of an image does not depend on the others in the batch.
 
     Args:
         image_shape: height, width and channels.
@@ -42,14 +42,18 @@ def dcgan(
     generator.add(layers.BatchNormalization())
     generator.add(layers.ReLU())
     for width in reversed([capacity, *widths[:-1]]):
-        generator.add(layers.Conv2DTranspose(width, 4, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)))
+        generator.add(
+            layers.Conv2DTranspose(width, 4, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02))
+        )
         generator.add(layers.BatchNormalization())
         generator.add(layers.ReLU())
     surplus = base * 2**steps - size
     if surplus:
         generator.add(layers.Cropping2D(((surplus // 2, surplus - surplus // 2),) * 2))
     generator.add(
-        layers.Conv2D(channels, 3, padding="same", activation="tanh", kernel_initializer=normal(0.0, 0.02), dtype="float32")
+        layers.Conv2D(
+            channels, 3, padding="same", activation="tanh", kernel_initializer=normal(0.0, 0.02), dtype="float32"
+        )
     )
 
     discriminator = keras.Sequential([keras.Input(image_shape)], name="discriminator")

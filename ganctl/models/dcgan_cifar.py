@@ -12,8 +12,14 @@ def _unfit(height: int, width: int) -> str:
     return "" if height % 2 == width % 2 == 0 and min(height, width) >= 28 else "even sizes from 28x28 on"
 
 
-@registry.register("dcgan_cifar", source="tutorial 3: Deep Convolutional GAN on CIFAR-10, after Chollet 2017, section 8.5", unfit=_unfit)
-def dcgan_cifar(image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 32) -> dict[str, Any]:
+@registry.register(
+    "dcgan_cifar",
+    source="tutorial 3: Deep Convolutional GAN on CIFAR-10, after Chollet 2017, section 8.5",
+    unfit=_unfit,
+)
+def dcgan_cifar(
+    image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 32
+) -> dict[str, Any]:
     """Wide convolutional pair without BatchNorm, for images of 32x32 (or another even size from 28 on).
 
     Args:
@@ -40,7 +46,9 @@ def dcgan_cifar(image_shape: tuple[int, int, int], *, latent_dim: Annotated[int,
         ],
         name="generator",
     )
-    discriminator = keras.Sequential([keras.Input(image_shape), layers.Conv2D(128, 3), layers.LeakyReLU(0.3)], name="discriminator")
+    discriminator = keras.Sequential(
+        [keras.Input(image_shape), layers.Conv2D(128, 3), layers.LeakyReLU(0.3)], name="discriminator"
+    )
     for _ in range(3):
         discriminator.add(layers.Conv2D(128, 4, strides=2))
         discriminator.add(layers.LeakyReLU(0.3))

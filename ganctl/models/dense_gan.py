@@ -10,7 +10,9 @@ from ganctl.models import registry
 
 
 @registry.register("dense_gan", source="tutorial 2: Simple Generative Adversarial Network with Keras, 2018")
-def dense_gan(image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100) -> dict[str, Any]:
+def dense_gan(
+    image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
+) -> dict[str, Any]:
     """Fully connected generator and discriminator, for small images of any shape.
 
     Args:

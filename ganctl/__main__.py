@@ -1,0 +1,5 @@
+"""`python -m ganctl` is `ganctl`."""
+
+from ganctl.cli import main
+
+main()

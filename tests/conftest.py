@@ -1,0 +1,116 @@
+"""What the tests share: a tiny data set, a tiny experiment, the real command line, and shipped experiments made small."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ganctl import build, datasets, models
+from ganctl.experiment import Experiment, ModelSection
+from ganctl.yaml_source import parse_yaml
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+SUBPROCESS_SECONDS = 180
+
+Overrides = Mapping[str, Any]
+WriteYaml = Callable[[Overrides], Path]
+RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or left in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("GANCTL_DEBUG", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def shapes_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 coloured 16x16 images with labels 0 .. 9: a bright square whose place and colour depend on the label."""
+    random = np.random.default_rng(0)
+    labels = np.arange(64) % 10
+    images = random.integers(0, 60, (64, 16, 16, 3), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[label : label + 6, 2:9, label % 3] = 255
+    path = tmp_path_factory.mktemp("data") / "shapes.npz"
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_yaml(shapes_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteYaml:
+    """Return what writes a tiny experiment, with dotted keys changed, into a folder of its own."""
+
+    def write(overrides: Overrides = {}) -> Path:
+        content: dict[str, Any] = {
+            "name": "tiny",
+            "dataset": {"name": "npz", "path": str(shapes_npz), "image_size": 8, "channels": 1},
+            "model": {"name": "dense_gan", "latent_dim": 4},
+            "training": {"iterations": 8, "batch_size": 4, "precision": "float32"},
+            "outputs": {"sample_every": 4, "sample_grid": "2x2", "checkpoint_every": 4},
+        }
+        for key, value in overrides.items():
+            section, _, last = key.rpartition(".")
+            (content.setdefault(section, {}) if section else content)[last] = value
+        path = tmp_path_factory.mktemp("experiment") / "tiny.yaml"
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def run_cli(tmp_path_factory: pytest.TempPathFactory) -> RunCli:
+    """Return what runs `ganctl` as a user does, in a process of its own, and gives its exit code and both outputs."""
+
+    def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "ganctl", *map(str, arguments)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+        return subprocess.run(
+            command,
+            cwd=cwd or tmp_path_factory.mktemp("empty"),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SUBPROCESS_SECONDS,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
+    """Return what makes a shipped experiment small: two rounds on the tiny data set in the size and channels it is meant for."""
+
+    def shrink(experiment: Experiment) -> Experiment:
+        dataset, facts = experiment.dataset, datasets.registry.get(experiment.dataset.name).facts
+        shape = facts.get("shape") or (64, 64, 3)
+        small_data = {
+            "name": "npz",
+            "path": str(shapes_npz),
+            "image_size": dataset.image_size or shape[0],
+            "channels": dataset.channels or shape[2],
+            "classes": None,
+            "limit": None,
+        }
+        arguments = models.registry.get(experiment.model.name).arguments().model_fields
+        capacity = {"capacity": 2} if "capacity" in arguments else {}
+        outputs = {"sample_every": 1, "checkpoint_every": 1}
+        changed = experiment.replace(
+            dataset=dataset.model_copy(update=small_data),
+            model=ModelSection.model_validate({**experiment.model.model_dump(), **capacity}),
+            training=experiment.training.model_copy(update={"iterations": 2, "batch_size": 4, "precision": "float32"}),
+            outputs=experiment.outputs.model_copy(update=outputs),
+        )
+        return build.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
+
+    return shrink

@@ -1,0 +1,275 @@
+"""Every key of the YAML file: changing it changes something that can be seen. A new key without a case here fails."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from conftest import WriteYaml
+from pydantic import BaseModel
+
+from ganctl import build, datasets, losses, models
+from ganctl.device import Device
+from ganctl.errors import ConfigurationError
+from ganctl.experiment import Experiment
+from ganctl.lazy import keras
+from ganctl.noise import Key
+from ganctl.registry import Entry
+from ganctl.run_folder import RunFolder
+
+Changes = tuple[str, ...]
+PAIR = "tiny_test_pair"
+
+
+def keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
+    """Every key of the experiment's classes, dotted; keys of a list's items stand below the list's name and []."""
+    for name, info in section.model_fields.items():
+        nested = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        is_section = nested[:1] == [info.annotation]
+        if nested:
+            yield from keys_of(nested[0], f"{path}{name}{'' if is_section else '[]'}.")
+        if not is_section:
+            yield path + name
+
+
+def tiny_pair(image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Tiny networks with everything that a key acts on: BatchNorm in both."""
+    layers = keras.layers
+    generator = [
+        keras.Input([4]),
+        layers.Dense(16),
+        layers.BatchNormalization(momentum=0.5),
+        layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32"),
+        layers.Reshape(image_shape, dtype="float32"),
+    ]
+    discriminator = [
+        keras.Input(image_shape),
+        layers.Flatten(),
+        layers.Dense(8),
+        layers.BatchNormalization(momentum=0.5),
+        layers.Dense(1, dtype="float32"),
+    ]
+    return {"generator": keras.Sequential(generator), "discriminator": keras.Sequential(discriminator)}
+
+
+def untracked(sequence: Any, *_: object, **__: object) -> Any:
+    return sequence
+
+
+class Looks:
+    """What can be seen of a tiny experiment after some changes.
+
+    Args:
+        path: its file.
+        folder: for the runs.
+    """
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self._path = path
+        self._folder = folder
+        self._prepared = lru_cache(maxsize=None)(self._prepare)
+        self.rows = lru_cache(maxsize=None)(self._rows)
+        self.files = lru_cache(maxsize=None)(self._files)
+
+    def _experiment(self, changes: Changes) -> Experiment:
+        return build.load_experiment(self._path, [text.replace("FOLDER", str(self._folder)) for text in changes])
+
+    def _prepare(self, changes: Changes) -> build.Prepared:
+        return build.Prepared.make(self._experiment(changes), Device("CPU", "for the test"), untracked)
+
+    def accepted(self, changes: Changes) -> bool:
+        """Whether the file is valid."""
+        try:
+            self._experiment(changes)
+        except ConfigurationError:
+            return False
+        return True
+
+    def config(self, changes: Changes) -> str:
+        """The resolved file."""
+        return self._experiment(changes).to_yaml()
+
+    def folder_name(self, changes: Changes) -> str:
+        """The run folder's name."""
+        return self._experiment(changes).resolved_run_name()
+
+    def images(self, changes: Changes) -> Any:
+        """The data set."""
+        section = self._experiment(changes).dataset
+        images = datasets.registry.get(section.name).make(section, untracked)
+        return images.shape, images.fingerprint()
+
+    def number_of_images(self, changes: Changes) -> int:
+        """How many images there are to learn from."""
+        return len(self._prepared(changes).images)
+
+    def order(self, changes: Changes) -> Any:
+        """Which images the first rounds see."""
+        game = self._prepared(changes).game
+        return game.chunk(0, 2)["real"].numpy().tolist()
+
+    def pixels(self, changes: Changes) -> Any:
+        """The first images as the networks see them."""
+        feed = self._prepared(changes).game.feeds["real"]
+        images, labels = feed.look_up(feed.chunk([16], 0, 1)[0])
+        return feed.prepare(images, labels, Key(0, 0)).pixels.numpy().tolist()
+
+    def updates(self, changes: Changes) -> Any:
+        """How often each player moves in a round."""
+        return {player.name: player.updates for player in self._prepared(changes).game.players}
+
+    def optimizers(self, changes: Changes) -> Any:
+        """The optimizers of generator and discriminator."""
+        sections = self._experiment(changes).optimizer
+        made = {"generator": build.make_optimizer(sections.generator), "discriminator": build.make_optimizer(sections.discriminator)}
+        return {role: (type(optimizer).__name__, str({**optimizer.get_config(), "name": ""})) for role, optimizer in made.items()}
+
+    def networks(self, changes: Changes) -> Any:
+        """The layers, their shapes and the precision that they compute in."""
+        return layers_of(self._prepared(changes).game.networks)
+
+    def _rows(self, changes: Changes) -> Any:
+        """The measurements of the first rounds."""
+        game = self._prepared(changes).game
+        return game.columns, game.play(game.chunk(0, 3)).numpy().tolist()
+
+    def _files(self, changes: Changes) -> Any:
+        """The files of a whole run: the text of losses.csv, the size of the pictures."""
+        # These keys belong to the trainer and its hooks, so one compiled game serves all of them.
+        prepared = replace(self._prepared(()), experiment=self._experiment(changes))
+        prepared.game.step.assign(0)
+        run = RunFolder.create(self._folder, "run", explicit=False)
+        prepared.trainer(run, []).train()
+        files = [file.relative_to(run.path).as_posix() for file in run.path.rglob("*") if file.is_file()]
+        sizes = [file.read_bytes()[16:24] for file in sorted(run.path.rglob("*.png"))]
+        numbering = [line.split(",")[:2] for line in run.losses.read_text().splitlines()]
+        events = [file.read_bytes() for file in run.path.rglob("*tfevents*")]
+        return sorted(file for file in files if "tfevents" not in file), sizes, numbering, [b"d_loss" in event for event in events]
+
+
+def layers_of(networks: dict[str, Any]) -> Any:
+    return {
+        role: [(type(layer).__name__, layer.compute_dtype, [list(v.shape) for v in layer.variables], _rates(layer)) for layer in network.layers]
+        for role, network in networks.items()
+    }
+
+
+def _rates(layer: Any) -> list[Any]:
+    return [getattr(layer, name, None) for name in ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping")]
+
+
+@pytest.fixture(scope="module")
+def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looks]:
+    models.registry.register(PAIR, source="this test")(tiny_pair)
+    folder = tmp_path_factory.mktemp("looks")
+    path = tiny_yaml({"model": {"name": PAIR}})
+    data = dict(np.load(str(build.load_experiment(path).dataset.path)))
+    np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
+    np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
+    yield Looks(path, folder)
+    del models.registry._entries[PAIR]
+
+
+SUMMED = "training.discriminator_batches=summed"
+PENALTY = "loss.penalties=[{name: gradient_penalty}]"
+
+# For every key: what to look at, the change, and what else must be given for the key to matter.
+CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[str, ...]]] = {
+    "name": (lambda looks: looks.folder_name, "name=other"),
+    "run_name": (lambda looks: looks.folder_name, "run_name=other"),
+    "seed": (lambda looks: looks.rows, "seed=1"),
+    "dataset.name": (lambda looks: looks.images, "dataset={name: fashion_mnist_mini, image_size: 8, limit: 64}"),
+    "dataset.path": (lambda looks: looks.images, "dataset.path=FOLDER/other.npz"),
+    "dataset.image_size": (lambda looks: looks.images, "dataset.image_size=9"),
+    "dataset.channels": (lambda looks: looks.images, "dataset.channels=3"),
+    "dataset.resize": (lambda looks: looks.images, "dataset.resize=squash", "dataset.path=FOLDER/wide.npz"),
+    "dataset.flip": (lambda looks: looks.pixels, "dataset.flip=true"),
+    "dataset.classes": (lambda looks: looks.images, "dataset.classes=[3]"),
+    "dataset.limit": (lambda looks: looks.images, "dataset.limit=20"),
+    "dataset.holdout": (lambda looks: looks.number_of_images, "dataset.holdout=0.25"),
+    "dataset.sampling": (lambda looks: looks.order, "dataset.sampling=window"),
+    "model.name": (lambda looks: looks.networks, "model.name=dense_gan"),
+    "model.latent_distribution": (lambda looks: looks.rows, "model.latent_distribution=uniform"),
+    "loss.name": (lambda looks: looks.accepted, "loss.name=nonesuch"),
+    "loss.penalties": (lambda looks: looks.rows, PENALTY, SUMMED),
+    "loss.penalties[].name": (lambda looks: looks.accepted, "loss.penalties=[{name: nonesuch}]", SUMMED, PENALTY),
+    "loss.penalties[].weight": (lambda looks: looks.rows, "loss.penalties=[{name: gradient_penalty, weight: 2.0}]", SUMMED, PENALTY),
+    **{
+        f"optimizer.{player}.{key}": (lambda looks: looks.optimizers, f"optimizer.{player}={{{key}: {value}}}")
+        for player in ("generator", "discriminator")
+        for key, value in {"name": "sgd", "learning_rate": 0.1, "beta_1": 0.6, "beta_2": 0.9, "decay": 0.1, "clipvalue": 0.5}.items()
+    },
+    "training.iterations": (lambda looks: looks.files, "training.iterations=6"),
+    "training.iterations_per_epoch": (lambda looks: looks.files, "training.iterations_per_epoch=3"),
+    "training.batch_size": (lambda looks: looks.order, "training.batch_size=6"),
+    "training.disc_updates": (lambda looks: looks.updates, "training.disc_updates=2"),
+    "training.gen_updates": (lambda looks: looks.updates, "training.gen_updates=2"),
+    "training.discriminator_batches": (lambda looks: looks.rows, SUMMED),
+    "training.fakes": (lambda looks: looks.rows, "training.fakes=training"),
+    "training.frozen_batchnorm": (lambda looks: looks.rows, "training.frozen_batchnorm=batch"),
+    "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
+    "training.augment": (lambda looks: looks.accepted, "training.augment=[diffaugment]"),  # refused until there is one
+    "training.precision": (lambda looks: looks.networks, "training.precision=bfloat16"),
+    "evaluation.every": (lambda looks: looks.accepted, "evaluation.every=5"),  # refused until there is an evaluation
+    "evaluation.num": (lambda looks: looks.config, "evaluation.num=5"),  # and so these two
+    "evaluation.features": (lambda looks: looks.config, "evaluation.features=inception"),  # only stand in config.yaml
+    "outputs.sample_every": (lambda looks: looks.files, "outputs.sample_every=3"),
+    "outputs.sample_grid": (lambda looks: looks.files, "outputs.sample_grid=2x3"),
+    "outputs.checkpoint_every": (lambda looks: looks.files, "outputs.checkpoint_every=3"),
+    "outputs.keep": (lambda looks: looks.files, "outputs.keep=1"),
+    "outputs.tensorboard": (lambda looks: looks.files, "outputs.tensorboard=true"),
+}
+
+
+@pytest.mark.parametrize("key", list(keys_of(Experiment)))
+def test_changing_a_key_changes_something_that_can_be_seen(key: str, looks: Looks) -> None:
+    assert key in CASES, f"the key {key} has no case in {Path(__file__).name}"
+    look, change, *given = CASES[key]
+    before, after = look(looks)((*given,)), look(looks)((*given, change))
+    assert before == look(looks)((*given,))
+    assert after != before
+
+
+def test_every_case_is_of_a_key() -> None:
+    assert set(CASES) == set(keys_of(Experiment))
+
+
+LOSS_CHANGES = {"real_label": 0, "label_smoothing": 0.2, "label_noise": 0.3, "target": 0.5}
+LOSS_ARGUMENTS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
+PENALTY_ARGUMENTS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
+
+
+@pytest.mark.parametrize(("loss", "key"), LOSS_ARGUMENTS)
+def test_changing_a_losss_own_key_changes_the_rows(loss: str, key: str, looks: Looks) -> None:
+    name = f"loss.name={loss}"
+    assert looks.rows((name, f"loss.{key}={LOSS_CHANGES[key]}")) != looks.rows((name,))
+
+
+@pytest.mark.parametrize(("penalty", "key"), PENALTY_ARGUMENTS)
+def test_changing_a_penaltys_own_key_changes_the_rows(penalty: str, key: str, looks: Looks) -> None:
+    changed = f"loss.penalties=[{{name: {penalty}, {key}: {LOSS_CHANGES[key]}}}]"
+    assert looks.rows((SUMMED, changed)) != looks.rows((SUMMED, f"loss.penalties=[{{name: {penalty}}}]"))
+
+
+def another(entry: Entry, key: str) -> Any:
+    """A value of a builder's own key that is not its default: another choice, the other truth, or a little more."""
+    info = entry.arguments().model_fields[key]
+    choices = [choice for choice in get_args(info.annotation) if choice != info.default]
+    if isinstance(info.default, bool):
+        return not info.default
+    if choices:
+        return choices[0]
+    return info.default + (2 if isinstance(info.default, int) else 0.125)
+
+
+MODEL_ARGUMENTS = [(entry.name, key) for entry in models.registry for key in entry.arguments().model_fields]
+
+
+@pytest.mark.parametrize(("model", "key"), MODEL_ARGUMENTS)
+def test_changing_a_models_own_key_changes_the_networks(model: str, key: str) -> None:
+    entry = models.registry.get(model)
+    shape = (32, 32, 3) if not entry.facts.get("unfit", lambda *_: "")(32, 32) else (28, 28, 1)
+    assert layers_of(entry.make(shape, **{key: another(entry, key)})) != layers_of(entry.make(shape))

@@ -1,0 +1,125 @@
+"""The house: a file imports only from lower floors, and what needs no TensorFlow never loads it."""
+
+import ast
+import statistics
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import ganctl
+
+PACKAGE = Path(ganctl.__file__).parent
+MAX_LINES_OF_THE_HEART = 260
+MAX_SECONDS = 0.5
+
+# A package stands for all of its modules. What is not listed fails the test: whoever adds a file says where it lives.
+FLOORS: list[set[str]] = [
+    {"", "errors", "lazy"},
+    {"registry", "yaml_source", "noise", "image_order", "images", "device", "interruption", "footprint", "run_folder", "packaged_configs"},
+    {"experiment", "checkpoint", "feed", "generation", "sample_files", "listing"},
+    {"game", "image_set"},
+    {"players", "game_state", "loss_table", "data_paths"},
+    {"image_cache", "archives"},
+    {"models", "losses", "datasets", "hooks"},
+    {"trainer", "file_schema"},
+    {"build"},
+    {"session"},
+    {"cli"},
+    {"__main__"},
+]
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "configs" not in path.parts)
+
+
+def dotted(path: Path) -> str:
+    """The module's name below ganctl; a package's own file has the package's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
+    """The modules of ganctl that a file imports anywhere, also within functions."""
+    known = {dotted(module) for module in MODULES}
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "ganctl"}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written out, not relative"
+            if (node.module or "").split(".")[0] == "ganctl":
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    found.add(whole if whole.removeprefix("ganctl.") in known else str(node.module))
+    return frozenset(name.removeprefix("ganctl").removeprefix(".") for name in found)
+
+
+def floor_of(module: str) -> int:
+    """The floor on which a module stands."""
+    room = module.split(".")[0]
+    floors = [number for number, rooms in enumerate(FLOORS) if room in rooms]
+    assert floors, f"ganctl/{room} has no floor; give it one in {Path(__file__).name}"
+    return floors[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_file_imports_only_from_lower_floors(path: Path) -> None:
+    module = dotted(path)
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for imported in imports_of(path):
+        own_package = imported == package and package
+        own_rooms = path.name == "__init__.py" and module and imported.startswith(f"{module}.")
+        if not (own_package or own_rooms):
+            assert floor_of(imported) < floor_of(module), f"{module} must not import {imported}: it is no lower floor"
+
+
+def test_every_room_has_one_floor_and_exists() -> None:
+    rooms = [room for floor in FLOORS for room in floor]
+    assert len(rooms) == len(set(rooms))
+    assert set(rooms) <= {dotted(path).split(".")[0] for path in MODULES}
+
+
+def test_nothing_is_called_utils() -> None:
+    names = {path.stem for path in MODULES} | {path.stem for path in Path(__file__).parent.rglob("*.py")}
+    assert not names & {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def test_the_heart_fits_on_few_screens() -> None:
+    assert len((PACKAGE / "game.py").read_text("utf-8").splitlines()) <= MAX_LINES_OF_THE_HEART
+
+
+WITHOUT_TENSORFLOW = [
+    ["--help"],
+    ["--version"],
+    ["train", "--help"],
+    ["list-models"],
+    ["list-models", "--json"],
+    ["list-datasets", "--json"],
+    ["list-losses", "--json"],
+    ["schema"],
+    ["validate", "quickstart"],
+]
+BLOCKED = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from ganctl.cli import main; main(sys.argv[1:])"
+
+
+@pytest.mark.parametrize("arguments", WITHOUT_TENSORFLOW, ids=" ".join)
+def test_answers_without_tensorflow_in_under_half_a_second(arguments: list[str], tmp_path: Path) -> None:
+    times = []
+    for _ in range(3):
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+        times.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert done.stderr == ""
+    assert statistics.median(times) < MAX_SECONDS, times
+
+
+def test_a_wrong_builder_argument_is_found_without_tensorflow(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BLOCKED, "train", "quickstart", "--set", "model.latentdim=3"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "Error: --set model.latentdim=3: unknown key 'latentdim' in model. Did you mean 'latent_dim'?\n"

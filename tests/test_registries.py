@@ -1,0 +1,196 @@
+"""Registered means tested: every model, loss, penalty, data set and shipped configuration."""
+
+import inspect
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import CONFIGS, Overrides, WriteYaml
+
+from ganctl import build, datasets, losses, models
+from ganctl.device import Device
+from ganctl.errors import ConfigurationError
+from ganctl.experiment import Experiment
+from ganctl.game import Game
+from ganctl.registry import Entry, Registry
+from ganctl.run_folder import RunFolder
+
+REGISTRIES = {"models": models.registry, "losses": losses.registry, "penalties": losses.penalties, "datasets": datasets.registry}
+ENTRIES = [pytest.param(registry, entry, id=f"{kind}-{entry.name}") for kind, registry in REGISTRIES.items() for entry in registry]
+MODELS = [entry.name for entry in models.registry]
+
+
+def untracked(sequence: Any, *_: object, **__: object) -> Any:
+    return sequence
+
+
+def home_shape(name: str) -> tuple[int, int, int]:
+    """A small image shape that the model can make."""
+    unfit = models.registry.get(name).facts.get("unfit", lambda *_: "")
+    return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not unfit(size, size))
+
+
+def small_arguments(name: str) -> dict[str, Any]:
+    return {"capacity": 2} if "capacity" in models.registry.get(name).arguments().model_fields else {}
+
+
+@pytest.fixture(scope="module")
+def small_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
+    """Return what makes a small game of a model, with dotted keys changed."""
+
+    def make(model: str, changes: Overrides = {}, *, jit: bool = False) -> Game:
+        size, _, channels = home_shape(model)
+        small = {"model": {"name": model, **small_arguments(model)}, "dataset.image_size": size, "dataset.channels": channels, "training.batch_size": 2}
+        experiment = build.load_experiment(tiny_yaml({**small, **changes}))
+        images = datasets.registry.get("npz").make(experiment.dataset, untracked)
+        return build.make_game(experiment, images, jit=jit)
+
+    return make
+
+
+def weights_of(game: Game) -> dict[str, list[np.ndarray]]:
+    return {player.name: [variable.numpy() for variable in game.moved[player.name]] for player in game.players}
+
+
+@pytest.mark.parametrize(("registry", "entry"), ENTRIES)
+def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry, entry: Entry) -> None:
+    assert registry.get(entry.name) is entry
+    assert len(entry.summary) > 10
+    assert len(entry.source) > 5
+    documented = inspect.getdoc(entry.make) or ""
+    for argument in entry.arguments().model_fields:
+        assert f"{argument}: " in documented, f"{entry.name} does not say what {argument} is"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_plays_two_rounds_in_which_its_own_networks_move(model: str, small_game: Callable[..., Game]) -> None:
+    game = small_game(model)
+    assert {"generator", "discriminator"} <= set(game.networks)
+    before = weights_of(game)
+    rows = game.play(game.chunk(0, 2)).numpy()
+    assert rows.shape == (2, len(game.columns))
+    assert np.isfinite(rows).all()
+    for player, weights in weights_of(game).items():
+        assert weights, f"{player} moves nothing"
+        assert all(np.isfinite(array).all() for array in weights)
+        still = [v.path for v, old, new in zip(game.moved[player], before[player], weights, strict=True) if (old == new).all()]
+        assert not still, f"{player} never moves {still}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MODELS)
+def test_every_models_round_compiles_under_xla(model: str, small_game: Callable[..., Game]) -> None:
+    game = small_game(model, jit=True)
+    rows = game.play(game.chunk(0, 2)).numpy()
+    assert np.isfinite(rows).all()
+    assert int(game.step.numpy()) == 2
+
+
+FORMS = ["separate", "mixed", "concatenated", "summed"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("loss", [entry.name for entry in losses.registry])
+def test_every_loss_plays_with_every_form_of_batches(loss: str, form: str, small_game: Callable[..., Game]) -> None:
+    game = small_game("dense_gan", {"loss": {"name": loss}, "training.discriminator_batches": form})
+    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("penalty", [entry.name for entry in losses.penalties])
+def test_every_penalty_plays_with_every_form_of_batches_that_shows_it_what_it_needs(
+    penalty: str, form: str, small_game: Callable[..., Game]
+) -> None:
+    changes = {"loss": {"penalties": [{"name": penalty}]}, "training.discriminator_batches": form}
+    needs_both = losses.penalties.get(penalty).make().needs == "both"
+    if needs_both and form == "separate":
+        with pytest.raises(ConfigurationError, match="needs real and generated images in one update"):
+            small_game("dense_gan", changes)
+        return
+    game = small_game("dense_gan", changes)
+    assert penalty in game.columns
+    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [16, 17, 28, 29, 31, 32, 48, 57, 64, 96, 112, 113, 128])
+def test_dcgan_makes_every_size(size: int, channels: int) -> None:
+    networks = models.registry.get("dcgan").make((size, size, channels), latent_dim=2, capacity=1)
+    assert networks["generator"].output_shape == (None, size, size, channels)
+    assert networks["discriminator"].input_shape == (None, size, size, channels)
+    assert networks["discriminator"].output_shape == (None, 1)
+
+
+@pytest.mark.parametrize("size", [15, 129])
+def test_dcgan_says_which_sizes_it_makes(size: int, tiny_yaml: WriteYaml) -> None:
+    with pytest.raises(ConfigurationError, match="square images from 16x16 to 128x128"):
+        build.load_experiment(tiny_yaml({"model": {"name": "dcgan"}, "dataset.image_size": size}))
+
+
+def test_dcgan_cifar_has_the_layers_that_tutorial_3_prints() -> None:
+    networks = models.registry.get("dcgan_cifar").make((32, 32, 3))
+    shown = {role: [(layer.output.shape[1:], layer.count_params()) for layer in networks[role].layers] for role in networks}
+    assert shown["generator"][:6] == [
+        ((32768,), 1_081_344),
+        ((32768,), 0),
+        ((16, 16, 128), 0),
+        ((16, 16, 256), 819_456),
+        ((16, 16, 256), 0),
+        ((32, 32, 256), 1_048_832),
+    ]
+    assert shown["generator"][-1][0] == (32, 32, 3)
+    assert shown["discriminator"][:7] == [
+        ((30, 30, 128), 3_584),
+        ((30, 30, 128), 0),
+        ((14, 14, 128), 262_272),
+        ((14, 14, 128), 0),
+        ((6, 6, 128), 262_272),
+        ((6, 6, 128), 0),
+        ((2, 2, 128), 262_272),
+    ]
+    assert networks["generator"].count_params() == 6_264_579
+    assert networks["discriminator"].count_params() == 790_913
+
+
+def test_dense_gan_has_the_layers_of_tutorial_2() -> None:
+    networks = models.registry.get("dense_gan").make((28, 28, 1))
+    dense = {role: [layer.units for layer in networks[role].layers if hasattr(layer, "units")] for role in networks}
+    assert dense == {"generator": [256, 512, 1024, 784], "discriminator": [784, 392, 1]}
+    assert networks["generator"].count_params() == sum(i * o + o for i, o in ((100, 256), (256, 512), (512, 1024), (1024, 784))) + 4 * 1792
+    assert networks["discriminator"].count_params() == 784 * 784 + 784 + 784 * 392 + 392 + 393
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_configuration_trains(config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path) -> None:
+    experiment = shrunk(build.load_experiment(config))
+    prepared = build.Prepared.make(experiment, Device("CPU", "for the test"), untracked)
+    assert math.prod(prepared.images.shape) > 0
+    folder = RunFolder.create(tmp_path, config.stem, explicit=True)
+    prepared.trainer(folder, []).train()
+    header, *rows = folder.losses.read_text().splitlines()
+    assert len(rows) == 2
+    for row in rows:
+        named = dict(zip(header.split(","), row.split(","), strict=True))
+        assert all(np.isfinite(float(value)) for value in named.values() if value), named
+    assert folder.sample_grid(2).is_file()
+    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["000000001", "000000002"]
+
+
+def test_a_name_that_is_taken_raises() -> None:
+    registry = Registry("toy", "toy.name")
+    registry.register("ball", source="a shop")(lambda: None)
+    with pytest.raises(ValueError, match="toy 'ball' is registered twice"):
+        registry.register("ball", source="another shop")(lambda: None)
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_an_unknown_name_is_answered_with_the_nearest(kind: str) -> None:
+    registry = REGISTRIES[kind]
+    known = next(iter(registry)).name
+    with pytest.raises(ConfigurationError) as caught:
+        registry.get(known[:-1] + "y")
+    assert f"Did you mean '{known}'?" in str(caught.value)
+    assert caught.value.key == registry.key
