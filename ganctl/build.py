@@ -14,7 +14,7 @@ import numpy as np
 
 from ganctl import __version__, checkpoint, datasets, footprint, game_state, losses, models
 from ganctl.device import Device
-from ganctl.errors import ConfigurationError, GanctlError, did_you_mean
+from ganctl.errors import ConfigurationError, DataError, GanctlError, did_you_mean
 from ganctl.experiment import Experiment, LossSection, ModelSection, OptimizerSection, PenaltySection
 from ganctl.feed import Feed
 from ganctl.game import Average, Game
@@ -28,6 +28,7 @@ from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.players import Setup, usual_two
 from ganctl.precision import faster_precision
+from ganctl.registry import accepted
 from ganctl.run_folder import RunFolder
 from ganctl.trainer import Trainer
 
@@ -57,9 +58,11 @@ def resolve(experiment: Experiment) -> Experiment:
             entry = losses.penalties.get(penalty.name, f"loss.penalties.{index}.name")
             arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
             penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, **arguments))
-        section, path = experiment.dataset, experiment.dataset.path
+        for name in model.facts.get("pretrained", ()):
+            model_arguments[name] = _absolute(model_arguments[name])
+        section = experiment.dataset
         resolved = experiment.replace(
-            dataset=section.model_copy(update={"path": os.path.abspath(os.path.expanduser(path)) if path else None}),
+            dataset=section.model_copy(update={"path": _absolute(section.path)}),
             model=ModelSection(
                 name=experiment.model.name, latent_distribution=experiment.model.latent_distribution, **model_arguments
             ),
@@ -75,6 +78,11 @@ def resolve(experiment: Experiment) -> Experiment:
             _check_players(resolved, asked)
         resolved.resolved_run_name()
     return resolved
+
+
+def _absolute(path: str | None) -> str | None:
+    """A path that means the same wherever the resolved experiment is read."""
+    return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
 def _refuse_what_is_missing(experiment: Experiment) -> None:
@@ -121,12 +129,12 @@ def _located(experiment: Experiment) -> Iterator[None]:
         raise experiment.located(error) from None
 
 
-def _setup(experiment: Experiment, optimizer: Any) -> Setup:
+def _setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setup:
     loss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
     penalties = [
         (p.name, p.weight, losses.penalties.get(p.name).make(**p.arguments)) for p in experiment.loss.penalties
     ]
-    return Setup(loss, penalties, experiment.training, experiment.model.latent_distribution, optimizer)
+    return Setup(loss, penalties, experiment.training, experiment.model.latent_distribution, optimizer, num_classes)
 
 
 def make_optimizer(section: OptimizerSection) -> Any:
@@ -145,18 +153,34 @@ def make_optimizer(section: OptimizerSection) -> Any:
             return keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
 
 
-def make_networks(experiment: Experiment, shape: Shape) -> dict[str, Any]:
-    """Build the networks for an image shape, with the experiment's seed and precision."""
+def make_networks(
+    experiment: Experiment, shape: Shape, num_classes: int = 0, *, pretrained: bool = True
+) -> dict[str, Any]:
+    """Build the networks for an image shape, with the experiment's seed and precision.
+
+    Args:
+        experiment: says which.
+        shape: height, width and channels of the images.
+        num_classes: how many classes the images have; 0 without labels.
+        pretrained: read the pre-trained weights that the experiment names. Whoever puts other weights in their place
+            needs not have those files.
+    """
+    entry = models.registry.get(experiment.model.name)
+    arguments = dict(experiment.model.arguments)
+    if not pretrained:
+        arguments |= dict.fromkeys(entry.facts.get("pretrained", ()))
+    arguments = accepted(entry.make, {"image_shape": shape, "num_classes": num_classes, **arguments})
     with _located(experiment):
         _check_shape(experiment, shape)
-    entry = models.registry.get(experiment.model.name)
+        if arguments.get("num_classes") == 0:
+            raise ConfigurationError(f"{entry.name} learns classes, and these images have no labels.", key="dataset.name")
     policy = keras.config.dtype_policy()
     keras.utils.set_random_seed(experiment.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if experiment.training.precision == "bfloat16" else "float32")
     try:
-        networks = entry.make(shape, **experiment.model.arguments)
+        networks = entry.make(**arguments)
         if experiment.training.ema:
-            copy = entry.make(shape, **experiment.model.arguments)["generator"]
+            copy = entry.make(**arguments)["generator"]
             copy.set_weights(networks["generator"].get_weights())
             networks[AVERAGED] = copy
     finally:
@@ -166,7 +190,7 @@ def make_networks(experiment: Experiment, shape: Shape) -> dict[str, Any]:
 
 def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) -> Game:
     """Build the whole game; raises ConfigurationError."""
-    networks = make_networks(experiment, images.shape)
+    networks = make_networks(experiment, images.shape, images.num_classes)
     asked: set[str] = set()
 
     def optimizer(name: str) -> Any:
@@ -176,7 +200,8 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) ->
 
     with _located(experiment):
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)
-        players = make_players(networks, _setup(experiment, optimizer))
+        setup = _setup(experiment, optimizer, images.num_classes)
+        players = make_players(networks, setup, **accepted(make_players, experiment.model.arguments))
         _check_players(experiment, asked)
     order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
     feed = Feed(
@@ -188,12 +213,12 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) ->
     )
     averages = [Average("generator", AVERAGED, experiment.training.ema)] if AVERAGED in networks else []
     game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=jit)
-    with _located(experiment):
-        for draw in game.draws["real"]:
-            if draw > len(images):
-                raise ConfigurationError(
-                    f"an update takes {draw} images, and there are {len(images)}.", key="training.batch_size"
-                )
+    most = max(game.draws["real"], default=0)
+    if most > len(images):
+        raise DataError(
+            f"{images.source}: {len(images)} images are fewer than one update takes ({most}). "
+            f"Add images, or try --set training.batch_size={len(images) // 2 * 2 or 1}."
+        )
     return game
 
 
@@ -249,6 +274,7 @@ class Prepared:
             "ganctl": __version__,
             "experiment": self.experiment.model_dump(mode="json"),
             "image_shape": list(self.images.shape),
+            "class_names": list(self.images.class_names),
             "generator": self.generator_role,
             "dataset_fingerprint": self.fingerprint,
         }
@@ -295,7 +321,7 @@ class Prepared:
             outputs.sample_grid,
             self.generator_role,
             experiment.model.latent_distribution,
-            self.images.images,
+            self.images,
             experiment.seed,
         )
         hooks: list[Hook] = [LossCsv(), samples, Checkpoints(outputs.checkpoint_every, outputs.keep), *more_hooks]
@@ -344,7 +370,9 @@ def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, 
     found, problems = checkpoint.find(path)
     experiment = resolve(Experiment.model_validate(found.facts["experiment"]))
     shape = tuple(int(n) for n in found.facts["image_shape"])
-    networks = make_networks(_with_precision(experiment, "float32"), shape)  # type: ignore[arg-type]
+    num_classes = len(found.facts.get("class_names", ()))
+    experiment = _with_precision(experiment, "float32")
+    networks = make_networks(experiment, shape, num_classes, pretrained=False)  # type: ignore[arg-type]
     role = str(found.facts.get("generator", "generator"))
     group = found.groups.get(role, found.groups.get("generator"))
     if group is None or role not in networks:

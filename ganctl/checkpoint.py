@@ -90,6 +90,8 @@ def prune(folder: Path, keep: int) -> None:
 def load(path: Path) -> Checkpoint:
     """Read one checkpoint folder; raises GanctlError where a file is missing, changed or no checkpoint's."""
     manifest = _read_manifest(path)
+    if STEP_NAME.fullmatch(path.name) and int(path.name) != manifest["step"]:
+        raise GanctlError(f"{path / MANIFEST} is of iteration {manifest['step']}: it is not this checkpoint's.")
     groups = {}
     for name, expected in manifest["files"].items():
         if Path(name).name != name or not name.endswith(".safetensors"):

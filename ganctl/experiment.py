@@ -207,8 +207,8 @@ class OutputsSection(Section):
 class Experiment(Section):
     """A validated YAML file."""
 
-    name: Annotated[str, Field(min_length=1)]
-    """What the experiment is called."""
+    name: Annotated[str, Field(min_length=1)] = "experiment"
+    """What the experiment is called; where it is not given, the file's name without its ending."""
     run_name: Annotated[str, Field(min_length=1)] = "{name}"
     """Name of the run folder; `{section.key}` stands for that key's value."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

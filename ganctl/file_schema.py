@@ -12,7 +12,6 @@ def file_schema() -> dict[str, Any]:
     """Return the schema: every key, every builder's own arguments, and the tutorials' constants at the top level."""
     schema = Experiment.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["required"] = [key for key in schema["required"] if key != "name"]  # taken from the file's name
     definitions = schema["$defs"]
     _name_one_of(definitions["DatasetSection"], datasets.registry, own_arguments=False)
     _name_one_of(definitions["ModelSection"], models.registry)
@@ -36,7 +35,10 @@ def _name_one_of(section: dict[str, Any], entries: Iterable[Entry], *, own_argum
     section["allOf"] = [
         {
             # A file that names none means the default one.
-            "if": {"properties": {"name": {"const": entry.name}}, "required": [] if entry.name == default else ["name"]},
+            "if": {
+                "properties": {"name": {"const": entry.name}},
+                "required": [] if entry.name == default else ["name"],
+            },
             "then": {
                 "properties": {**common, **entry.arguments().model_json_schema().get("properties", {})},
                 "additionalProperties": False,

@@ -13,7 +13,7 @@ from typing import Any
 from ganctl.errors import GanctlError
 from ganctl.feed import Feed, ImageBatch
 from ganctl.lazy import keras, tf
-from ganctl.noise import Key
+from ganctl.noise import Key, seed_layers
 
 Tensor = Any
 Networks = Mapping[str, Any]
@@ -151,7 +151,8 @@ class Game:
     def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
         variables = self.moved[player.name]
         batch = turn.forward(self.networks, images, key)
-        self._seed_dropout(key)
+        for role, network in self.networks.items():
+            seed_layers(network, key.narrow(role))
         with frozen({self.networks[name]: how for name, how in player.opponents.items()}):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([v.value for v in variables])
@@ -164,12 +165,6 @@ class Game:
         gradients = [_reached(g, v, player, turn) for g, v in zip(gradients, variables, strict=True)]
         player.optimizer.apply(gradients, variables)
         return values | {f"{player.prefix}_loss": total, f"{player.prefix}_grad_norm": tf.linalg.global_norm(gradients)}
-
-    def _seed_dropout(self, key: Key) -> None:
-        """Key every seed that a layer keeps (dropout, noise layers) by this turn, so that it carries no history."""
-        for role, network in self.networks.items():
-            for index, seed in enumerate(v for v in network.variables if v.name == "seed_generator_state"):
-                seed.assign(key.narrow(role, index).bits("layer seed", [2]))
 
     def _follow(self, average: Average) -> None:
         # Young averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are of use from

@@ -73,7 +73,8 @@ def _groups(game: Game) -> dict[str, dict[str, Any]]:
 
 
 def _arrays(group: str, variables: Mapping[str, Any]) -> Tensors:
-    arrays = {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables.items()}
+    # Not np.ascontiguousarray, which gives a scalar such as an optimizer's step count the shape [1].
+    arrays = {name: np.array(variable.numpy(), order="C") for name, variable in variables.items()}
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise DivergedError(f"{group}: the weight {name} is not finite any more; nothing was saved over.")

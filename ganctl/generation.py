@@ -1,17 +1,70 @@
-"""Images from a generator."""
+"""What a generator is fed, and the images that it makes of it.
 
-from collections.abc import Iterator
+A generator's inputs are latent vectors; one that is called `classes` takes what is to be drawn, as integers [N, 1] or
+one-hot [N, classes].
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ganctl.lazy import tf
-from ganctl.noise import Key
+from ganctl.noise import Key, layer_seeds, seed_layers
 
 BATCH = 128
+CLASSES = "classes"
+
+Tensor = Any
 
 
-def generate(generator: Any, count: int, seed: int, distribution: str) -> Iterator[np.ndarray]:
+def takes_classes(generator: Any) -> bool:
+    """Whether the generator draws what it is told to."""
+    return any(tensor.name == CLASSES for tensor in generator.inputs)
+
+
+def draw_latent(generator: Any, key: Key, count: int, distribution: str) -> list[Tensor]:
+    """Draw latent vectors [count, latent_dim] for every latent input of a generator."""
+    shapes = [tensor.shape[1:] for tensor in generator.inputs if tensor.name != CLASSES]
+    keys = [key, *(key.narrow("latent input", index) for index in range(1, len(shapes)))]
+    return [key.latent([count, *shape], distribution) for key, shape in zip(keys, shapes, strict=False)]
+
+
+def arrange_inputs(generator: Any, latent: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
+    """Return what the generator is called with, in the order of its inputs.
+
+    Args:
+        generator: the network.
+        latent: latent vectors, a list where it takes several.
+        classes: int32 [N], where it takes classes.
+    """
+    vectors = iter(latent if isinstance(latent, (list, tuple)) else [latent])
+    arranged = [_encoded(classes, tensor) if tensor.name == CLASSES else next(vectors) for tensor in generator.inputs]
+    return arranged[0] if len(arranged) == 1 else arranged
+
+
+def _encoded(classes: Tensor, wanted: Any) -> Tensor:
+    """Classes [N] as the input wants them: integers [N, 1] or one-hot."""
+    return classes[:, tf.newaxis] if "int" in wanted.dtype else tf.one_hot(classes, wanted.shape[-1])
+
+
+@contextmanager
+def seeded(network: Any, key: Key) -> Iterator[None]:
+    """Let layers that draw for themselves draw by this key meanwhile: pictures must not leave a trace in the training."""
+    seeds = layer_seeds(network)
+    before = [seed.numpy() for seed in seeds]
+    seed_layers(network, key)
+    try:
+        yield
+    finally:
+        for seed, value in zip(seeds, before, strict=True):
+            seed.assign(value)
+
+
+def generate(
+    generator: Any, count: int, seed: int, distribution: str, classes: Sequence[int] = ()
+) -> Iterator[np.ndarray]:
     """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
 
     Every batch is drawn whole and cut at the end: the first images of a seed are the same whatever their number.
@@ -21,11 +74,15 @@ def generate(generator: Any, count: int, seed: int, distribution: str) -> Iterat
         count: number of images.
         seed: of the latent vectors.
         distribution: of the latent vectors, `normal` or `uniform`.
+        classes: what to draw, over and over again, of a generator that takes classes.
     """
-    shape = [BATCH, *generator.input_shape[1:]]
-    paint = tf.function(lambda latent: to_pixels(generator(latent, training=False)))
+    paint = tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
     for start in range(0, count, BATCH):
-        images = paint(Key(seed, start // BATCH, "sample").latent(shape, distribution)).numpy()
+        key = Key(seed, start // BATCH, "sample")
+        wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None
+        with seeded(generator, key):
+            latent = draw_latent(generator, key, BATCH, distribution)
+            images = paint(arrange_inputs(generator, latent, wanted)).numpy()
         yield images[: count - start]
 
 

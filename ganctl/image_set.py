@@ -141,7 +141,10 @@ def from_arrays(
     if labels is not None:
         labels = _whole_labels(labels, len(images), source)
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
-    if config.classes is not None:
+    if config.classes is not None and labels is None:
+        # One experiment is tried on many arrays: all of an unlabelled one is the best that can be done, and is said.
+        notes.append("Warning: these images have no labels, so dataset.classes picks none of them out.")
+    elif config.classes is not None:
         rows, labels, class_names = choose_classes(labels, class_names, config.classes)
         images = images[rows]
     images = images[: config.limit]

@@ -14,6 +14,7 @@ from typing import Any
 from ganctl.lazy import tf
 
 TensorLike = Any
+Network = Any
 
 
 class Key:
@@ -60,3 +61,14 @@ class Key:
     def latent(self, shape: Sequence[int], distribution: str) -> TensorLike:
         """Return latent vectors from N(0, 1) (`normal`) or U(-1, 1) (`uniform`)."""
         return self.normal("latent", shape) if distribution == "normal" else self.uniform("latent", shape, -1.0, 1.0)
+
+
+def seed_layers(network: Network, key: Key) -> None:
+    """Key every seed that a layer keeps (dropout, noise layers), so that what it draws carries no history."""
+    for index, seed in enumerate(layer_seeds(network)):
+        seed.assign(key.narrow(index).bits("layer seed", [2]))
+
+
+def layer_seeds(network: Network) -> list[Any]:
+    """Return the variables in which a network's layers keep their seeds."""
+    return [variable for variable in network.variables if variable.name == "seed_generator_state"]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import TrainingSection
 from ganctl.game import ForwardPass, Networks, Player, Term, Turn
+from ganctl.generation import arrange_inputs, draw_latent, takes_classes
 from ganctl.lazy import tf
 from ganctl.noise import Key
 
@@ -75,6 +76,7 @@ class Setup:
         training: the `training` section.
         latent_distribution: `normal` or `uniform`.
         optimizer: makes the optimizer of the player of that name.
+        num_classes: how many classes the images have; 0 without labels.
     """
 
     loss: AdversarialLoss
@@ -82,6 +84,7 @@ class Setup:
     training: TrainingSection
     latent_distribution: str
     optimizer: Callable[[str], Any]
+    num_classes: int = 0
 
 
 class GanPass(ForwardPass):
@@ -91,6 +94,7 @@ class GanPass(ForwardPass):
         count: how many images are generated.
         generator_training: the generator's mode.
         distribution: of the latent vectors.
+        num_classes: how many classes a class-conditional generator draws.
     """
 
     def __init__(
@@ -102,34 +106,64 @@ class GanPass(ForwardPass):
         count: int,
         generator_training: bool,
         distribution: str,
+        num_classes: int = 0,
     ) -> None:
         super().__init__(networks, images, key)
-        self.count, self.generator_training, self.distribution = count, generator_training, distribution
+        self.count, self.generator_training = count, generator_training
+        self.distribution, self.num_classes = distribution, num_classes
 
     @property
     def real(self) -> Tensor:
         """Real images [N, H, W, C] in [-1, 1]."""
         return self.images["real"].pixels
 
+    @property
+    def real_classes(self) -> Tensor:
+        """Labels of the real images, int32 [N]."""
+        return self.images["real"].labels
+
     @cached_property
     def latent(self) -> Tensor:
-        """Latent vectors [count, latent_dim]."""
-        return self.key.latent([self.count, *self.networks["generator"].input_shape[1:]], self.distribution)
+        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input."""
+        vectors = draw_latent(self.networks["generator"], self.key, self.count, self.distribution)
+        return vectors[0] if len(vectors) == 1 else vectors
+
+    @cached_property
+    def fake_classes(self) -> Tensor:
+        """The classes that a class-conditional generator is to draw, int32 [count], each as likely as any other."""
+        return self.key.integers("classes", [self.count], self.num_classes)
 
     @cached_property
     def fake(self) -> Tensor:
         """Generated images [count, H, W, C]."""
-        return self.networks["generator"](self.latent, training=self.generator_training)
+        generator = self.networks["generator"]
+        classes = self.fake_classes if takes_classes(generator) else None
+        return generator(arrange_inputs(generator, self.latent, classes), training=self.generator_training)
 
     @cached_property
+    def real_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the real images; its first output is the score."""
+        return self.judge(self.real)
+
+    @cached_property
+    def fake_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the generated images."""
+        return self.judge(self.fake)
+
+    @property
     def real_score(self) -> Tensor:
         """The discriminator's scores of the real images [N, 1]."""
-        return self.networks["discriminator"](self.real, training=True)
+        return self.real_verdict[0]
 
-    @cached_property
+    @property
     def fake_score(self) -> Tensor:
         """The discriminator's scores of the generated images [count, 1]."""
-        return self.networks["discriminator"](self.fake, training=True)
+        return self.fake_verdict[0]
+
+    def judge(self, images: Tensor) -> list[Tensor]:
+        """Return the discriminator's outputs."""
+        verdict = self.networks["discriminator"](images, training=True)
+        return verdict if isinstance(verdict, list) else [verdict]
 
 
 class MixedPass(GanPass):
@@ -146,23 +180,24 @@ class MixedPass(GanPass):
         return tf.concat([real, fake] if self.real_first else [fake, real], axis=0)
 
     @cached_property
+    def verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the whole batch, in the batch's order."""
+        return self.judge(self.in_order(self.real, self.fake))
+
+    @property
     def score(self) -> Tensor:
-        """The discriminator's scores of the whole batch, [2N, 1] in its order."""
-        return self.networks["discriminator"](self.in_order(self.real, self.fake), training=True)
+        """The discriminator's scores of the whole batch, [2N, 1] in the batch's order."""
+        return self.verdict[0]
 
     @cached_property
-    def _halves(self) -> list[Tensor]:
-        return tf.split(self.score, 2)
+    def real_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the real half."""
+        return [tf.split(output, 2)[0 if self.real_first else 1] for output in self.verdict]
 
-    @property
-    def real_score(self) -> Tensor:  # type: ignore[override]
-        """The scores of the real half."""
-        return self._halves[0 if self.real_first else 1]
-
-    @property
-    def fake_score(self) -> Tensor:  # type: ignore[override]
-        """The scores of the generated half."""
-        return self._halves[1 if self.real_first else 0]
+    @cached_property
+    def fake_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the generated half."""
+        return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]
 
 
 def usual_two(networks: Networks, setup: Setup) -> list[Player]:
@@ -184,17 +219,27 @@ def discriminator(setup: Setup) -> Player:
     )
 
 
-def generator(setup: Setup) -> Player:
-    """Return the player that learns to be taken for real."""
+def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term] = ()) -> Player:
+    """Return the player that learns to be taken for real.
+
+    Args:
+        setup: what the experiment says.
+        count: how many images it learns from in one update, if not a batch.
+        further: loss terms besides the adversarial one.
+    """
     training, loss = setup.training, setup.loss
     forward = partial(
-        GanPass, count=training.batch_size, generator_training=True, distribution=setup.latent_distribution
+        GanPass,
+        count=count or training.batch_size,
+        generator_training=True,
+        distribution=setup.latent_distribution,
+        num_classes=setup.num_classes,
     )
     errors = loss.errors()
     turn = Turn(
         name="generate",
         forward=forward,
-        terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch)))],
+        terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch))), *further],
         measures={"g_mae": lambda batch: mean(errors["generator"](batch))} if errors else {},
     )
     return Player(
@@ -283,7 +328,14 @@ _BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
 
 def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:
     mode = setup.training.fakes == "training"
-    return partial(kind, count=count, generator_training=mode, distribution=setup.latent_distribution, **settings)
+    return partial(
+        kind,
+        count=count,
+        generator_training=mode,
+        distribution=setup.latent_distribution,
+        num_classes=setup.num_classes,
+        **settings,
+    )
 
 
 def _penalties(setup: Setup, sees: str) -> list[Term]:

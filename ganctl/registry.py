@@ -8,7 +8,7 @@ it holds.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ class Entry:
         make: the registered function.
         source: where it comes from: a paper, a tutorial, a licence.
         injected: parameters of `make` that the program supplies; all the others are the user's keys.
-        facts: further things known about it without calling it.
+        facts: further things known about it without calling it; keyword-only parameters of `players` are the user's
+            keys as well.
     """
 
     name: str
@@ -43,12 +44,25 @@ class Entry:
     def arguments(self) -> type[BaseModel]:
         """Return a strict pydantic class of the user's keys, made from the function's signature."""
         fields: dict[str, Any] = {}
-        for parameter in inspect.signature(self.make, eval_str=True).parameters.values():
+        for parameter in (*_parameters(self.make), *_keyword_only(self.facts.get("players"))):
             if parameter.name not in self.injected:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[parameter.name] = (parameter.annotation, default)
         config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
         return create_model(f"{self.name}_arguments", __config__=config, **fields)
+
+
+def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the values that the function has parameters for."""
+    return {parameter.name: values[parameter.name] for parameter in _parameters(function) if parameter.name in values}
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())
+
+
+def _keyword_only(function: Callable[..., Any] | None) -> list[inspect.Parameter]:
+    return [p for p in _parameters(function) if p.kind is p.KEYWORD_ONLY] if function else []
 
 
 class Registry:

@@ -1,10 +1,11 @@
-"""What the tests share: a tiny data set, a tiny experiment, the real command line, and shipped experiments made small."""
+"""What the tests share: tiny data, a tiny experiment, the real command line, and shipped experiments made small."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 SUBPROCESS_SECONDS = 180
 
 Overrides = Mapping[str, Any]
+NOTHING: Overrides = MappingProxyType({})
 WriteYaml = Callable[[Overrides], Path]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -49,7 +51,7 @@ def shapes_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_yaml(shapes_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteYaml:
     """Return what writes a tiny experiment, with dotted keys changed, into a folder of its own."""
 
-    def write(overrides: Overrides = {}) -> Path:
+    def write(overrides: Overrides = NOTHING) -> Path:
         content: dict[str, Any] = {
             "name": "tiny",
             "dataset": {"name": "npz", "path": str(shapes_npz), "image_size": 8, "channels": 1},
@@ -89,7 +91,7 @@ def run_cli(tmp_path_factory: pytest.TempPathFactory) -> RunCli:
 
 @pytest.fixture(scope="session")
 def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
-    """Return what makes a shipped experiment small: two rounds on the tiny data set in the size and channels it is meant for."""
+    """Return what makes a shipped experiment small: two rounds on the tiny data in the size and channels it is for."""
 
     def shrink(experiment: Experiment) -> Experiment:
         dataset, facts = experiment.dataset, datasets.registry.get(experiment.dataset.name).facts

@@ -27,7 +27,11 @@ PAIR = "tiny_test_pair"
 def keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
     """Every key of the experiment's classes, dotted; keys of a list's items stand below the list's name and []."""
     for name, info in section.model_fields.items():
-        nested = [kind for kind in (info.annotation, *get_args(info.annotation)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        nested = [
+            kind
+            for kind in (info.annotation, *get_args(info.annotation))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        ]
         is_section = nested[:1] == [info.annotation]
         if nested:
             yield from keys_of(nested[0], f"{path}{name}{'' if is_section else '[]'}.")
@@ -124,8 +128,14 @@ class Looks:
     def optimizers(self, changes: Changes) -> Any:
         """The optimizers of generator and discriminator."""
         sections = self._experiment(changes).optimizer
-        made = {"generator": build.make_optimizer(sections.generator), "discriminator": build.make_optimizer(sections.discriminator)}
-        return {role: (type(optimizer).__name__, str({**optimizer.get_config(), "name": ""})) for role, optimizer in made.items()}
+        made = {
+            "generator": build.make_optimizer(sections.generator),
+            "discriminator": build.make_optimizer(sections.discriminator),
+        }
+        return {
+            role: (type(optimizer).__name__, str({**optimizer.get_config(), "name": ""}))
+            for role, optimizer in made.items()
+        }
 
     def networks(self, changes: Changes) -> Any:
         """The layers, their shapes and the precision that they compute in."""
@@ -147,18 +157,29 @@ class Looks:
         sizes = [file.read_bytes()[16:24] for file in sorted(run.path.rglob("*.png"))]
         numbering = [line.split(",")[:2] for line in run.losses.read_text().splitlines()]
         events = [file.read_bytes() for file in run.path.rglob("*tfevents*")]
-        return sorted(file for file in files if "tfevents" not in file), sizes, numbering, [b"d_loss" in event for event in events]
+        return (
+            sorted(file for file in files if "tfevents" not in file),
+            sizes,
+            numbering,
+            [b"d_loss" in event for event in events],
+        )
 
 
 def layers_of(networks: dict[str, Any]) -> Any:
     return {
-        role: [(type(layer).__name__, layer.compute_dtype, [list(v.shape) for v in layer.variables], _rates(layer)) for layer in network.layers]
+        role: [
+            (type(layer).__name__, layer.compute_dtype, [list(v.shape) for v in layer.variables], _rates(layer))
+            for layer in network.layers
+        ]
         for role, network in networks.items()
     }
 
 
 def _rates(layer: Any) -> list[Any]:
-    return [getattr(layer, name, None) for name in ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping")]
+    return [
+        getattr(layer, name, None)
+        for name in ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -196,11 +217,23 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "loss.name": (lambda looks: looks.accepted, "loss.name=nonesuch"),
     "loss.penalties": (lambda looks: looks.rows, PENALTY, SUMMED),
     "loss.penalties[].name": (lambda looks: looks.accepted, "loss.penalties=[{name: nonesuch}]", SUMMED, PENALTY),
-    "loss.penalties[].weight": (lambda looks: looks.rows, "loss.penalties=[{name: gradient_penalty, weight: 2.0}]", SUMMED, PENALTY),
+    "loss.penalties[].weight": (
+        lambda looks: looks.rows,
+        "loss.penalties=[{name: gradient_penalty, weight: 2.0}]",
+        SUMMED,
+        PENALTY,
+    ),
     **{
         f"optimizer.{player}.{key}": (lambda looks: looks.optimizers, f"optimizer.{player}={{{key}: {value}}}")
         for player in ("generator", "discriminator")
-        for key, value in {"name": "sgd", "learning_rate": 0.1, "beta_1": 0.6, "beta_2": 0.9, "decay": 0.1, "clipvalue": 0.5}.items()
+        for key, value in {
+            "name": "sgd",
+            "learning_rate": 0.1,
+            "beta_1": 0.6,
+            "beta_2": 0.9,
+            "decay": 0.1,
+            "clipvalue": 0.5,
+        }.items()
     },
     "training.iterations": (lambda looks: looks.files, "training.iterations=6"),
     "training.iterations_per_epoch": (lambda looks: looks.files, "training.iterations_per_epoch=3"),

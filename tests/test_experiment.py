@@ -37,39 +37,93 @@ def refusal(folder: Path, text: str | bytes, *overrides: str) -> str:
 
 # What stands in the file after BASE, and the beginning of the answer.
 WRONG_KEYS_AND_VALUES = {
-    "unknown key": ("training:\n  batchsize: 3\n", "4:3: unknown key 'batchsize' in training. Did you mean 'batch_size'?"),
+    "unknown key": (
+        "training:\n  batchsize: 3\n",
+        "4:3: unknown key 'batchsize' in training. Did you mean 'batch_size'?",
+    ),
     "unknown section": ("trainin: {}\n", "3:1: unknown key 'trainin'. Did you mean 'training'?"),
-    "key of another section": ("loss: {learning_rate2: 1, iterations: 2}\n", "3:8: unknown key 'learning_rate2' in loss."),
+    "key of another section": (
+        "loss: {learning_rate2: 1, iterations: 2}\n",
+        "3:8: unknown key 'learning_rate2' in loss.",
+    ),
     "section of a key": ("loss: {keep: 1}\n", "3:8: unknown key 'keep' in loss."),
     "unknown key in an optimizer": (
         "optimizer:\n  generator: {learning_rat: 1}\n",
         "4:15: unknown key 'learning_rat' in optimizer.generator. Did you mean 'learning_rate'?",
     ),
-    "optimizer of nobody": ("optimizer:\n  generatr: {}\n", "4:3: optimizer.generatr: there is no player 'generatr'. Did you mean 'generator'?"),
-    "two mistakes": ("training: {batchsize: 3, iteration: 4}\n", "3:12: unknown key 'batchsize' in training. Did you mean 'batch_size'?\ntiny.yaml:3:26"),
-    "text for a number": ("training: {batch_size: many}\n", "3:12: training.batch_size: input should be a valid integer. Received: 'many'"),
-    "fraction for a whole number": ("training: {batch_size: 64.5}\n", "3:12: training.batch_size: input should be a valid integer. Received: 64.5"),
-    "truth for a number": ("training: {batch_size: true}\n", "3:12: training.batch_size: input should be a valid integer. Received: True"),
-    "nothing for a number": ("training:\n  batch_size:\n", "4:3: training.batch_size: input should be a valid integer. Received: None"),
-    "on is a text": ("outputs: {tensorboard: on}\n", "3:11: outputs.tensorboard: input should be a valid boolean. Received: 'on'"),
-    "NaN": ("optimizer:\n  generator: {learning_rate: .nan}\n", "4:15: optimizer.generator.learning_rate: input should be a finite number."),
-    "infinity": ("optimizer:\n  generator: {learning_rate: -.inf}\n", "4:15: optimizer.generator.learning_rate: input should be a finite number."),
-    "negative": ("optimizer:\n  generator: {learning_rate: -1}\n", "4:15: optimizer.generator.learning_rate: input should be greater than 0."),
-    "zero": ("training: {iterations: 0}\n", "3:12: training.iterations: input should be greater than or equal to 1. Received: 0"),
+    "optimizer of nobody": (
+        "optimizer:\n  generatr: {}\n",
+        "4:3: optimizer.generatr: there is no player 'generatr'. Did you mean 'generator'?",
+    ),
+    "two mistakes": (
+        "training: {batchsize: 3, iteration: 4}\n",
+        "3:12: unknown key 'batchsize' in training. Did you mean 'batch_size'?\ntiny.yaml:3:26",
+    ),
+    "text for a number": (
+        "training: {batch_size: many}\n",
+        "3:12: training.batch_size: input should be a valid integer. Received: 'many'",
+    ),
+    "fraction for a whole number": (
+        "training: {batch_size: 64.5}\n",
+        "3:12: training.batch_size: input should be a valid integer. Received: 64.5",
+    ),
+    "truth for a number": (
+        "training: {batch_size: true}\n",
+        "3:12: training.batch_size: input should be a valid integer. Received: True",
+    ),
+    "nothing for a number": (
+        "training:\n  batch_size:\n",
+        "4:3: training.batch_size: input should be a valid integer. Received: None",
+    ),
+    "on is a text": (
+        "outputs: {tensorboard: on}\n",
+        "3:11: outputs.tensorboard: input should be a valid boolean. Received: 'on'",
+    ),
+    "NaN": (
+        "optimizer:\n  generator: {learning_rate: .nan}\n",
+        "4:15: optimizer.generator.learning_rate: input should be a finite number.",
+    ),
+    "infinity": (
+        "optimizer:\n  generator: {learning_rate: -.inf}\n",
+        "4:15: optimizer.generator.learning_rate: input should be a finite number.",
+    ),
+    "negative": (
+        "optimizer:\n  generator: {learning_rate: -1}\n",
+        "4:15: optimizer.generator.learning_rate: input should be greater than 0.",
+    ),
+    "zero": (
+        "training: {iterations: 0}\n",
+        "3:12: training.iterations: input should be greater than or equal to 1. Received: 0",
+    ),
     "too large": ("training: {ema: 1.0}\n", "3:12: training.ema: input should be less than 1. Received: 1.0"),
     "endless digits": (f"seed: {'9' * 5000}\n", "3:7: a number of 5000 digits."),
-    "no such choice": ("training: {fakes: traning}\n", "3:12: training.fakes: input should be 'inference' or 'training'. Received: 'traning'"),
+    "no such choice": (
+        "training: {fakes: traning}\n",
+        "3:12: training.fakes: input should be 'inference' or 'training'. Received: 'traning'",
+    ),
     "no such form": ("outputs: {sample_grid: 8by8}\n", "3:11: outputs.sample_grid: string should match pattern"),
     "a list for a section": ("training: [1]\n", "3:1: training: expected `key: value` lines. Received: [1]"),
     "nothing for a section": ("training:\n", "3:1: training: expected `key: value` lines. Received: None"),
-    "Adam's key for another": ("optimizer:\n  generator: {name: sgd, beta_1: .5}\n", "4:3: optimizer.generator: beta_1 is Adam's and means nothing for sgd"),
-    "no such loss": ("loss:\n  name: minmax\n", "4:3: loss.name: There is no loss 'minmax'. Did you mean 'minimax'? Known: "),
+    "Adam's key for another": (
+        "optimizer:\n  generator: {name: sgd, beta_1: .5}\n",
+        "4:3: optimizer.generator: beta_1 is Adam's and means nothing for sgd",
+    ),
+    "no such loss": (
+        "loss:\n  name: minmax\n",
+        "4:3: loss.name: There is no loss 'minmax'. Did you mean 'minimax'? Known: ",
+    ),
     "no such penalty": (
         "loss:\n  penalties:\n    - name: gradient_penaltyy\n",
         "5:7: loss.penalties.0.name: There is no penalty 'gradient_penaltyy'. Did you mean 'gradient_penalty'?",
     ),
-    "unknown key of a loss": ("loss:\n  label_smothing: 0.1\n", "4:3: unknown key 'label_smothing' in loss. Did you mean 'label_smoothing'?"),
-    "wrong value of a loss": ("loss:\n  label_smoothing: 0.5\n", "4:3: loss.label_smoothing: input should be less than 0.5. Received: 0.5"),
+    "unknown key of a loss": (
+        "loss:\n  label_smothing: 0.1\n",
+        "4:3: unknown key 'label_smothing' in loss. Did you mean 'label_smoothing'?",
+    ),
+    "wrong value of a loss": (
+        "loss:\n  label_smoothing: 0.5\n",
+        "4:3: loss.label_smoothing: input should be less than 0.5. Received: 0.5",
+    ),
     "unknown key of a penalty": (
         "loss:\n  penalties:\n    - {name: gradient_penalty, targett: 1}\n",
         "5:32: unknown key 'targett' in loss.penalties.0. Did you mean 'target'?",
@@ -83,10 +137,22 @@ WRONG_KEYS_AND_VALUES = {
         "3:12: training.discriminator_batches: 'gradient_penalty' needs real and generated images in one update",
     ),
     "unknown tutorial constant": ("BATCHSIZE: 8\n", "3:1: unknown key 'batchsize'. Did you mean 'batch_size'?"),
-    "wrong tutorial constant": ("BATCH_SIZE: x\n", "3:1: training.batch_size: input should be a valid integer. Received: 'x'"),
-    "the same twice": ("training: {batch_size: 3}\nBATCH_SIZE: 8\n", "4:1: 'BATCH_SIZE' and 'training.batch_size' (tiny.yaml:3:12) say the same twice."),
-    "not of this version": ("evaluation: {every: 5}\n", "3:14: evaluation.every: this version cannot evaluate during training; set it to 0."),
-    "no augmentations": ("training: {augment: [diffaugment]}\n", "3:12: training.augment: this version ships no augmentations; set it to []."),
+    "wrong tutorial constant": (
+        "BATCH_SIZE: x\n",
+        "3:1: training.batch_size: input should be a valid integer. Received: 'x'",
+    ),
+    "the same twice": (
+        "training: {batch_size: 3}\nBATCH_SIZE: 8\n",
+        "4:1: 'BATCH_SIZE' and 'training.batch_size' (tiny.yaml:3:12) say the same twice.",
+    ),
+    "not of this version": (
+        "evaluation: {every: 5}\n",
+        "3:14: evaluation.every: this version cannot evaluate during training; set it to 0.",
+    ),
+    "no augmentations": (
+        "training: {augment: [diffaugment]}\n",
+        "3:12: training.augment: this version ships no augmentations; set it to [].",
+    ),
 }
 
 
@@ -97,8 +163,14 @@ def test_a_wrong_key_or_value_is_named_with_its_place(case: str, tmp_path: Path)
 
 
 MODEL_AND_DATASET = {
-    "no such model": ("dataset: {name: npz}\nmodel:\n  name: dense_gann\n", "3:3: model.name: There is no model 'dense_gann'. Did you mean 'dense_gan'?"),
-    "no such data set": ("dataset: {name: npy}\nmodel: {name: dense_gan}\n", "1:11: dataset.name: There is no data set 'npy'. Did you mean 'npz'?"),
+    "no such model": (
+        "dataset: {name: npz}\nmodel:\n  name: dense_gann\n",
+        "3:3: model.name: There is no model 'dense_gann'. Did you mean 'dense_gan'?",
+    ),
+    "no such data set": (
+        "dataset: {name: npy}\nmodel: {name: dense_gan}\n",
+        "1:11: dataset.name: There is no data set 'npy'. Did you mean 'npz'?",
+    ),
     "unknown key of a model": (
         "dataset: {name: npz}\nmodel:\n  name: dense_gan\n  latentdim: 3\n",
         "4:3: unknown key 'latentdim' in model. Did you mean 'latent_dim'?",
@@ -112,7 +184,10 @@ MODEL_AND_DATASET = {
         "1:22: dataset.image_size: dcgan_cifar needs even sizes from 28x28 on. Received: 20x20",
     ),
     "no model's name": ("dataset: {name: npz}\nmodel: {}\n", "2:1: 'name' is missing in model."),
-    "a list for the data set's name": ("dataset: {name: [npz]}\nmodel: {name: dense_gan}\n", "1:11: dataset.name: input should be a valid string."),
+    "a list for the data set's name": (
+        "dataset: {name: [npz]}\nmodel: {name: dense_gan}\n",
+        "1:11: dataset.name: input should be a valid string.",
+    ),
 }
 
 
@@ -122,12 +197,17 @@ def test_a_wrong_model_or_data_set_is_named_with_its_place(case: str, tmp_path: 
     assert refusal(tmp_path, text).startswith(f"{HERE}:{answer}")
 
 
-BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12))
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)
+)
 NOT_ALLOWED = "is not allowed; only plain texts, numbers, true, false and null."
 TOO_MUCH = "too many or too deeply nested values for an experiment file."
 NO_EXPERIMENTS: dict[str, tuple[str | bytes, str]] = {
     "repeated key": ("seed: 3\nSEED: 3\n", "tiny.yaml:2:1: 'SEED' is given twice (first at tiny.yaml:1:1)."),
-    "repeated key in a section": ("dataset: {name: a, name: a}\n", "tiny.yaml:1:20: 'name' is given twice (first at tiny.yaml:1:11)."),
+    "repeated key in a section": (
+        "dataset: {name: a, name: a}\n",
+        "tiny.yaml:1:20: 'name' is given twice (first at tiny.yaml:1:11).",
+    ),
     "tab": ("training:\n\tbatch_size: 3\n", "tiny.yaml:2:1: tabs cannot indent YAML, use spaces."),
     "tab after spaces": ("training:\n  \tbatch_size: 3\n", "tiny.yaml:2:3: tabs cannot indent YAML, use spaces."),
     "empty": ("", "tiny.yaml: expected `key: value` lines at the top level, found nothing."),
@@ -148,7 +228,10 @@ NO_EXPERIMENTS: dict[str, tuple[str | bytes, str]] = {
     "10,000 braces": ("{a: " * 10_000, f"tiny.yaml:1:82: {TOO_MUCH}"),
     "10,000 dashes": ("- " * 10_000 + "a", f"tiny.yaml:1:43: {TOO_MUCH}"),
     "20,000 values": ("a:\n" + "- 1\n" * 20_000, f"tiny.yaml:9999:3: {TOO_MUCH}"),
-    "a call": ("dataset: !!python/object/apply:os.mkdir [executed]\n", f"tiny.yaml:1:10: '!!python/object/apply:os.mkdir' {NOT_ALLOWED}"),
+    "a call": (
+        "dataset: !!python/object/apply:os.mkdir [executed]\n",
+        f"tiny.yaml:1:10: '!!python/object/apply:os.mkdir' {NOT_ALLOWED}",
+    ),
     "an object": ("dataset: !!python/object:object {}\n", f"tiny.yaml:1:10: '!!python/object:object' {NOT_ALLOWED}"),
     "a function": ("name: !!python/name:os.mkdir\n", f"tiny.yaml:1:7: '!!python/name:os.mkdir' {NOT_ALLOWED}"),
     "a tagged key": ("!!python/name:os.mkdir x: 1\n", f"tiny.yaml:1:1: '!!python/name:os.mkdir' {NOT_ALLOWED}"),
@@ -187,7 +270,10 @@ def test_numbers_and_words_are_what_people_mean(tmp_path: Path) -> None:
 
 
 def test_keys_count_without_regard_to_case(tmp_path: Path) -> None:
-    experiment = load(tmp_path, "DataSet: {NAME: npz, Path: x.npz}\nModel: {Name: dense_gan, Latent_Dim: 7}\nTRAINING: {Batch_Size: 12}\n")
+    experiment = load(
+        tmp_path,
+        "DataSet: {NAME: npz, Path: x.npz}\nModel: {Name: dense_gan, Latent_Dim: 7}\nTRAINING: {Batch_Size: 12}\n",
+    )
     assert experiment.training.batch_size == 12
     assert experiment.model.arguments["latent_dim"] == 7
 
@@ -195,7 +281,11 @@ def test_keys_count_without_regard_to_case(tmp_path: Path) -> None:
 def test_tutorial_constants_are_understood_at_the_top_level(tmp_path: Path) -> None:
     text = "DISC_UPDATES: 2\nGEN_UPDATES: 3\nlatent_dim: 5\nBATCH_SIZE: 6\nSPATIAL_DIM: 32\nNUM_LOAD: 100\nPROGRESS_INTERVAL: 80\nNET_CAPACITY: 4\n"
     experiment = load(tmp_path, "dataset: {name: npz, path: x.npz}\nmodel: {name: dcgan}\n" + text)
-    assert (experiment.training.disc_updates, experiment.training.gen_updates, experiment.training.batch_size) == (2, 3, 6)
+    assert (experiment.training.disc_updates, experiment.training.gen_updates, experiment.training.batch_size) == (
+        2,
+        3,
+        6,
+    )
     assert experiment.model.arguments == {"latent_dim": 5, "capacity": 4}
     assert (experiment.dataset.image_size, experiment.dataset.limit, experiment.outputs.sample_every) == (32, 100, 80)
 
@@ -205,7 +295,13 @@ def test_a_file_without_a_name_is_called_after_itself(tmp_path: Path) -> None:
 
 
 def test_overrides_are_applied_and_remembered(tmp_path: Path) -> None:
-    overrides = ("training.batch_size=9", "DISC_UPDATES=2", "optimizer.generator.learning_rate=1e-3", "dataset.path=a=b", "dataset.classes=[1, 2]")
+    overrides = (
+        "training.batch_size=9",
+        "DISC_UPDATES=2",
+        "optimizer.generator.learning_rate=1e-3",
+        "dataset.path=a=b",
+        "dataset.classes=[1, 2]",
+    )
     experiment = load(tmp_path, BASE, *overrides)
     assert (experiment.training.batch_size, experiment.training.disc_updates) == (9, 2)
     assert experiment.optimizer.generator.learning_rate == 0.001
@@ -248,7 +344,24 @@ def test_run_name_patterns(tmp_path: Path) -> None:
     assert "'{model.width}' stands for no key" in refusal(tmp_path, BASE + 'run_name: "{model.width}"\n')
 
 
-BAD_RUN_NAMES = ["../../x", "/absolute", "a/b", "a\\b", ".", "..", ".hidden", "-x", " x", "a" * 300, "nul\0", "new\nline", "{dataset.path}", "~", "a:b", "*"]
+BAD_RUN_NAMES = [
+    "../../x",
+    "/absolute",
+    "a/b",
+    "a\\b",
+    ".",
+    "..",
+    ".hidden",
+    "-x",
+    " x",
+    "a" * 300,
+    "nul\0",
+    "new\nline",
+    "{dataset.path}",
+    "~",
+    "a:b",
+    "*",
+]
 
 
 @pytest.mark.parametrize("name", BAD_RUN_NAMES, ids=ascii)

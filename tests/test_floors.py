@@ -19,7 +19,18 @@ MAX_SECONDS = 0.5
 # A package stands for all of its modules. What is not listed fails the test: whoever adds a file says where it lives.
 FLOORS: list[set[str]] = [
     {"", "errors", "lazy"},
-    {"registry", "yaml_source", "noise", "image_order", "images", "device", "interruption", "footprint", "run_folder", "packaged_configs"},
+    {
+        "registry",
+        "yaml_source",
+        "noise",
+        "image_order",
+        "images",
+        "device",
+        "interruption",
+        "footprint",
+        "run_folder",
+        "packaged_configs",
+    },
     {"experiment", "checkpoint", "feed", "generation", "sample_files", "listing"},
     {"game", "image_set"},
     {"players", "game_state", "loss_table", "data_paths"},
@@ -110,7 +121,9 @@ def test_answers_without_tensorflow_in_under_half_a_second(arguments: list[str],
     times = []
     for _ in range(3):
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
         times.append(time.monotonic() - began)
         assert done.returncode == 0, done.stderr
         assert done.stdout
@@ -122,4 +135,6 @@ def test_a_wrong_builder_argument_is_found_without_tensorflow(tmp_path: Path) ->
     command = [sys.executable, "-c", BLOCKED, "train", "quickstart", "--set", "model.latentdim=3"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
-    assert done.stderr == "Error: --set model.latentdim=3: unknown key 'latentdim' in model. Did you mean 'latent_dim'?\n"
+    assert (
+        done.stderr == "Error: --set model.latentdim=3: unknown key 'latentdim' in model. Did you mean 'latent_dim'?\n"
+    )

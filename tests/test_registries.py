@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import CONFIGS, Overrides, WriteYaml
+from conftest import CONFIGS, NOTHING, Overrides, WriteYaml
 
 from ganctl import build, datasets, losses, models
 from ganctl.device import Device
@@ -18,8 +18,17 @@ from ganctl.game import Game
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder import RunFolder
 
-REGISTRIES = {"models": models.registry, "losses": losses.registry, "penalties": losses.penalties, "datasets": datasets.registry}
-ENTRIES = [pytest.param(registry, entry, id=f"{kind}-{entry.name}") for kind, registry in REGISTRIES.items() for entry in registry]
+REGISTRIES = {
+    "models": models.registry,
+    "losses": losses.registry,
+    "penalties": losses.penalties,
+    "datasets": datasets.registry,
+}
+ENTRIES = [
+    pytest.param(registry, entry, id=f"{kind}-{entry.name}")
+    for kind, registry in REGISTRIES.items()
+    for entry in registry
+]
 MODELS = [entry.name for entry in models.registry]
 
 
@@ -41,9 +50,14 @@ def small_arguments(name: str) -> dict[str, Any]:
 def small_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
     """Return what makes a small game of a model, with dotted keys changed."""
 
-    def make(model: str, changes: Overrides = {}, *, jit: bool = False) -> Game:
+    def make(model: str, changes: Overrides = NOTHING, *, jit: bool = False) -> Game:
         size, _, channels = home_shape(model)
-        small = {"model": {"name": model, **small_arguments(model)}, "dataset.image_size": size, "dataset.channels": channels, "training.batch_size": 2}
+        small = {
+            "model": {"name": model, **small_arguments(model)},
+            "dataset.image_size": size,
+            "dataset.channels": channels,
+            "training.batch_size": 2,
+        }
         experiment = build.load_experiment(tiny_yaml({**small, **changes}))
         images = datasets.registry.get("npz").make(experiment.dataset, untracked)
         return build.make_game(experiment, images, jit=jit)
@@ -66,7 +80,9 @@ def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry,
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_plays_two_rounds_in_which_its_own_networks_move(model: str, small_game: Callable[..., Game]) -> None:
+def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
+    model: str, small_game: Callable[..., Game]
+) -> None:
     game = small_game(model)
     assert {"generator", "discriminator"} <= set(game.networks)
     before = weights_of(game)
@@ -76,7 +92,11 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(model: str,
     for player, weights in weights_of(game).items():
         assert weights, f"{player} moves nothing"
         assert all(np.isfinite(array).all() for array in weights)
-        still = [v.path for v, old, new in zip(game.moved[player], before[player], weights, strict=True) if (old == new).all()]
+        still = [
+            v.path
+            for v, old, new in zip(game.moved[player], before[player], weights, strict=True)
+            if (old == new).all()
+        ]
         assert not still, f"{player} never moves {still}"
 
 
@@ -132,7 +152,9 @@ def test_dcgan_says_which_sizes_it_makes(size: int, tiny_yaml: WriteYaml) -> Non
 
 def test_dcgan_cifar_has_the_layers_that_tutorial_3_prints() -> None:
     networks = models.registry.get("dcgan_cifar").make((32, 32, 3))
-    shown = {role: [(layer.output.shape[1:], layer.count_params()) for layer in networks[role].layers] for role in networks}
+    shown = {
+        role: [(layer.output.shape[1:], layer.count_params()) for layer in networks[role].layers] for role in networks
+    }
     assert shown["generator"][:6] == [
         ((32768,), 1_081_344),
         ((32768,), 0),
@@ -159,12 +181,17 @@ def test_dense_gan_has_the_layers_of_tutorial_2() -> None:
     networks = models.registry.get("dense_gan").make((28, 28, 1))
     dense = {role: [layer.units for layer in networks[role].layers if hasattr(layer, "units")] for role in networks}
     assert dense == {"generator": [256, 512, 1024, 784], "discriminator": [784, 392, 1]}
-    assert networks["generator"].count_params() == sum(i * o + o for i, o in ((100, 256), (256, 512), (512, 1024), (1024, 784))) + 4 * 1792
+    assert (
+        networks["generator"].count_params()
+        == sum(i * o + o for i, o in ((100, 256), (256, 512), (512, 1024), (1024, 784))) + 4 * 1792
+    )
     assert networks["discriminator"].count_params() == 784 * 784 + 784 + 784 * 392 + 392 + 393
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_configuration_trains(config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path) -> None:
+def test_every_shipped_configuration_trains(
+    config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path
+) -> None:
     experiment = shrunk(build.load_experiment(config))
     prepared = build.Prepared.make(experiment, Device("CPU", "for the test"), untracked)
     assert math.prod(prepared.images.shape) > 0
@@ -191,6 +218,6 @@ def test_an_unknown_name_is_answered_with_the_nearest(kind: str) -> None:
     registry = REGISTRIES[kind]
     known = next(iter(registry)).name
     with pytest.raises(ConfigurationError) as caught:
-        registry.get(known[:-1] + "y")
+        registry.get(f"{known}s")
     assert f"Did you mean '{known}'?" in str(caught.value)
     assert caught.value.key == registry.key

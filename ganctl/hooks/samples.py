@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from ganctl import checkpoint, game_state, images
-from ganctl.generation import to_pixels
+from ganctl.generation import arrange_inputs, draw_latent, seeded, takes_classes, to_pixels
 from ganctl.hooks import Hook, Run
-from ganctl.lazy import tf
+from ganctl.image_set import ImageSet
+from ganctl.lazy import keras, tf
 from ganctl.noise import Key
 
 
@@ -20,25 +21,26 @@ class Samples(Hook):
         grid: `ROWSxCOLUMNS`, or `scored`.
         generator: role of the network to draw from.
         distribution: of the latent vectors.
-        real: uint8 images [N, H, W, C] to show as real.
+        real: images to show as real.
         seed: the experiment's seed.
     """
 
-    def __init__(self, every: int, grid: str, generator: str, distribution: str, real: np.ndarray, seed: int) -> None:
+    def __init__(self, every: int, grid: str, generator: str, distribution: str, real: ImageSet, seed: int) -> None:
         self.every = every
         self._scored = grid == "scored"
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
         self._rows, self._columns = rows, columns
-        self._generator, self._distribution, self._seed = generator, distribution, seed
-        self._real = np.asarray(real[: rows * columns])
+        self._generator, self._distribution = generator, distribution
+        self._real = np.asarray(real.images[: rows * columns])
+        self._num_classes = real.num_classes
         self._drawn = -1
+        self._key = Key(seed, 0, "sample grid")
 
     def start(self, run: Run, step: int) -> None:
         """Write real.png and, at the very beginning, the untrained generator's grid."""
         network = run.game.networks[self._generator]
-        shape = [self._rows * self._columns, *network.input_shape[1:]]
-        self._latent = Key(self._seed, 0, "sample grid").latent(shape, self._distribution)
-        self._paint = tf.function(lambda latent: network(latent, training=False))
+        self._inputs = self._fixed_inputs(network)
+        self._paint = tf.function(lambda inputs: network(inputs, training=False))
         self._score = tf.function(lambda pictures: run.game.networks["discriminator"](pictures, training=False))
         columns = min(self._columns, len(self._real))
         images.write_png(
@@ -49,12 +51,15 @@ class Samples(Hook):
 
     def act(self, run: Run, step: int) -> None:
         """Draw."""
-        pictures = self._paint(self._latent)
+        with seeded(run.game.networks[self._generator], self._key):
+            pictures = self._paint(self._inputs)
         pixels = to_pixels(pictures).numpy()
         path = run.folder.sample_grid(step)
         if self._scored:
             real = tf.cast(self._real, tf.float32) / 127.5 - 1.0
-            scores = [1 / (1 + np.exp(-self._score(batch).numpy()[:, 0])) for batch in (pictures, real)]
+            scores = [
+                1 / (1 + np.exp(-keras.tree.flatten(self._score(batch))[0].numpy()[:, 0])) for batch in (pictures, real)
+            ]
             images.write_png(path, _titled([(pixels, scores[0]), (self._real, scores[1])]))
         else:
             images.write_png(path, images.grid(pixels, self._rows, self._columns))
@@ -66,6 +71,16 @@ class Samples(Hook):
         """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
         if step == run.iterations and self._drawn != step and not run.folder.sample_grid(step).exists():
             self.act(run, step)
+
+
+    def _fixed_inputs(self, generator: Any) -> Any:
+        """What every grid is drawn from; of a class-conditional generator, a row has one latent vector and a column one class."""
+        count = self._rows * self._columns
+        if not takes_classes(generator):
+            return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))
+        latent = draw_latent(generator, self._key, self._rows, self._distribution)
+        classes = tf.constant([cell % self._columns % self._num_classes for cell in range(count)])
+        return arrange_inputs(generator, [tf.repeat(vectors, self._columns, axis=0) for vectors in latent], classes)
 
 
 def _titled(rows: list[tuple[np.ndarray, np.ndarray]]) -> Any:

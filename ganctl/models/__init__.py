@@ -1,13 +1,17 @@
 """Models by name: one file each, a builder that makes the networks for an image shape.
 
-A builder gets `image_shape` (height, width, channels) and returns networks by role; its other parameters are the
-user's keys under `model:`. Score heads yield logits. Last layers compute in float32, whatever the precision. A model
-whose players are not the usual two registers a function `players=` that makes them; one that takes not every size
-registers `unfit=`, which answers a height and width with what it needs instead, or with an empty string.
+A builder gets `image_shape` (height, width, channels) and, if it has such a parameter, `num_classes`, and returns
+networks by role; its other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's
+first output is its score. Last layers compute in float32, whatever the precision. A generator's inputs are latent
+vectors, and classes where one is called `classes` (`ganctl.generation`).
+
+A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
+are the user's keys too. One that takes not every size registers `unfit=`, which answers a height and width with what it
+needs instead, or with an empty string. `pretrained=` names arguments that are paths of weights to start from.
 """
 
 from ganctl.registry import Registry, import_siblings
 
-registry = Registry("model", "model.name", injected=("image_shape",))
+registry = Registry("model", "model.name", injected=("image_shape", "num_classes"))
 
 import_siblings(__name__, list(__path__))

@@ -1,0 +1,76 @@
+"""Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page up to date."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from ganctl import datasets, losses, models
+from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
+from ganctl.registry import Registry
+
+PAGE = Path(__file__).with_name("configuration.md")
+
+HEAD = """# The experiment file: every key
+
+Written by `docs/make_configuration.py` from the code. Keys are matched without regard to case, an unknown key is an error, and
+`--set section.key=value` changes any of them. `ganctl validate FILE --show` prints a file with every default written out.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [HEAD, *_section("", Experiment)]
+    for title, registry in (
+        ("Models: further keys of `model`", models.registry),
+        ("Losses: further keys of `loss`", losses.registry),
+        ("Penalties: further keys of an entry of `loss.penalties`", losses.penalties),
+    ):
+        parts += [f"## {title}\n", *_builders(registry)]
+    parts.append("## Data sets\n")
+    parts += [f"- `{entry.name}`: {entry.summary}" for entry in datasets.registry]
+    parts.append("\n## The tutorials' constants\n\nAlso understood at the top level of the file:\n")
+    parts += [f"- `{name.upper()}` is `{'.'.join(path)}`" for name, path in TUTORIAL_CONSTANTS.items()]
+    return "\n".join(parts) + "\n"
+
+
+def _section(path: str, schema: type[BaseModel]) -> list[str]:
+    lines = [f"## `{path}`\n" if path else "## Top level\n", "| key | default | meaning |", "| --- | --- | --- |"]
+    inner: list[str] = []
+    for key, info in schema.model_fields.items():
+        annotation: Any = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            inner += _section(f"{path}.{key}".strip("."), annotation)
+        else:
+            default = "required" if info.is_required() else _shown(info.get_default(call_default_factory=True))
+            lines.append(f"| `{key}` | {default} | {info.description}{_choices(annotation)} |")
+    return [*lines, "", *inner] if len(lines) > 3 else inner
+
+
+def _builders(registry: Registry) -> list[str]:
+    lines = []
+    for entry in registry:
+        lines.append(f"- `{entry.name}`: {entry.summary} ({entry.source})")
+        for key, info in entry.arguments().model_fields.items():
+            default = "required" if info.is_required() else _shown(info.default)
+            lines.append(f"  - `{key}` (default {default}): {_meaning(entry.make.__doc__ or '', key)}")
+    return [*lines, ""]
+
+
+def _meaning(docstring: str, argument: str) -> str:
+    found = re.search(rf"^ *{argument}: (.*(?:\n {{8,}}\S.*)*)", docstring, re.MULTILINE)
+    return " ".join(found.group(1).split()) if found else ""
+
+
+def _choices(annotation: Any) -> str:
+    choices = re.findall(r"'([^']+)'", str(annotation)) if "Literal" in str(annotation) else []
+    return " (" + ", ".join(f"`{choice}`" for choice in choices) + ")" if choices else ""
+
+
+def _shown(value: Any) -> str:
+    return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

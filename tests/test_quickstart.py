@@ -1,0 +1,81 @@
+"""The first README command: real clothes come out of it, judged by something other than hope."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from sample_judge import SampleJudge
+
+from ganctl import build
+from ganctl.datasets import registry as datasets
+from ganctl.device import Device
+from ganctl.hooks import Hook, Run
+from ganctl.packaged_configs import find_config
+from ganctl.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def judge() -> SampleJudge:
+    config = build.load_experiment(find_config("quickstart")).dataset
+    images = datasets.get("fashion_mnist_mini").make(config, lambda sequence, description, total: sequence)
+    trained = SampleJudge(images.images, images.labels)
+    assert trained.accuracy > 0.82
+    trained.images = images.images
+    return trained
+
+
+@pytest.mark.slow
+def test_the_judge_fails_what_is_no_good(judge: SampleJudge) -> None:
+    real, random = judge.images[:1000], np.random.default_rng(0)
+    assert not judge.judge(np.zeros_like(real)).good, "blank"
+    assert not judge.judge(np.repeat(real[:1], 1000, axis=0)).good, "constant"
+    assert not judge.judge(random.integers(0, 256, real.shape).astype(np.uint8)).good, "noise"
+    assert not judge.judge(real).good, "copies of training images"
+    noisy = np.clip(real.astype(int) + random.integers(-4, 5, real.shape), 0, 255).astype(np.uint8)
+    assert not judge.judge(noisy).good, "nearly copies"
+
+
+@pytest.mark.slow
+def test_the_quickstart_draws_all_ten_kinds_of_clothes(judge: SampleJudge, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ganctl", "train", "quickstart", "--quiet", "--output-dir", str(tmp_path)]
+    began = time.monotonic()
+    subprocess.run(command, check=True, cwd=tmp_path)
+    print(f"quickstart: {time.monotonic() - began:.0f} s")
+    samples = tmp_path / "samples.npz"
+    command = [sys.executable, "-m", "ganctl", "sample", "--checkpoint", str(tmp_path / "quickstart")]
+    subprocess.run([*command, "--num", "1000", "--output", str(samples)], check=True, cwd=tmp_path)
+    verdict = judge.judge(np.load(samples)["images"])
+    print(verdict)
+    assert verdict.class_shares.min() >= 0.03
+    assert verdict.confidence > 0.7
+    assert verdict.good
+
+
+class Memory(Hook):
+    """Notes the resident memory."""
+
+    every = 1000
+
+    def __init__(self) -> None:
+        self.noted: list[int] = []
+
+    def act(self, run: Run, step: int) -> None:
+        self.noted.append(psutil.Process().memory_info().rss)
+
+
+@pytest.mark.slow
+def test_memory_is_flat_and_one_trace_serves_5000_iterations(tmp_path: Path) -> None:
+    sets = ("model.name=dense_gan", "dataset.image_size=8", "training.batch_size=8", "training.iterations=5000",
+            "training.precision=float32", "outputs.sample_grid=2x2", "outputs.sample_every=100", "outputs.checkpoint_every=500")  # fmt: skip
+    (tmp_path / "small.yaml").write_text("dataset: {name: fashion_mnist_mini}\nmodel: {name: dense_gan}\n")
+    experiment = build.load_experiment(tmp_path / "small.yaml", sets)
+    prepared = build.Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
+    memory = Memory()
+    prepared.trainer(RunFolder.create(tmp_path, "run", explicit=True), [memory]).train()
+    assert prepared.game.play.experimental_get_tracing_count() == 1
+    growth = memory.noted[-1] - memory.noted[1]
+    assert growth < 20e6, f"{[round(m / 1e6) for m in memory.noted]} MB"
