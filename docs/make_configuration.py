@@ -1,5 +1,6 @@
 """Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page up to date."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def _builders(registry: Registry) -> list[str]:
         lines.append(f"- `{entry.name}`: {entry.summary} ({entry.source})")
         for key, info in entry.arguments().model_fields.items():
             default = "required" if info.is_required() else _shown(info.default)
-            lines.append(f"  - `{key}` (default {default}): {_meaning(entry.make.__doc__ or '', key)}")
+            lines.append(f"  - `{key}` (default {default}): {_meaning(inspect.getdoc(entry.make) or '', key)}")
     return [*lines, ""]
 
 

@@ -1,36 +1,22 @@
-"""Experiment -> Trainer. The only place that looks names up."""
+"""Experiment -> networks and game. The only place that looks names up."""
 
 import os
-import platform
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-
-from ganctl import __version__, checkpoint, datasets, footprint, game_state, losses, models
-from ganctl.device import Device
-from ganctl.errors import ConfigurationError, DataError, GanctlError, did_you_mean
-from ganctl.experiment import Experiment, LossSection, ModelSection, OptimizerSection, PenaltySection
+from ganctl import datasets, losses, models
+from ganctl.errors import ConfigurationError, DataError, did_you_mean
+from ganctl.experiment import Experiment, LossSection, ModelSection, PenaltySection
 from ganctl.feed import Feed
 from ganctl.game import Average, Game
-from ganctl.hooks import Hook, Run
-from ganctl.hooks.checkpoints import Checkpoints
-from ganctl.hooks.loss_csv import LossCsv
-from ganctl.hooks.samples import Samples
-from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras
+from ganctl.optimizers import make_optimizer
 from ganctl.players import Setup, usual_two
-from ganctl.precision import faster_precision
 from ganctl.registry import accepted
-from ganctl.run_folder import RunFolder
-from ganctl.trainer import Trainer
 
 AVERAGED = "generator_ema"
 RESIDENT_SHARE = 0.25
@@ -137,20 +123,10 @@ def _setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setu
     return Setup(loss, penalties, experiment.training, experiment.model.latent_distribution, optimizer, num_classes)
 
 
-def make_optimizer(section: OptimizerSection) -> Any:
-    """Return the Keras optimizer of a section."""
-    rate: Any = section.learning_rate
-    if section.decay:
-        rate = keras.optimizers.schedules.InverseTimeDecay(
-            section.learning_rate, decay_steps=1, decay_rate=section.decay
-        )
-    match section.name:
-        case "adam":
-            return keras.optimizers.Adam(rate, section.beta_1, section.beta_2, clipvalue=section.clipvalue)
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate, clipvalue=section.clipvalue)
-        case "sgd":
-            return keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
+def read_images(experiment: Experiment, track: Track) -> ImageSet:
+    """Read the data set; raises DataError and ConfigurationError."""
+    with _located(experiment):
+        return datasets.registry.get(experiment.dataset.name).make(experiment.dataset, track)
 
 
 def make_networks(
@@ -173,7 +149,9 @@ def make_networks(
     with _located(experiment):
         _check_shape(experiment, shape)
         if arguments.get("num_classes") == 0:
-            raise ConfigurationError(f"{entry.name} learns classes, and these images have no labels.", key="dataset.name")
+            raise ConfigurationError(
+                f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
+            )
     policy = keras.config.dtype_policy()
     keras.utils.set_random_seed(experiment.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if experiment.training.precision == "bfloat16" else "float32")
@@ -195,8 +173,8 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) ->
 
     def optimizer(name: str) -> Any:
         asked.add(name)
-        extra = experiment.optimizer.model_extra or {}
-        return make_optimizer(extra.get(name) or getattr(experiment.optimizer, name, experiment.optimizer.generator))
+        # A player that the file does not mention is moved as the generator is.
+        return make_optimizer(getattr(experiment.optimizer, name, experiment.optimizer.generator))
 
     with _located(experiment):
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)
@@ -229,158 +207,6 @@ def _fits_on_device(size: int) -> bool:
     return size <= RESIDENT_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A game that is ready to be played, and what it was made from."""
-
-    experiment: Experiment
-    device: Device
-    images: ImageSet
-    held_out: ImageSet | None
-    game: Game
-    precision_reason: str
-
-    @classmethod
-    def make(cls, experiment: Experiment, device: Device, track: Track) -> Self:
-        """Read the images and build the game; raises DataError and ConfigurationError."""
-        with _located(experiment):
-            images = datasets.registry.get(experiment.dataset.name).make(experiment.dataset, track)
-        images, held_out = images.split(experiment.dataset.holdout)
-        experiment, reason = choose_precision(experiment, images, device)
-        if device.name == "CPU":
-            tf.config.experimental.enable_op_determinism()
-        return cls(experiment, device, images, held_out, make_game(experiment, images), reason)
-
-    @property
-    def generator_role(self) -> str:
-        """The network that samples are drawn from."""
-        return AVERAGED if AVERAGED in self.game.networks else "generator"
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The hash of the training images and labels."""
-        return self.images.fingerprint()
-
-    @property
-    def memory_bytes(self) -> int:
-        """An estimate of the peak of training memory."""
-        resident = self.images.images.nbytes if self.game.feeds["real"].resident else 0
-        return footprint.estimate_bytes(self.game.networks.values(), self.experiment.training.batch_size, resident)
-
-    @property
-    def checkpoint_facts(self) -> dict[str, Any]:
-        """What every checkpoint says of itself, so that it can be sampled wherever it lies."""
-        return {
-            "ganctl": __version__,
-            "experiment": self.experiment.model_dump(mode="json"),
-            "image_shape": list(self.images.shape),
-            "class_names": list(self.images.class_names),
-            "generator": self.generator_role,
-            "dataset_fingerprint": self.fingerprint,
-        }
-
-    def describe(self, command: list[str]) -> dict[str, Any]:
-        """Return what run.json says."""
-        return {
-            "ganctl": __version__,
-            "command": command,
-            "overrides": self.experiment.overrides,
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-            },
-            "platform": platform.platform(),
-            "device": {"name": self.device.name, "reason": self.device.reason},
-            "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
-            "parameters": {role: footprint.parameter_count(network) for role, network in self.game.networks.items()},
-            "dataset": {
-                "source": self.images.source,
-                "images": len(self.images),
-                "held_out": len(self.held_out) if self.held_out else 0,
-                "shape": list(self.images.shape),
-                "classes": list(self.images.class_names),
-                "notes": list(self.images.notes),
-                "fingerprint": self.fingerprint,
-            },
-        }
-
-    def trainer(self, folder: RunFolder, more_hooks: list[Hook]) -> Trainer:
-        """Return the trainer that writes into this run folder."""
-        experiment, outputs = self.experiment, self.experiment.outputs
-        run = Run(
-            self.game,
-            folder,
-            experiment.training.iterations,
-            experiment.training.iterations_per_epoch,
-            self.checkpoint_facts,
-        )
-        samples = Samples(
-            outputs.sample_every,
-            outputs.sample_grid,
-            self.generator_role,
-            experiment.model.latent_distribution,
-            self.images,
-            experiment.seed,
-        )
-        hooks: list[Hook] = [LossCsv(), samples, Checkpoints(outputs.checkpoint_every, outputs.keep), *more_hooks]
-        if outputs.tensorboard:
-            hooks.append(TensorBoard())
-        return Trainer(run, hooks)
-
-
-def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
-    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
-    if experiment.training.precision != "auto":
-        return experiment, "as the experiment says"
-    few = images.first(max(1024, experiment.training.batch_size))
-    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.training.model_dump(), images.shape]
-    precision, reason = faster_precision(
-        lambda name: make_game(_with_precision(experiment, name), few), identity=repr((device.name, what))
-    )
-    return _with_precision(experiment, precision), reason
-
-
-def _with_precision(experiment: Experiment, precision: str) -> Experiment:
+def with_precision(experiment: Experiment, precision: str) -> Experiment:
+    """Return the experiment in that precision."""
     return experiment.replace(training=experiment.training.model_copy(update={"precision": precision}))
-
-
-def restore_newest(prepared: Prepared, folder: RunFolder) -> list[str]:
-    """Put the newest whole checkpoint of a run back; returns what was wrong with newer ones.
-
-    Raises:
-        GanctlError: there is no whole checkpoint, or it was trained on other images.
-    """
-    found, problems = checkpoint.load_newest(folder.checkpoints)
-    if found.facts.get("dataset_fingerprint") != prepared.fingerprint:
-        raise GanctlError(
-            f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
-            "Put the old ones back, or start a new run."
-        )
-    game_state.restore(prepared.game, found.groups, found.step, str(found.path))
-    return problems
-
-
-def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
-    """Build the generator that a run folder, checkpoint or generator file holds.
-
-    Also returns its experiment, what was read, and what was wrong with newer checkpoints.
-    """
-    found, problems = checkpoint.find(path)
-    experiment = resolve(Experiment.model_validate(found.facts["experiment"]))
-    shape = tuple(int(n) for n in found.facts["image_shape"])
-    num_classes = len(found.facts.get("class_names", ()))
-    experiment = _with_precision(experiment, "float32")
-    networks = make_networks(experiment, shape, num_classes, pretrained=False)  # type: ignore[arg-type]
-    role = str(found.facts.get("generator", "generator"))
-    group = found.groups.get(role, found.groups.get("generator"))
-    if group is None or role not in networks:
-        raise GanctlError(f"{found.path} holds no generator.")
-    game_state.restore_network(networks[role], group, str(found.path))
-    return networks[role], experiment, found, problems
-
-
-def command_line() -> list[str]:
-    """Return the command as it was typed."""
-    return ["ganctl", *sys.argv[1:]]

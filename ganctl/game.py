@@ -185,8 +185,8 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
     if gradient is None:
         if not all(term.partial for term in turn.terms):
             raise GanctlError(
-                f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term depends "
-                "on it. Look for a layer that has no gradient, or a network that the turn does not use."
+                f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term "
+                "depends on it. Look for a layer that has no gradient, or a network that the turn does not use."
             )
         return tf.zeros(variable.shape, variable.dtype)
     return gradient

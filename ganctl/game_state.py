@@ -22,12 +22,13 @@ def named_variables(network: Any) -> dict[str, Any]:
 
 def collect(game: Game) -> dict[str, Tensors]:
     """Return everything that changes during training, by group; raises DivergedError where a weight is not finite."""
-    return {group: _arrays(group, variables) for group, variables in _groups(game).items()}
+    step = int(game.step.numpy())
+    return {group: _arrays(group, variables, step) for group, variables in _groups(game).items()}
 
 
-def collect_network(network: Any) -> Tensors:
-    """Return one network's variables by structural name."""
-    return _arrays("generator", named_variables(network))
+def collect_network(game: Game, role: str) -> Tensors:
+    """Return one network's variables by structural name; raises DivergedError where one is not finite."""
+    return _arrays(role, named_variables(game.networks[role]), int(game.step.numpy()))
 
 
 def restore(game: Game, groups: Mapping[str, Tensors], step: int, source: str) -> None:
@@ -72,12 +73,15 @@ def _groups(game: Game) -> dict[str, dict[str, Any]]:
     return groups
 
 
-def _arrays(group: str, variables: Mapping[str, Any]) -> Tensors:
+def _arrays(group: str, variables: Mapping[str, Any], step: int) -> Tensors:
     # Not np.ascontiguousarray, which gives a scalar such as an optimizer's step count the shape [1].
     arrays = {name: np.array(variable.numpy(), order="C") for name, variable in variables.items()}
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
-            raise DivergedError(f"{group}: the weight {name} is not finite any more; nothing was saved over.")
+            raise DivergedError(
+                f"Iteration {step}: the weight {name} of {group} is not finite. The training has diverged; nothing was "
+                "saved over the last good checkpoint. Try smaller learning rates."
+            )
     return arrays
 
 

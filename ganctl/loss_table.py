@@ -8,7 +8,10 @@ import numpy as np
 
 from ganctl.run_folder import write_atomically
 
-FIXED = ["d_loss", "g_loss", "d_real", "d_fake", "d_accuracy_real", "d_accuracy_fake", "d_precision", "d_mae", "g_mae", "d_grad_norm", "g_grad_norm"]
+FIXED = [
+    *("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy_real", "d_accuracy_fake"),
+    *("d_precision", "d_mae", "g_mae", "d_grad_norm", "g_grad_norm"),
+]
 
 
 class LossTable:

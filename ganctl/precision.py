@@ -1,7 +1,8 @@
 """`precision: auto`: float32 or bfloat16, whichever plays this game faster on this machine.
 
-bfloat16 is several times faster where the processor has instructions for it and slower where it has not, and a fully connected game
-gains nothing from it: so the game itself is timed. The answer is remembered, because two runs of one file must be the same run.
+bfloat16 is several times faster where the processor has instructions for it and slower where it has not, and a fully
+connected game gains nothing from it: so the game itself is timed. The answer is remembered, because two runs of one
+file must be the same run.
 """
 
 import hashlib

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -77,7 +78,8 @@ class RunFolder:
         """Raise UsageError where `create` would, before any work is done for nothing; arguments as there."""
         path = outputs / name
         if explicit and (path.is_symlink() or path.exists()):
-            raise UsageError(f"{path} exists already. Give another --run-name, or continue it: ganctl resume {path}")
+            resume = f"ganctl resume {shlex.quote(str(path))}"
+            raise UsageError(f"{path} exists already. Give another --run-name, or continue it: {resume}")
         existing = next(
             folder for folder in (outputs, *outputs.absolute().parents) if folder.exists() or folder.is_symlink()
         )

@@ -61,13 +61,15 @@ def _write_npz(path: Path, batches: Batches, count: int) -> None:
     """Write the npz batch by batch: an array header, then the images as they come."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("images.npy", "w", force_zip64=True) as file:
-                for index, batch in enumerate(batches):
-                    if index == 0:
-                        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
-                        np.lib.format.write_array_header_1_0(file, header)
-                    file.write(batch.tobytes())
+        with (
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("images.npy", "w", force_zip64=True) as file,
+        ):
+            for index, batch in enumerate(batches):
+                if index == 0:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(batch.tobytes())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

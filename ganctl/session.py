@@ -1,5 +1,6 @@
 """A run as a person watches it: what is said before, during and after."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from ganctl.build import Prepared
 from ganctl.errors import GanctlError
 from ganctl.footprint import parameter_count
 from ganctl.hooks import Hook
 from ganctl.hooks.progress import ProgressBar
 from ganctl.lazy import keras
+from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 
 
@@ -45,9 +46,8 @@ class Session:
         game, training = prepared.game, prepared.experiment.training
         counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
         images = prepared.images.describe()
-        self.say(
-            f"experiment  {prepared.experiment.name}: {prepared.experiment.model.name}, {training.iterations:,} iterations"
-        )
+        name, model = prepared.experiment.name, prepared.experiment.model.name
+        self.say(f"experiment  {name}: {model}, {training.iterations:,} iterations")
         self.say(f"device      {prepared.device}")
         self.say(f"precision   {training.precision} ({prepared.precision_reason})")
         self.say(f"parameters  {counts}")
@@ -87,4 +87,4 @@ class Session:
             raise
         folder.append_log(f"finished {prepared.experiment.training.iterations} iterations")
         self.say(f"Done. The run is in {folder.path}; look at its samples. More of them:")
-        self.say(f"  ganctl sample --checkpoint {folder.path}")
+        self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")

@@ -1,5 +1,6 @@
 """The outer loop: play a chunk, then let the hooks act; resume; interrupt."""
 
+import shlex
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -62,7 +63,8 @@ class Trainer:
                     feed.close()
             if interruption.requested and step < run.iterations:
                 raise interruption.error(
-                    f"Stopped after iteration {step}; everything is saved. Continue: ganctl resume {run.folder.path}"
+                    f"Stopped after iteration {step}; everything is saved. Continue: "
+                    f"ganctl resume {shlex.quote(str(run.folder.path))}"
                 )
 
     def _play(self, step: int, rounds: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ import yaml
 
 from ganctl import build, datasets, models
 from ganctl.experiment import Experiment, ModelSection
+from ganctl.game import Game
 from ganctl.yaml_source import parse_yaml
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -110,9 +111,50 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         changed = experiment.replace(
             dataset=dataset.model_copy(update=small_data),
             model=ModelSection.model_validate({**experiment.model.model_dump(), **capacity}),
-            training=experiment.training.model_copy(update={"iterations": 2, "batch_size": 4, "precision": "float32"}),
+            training=experiment.training.model_copy(update={"iterations": 2, "batch_size": 2, "precision": "float32"}),
             outputs=experiment.outputs.model_copy(update=outputs),
         )
         return build.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
 
     return shrink
+
+
+def home_shape(model: str) -> tuple[int, int, int]:
+    """A small image shape that the model can make."""
+    unfit = models.registry.get(model).facts.get("unfit", lambda *_: "")
+    return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not unfit(size, size))
+
+
+def untracked(sequence: Iterable[Any], *_: object, **__: object) -> Iterable[Any]:
+    """Show no progress."""
+    return sequence
+
+
+@pytest.fixture(scope="session")
+def small_experiment(tiny_yaml: WriteYaml) -> Callable[..., Experiment]:
+    """Return what gives an experiment of a model on images as small as it can make, with dotted keys changed."""
+
+    def make(model: str, changes: Overrides = NOTHING) -> Experiment:
+        size, _, channels = home_shape(model)
+        capacity = {"capacity": 2} if "capacity" in models.registry.get(model).arguments().model_fields else {}
+        small = {
+            "model": {"name": model, **capacity},
+            "dataset.image_size": size,
+            "dataset.channels": channels,
+            "training.batch_size": 2,
+        }
+        return build.load_experiment(tiny_yaml({**small, **changes}))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Game]:
+    """Return what makes the game of a small experiment."""
+
+    def make(model: str, changes: Overrides = NOTHING, *, jit: bool = False) -> Game:
+        experiment = small_experiment(model, changes)
+        images = datasets.registry.get("npz").make(experiment.dataset, untracked)
+        return build.make_game(experiment, images, jit=jit)
+
+    return make

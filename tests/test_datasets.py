@@ -265,13 +265,18 @@ def test_limit_comes_after_classes():
 
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
-    [([0, 1, 1], [2], "no image of class 2"), ([0, 1, 1], [0, 0], "named twice"), (None, [0], "no labels")],
+    [([0, 1, 1], [2], "no image of class 2"), ([0, 1, 1], [0, 0], "named twice")],
 )
 def test_wrong_classes_are_mistakes_in_the_configuration(labels, classes, message):
-    labels = None if labels is None else np.array(labels)
     with pytest.raises(ConfigurationError, match=message) as error:
-        from_arrays(numbered(3), labels, (), section(classes=classes), "test")
+        from_arrays(numbered(3), np.array(labels), (), section(classes=classes), "test")
     assert error.value.key == "dataset.classes"
+
+
+def test_classes_of_unlabelled_images_are_all_of_them_and_it_is_said():
+    loaded = from_arrays(numbered(3), None, (), section(classes=[6]), "test")
+    assert len(loaded) == 3
+    assert loaded.notes == ("Warning: these images have no labels, so dataset.classes picks none of them out.",)
 
 
 def test_doubtful_data_is_warned_about():

@@ -8,15 +8,20 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from conftest import WriteYaml
+from conftest import WriteYaml, home_shape, untracked
 from pydantic import BaseModel
 
 from ganctl import build, datasets, losses, models
 from ganctl.device import Device
-from ganctl.errors import ConfigurationError
+from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
+from ganctl.game import Game
 from ganctl.lazy import keras
 from ganctl.noise import Key
+from ganctl.optimizers import make_optimizer
+from ganctl.prepared import Prepared
+from ganctl.optimizers import make_optimizer
+from ganctl.prepared import Prepared
 from ganctl.registry import Entry
 from ganctl.run_folder import RunFolder
 
@@ -59,10 +64,6 @@ def tiny_pair(image_shape: tuple[int, int, int]) -> dict[str, Any]:
     return {"generator": keras.Sequential(generator), "discriminator": keras.Sequential(discriminator)}
 
 
-def untracked(sequence: Any, *_: object, **__: object) -> Any:
-    return sequence
-
-
 class Looks:
     """What can be seen of a tiny experiment after some changes.
 
@@ -81,8 +82,8 @@ class Looks:
     def _experiment(self, changes: Changes) -> Experiment:
         return build.load_experiment(self._path, [text.replace("FOLDER", str(self._folder)) for text in changes])
 
-    def _prepare(self, changes: Changes) -> build.Prepared:
-        return build.Prepared.make(self._experiment(changes), Device("CPU", "for the test"), untracked)
+    def _prepare(self, changes: Changes) -> Prepared:
+        return Prepared.make(self._experiment(changes), Device("CPU", "for the test"), untracked)
 
     def accepted(self, changes: Changes) -> bool:
         """Whether the file is valid."""
@@ -129,8 +130,8 @@ class Looks:
         """The optimizers of generator and discriminator."""
         sections = self._experiment(changes).optimizer
         made = {
-            "generator": build.make_optimizer(sections.generator),
-            "discriminator": build.make_optimizer(sections.discriminator),
+            "generator": make_optimizer(sections.generator),
+            "discriminator": make_optimizer(sections.discriminator),
         }
         return {
             role: (type(optimizer).__name__, str({**optimizer.get_config(), "name": ""}))
@@ -166,20 +167,23 @@ class Looks:
 
 
 def layers_of(networks: dict[str, Any]) -> Any:
+    """What tells networks apart: inputs, and every layer's kind, arithmetic, shapes and settings."""
+    settings = ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping", "activation")
     return {
-        role: [
-            (type(layer).__name__, layer.compute_dtype, [list(v.shape) for v in layer.variables], _rates(layer))
-            for layer in network.layers
-        ]
+        role: (
+            [(tensor.shape, tensor.dtype) for tensor in network.inputs],
+            [
+                (
+                    type(layer).__name__,
+                    layer.compute_dtype,
+                    [tuple(variable.shape) for variable in layer.variables],
+                    [str(getattr(layer, name, None)).partition(" at 0x")[0] for name in settings],
+                )
+                for layer in network._flatten_layers()
+            ],
+        )
         for role, network in networks.items()
     }
-
-
-def _rates(layer: Any) -> list[Any]:
-    return [
-        getattr(layer, name, None)
-        for name in ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping")
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -270,20 +274,29 @@ def test_every_case_is_of_a_key() -> None:
     assert set(CASES) == set(keys_of(Experiment))
 
 
-LOSS_CHANGES = {"real_label": 0, "label_smoothing": 0.2, "label_noise": 0.3, "target": 0.5}
-LOSS_ARGUMENTS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
-PENALTY_ARGUMENTS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
+# A loss's or penalty's own keys: the changed value, and what else must be given for the key to matter.
+OWN_KEYS: dict[str, tuple[str, *tuple[str, ...]]] = {
+    "real_label": ("0",),
+    "label_smoothing": ("0.2",),
+    "label_noise": ("0.3",),
+    "smooth_generator": ("true", "loss.label_smoothing=0.2"),
+    "target": ("0.5",),
+}
+LOSS_KEYS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
+PENALTY_KEYS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
+MODEL_KEYS = [(entry.name, key) for entry in models.registry for key in entry.arguments().model_fields]
 
 
-@pytest.mark.parametrize(("loss", "key"), LOSS_ARGUMENTS)
+@pytest.mark.parametrize(("loss", "key"), LOSS_KEYS)
 def test_changing_a_losss_own_key_changes_the_rows(loss: str, key: str, looks: Looks) -> None:
-    name = f"loss.name={loss}"
-    assert looks.rows((name, f"loss.{key}={LOSS_CHANGES[key]}")) != looks.rows((name,))
+    value, *given = OWN_KEYS[key]
+    before = (f"loss.name={loss}", *given)
+    assert looks.rows((*before, f"loss.{key}={value}")) != looks.rows(before)
 
 
-@pytest.mark.parametrize(("penalty", "key"), PENALTY_ARGUMENTS)
+@pytest.mark.parametrize(("penalty", "key"), PENALTY_KEYS)
 def test_changing_a_penaltys_own_key_changes_the_rows(penalty: str, key: str, looks: Looks) -> None:
-    changed = f"loss.penalties=[{{name: {penalty}, {key}: {LOSS_CHANGES[key]}}}]"
+    changed = f"loss.penalties=[{{name: {penalty}, {key}: {OWN_KEYS[key][0]}}}]"
     assert looks.rows((SUMMED, changed)) != looks.rows((SUMMED, f"loss.penalties=[{{name: {penalty}}}]"))
 
 
@@ -298,11 +311,21 @@ def another(entry: Entry, key: str) -> Any:
     return info.default + (2 if isinstance(info.default, int) else 0.125)
 
 
-MODEL_ARGUMENTS = [(entry.name, key) for entry in models.registry for key in entry.arguments().model_fields]
-
-
-@pytest.mark.parametrize(("model", "key"), MODEL_ARGUMENTS)
-def test_changing_a_models_own_key_changes_the_networks(model: str, key: str) -> None:
+@pytest.mark.parametrize(("model", "key"), MODEL_KEYS)
+def test_changing_a_models_own_key_changes_its_networks_or_its_game(
+    model: str, key: str, small_experiment: Callable[..., Experiment], small_game: Callable[..., Game]
+) -> None:
     entry = models.registry.get(model)
-    shape = (32, 32, 3) if not entry.facts.get("unfit", lambda *_: "")(32, 32) else (28, 28, 1)
-    assert layers_of(entry.make(shape, **{key: another(entry, key)})) != layers_of(entry.make(shape))
+    if key in entry.facts.get("pretrained", ()):
+        with pytest.raises(GanctlError, match="nowhere"):
+            small_game(model, {f"model.{key}": "nowhere"})
+        return
+    changed = {f"model.{key}": another(entry, key)}
+    before, after = (
+        layers_of(build.make_networks(small_experiment(model, changes), home_shape(model), 10))
+        for changes in ({}, changed)
+    )
+    if before == after:
+        games = small_game(model), small_game(model, changed)
+        rows = [(game.columns, game.play(game.chunk(0, 2)).numpy().tolist()) for game in games]
+        assert rows[0] != rows[1]

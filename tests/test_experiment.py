@@ -260,8 +260,8 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 
 
 def test_numbers_and_words_are_what_people_mean(tmp_path: Path) -> None:
-    text = "optimizer:\n  generator: {learning_rate: 2e-4, decay: 8E-9}\n  discriminator: {learning_rate: 1}\nname: on\nseed: 010\n"
-    experiment = load(tmp_path, BASE + text)
+    optimizer = "optimizer:\n  generator: {learning_rate: 2e-4, decay: 8E-9}\n  discriminator: {learning_rate: 1}\n"
+    experiment = load(tmp_path, f"{BASE}{optimizer}name: on\nseed: 010\n")
     assert experiment.optimizer.generator.learning_rate == 0.0002
     assert experiment.optimizer.generator.decay == 8e-9
     assert experiment.optimizer.discriminator.learning_rate == 1.0
@@ -279,8 +279,9 @@ def test_keys_count_without_regard_to_case(tmp_path: Path) -> None:
 
 
 def test_tutorial_constants_are_understood_at_the_top_level(tmp_path: Path) -> None:
-    text = "DISC_UPDATES: 2\nGEN_UPDATES: 3\nlatent_dim: 5\nBATCH_SIZE: 6\nSPATIAL_DIM: 32\nNUM_LOAD: 100\nPROGRESS_INTERVAL: 80\nNET_CAPACITY: 4\n"
-    experiment = load(tmp_path, "dataset: {name: npz, path: x.npz}\nmodel: {name: dcgan}\n" + text)
+    training = "DISC_UPDATES: 2\nGEN_UPDATES: 3\nBATCH_SIZE: 6\n"
+    others = "latent_dim: 5\nNET_CAPACITY: 4\nSPATIAL_DIM: 32\nNUM_LOAD: 100\nPROGRESS_INTERVAL: 80\n"
+    experiment = load(tmp_path, "dataset: {name: npz, path: x.npz}\nmodel: {name: dcgan}\n" + training + others)
     assert (experiment.training.disc_updates, experiment.training.gen_updates, experiment.training.batch_size) == (
         2,
         3,
@@ -310,24 +311,35 @@ def test_overrides_are_applied_and_remembered(tmp_path: Path) -> None:
     assert experiment.overrides == list(overrides)
 
 
+# The answer begins with `--set`, the override and a colon, then this.
 WRONG_OVERRIDES = {
-    "training.batchsize=3": "--set training.batchsize=3: unknown key 'batchsize' in training. Did you mean 'batch_size'?",
-    "seed=-1": "--set seed=-1: seed: input should be greater than or equal to 0. Received: -1",
-    "training={batch_size: x}": "--set training={batch_size: x}: training.batch_size: input should be a valid integer. Received: 'x'",
-    "training.batch_size=": "--set training.batch_size=: training.batch_size: input should be a valid integer. Received: None",
-    "model.latent_dim=0": "--set model.latent_dim=0: model.latent_dim: input should be greater than or equal to 1. Received: 0",
-    "loss.penalties.0.weight=3": "--set loss.penalties.0.weight=3: loss.penalties: input should be a valid list.",
-    "name=!!python/name:os.system": f"--set name:1:1: '!!python/name:os.system' {NOT_ALLOWED}",
-    "training.batch_size": "--set takes KEY=VALUE, such as training.batch_size=64. Received: 'training.batch_size'",
-    "=3": "--set takes KEY=VALUE, such as training.batch_size=64. Received: '=3'",
-    "run_name=../../x": "--set run_name=../../x: run_name: '../../x' cannot name a run folder",
+    "training.batchsize=3": "unknown key 'batchsize' in training. Did you mean 'batch_size'?",
+    "seed=-1": "seed: input should be greater than or equal to 0. Received: -1",
+    "training={batch_size: x}": "training.batch_size: input should be a valid integer. Received: 'x'",
+    "training.batch_size=": "training.batch_size: input should be a valid integer. Received: None",
+    "model.latent_dim=0": "model.latent_dim: input should be greater than or equal to 1. Received: 0",
+    "loss.penalties.0.weight=3": "loss.penalties: input should be a valid list.",
+    "run_name=../../x": "run_name: '../../x' cannot name a run folder",
 }
 
 
 @pytest.mark.parametrize("override", WRONG_OVERRIDES)
 def test_a_wrong_override_is_refused_like_the_file(override: str, tmp_path: Path) -> None:
-    text = f"{BASE}training: {{batch_size: 3}}\n"
-    assert refusal(tmp_path, text, override).startswith(WRONG_OVERRIDES[override])
+    message = refusal(tmp_path, f"{BASE}training: {{batch_size: 3}}\n", override)
+    assert message.startswith(f"--set {override}: {WRONG_OVERRIDES[override]}")
+
+
+NO_OVERRIDES = {
+    "name=!!python/name:os.system": f"--set name:1:1: '!!python/name:os.system' {NOT_ALLOWED}",
+    "name=[": "--set name:1:2: expected the node content, but found '<stream end>'.",
+    "training.batch_size": "--set takes KEY=VALUE, such as training.batch_size=64. Received: 'training.batch_size'",
+    "=3": "--set takes KEY=VALUE, such as training.batch_size=64. Received: '=3'",
+}
+
+
+@pytest.mark.parametrize("override", NO_OVERRIDES)
+def test_what_is_no_override_is_refused(override: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, BASE, override).startswith(NO_OVERRIDES[override])
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

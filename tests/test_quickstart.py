@@ -15,6 +15,7 @@ from ganctl.datasets import registry as datasets
 from ganctl.device import Device
 from ganctl.hooks import Hook, Run
 from ganctl.packaged_configs import find_config
+from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 
 
@@ -73,7 +74,7 @@ def test_memory_is_flat_and_one_trace_serves_5000_iterations(tmp_path: Path) -> 
             "training.precision=float32", "outputs.sample_grid=2x2", "outputs.sample_every=100", "outputs.checkpoint_every=500")  # fmt: skip
     (tmp_path / "small.yaml").write_text("dataset: {name: fashion_mnist_mini}\nmodel: {name: dense_gan}\n")
     experiment = build.load_experiment(tmp_path / "small.yaml", sets)
-    prepared = build.Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
+    prepared = Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
     memory = Memory()
     prepared.trainer(RunFolder.create(tmp_path, "run", explicit=True), [memory]).train()
     assert prepared.game.play.experimental_get_tracing_count() == 1

@@ -4,17 +4,18 @@ import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from conftest import CONFIGS, NOTHING, Overrides, WriteYaml
+from conftest import CONFIGS, WriteYaml, untracked
 
 from ganctl import build, datasets, losses, models
 from ganctl.device import Device
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import Experiment
 from ganctl.game import Game
+from ganctl.prepared import Prepared
+from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder import RunFolder
 
@@ -32,39 +33,6 @@ ENTRIES = [
 MODELS = [entry.name for entry in models.registry]
 
 
-def untracked(sequence: Any, *_: object, **__: object) -> Any:
-    return sequence
-
-
-def home_shape(name: str) -> tuple[int, int, int]:
-    """A small image shape that the model can make."""
-    unfit = models.registry.get(name).facts.get("unfit", lambda *_: "")
-    return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not unfit(size, size))
-
-
-def small_arguments(name: str) -> dict[str, Any]:
-    return {"capacity": 2} if "capacity" in models.registry.get(name).arguments().model_fields else {}
-
-
-@pytest.fixture(scope="module")
-def small_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
-    """Return what makes a small game of a model, with dotted keys changed."""
-
-    def make(model: str, changes: Overrides = NOTHING, *, jit: bool = False) -> Game:
-        size, _, channels = home_shape(model)
-        small = {
-            "model": {"name": model, **small_arguments(model)},
-            "dataset.image_size": size,
-            "dataset.channels": channels,
-            "training.batch_size": 2,
-        }
-        experiment = build.load_experiment(tiny_yaml({**small, **changes}))
-        images = datasets.registry.get("npz").make(experiment.dataset, untracked)
-        return build.make_game(experiment, images, jit=jit)
-
-    return make
-
-
 def weights_of(game: Game) -> dict[str, list[np.ndarray]]:
     return {player.name: [variable.numpy() for variable in game.moved[player.name]] for player in game.players}
 
@@ -74,7 +42,8 @@ def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry,
     assert registry.get(entry.name) is entry
     assert len(entry.summary) > 10
     assert len(entry.source) > 5
-    documented = inspect.getdoc(entry.make) or ""
+    makers = [entry.make, *filter(None, [entry.facts.get("players")])]
+    documented = "\n".join(inspect.getdoc(maker) or "" for maker in makers)
     for argument in entry.arguments().model_fields:
         assert f"{argument}: " in documented, f"{entry.name} does not say what {argument} is"
 
@@ -193,7 +162,7 @@ def test_every_shipped_configuration_trains(
     config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path
 ) -> None:
     experiment = shrunk(build.load_experiment(config))
-    prepared = build.Prepared.make(experiment, Device("CPU", "for the test"), untracked)
+    prepared = Prepared.make(experiment, Device("CPU", "for the test"), untracked)
     assert math.prod(prepared.images.shape) > 0
     folder = RunFolder.create(tmp_path, config.stem, explicit=True)
     prepared.trainer(folder, []).train()

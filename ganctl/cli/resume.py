@@ -32,11 +32,13 @@ def command(run: Path, overrides: tuple[str, ...], device: str, quiet: bool) -> 
     experiment = build.load_experiment(folder.config, overrides)
 
     from ganctl.device import select_device
+    from ganctl.prepared import Prepared, command_line
+    from ganctl.restoring import restore_newest
     from ganctl.session import Session
 
     session = Session(quiet=quiet)
-    prepared = build.Prepared.make(experiment, select_device(device), session.track)
-    for problem in build.restore_newest(prepared, folder):
+    prepared = Prepared.make(experiment, select_device(device), session.track)
+    for problem in restore_newest(prepared, folder):
         session.say(f"skipped     {problem}")
     step = int(prepared.game.step.numpy())
     if step > experiment.training.iterations:
@@ -44,5 +46,5 @@ def command(run: Path, overrides: tuple[str, ...], device: str, quiet: bool) -> 
     session.introduce(prepared)
     session.say(f"resuming    after iteration {step:,}")
     folder.write_config(prepared.experiment.to_yaml())
-    folder.append_log(f"resumed after iteration {step}: {' '.join(build.command_line())}")
+    folder.append_log(f"resumed after iteration {step}: {' '.join(command_line())}")
     session.play(prepared, folder)

@@ -29,12 +29,12 @@ def command(checkpoint: Path, num: int, seed: int, output: Path | None) -> None:
     ganctl sample --checkpoint outputs/quickstart
     ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
     """
-    from ganctl import build
     from ganctl.generation import generate
+    from ganctl.restoring import load_generator
     from ganctl.sample_files import writer_for
 
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
-    generator, experiment, found, problems = build.load_generator(checkpoint)
+    generator, experiment, found, problems = load_generator(checkpoint)
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
     where = write(generate(generator, num, seed, experiment.model.latent_distribution))

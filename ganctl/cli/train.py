@@ -50,16 +50,17 @@ def command(
     RunFolder.check_free(output_dir, name, explicit=run_name is not None)
 
     from ganctl.device import select_device
+    from ganctl.prepared import Prepared, command_line
     from ganctl.session import Session
 
     session = Session(quiet=quiet)
-    prepared = build.Prepared.make(experiment, select_device(device), session.track)
+    prepared = Prepared.make(experiment, select_device(device), session.track)
     session.introduce(prepared)
     if dry_run:
         session.show_layers(prepared)
         return
     folder = RunFolder.create(output_dir, name, explicit=run_name is not None)
     folder.write_config(prepared.experiment.to_yaml())
-    folder.write_info(prepared.describe(build.command_line()))
-    folder.append_log(f"started: {' '.join(build.command_line())}")
+    folder.write_info(prepared.describe(command_line()))
+    folder.append_log(f"started: {' '.join(command_line())}")
     session.play(prepared, folder)

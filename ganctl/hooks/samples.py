@@ -51,6 +51,8 @@ class Samples(Hook):
 
     def act(self, run: Run, step: int) -> None:
         """Draw."""
+        # First, because a picture of weights that are not finite shows nothing.
+        tensors = game_state.collect_network(run.game, self._generator)
         with seeded(run.game.networks[self._generator], self._key):
             pictures = self._paint(self._inputs)
         pixels = to_pixels(pictures).numpy()
@@ -63,7 +65,6 @@ class Samples(Hook):
             images.write_png(path, _titled([(pixels, scores[0]), (self._real, scores[1])]))
         else:
             images.write_png(path, images.grid(pixels, self._rows, self._columns))
-        tensors = game_state.collect_network(run.game.networks[self._generator])
         checkpoint.save_generator(run.folder.generator(step), tensors, {**run.facts, "step": step})
         self._drawn = step
 
@@ -72,9 +73,8 @@ class Samples(Hook):
         if step == run.iterations and self._drawn != step and not run.folder.sample_grid(step).exists():
             self.act(run, step)
 
-
     def _fixed_inputs(self, generator: Any) -> Any:
-        """What every grid is drawn from; of a class-conditional generator, a row has one latent vector and a column one class."""
+        """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""
         count = self._rows * self._columns
         if not takes_classes(generator):
             return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))

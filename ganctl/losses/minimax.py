@@ -27,11 +27,13 @@ class Minimax(AdversarialLoss):
         real_label: the label of real images; the score's sigmoid is the probability of label 1.
         label_smoothing: how far the label of real images moves towards the other (one-sided: Salimans et al. 2016,
             section 3.4).
+        smooth_generator: the generator's target is smoothed as well (keras-team/keras, examples/mnist_acgan.py).
         label_noise: width of the uniform noise that is added to the discriminator's labels.
     """
 
     real_label: Literal[0, 1] = 1
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0
+    smooth_generator: bool = False
     label_noise: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
     def real(self, batch: GanPass) -> Tensor:
@@ -48,7 +50,7 @@ class Minimax(AdversarialLoss):
 
     def generator(self, batch: GanPass) -> Tensor:
         """Cross entropy of the generated images' scores against the real label."""
-        return _cross_entropy(batch.fake_score, tf.fill(tf.shape(batch.fake_score), float(self.real_label)))
+        return _cross_entropy(batch.fake_score, tf.fill(tf.shape(batch.fake_score), self._wished_label))
 
     def realness(self, score: Tensor) -> Tensor:
         """The probability of being real."""
@@ -64,7 +66,7 @@ class Minimax(AdversarialLoss):
             "real": lambda batch: tf.abs(self._real_target(batch) - tf.sigmoid(batch.real_score)),
             "fake": lambda batch: tf.abs(self._fake_target(batch) - tf.sigmoid(batch.fake_score)),
             "mixed": lambda batch: tf.abs(self._mixed_target(batch) - tf.sigmoid(batch.score)),
-            "generator": lambda batch: tf.abs(float(self.real_label) - tf.sigmoid(batch.fake_score)),
+            "generator": lambda batch: tf.abs(self._wished_label - tf.sigmoid(batch.fake_score)),
         }
 
     @property
@@ -72,11 +74,18 @@ class Minimax(AdversarialLoss):
         """The half labelled 1 comes first, as in tutorials 2 and 3."""
         return self.real_label == 1
 
+    @property
+    def _smooth_label(self) -> float:
+        """The label of real images, moved towards that of the others."""
+        return abs(self.real_label - self.label_smoothing)
+
+    @property
+    def _wished_label(self) -> float:
+        """What the generator wants to hear."""
+        return self._smooth_label if self.smooth_generator else float(self.real_label)
+
     def _real_target(self, batch: GanPass) -> Tensor:
-        towards_fake = 1 - 2 * self.real_label
-        return self._noisy(
-            batch, "label noise real", batch.real_score, self.real_label + towards_fake * self.label_smoothing
-        )
+        return self._noisy(batch, "label noise real", batch.real_score, self._smooth_label)
 
     def _fake_target(self, batch: GanPass) -> Tensor:
         return self._noisy(batch, "label noise fake", batch.fake_score, 1.0 - self.real_label)

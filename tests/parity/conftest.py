@@ -1,5 +1,7 @@
 """Fixtures of the parity tests."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,22 +9,29 @@ import tensorflow as tf
 from ganctl.image_set import ImageSet
 
 
-@pytest.fixture(autouse=True)
-def _reproducible_arithmetic():
-    """As `ganctl train` does on a CPU; it also keeps XLA, which rounds otherwise, out of Keras' training functions."""
+@pytest.fixture(scope="package", autouse=True)
+def _arithmetic_as_written() -> Iterator[None]:
+    """Both sides compute what is written, in the order in which it is written.
+
+    TensorFlow's graph rewriting (Grappler) reorders arithmetic as it sees fit in a graph: the same update, in a graph of
+    its own and in one with others, may differ in the last bit. Determinism keeps XLA out of Keras' functions, too.
+    """
     tf.config.experimental.enable_op_determinism()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
-@pytest.fixture
-def pictures():
-    """Makes a labelled set of images with something to see: a bright square on noise, its place says the class."""
+@pytest.fixture(scope="session")
+def pictures() -> Callable[..., ImageSet]:
+    """Makes labelled images with something to see: a bright square on noise, whose place is the class."""
 
-    def make(count: int, size: int, channels: int, classes: int = 10) -> ImageSet:
-        generator = np.random.default_rng(0)
-        images = generator.integers(0, 100, (count, size, size, channels), np.uint8)
-        labels = np.arange(count, dtype=np.int32) % classes
+    def make(count: int, size: int, channels: int, num_classes: int = 10) -> ImageSet:
+        random = np.random.default_rng(0)
+        images = random.integers(0, 100, (count, size, size, channels), np.uint8)
+        labels = (np.arange(count) % num_classes).astype(np.int32)
         for image, label in zip(images, labels, strict=True):
             image[label : label + size // 3, label : label + size // 3] += 120
-        return ImageSet(images, labels, tuple(map(str, range(classes))), "made by the test")
+        return ImageSet(images, labels, tuple(map(str, range(num_classes))), "made by the test")
 
     return make

@@ -1,6 +1,7 @@
-"""What the parity tests share: the same draws for both sides, ganctl's side of a comparison, and the comparison itself.
+"""What the parity tests share: the random part of a play for both sides, ganctl's side, and the comparison.
 
-The literal loops import nothing from here but `Script`: the images, the noise and the layer seeds that they are fed.
+A literal loop uses of this only `Script`, `trace` and `Play`: what it is fed, the one step without which Keras 3 does not
+train its discriminator, and what it leaves.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ganctl import build
 from ganctl.experiment import Experiment
-from ganctl.feed import Feed
 from ganctl.game import Game
 from ganctl.game_state import named_variables
 from ganctl.image_order import ImageOrder
@@ -34,7 +33,7 @@ class Play:
 
 @dataclass
 class Script:
-    """The random part of a play: which images, noise and layer seeds each update sees, as plain arrays.
+    """The random part of a play, as arrays: which images, noise, classes and layer seeds each update sees.
 
     Attributes:
         experiment: gives seed, sampling and the latent distribution.
@@ -48,11 +47,8 @@ class Script:
     latent_dim: int = field(init=False)
 
     def __post_init__(self) -> None:
-        order = ImageOrder(len(self.images), self.experiment.dataset.sampling, self.experiment.seed)
-        self._feed = Feed(self.images.images, self.images.labels, order)
-        # Compiled as in the game: TensorFlow then multiplies by 1 / 127.5, which rounds otherwise than a division.
-        self._prepare = tf.function(lambda chunk: self._feed.prepare(*self._feed.look_up(chunk[0]), Key(0, 0)))
         self.latent_dim = self.experiment.model.arguments["latent_dim"]
+        self._order = ImageOrder(len(self.images), self.experiment.dataset.sampling, self.experiment.seed)
 
     def key(self, step: int, player: str, turn: str, update: int = 0) -> Key:
         """Where in the run an update stands."""
@@ -60,63 +56,32 @@ class Script:
 
     def real(self, step: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Real images in [-1, 1] and their labels, a batch for every turn that takes some."""
-        pixels, labels = self._prepare(self._feed.chunk(self.draws, step, 1))
+        (indices,) = self._order.rounds(self.draws, step, 1)
+        pixels = self.images.images[indices].astype(np.float32) / np.float32(127.5) - np.float32(1.0)
         cuts = np.cumsum(self.draws)[:-1]
-        return np.split(pixels.numpy(), cuts), np.split(labels.numpy(), cuts)
+        return np.split(pixels, cuts), np.split(self.images.labels[indices], cuts)
 
-    def noise(self, key: Key, count: int) -> np.ndarray:
-        """Latent vectors [count, latent_dim]."""
+    def noise(self, key: Key, count: int, number: int = 0) -> np.ndarray:
+        """Latent vectors [count, latent_dim] for the generator's input of that number."""
+        key = key.narrow("latent input", number) if number else key
         return key.latent([count, self.latent_dim], self.experiment.model.latent_distribution).numpy()
 
+    def classes(self, key: Key, count: int) -> np.ndarray:
+        """Classes to generate, int32 [count]."""
+        return key.integers("classes", [count], self.images.num_classes).numpy()
+
     def seed_layers(self, key: Key, **networks: Any) -> None:
-        """Set the state of every dropout layer, as it stands at the beginning of this update."""
+        """Set the state of every dropout or noise layer as it stands at the beginning of this update."""
         for role, network in networks.items():
             for index, seed in enumerate(v for v in network.variables if v.name == "seed_generator_state"):
                 seed.assign(key.narrow(role, index).bits("layer seed", [2]))
 
 
-def load(name: str, *overrides: str) -> Experiment:
-    """The shipped configuration of that name, made smaller."""
-    return build.load_experiment(CONFIGS / f"{name}.yaml", ("training.precision=float32", *overrides))
-
-
-def played_by_ganctl(
-    experiment: Experiment, images: ImageSet, tamper: Callable[[Game], None] = lambda game: None, rounds: int = ROUNDS
-) -> Play:
-    """Play in two calls, as a run would."""
-    game = build.make_game(experiment, images)
-    tamper(game)
-    calls = [(0, 1), (1, rounds - 1)]
-    rows = np.concatenate([game.play(game.chunk(step, count)).numpy() for step, count in calls])
-    optimizers = {player.name: player.optimizer for player in game.players}
-    return Play(snapshot(game.networks, optimizers), [dict(zip(game.columns, row, strict=True)) for row in rows])
-
-
-def snapshot(networks: Mapping[str, Any], optimizers: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
-    """Every variable, also the layers' seeds and the optimizers' counters."""
-    found = {role: named_variables(network) for role, network in networks.items()}
-    found |= {f"optimizer {name}": {v.path: v for v in optimizer.variables} for name, optimizer in optimizers.items()}
-    return {group: {name: v.numpy() for name, v in variables.items()} for group, variables in found.items()}
-
-
-def differences(loop: Play, ours: Play) -> list[str]:
-    """Everything in which two plays are not equal to the last bit; what only ganctl logs is no difference."""
-    assert loop.variables.keys() == ours.variables.keys()
-    found = []
-    for group, variables in loop.variables.items():
-        pairs = list(zip(variables.items(), ours.variables[group].values(), strict=True))
-        assert pairs
-        found += [f"{group}: {name}" for (name, a), b in pairs if a.shape != b.shape or not np.array_equal(a, b)]
-    for step, (expected, row) in enumerate(zip(loop.log, ours.log, strict=True)):
-        found += [f"round {step}: {name}: {v} or {row[name]}" for name, v in expected.items() if np.float32(v) != row[name]]
-    return found
-
-
 def trace(model: Any, *batch: Any) -> None:
     """Let Keras trace `model`'s training function while its weights are trainable, and undo the step that this takes.
 
-    Keras 3 traces at the first call. If the discriminator is frozen before it, as in the tutorials, its training function has no
-    weights to train, for ever.
+    Keras 3 traces at the first call. If the discriminator is frozen before it, as in tutorials 2 and 5, its training
+    function has no weights to train, for ever.
     """
     model.optimizer.build(model.trainable_variables)
     variables = [*model.variables, *model.optimizer.variables]
@@ -124,3 +89,50 @@ def trace(model: Any, *batch: Any) -> None:
     model.train_on_batch(*batch)
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
+
+
+def load(name: str, *overrides: str) -> Experiment:
+    """The shipped experiment of that name, in float32, with keys changed."""
+    return build.load_experiment(CONFIGS / f"{name}.yaml", ("training.precision=float32", *overrides))
+
+
+def make_networks(experiment: Experiment, images: ImageSet) -> dict[str, Any]:
+    """The networks that a game of this experiment starts with."""
+    return build.make_networks(experiment, images.shape, images.num_classes)
+
+
+def played_by_ganctl(
+    experiment: Experiment, images: ImageSet, tamper: Callable[[Game], Game] = lambda game: game
+) -> Play:
+    """Play in two calls of different length, as a run would."""
+    game = tamper(build.make_game(experiment, images))
+    rows = np.concatenate([game.play(game.chunk(step, count)).numpy() for step, count in ((0, 1), (1, ROUNDS - 1))])
+    optimizers = {player.name: player.optimizer for player in game.players}
+    return Play(snapshot(game.networks, optimizers), [dict(zip(game.columns, row, strict=True)) for row in rows])
+
+
+def snapshot(networks: Mapping[str, Any], optimizers: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
+    """Every variable, also moving statistics, the layers' seeds and the optimizers' counters."""
+    found = {role: named_variables(network) for role, network in networks.items()}
+    found |= {f"optimizer {name}": {v.path: v for v in optimizer.variables} for name, optimizer in optimizers.items()}
+    return {group: {name: v.numpy() for name, v in variables.items()} for group, variables in found.items()}
+
+
+def differences(loop: Play, ours: Play) -> list[str]:
+    """Everything in which two plays are not equal to the last bit. What only ganctl logs is no difference."""
+    assert loop.variables.keys() == ours.variables.keys()
+    assert len(loop.log) == len(ours.log) == ROUNDS
+    found = []
+    for group, variables in loop.variables.items():
+        others = list(ours.variables[group].values())
+        if len(variables) != len(others):
+            found.append(f"{group}: {len(variables)} or {len(others)} variables")
+            continue
+        assert others
+        found += [
+            f"{group}: {name}" for (name, a), b in zip(variables.items(), others, strict=True) if not np.array_equal(a, b)
+        ]
+    for step, (expected, row) in enumerate(zip(loop.log, ours.log, strict=True)):
+        assert expected
+        found += [f"round {step}: {name}: {v} or {row[name]}" for name, v in expected.items() if np.float32(v) != row[name]]
+    return found

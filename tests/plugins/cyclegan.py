@@ -1,4 +1,4 @@
-"""CycleGAN (Zhu et al. 2017) as a plugin: two unpaired feeds, two generators, two discriminators, an image pool each."""
+"""CycleGAN (Zhu et al. 2017) as a plugin: two unpaired feeds, two of each network, an image pool each."""
 
 from functools import cached_property
 from typing import Any

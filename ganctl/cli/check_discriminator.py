@@ -1,0 +1,42 @@
+"""`ganctl check-discriminator`."""
+
+import json
+
+import click
+
+
+@click.command()
+@click.argument("config")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key; may be repeated.")
+@click.option("--iterations", type=click.IntRange(1), default=500, show_default=True, help="Training steps.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def command(config: str, overrides: tuple[str, ...], iterations: int, device: str, as_json: bool) -> None:
+    """Train the discriminator of CONFIG alone, as a classifier of the data set's labels.
+
+    A discriminator that cannot learn shows here, in a minute, before any GAN is trained.
+
+    \b
+    ganctl check-discriminator quickstart
+    ganctl check-discriminator dense_gan_mnist --set dataset.name=fashion_mnist_mini
+    """
+    from ganctl import build
+    from ganctl.packaged_configs import find_config
+
+    experiment = build.load_experiment(find_config(config), overrides)
+
+    from ganctl.device import select_device
+    from ganctl.discriminator_check import check_discriminator
+    from ganctl.optimizers import make_optimizer
+    from ganctl.session import Session
+
+    session = Session(quiet=as_json)
+    chosen = select_device(device)
+    images = build.read_images(experiment, session.track)
+    session.say(f"data set       {images.describe()}, on {chosen}")
+    networks = build.make_networks(experiment, images.shape, images.num_classes)
+    optimizer = make_optimizer(experiment.optimizer.discriminator)
+    found = check_discriminator(experiment, images, networks["discriminator"], optimizer, iterations)
+    session.say(f"discriminator  {found.verdict}")
+    if as_json:
+        click.echo(json.dumps(found.facts(), indent=2))

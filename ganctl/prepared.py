@@ -1,0 +1,141 @@
+"""A game that is ready to be played: from an experiment to a trainer."""
+
+import platform
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from ganctl import __version__, footprint
+from ganctl.build import AVERAGED, make_game, read_images, with_precision
+from ganctl.device import Device
+from ganctl.experiment import Experiment
+from ganctl.game import Game
+from ganctl.hooks import Hook, Run
+from ganctl.hooks.checkpoints import Checkpoints
+from ganctl.hooks.loss_csv import LossCsv
+from ganctl.hooks.samples import Samples
+from ganctl.hooks.tensorboard import TensorBoard
+from ganctl.image_set import ImageSet, Track
+from ganctl.lazy import keras, tf
+from ganctl.precision import faster_precision
+from ganctl.run_folder import RunFolder
+from ganctl.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A game that is ready to be played, and what it was made from."""
+
+    experiment: Experiment
+    device: Device
+    images: ImageSet
+    held_out: ImageSet | None
+    game: Game
+    precision_reason: str
+
+    @classmethod
+    def make(cls, experiment: Experiment, device: Device, track: Track) -> Self:
+        """Read the images and build the game; raises DataError and ConfigurationError."""
+        images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+        experiment, reason = choose_precision(experiment, images, device)
+        if device.name == "CPU":
+            tf.config.experimental.enable_op_determinism()
+        return cls(experiment, device, images, held_out, make_game(experiment, images), reason)
+
+    @property
+    def generator_role(self) -> str:
+        """The network that samples are drawn from."""
+        return AVERAGED if AVERAGED in self.game.networks else "generator"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the training images and labels."""
+        return self.images.fingerprint()
+
+    @property
+    def memory_bytes(self) -> int:
+        """An estimate of the peak of training memory."""
+        resident = self.images.images.nbytes if self.game.feeds["real"].resident else 0
+        return footprint.estimate_bytes(self.game.networks.values(), self.experiment.training.batch_size, resident)
+
+    @property
+    def checkpoint_facts(self) -> dict[str, Any]:
+        """What every checkpoint says of itself, so that it can be sampled wherever it lies."""
+        return {
+            "ganctl": __version__,
+            "experiment": self.experiment.model_dump(mode="json"),
+            "image_shape": list(self.images.shape),
+            "class_names": list(self.images.class_names),
+            "generator": self.generator_role,
+            "dataset_fingerprint": self.fingerprint,
+        }
+
+    def describe(self, command: list[str]) -> dict[str, Any]:
+        """Return what run.json says."""
+        return {
+            "ganctl": __version__,
+            "command": command,
+            "overrides": self.experiment.overrides,
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "platform": platform.platform(),
+            "device": {"name": self.device.name, "reason": self.device.reason},
+            "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
+            "parameters": {role: footprint.parameter_count(network) for role, network in self.game.networks.items()},
+            "dataset": {
+                "source": self.images.source,
+                "images": len(self.images),
+                "held_out": len(self.held_out) if self.held_out else 0,
+                "shape": list(self.images.shape),
+                "classes": list(self.images.class_names),
+                "notes": list(self.images.notes),
+                "fingerprint": self.fingerprint,
+            },
+        }
+
+    def trainer(self, folder: RunFolder, more_hooks: list[Hook]) -> Trainer:
+        """Return the trainer that writes into this run folder."""
+        experiment, outputs = self.experiment, self.experiment.outputs
+        run = Run(
+            self.game,
+            folder,
+            experiment.training.iterations,
+            experiment.training.iterations_per_epoch,
+            self.checkpoint_facts,
+        )
+        samples = Samples(
+            outputs.sample_every,
+            outputs.sample_grid,
+            self.generator_role,
+            experiment.model.latent_distribution,
+            self.images,
+            experiment.seed,
+        )
+        hooks: list[Hook] = [LossCsv(), samples, Checkpoints(outputs.checkpoint_every, outputs.keep), *more_hooks]
+        if outputs.tensorboard:
+            hooks.append(TensorBoard())
+        return Trainer(run, hooks)
+
+
+def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
+    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
+    if experiment.training.precision != "auto":
+        return experiment, "as the experiment says"
+    few = images.first(max(1024, experiment.training.batch_size))
+    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.training.model_dump(), images.shape]
+    precision, reason = faster_precision(
+        lambda name: make_game(with_precision(experiment, name), few), identity=repr((device.name, what))
+    )
+    return with_precision(experiment, precision), reason
+
+
+def command_line() -> list[str]:
+    """Return the command as it was typed."""
+    return ["ganctl", *sys.argv[1:]]
