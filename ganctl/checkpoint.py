@@ -79,9 +79,17 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
     return final
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints, and what an interrupted save left."""
-    for path in _newest_first(folder)[keep:]:
+def prune(folder: Path, keep: int, newest: int | None = None) -> None:
+    """Remove all but the newest `keep` checkpoints, and what an interrupted save left.
+
+    Args:
+        folder: where they lie.
+        keep: how many stay.
+        newest: the step just saved. Whatever is beyond it could not be read when the run was resumed.
+    """
+    paths = newest_first(folder)
+    beyond = [path for path in paths if newest is not None and int(path.name) > newest]
+    for path in (*beyond, *paths[len(beyond) + keep :]):
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
@@ -110,7 +118,7 @@ def load_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
         GanctlError: there is none, or none is whole.
     """
     problems: list[str] = []
-    for path in _newest_first(folder):
+    for path in newest_first(folder):
         try:
             return load(path), problems
         except GanctlError as error:
@@ -146,14 +154,15 @@ def find(path: Path) -> tuple[Checkpoint, list[str]]:
     if (path / MANIFEST).is_file():
         return load(path), []
     for folder in (path / "checkpoints", path):
-        if folder.is_dir() and _newest_first(folder):
+        if folder.is_dir() and newest_first(folder):
             return load_newest(folder)
     raise UsageError(
         f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )
 
 
-def _newest_first(folder: Path) -> list[Path]:
+def newest_first(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, whole or not, by their step: no clock has a say."""
     names = (
         [path for path in folder.iterdir() if STEP_NAME.fullmatch(path.name) and path.is_dir()]
         if folder.is_dir()

@@ -37,8 +37,12 @@ def restore(game: Game, groups: Mapping[str, Tensors], step: int, source: str) -
     _same_names(expected, groups, f"{source}: ")
     for group, variables in expected.items():
         check_fit(variables, groups[group], f"{source}: {group}")
+    rates = [(variable, variable.numpy()) for variable in _learning_rates(game)]
     for group, variables in expected.items():
         assign(variables, groups[group])
+    # Keras counts a constant rate among an optimizer's variables, but it is the experiment that says it.
+    for variable, rate in rates:
+        variable.assign(rate)
     game.step.assign(step)
 
 
@@ -71,6 +75,13 @@ def _groups(game: Game) -> dict[str, dict[str, Any]]:
     for player in game.players:
         groups[f"optimizer_{player.name}"] = {f"{i:03d}": v for i, v in enumerate(player.optimizer.variables)}
     return groups
+
+
+def _learning_rates(game: Game) -> list[Any]:
+    optimizers = [player.optimizer for player in game.players]
+    return [
+        variable for optimizer in optimizers for variable in optimizer.variables if variable.name == "learning_rate"
+    ]
 
 
 def _arrays(group: str, variables: Mapping[str, Any], step: int) -> Tensors:

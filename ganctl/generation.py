@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.errors import UsageError
 from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds, seed_layers
 
@@ -22,6 +23,24 @@ Tensor = Any
 def takes_classes(generator: Any) -> bool:
     """Whether the generator draws what it is told to."""
     return any(tensor.name == CLASSES for tensor in generator.inputs)
+
+
+def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list[int]:
+    """Return the classes to draw: those that are listed, such as `0,1,2`, or all; none of a generator that takes none.
+
+    Raises:
+        UsageError: there is no such class.
+    """
+    if not takes_classes(generator):
+        if wanted is not None:
+            raise UsageError("--classes: this generator knows no classes; leave the option out.")
+        return []
+    if wanted is None:
+        return list(range(num_classes))
+    numbers = [part.strip() for part in wanted.split(",")]
+    if not all(number.isascii() and number.isdigit() and int(number) < num_classes for number in numbers):
+        raise UsageError(f"--classes takes numbers from 0 to {num_classes - 1}, such as 0,1,2. Received: {wanted!r}")
+    return [int(number) for number in numbers]
 
 
 def draw_latent(generator: Any, key: Key, count: int, distribution: str) -> list[Tensor]:
@@ -51,7 +70,7 @@ def _encoded(classes: Tensor, wanted: Any) -> Tensor:
 
 @contextmanager
 def seeded(network: Any, key: Key) -> Iterator[None]:
-    """Let layers that draw for themselves draw by this key meanwhile: pictures must not leave a trace in the training."""
+    """Let layers that draw noise themselves draw by this key meanwhile; their own seeds come back afterwards."""
     seeds = layer_seeds(network)
     before = [seed.numpy() for seed in seeds]
     seed_layers(network, key)

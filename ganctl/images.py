@@ -204,7 +204,9 @@ def write_png(path: Path, image: np.ndarray) -> None:
     cv2 = _opencv()
     rgb = image.ndim == 3 and image.shape[2] == 3
     _, encoded = cv2.imencode(".png", image[..., ::-1] if rgb else image)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+    ) as temporary:
         try:
             temporary.write(encoded.tobytes())
             temporary.close()

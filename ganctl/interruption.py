@@ -1,18 +1,49 @@
-"""Ctrl-C and SIGTERM as requests: the call in flight is finished, everything is saved, then the run ends."""
+"""Ctrl-C, SIGTERM and a lost terminal.
+
+While training, a signal is a request: the call in flight is finished, everything is saved, then the run ends. Outside
+of training it ends the command at once, as cleanly as an error does.
+"""
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
 
 from ganctl.errors import StoppedError
 
+# Windows has no SIGHUP.
+_HANGUP = getattr(signal, "SIGHUP", None)
+_REQUESTS = [number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP) if number is not None]
+
+
+class Terminated(SystemExit):
+    """SIGTERM or a lost terminal outside of training; no `except Exception` of a library holds it up."""
+
+    @property
+    def exit_code(self) -> int:
+        """128 and the signal's number."""
+        return int(self.code or 0)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """While the body runs, SIGTERM and SIGHUP raise Terminated, with 128 and the signal's number as exit code."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated(128 + number)
+
+    with _handling(leave, [number for number in _REQUESTS if number != signal.SIGINT]):
+        yield
+
 
 class Interruption:
-    """While the body runs, the first SIGINT or SIGTERM is remembered, and a second SIGINT leaves at once."""
+    """While the body runs, the first signal is remembered, and a Ctrl-C after it leaves at once."""
 
     def __init__(self) -> None:
         self._signal = 0
+        self._handlers = _handling(self._handle, _REQUESTS)
 
     @property
     def requested(self) -> bool:
@@ -20,14 +51,11 @@ class Interruption:
         return self._signal != 0
 
     def error(self, message: str) -> StoppedError:
-        """Return the error to end the run with: exit code 130 for SIGINT, 143 for SIGTERM."""
+        """Return the error to end the run with: exit code 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
         return StoppedError(message, 128 + self._signal)
 
     def __enter__(self) -> Self:
-        self._old = {}
-        if threading.current_thread() is threading.main_thread():  # Python lets only the main thread set handlers
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._old[number] = signal.signal(number, self._handle)
+        self._handlers.__enter__()
         return self
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -36,5 +64,19 @@ class Interruption:
         self._signal = number
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
+        self._handlers.__exit__(None, None, None)
+
+
+@contextmanager
+def _handling(handler: object, numbers: list[int]) -> Iterator[None]:
+    """Handle signals while the body runs. Those that are ignored stay so: `nohup` ignores SIGHUP."""
+    old = {}
+    if threading.current_thread() is threading.main_thread():  # Python lets only the main thread set handlers
+        for number in numbers:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                old[number] = signal.signal(number, handler)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Turn file descriptor 2 away; what was written to it is shown only if the body fails."""
+    """Turn file descriptor 2 away; what was written to it is shown only if the body fails by itself."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as caught:
         os.dup2(caught.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(saved, 2)
             caught.seek(0)
             sys.stderr.write(caught.read().decode(errors="replace"))

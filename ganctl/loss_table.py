@@ -41,6 +41,14 @@ class LossTable:
         return ",".join(self.columns) + "\n"
 
 
+def last_iteration(path: Path) -> int:
+    """Return the number in the last whole row of a losses.csv; 0 where there is none."""
+    if not path.exists():
+        return 0
+    numbers = [line.split(b",", 1)[0] for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return int(numbers[-1]) if numbers and numbers[-1].isdigit() else 0
+
+
 def trim(path: Path, last_iteration: int) -> None:
     """Cut a losses.csv after an iteration: rows beyond the checkpoint and a torn last line go."""
     if not path.exists():

@@ -47,7 +47,7 @@ class AdversarialLoss:
         return score > 0
 
     def errors(self) -> "Mapping[str, Callable[[Any], Tensor]] | None":
-        """Absolute errors of the output against its target for `real`, `fake`, `mixed` and `generator`; None for critics."""
+        """Absolute errors against the target for `real`, `fake`, `mixed` and `generator`; None for critics."""
         return None
 
     real_comes_first: bool = True
@@ -167,7 +167,7 @@ class GanPass(ForwardPass):
 
 
 class MixedPass(GanPass):
-    """The same with one call of the discriminator on a half-and-half batch, as BatchNorm then sees both halves at once."""
+    """The same with one call of the discriminator on both halves as one batch: BatchNorm then sees both at once."""
 
     def __init__(
         self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any
@@ -312,7 +312,7 @@ def _one_batch(setup: Setup, count: int) -> list[Turn]:
 
 
 def _joint_turn(
-    setup: Setup, forward: Any, terms: list[Term], mae: Mapping[str, Callable[[Any], Tensor]], count: int
+    setup: Setup, forward: Any, terms: list[Term], mae: dict[str, Callable[[GanPass], Tensor]], count: int
 ) -> Turn:
     measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
     return Turn("real and fake", forward, [*terms, *_penalties(setup, "both")], measures, {"real": count})
@@ -339,7 +339,7 @@ def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> 
 
 
 def _penalties(setup: Setup, sees: str) -> list[Term]:
-    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than any turn sees."""
+    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than that."""
     terms = []
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":

@@ -118,7 +118,8 @@ class Prepared:
             self.images,
             experiment.seed,
         )
-        hooks: list[Hook] = [LossCsv(), samples, Checkpoints(outputs.checkpoint_every, outputs.keep), *more_hooks]
+        checkpoints = Checkpoints(outputs.checkpoint_every, outputs.keep)
+        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints, *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
         return Trainer(run, hooks)

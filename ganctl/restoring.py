@@ -5,51 +5,65 @@ from typing import Any
 
 from ganctl import checkpoint, game_state
 from ganctl.build import make_networks, resolve, with_precision
+from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
+from ganctl.loss_table import last_iteration
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 
 
-def restore_newest(prepared: Prepared, folder: RunFolder) -> list[str]:
-    """Put the newest whole checkpoint of a run back; returns what was wrong with newer ones.
+def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool = False) -> list[str]:
+    """Put the newest whole checkpoint of a run back; returns what should be said about it.
+
+    A run that was killed before its first checkpoint begins again, which is the same run.
+
+    Args:
+        prepared: what the run's file builds now.
+        folder: the run.
+        allow_changes: go on although the file says something else than the checkpoint, if that can be.
 
     Raises:
         GanctlError: there is no whole checkpoint, or it was trained on other images.
         ConfigurationError: the run's file was changed since.
     """
+    if not checkpoint.newest_first(folder.checkpoints):
+        _refuse_lost_checkpoints(prepared.experiment, folder)
+        return ["no checkpoint was saved yet"]
     found, problems = checkpoint.load_newest(folder.checkpoints)
-    _refuse_changes(prepared.experiment, found)
+    notes = [f"skipped     {problem}" for problem in problems]
+    notes += [f"changed     {line}" for line in _accepted_changes(prepared.experiment, found, allow_changes)]
     if found.facts.get("dataset_fingerprint") != prepared.fingerprint:
         raise GanctlError(
             f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
             "Put the old ones back, or start a new run."
         )
     game_state.restore(prepared.game, found.groups, found.step, str(found.path))
-    return problems
+    return notes
 
 
-# What a resumed run may have otherwise: it changes nothing that is learned. Moved data is known by its fingerprint.
-FREE_ON_RESUME = ("name", "run_name", "dataset.path", "training.iterations", "evaluation.", "outputs.")
+def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
+    """Refuse to begin a run again that must have had checkpoints."""
+    played = last_iteration(folder.losses)
+    if played > experiment.outputs.checkpoint_every:
+        raise GanctlError(
+            f"There is no checkpoint in {folder.checkpoints}, but {folder.losses} has {played} iterations: the "
+            "checkpoints were removed. Put them back, or start a new run."
+        )
 
 
-def _refuse_changes(experiment: Experiment, found: checkpoint.Checkpoint) -> None:
-    """Refuse to go on with a run whose file says something else now, showing what."""
-    then, now = _by_dotted_key(found.facts["experiment"]), _by_dotted_key(experiment.model_dump(mode="json"))
-    changed = [
-        f"{key}: {then.get(key)!r} in {found.path}, {now.get(key)!r} now"
-        for key in sorted(then.keys() | now.keys())
-        if then.get(key) != now.get(key) and not key.startswith(FREE_ON_RESUME)
-    ]
-    if changed:
-        raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(changed))
-
-
-def _by_dotted_key(section: dict[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in section.items():
-        flat |= _by_dotted_key(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
-    return flat
+def _accepted_changes(experiment: Experiment, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
+    """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
+    changes = changes_between(found.facts["experiment"], experiment.model_dump(mode="json"))
+    lines = [change.described(found.path) for change in changes]
+    if any(change.refused for change in changes):
+        raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(lines))
+    if changes and not allow_changes:
+        raise ConfigurationError(
+            "The experiment was changed since the checkpoint. If that is meant, add --allow-changes:\n"
+            + "\n".join(lines)
+        )
+    return lines
 
 
 def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:

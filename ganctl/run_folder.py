@@ -4,11 +4,14 @@ import json
 import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from ganctl.errors import UsageError
+
+_INNER = ("samples", "checkpoints", "generators")
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,27 @@ class RunFolder:
         return self.path / "tensorboard"
 
     @property
+    def samples(self) -> Path:
+        """Sample grids."""
+        return self.path / "samples"
+
+    @property
+    def generators(self) -> Path:
+        """Small generator-only files, one for each sample grid."""
+        return self.path / "generators"
+
+    @property
     def real_samples(self) -> Path:
         """Real images as the networks see them."""
-        return self.path / "samples" / "real.png"
+        return self.samples / "real.png"
 
     def sample_grid(self, step: int) -> Path:
         """The sample grid after that many iterations."""
-        return self.path / "samples" / f"{step:09d}.png"
+        return self.samples / f"{step:09d}.png"
 
     def generator(self, step: int) -> Path:
         """The small generator-only file of that sample grid."""
-        return self.path / "generators" / f"{step:09d}.safetensors"
+        return self.generators / f"{step:09d}.safetensors"
 
     def write_config(self, text: str) -> None:
         """Write config.yaml."""
@@ -69,9 +82,20 @@ class RunFolder:
         write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
 
     def append_log(self, line: str) -> None:
-        """Add a line to log.txt."""
-        with self.log.open("a", encoding="utf-8") as file:
+        """Add a line to log.txt. Where the disk is full, whoever watches is told by other ways."""
+        with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             file.write(line.rstrip("\n") + "\n")
+
+    def tidy(self) -> None:
+        """Remove half-written files that a killed run left, and make what a copy may have lost: empty folders."""
+        try:
+            for inner in _INNER:
+                (self.path / inner).mkdir(exist_ok=True)
+            for parent in (self.path, self.samples, self.generators):
+                for leftover in parent.glob(".*.tmp"):
+                    leftover.unlink()
+        except OSError as error:
+            raise UsageError(f"The run folder {self.path} cannot be written: {error.strerror}.") from None
 
     @staticmethod
     def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
@@ -102,8 +126,11 @@ class RunFolder:
                 path = outputs / (name if number == 1 else f"{name}-{number}")
                 if path.is_symlink() or path.exists():
                     continue
-                path.mkdir()
-                for inner in ("samples", "checkpoints", "generators"):
+                try:
+                    path.mkdir()
+                except FileExistsError:  # another run was faster
+                    continue
+                for inner in _INNER:
                     (path / inner).mkdir()
                 return cls(path)
         except OSError as error:

@@ -2,8 +2,9 @@
 
 import math
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +16,14 @@ MAX_GRID_PIXELS = 2**28
 Batches = Iterable[np.ndarray]
 
 
-def writer_for(path: Path, count: int) -> Callable[[Batches], Path]:
+class Write(Protocol):
+    """Writes images, and returns where."""
+
+    def __call__(self, batches: Batches, classes: Sequence[int] = ()) -> Path:
+        """Write; `classes` were drawn over and over again: a grid gets a column for each, an npz its `labels`."""
+
+
+def writer_for(path: Path, count: int) -> Write:
     """Return what writes `count` images to this path; raises UsageError where it cannot be written.
 
     Args:
@@ -35,9 +43,9 @@ def writer_for(path: Path, count: int) -> Callable[[Batches], Path]:
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
 
-    def guarded(batches: Batches) -> Path:
+    def guarded(batches: Batches, classes: Sequence[int] = ()) -> Path:
         try:
-            write(path, batches, count)
+            write(path, batches, count, classes)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
         return path
@@ -45,8 +53,8 @@ def writer_for(path: Path, count: int) -> Callable[[Batches], Path]:
     return guarded
 
 
-def _write_grid(path: Path, batches: Batches, count: int) -> None:
-    columns = math.ceil(math.sqrt(count))
+def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+    columns = len(classes) if len(classes) > 1 else math.ceil(math.sqrt(count))
     collected: list[np.ndarray] = []
     for batch in batches:
         collected.append(batch)
@@ -57,25 +65,26 @@ def _write_grid(path: Path, batches: Batches, count: int) -> None:
     images.write_png(path, images.grid(np.concatenate(collected), math.ceil(count / columns), columns))
 
 
-def _write_npz(path: Path, batches: Batches, count: int) -> None:
+def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
     """Write the npz batch by batch: an array header, then the images as they come."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with (
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-            archive.open("images.npy", "w", force_zip64=True) as file,
-        ):
-            for index, batch in enumerate(batches):
-                if index == 0:
-                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(batch.tobytes())
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as file:
+                for index, batch in enumerate(batches):
+                    if index == 0:
+                        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                        np.lib.format.write_array_header_1_0(file, header)
+                    file.write(batch.tobytes())
+            if classes:
+                with archive.open("labels.npy", "w") as file:
+                    np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _write_folder(path: Path, batches: Batches, count: int) -> None:
+def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
     digits, number = len(str(count - 1)), 0
     for batch in batches:
         for image in batch:

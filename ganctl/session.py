@@ -1,20 +1,31 @@
 """A run as a person watches it: what is said before, during and after."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console as RichConsole
 from rich.progress import Progress
 
+from ganctl import network_checks
 from ganctl.errors import GanctlError
 from ganctl.footprint import parameter_count
 from ganctl.hooks import Hook
 from ganctl.hooks.progress import ProgressBar
-from ganctl.lazy import keras
+from ganctl.lazy import keras, tf
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
+
+
+class Console(RichConsole):
+    """A console that training outlives: where nobody listens any more (`| head`, a lost terminal), it falls silent."""
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent, and keep Python from complaining at exit about what it could not write."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 class Session:
@@ -31,7 +42,10 @@ class Session:
 
     def say(self, line: str) -> None:
         """Say a line."""
-        self._output.print(line)
+        try:
+            self._output.print(line)
+        except OSError:
+            self._output.on_broken_pipe()
 
     def track(self, sequence: Iterable[Any], description: str, total: int | None = None) -> Iterable[Any]:
         """Iterate with a progress bar that goes when it is done."""
@@ -54,6 +68,8 @@ class Session:
         self.say(f"images      {images}{f', {len(prepared.held_out):,} held out' if prepared.held_out else ''}")
         for note in prepared.images.notes:
             self.say(f"            {note}")
+        for warning in network_checks.warnings(game.networks):
+            self.say(f"warning     {warning}")
 
     def show_layers(self, prepared: Prepared) -> None:
         """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
@@ -85,6 +101,12 @@ class Session:
         except GanctlError as error:
             folder.append_log(f"ended: {error}")
             raise
+        except tf.errors.ResourceExhaustedError:
+            batch_size = prepared.experiment.training.batch_size
+            raise GanctlError(
+                f"Out of memory: {batch_size} images in one update are too many here. "
+                f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
+            ) from None
         folder.append_log(f"finished {prepared.experiment.training.iterations} iterations")
         self.say(f"Done. The run is in {folder.path}; look at its samples. More of them:")
         self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")

@@ -2,12 +2,14 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from ganctl.errors import DivergedError
+from ganctl.divergence import Divergence, find_divergence
+from ganctl.errors import DataError, DivergedError
 from ganctl.hooks import Hook, Run
 from ganctl.interruption import Interruption
 
@@ -27,6 +29,7 @@ class Trainer:
     def __init__(self, run: Run, hooks: Sequence[Hook], seconds_per_call: float = SECONDS_PER_CALL) -> None:
         self.run = run
         self._hooks = hooks
+        self._dropped: list[Hook] = []
         self._seconds_per_call = seconds_per_call
         self._rounds_per_call = 1
 
@@ -34,7 +37,7 @@ class Trainer:
         """Play until the last iteration.
 
         Raises:
-            DivergedError: a measurement is not finite; nothing was saved after it.
+            DivergedError: a measurement is not finite or beyond all bounds; nothing was saved after it.
             StoppedError: a signal came, and everything was saved.
         """
         run, game = self.run, self.run.game
@@ -42,34 +45,80 @@ class Trainer:
             try:
                 step = int(game.step.numpy())
                 for hook in self._hooks:
-                    hook.start(run, step)
+                    self._tell(hook, hook.start, step)
                 while step < run.iterations and not interruption.requested:
                     rows = self._play(step, self._rounds_from(step))
-                    bad = first_bad_row(rows)
-                    for hook in self._hooks:
-                        hook.rows(run, step, rows if bad is None else rows[: bad + 1])
-                    if bad is not None:
-                        raise self._diverged(step + 1 + bad, rows[bad])
+                    diverged = find_divergence(rows, game.columns, game.players)
+                    if diverged:
+                        rows = rows[: diverged.row + 1]
+                    for hook in self._playing():
+                        self._tell(hook, hook.rows, step, rows)
                     step += len(rows)
-                    for hook in self._hooks:
+                    if diverged:
+                        raise self._diverged(step, diverged)
+                    for hook in self._playing():
                         if hook.every and step % hook.every == 0:
-                            hook.act(run, step)
-                for hook in self._hooks:
-                    hook.stop(run, step)
+                            self._tell(hook, hook.act, step)
+                self._stop(step)
             finally:
                 for hook in self._hooks:
-                    hook.close()
+                    with suppress(OSError):
+                        hook.close()
                 for feed in game.feeds.values():
                     feed.close()
             if interruption.requested and step < run.iterations:
                 raise interruption.error(
-                    f"Stopped after iteration {step}; everything is saved. Continue: "
-                    f"ganctl resume {shlex.quote(str(run.folder.path))}"
+                    f"Stopped after iteration {step}; everything is saved. Continue: {self._resume_command()}"
                 )
+
+    def _resume_command(self) -> str:
+        return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
+
+    def _playing(self) -> list[Hook]:
+        """The hooks that have not dropped out."""
+        return [hook for hook in self._hooks if hook not in self._dropped]
+
+    def _stop(self, step: int) -> None:
+        for hook in self._playing():
+            self._tell(hook, hook.stop, step)
+
+    def _tell(self, hook: Hook, event: Callable[..., None], step: int, *rows: np.ndarray) -> None:
+        """Let a hook act. Where one fails that is not vital, this is said and training goes on.
+
+        What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
+        follow the run drops out.
+        """
+        try:
+            event(self.run, step, *rows)
+        except DivergedError:
+            raise
+        except Exception as error:
+            if hook.vital:
+                raise
+            if event != hook.act:
+                self._dropped.append(hook)
+            self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
+
+    def _warn(self, message: str) -> None:
+        self.run.folder.append_log(f"Warning: {message}")
+        for hook in self._playing():
+            with suppress(OSError):
+                hook.warned(self.run, message)
+
+    def _chunk(self, step: int, rounds: int) -> Any:
+        """What the next rounds see. Images that cannot be read any more end the run, after everything is saved."""
+        try:
+            return self.run.game.chunk(step, rounds)
+        except (OSError, DataError) as error:
+            self._stop(step)
+            raise DataError(
+                f"The images could not be read after iteration {step}: {_shown(error)}. Everything is saved. "
+                f"Bring them back, then continue: {self._resume_command()}"
+            ) from error
 
     def _play(self, step: int, rounds: int) -> np.ndarray:
         game = self.run.game
-        chunk = game.chunk(step, rounds)
+        chunk = self._chunk(step, rounds)
         traces = game.play.experimental_get_tracing_count()
         began = time.monotonic()
         rows = game.play(chunk).numpy()
@@ -86,15 +135,14 @@ class Trainer:
         due = [every - step % every for every in (hook.every for hook in self._hooks) if every]
         return min(self._rounds_per_call, self.run.iterations - step, *due)
 
-    def _diverged(self, iteration: int, row: np.ndarray) -> DivergedError:
-        name, value = next((n, v) for n, v in zip(self.run.game.columns, row, strict=True) if not np.isfinite(v))
+    def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(
-            f"Iteration {iteration}: {name} is {value}. The training has diverged; the last good checkpoint in "
-            f"{self.run.folder.checkpoints} is untouched. Try smaller learning rates."
+            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; the last good "
+            f"checkpoint in {self.run.folder.checkpoints} is untouched. Try smaller learning rates."
         )
 
 
-def first_bad_row(rows: Any) -> int | None:
-    """Return the index of the first row with a value that is not finite."""
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    return int(bad[0]) if len(bad) else None
+def _shown(error: Exception) -> str:
+    """An error on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(".")

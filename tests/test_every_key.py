@@ -20,8 +20,6 @@ from ganctl.lazy import keras
 from ganctl.noise import Key
 from ganctl.optimizers import make_optimizer
 from ganctl.prepared import Prepared
-from ganctl.optimizers import make_optimizer
-from ganctl.prepared import Prepared
 from ganctl.registry import Entry
 from ganctl.run_folder import RunFolder
 

@@ -1,10 +1,10 @@
 """The house: a file imports only from lower floors, and what needs no TensorFlow never loads it."""
 
 import ast
+import resource
 import statistics
 import subprocess
 import sys
-import time
 from functools import cache
 from pathlib import Path
 
@@ -24,16 +24,16 @@ def words(text: str) -> set[str]:
 # A package stands for all of its modules. What is not listed fails the test: whoever adds a file says where it lives.
 FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
-    words("registry yaml_source noise image_order images device interruption footprint run_folder packaged_configs"),
+    words("registry yaml_source noise image_order images device interruption footprint")
+    | words("run_folder run_lock packaged_configs changes"),
     words("experiment checkpoint feed generation sample_files listing"),
     words("game image_set"),
-    words("players game_state loss_table data_paths precision discriminator_check layers optimizers"),
+    words("players divergence game_state loss_table data_paths precision layers optimizers")
+    | words("network_checks discriminator_check"),
     words("image_cache archives"),
     words("models losses datasets hooks"),
     words("trainer file_schema"),
-    words("build optimizers"),
-    words("prepared"),
-    words("restoring"),
+    words("build"),
     words("prepared"),
     words("session restoring"),
     words("cli"),
@@ -117,11 +117,13 @@ BLOCKED = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; 
 def test_answers_without_tensorflow_in_under_half_a_second(arguments: list[str], tmp_path: Path) -> None:
     times = []
     for _ in range(3):
-        began = time.monotonic()
+        # Its own processor time: what the clock on the wall says depends on what else this machine does meanwhile.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             [sys.executable, "-c", BLOCKED, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False
         )
-        times.append(time.monotonic() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
         assert done.returncode == 0, done.stderr
         assert done.stdout
         assert done.stderr == ""

@@ -15,7 +15,6 @@ from ganctl.errors import ConfigurationError
 from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.prepared import Prepared
-from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder import RunFolder
 

@@ -8,11 +8,13 @@ import os
 import pkgutil
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
 from ganctl import __version__
 from ganctl.errors import GanctlError
+from ganctl.interruption import Terminated, terminable
 
 
 class _Commands(click.Group):
@@ -44,11 +46,13 @@ def commands() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit.
 
-    The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM.
+    The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM,
+    129 a lost terminal.
     """
     try:
-        commands.main(arguments, prog_name="ganctl", standalone_mode=False)
-        sys.stdout.flush()
+        with terminable():
+            commands.main(arguments, prog_name="ganctl", standalone_mode=False)
+            sys.stdout.flush()
         sys.exit(0)
     except click.ClickException as error:
         error.show()
@@ -57,10 +61,14 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _fail("Interrupted.", 130)
+    except Terminated as error:
+        _fail("Terminated.", error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`); Python must not complain about it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'Input or output'}: {error.strerror or error}.", 1)
     except Exception as error:
         _fail(_unexpected(error), 1)
 
@@ -68,7 +76,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, exit_code: int) -> None:
     if os.environ.get("GANCTL_DEBUG"):
         traceback.print_exc()
-    click.echo(f"Error: {message}", err=True)
+    with suppress(OSError):  # a terminal that has gone
+        click.echo(f"Error: {message}", err=True)
     sys.exit(exit_code)
 
 

@@ -16,20 +16,23 @@ import click
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
 )
+@click.option("--classes", help="Which classes to draw, such as 0,1,2, if the generator takes them.  [default: all]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="FILE.png (a grid), FILE.npz (uint8 `images` [N, H, W, C], RGB) or a folder (a PNG each).  "
+    help="FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C], RGB, and `labels`) or a "
+    "folder (a PNG each).  "
     "[default: samples-SEED.png]",
 )
-def command(checkpoint: Path, num: int, seed: int, output: Path | None) -> None:
+def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None) -> None:
     """Draw images from a trained generator.
 
     \b
     ganctl sample --checkpoint outputs/quickstart
     ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
+    ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
     """
-    from ganctl.generation import generate
+    from ganctl.generation import choose_classes, generate
     from ganctl.restoring import load_generator
     from ganctl.sample_files import writer_for
 
@@ -37,5 +40,6 @@ def command(checkpoint: Path, num: int, seed: int, output: Path | None) -> None:
     generator, experiment, found, problems = load_generator(checkpoint)
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
-    where = write(generate(generator, num, seed, experiment.model.latent_distribution))
+    wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))
+    where = write(generate(generator, num, seed, experiment.model.latent_distribution, wanted), wanted)
     click.echo(f"{num:,} images of {experiment.name} after {found.step:,} iterations: {where}")

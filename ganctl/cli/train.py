@@ -42,6 +42,7 @@ def command(
     from ganctl.experiment import check_run_name
     from ganctl.packaged_configs import find_config
     from ganctl.run_folder import RunFolder
+    from ganctl.run_lock import run_lock
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
@@ -59,8 +60,10 @@ def command(
     if dry_run:
         session.show_layers(prepared)
         return
+    facts = prepared.describe(command_line())
     folder = RunFolder.create(output_dir, name, explicit=run_name is not None)
-    folder.write_config(prepared.experiment.to_yaml())
-    folder.write_info(prepared.describe(command_line()))
-    folder.append_log(f"started: {' '.join(command_line())}")
-    session.play(prepared, folder)
+    with run_lock(folder.path):
+        folder.write_config(prepared.experiment.to_yaml())
+        folder.write_info(facts)
+        folder.append_log(f"started: {' '.join(command_line())}")
+        session.play(prepared, folder)

@@ -29,9 +29,12 @@ class Hook:
 
     Attributes:
         every: act after every so many iterations; 0: never between the first and the last.
+        vital: without it the run is not whole, so training ends where it fails. Any other hook that fails is reported,
+            and training goes on.
     """
 
     every = 0
+    vital = False
 
     def start(self, run: Run, step: int) -> None:
         """Training is about to begin after `step` completed iterations."""
@@ -44,6 +47,9 @@ class Hook:
 
     def stop(self, run: Run, step: int) -> None:
         """Training has ended or was interrupted; what is there should be kept."""
+
+    def warned(self, run: Run, message: str) -> None:
+        """Another hook failed, and training goes on."""
 
     def close(self) -> None:
         """Release files and the terminal, also after a failure."""

@@ -12,6 +12,8 @@ class Checkpoints(Hook):
         keep: how many stay.
     """
 
+    vital = True
+
     def __init__(self, every: int, keep: int) -> None:
         self.every = every
         self._keep = keep
@@ -24,7 +26,7 @@ class Checkpoints(Hook):
     def act(self, run: Run, step: int) -> None:
         """Save, and only then remove older ones."""
         checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
-        checkpoint.prune(run.folder.checkpoints, self._keep)
+        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step)
         self._saved = step
 
     def stop(self, run: Run, step: int) -> None:

@@ -1,5 +1,9 @@
 """Writes losses.csv: one row an iteration, on the disk before any checkpoint that follows it."""
 
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 import numpy as np
@@ -10,30 +14,59 @@ from ganctl.loss_table import LossTable, trim
 
 
 class LossCsv(Hook):
-    """One row an iteration."""
+    """One row an iteration.
 
+    Args:
+        every: iterations between two checkpoints, before each of which the disk must have all rows.
+    """
+
+    vital = True
     _file: TextIO | None = None
+
+    def __init__(self, every: int) -> None:
+        self.every = every
 
     def start(self, run: Run, step: int) -> None:
         """Open the file; a resumed run goes on where its checkpoint stands."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
-        trim(run.folder.losses, step)
-        self._file = run.folder.losses.open("a", encoding="ascii")
-        if self._file.tell() == 0:
-            self._file.write(self._table.header)
-            self._file.flush()
+        with _writing(run):
+            trim(run.folder.losses, step)
+            self._file = run.folder.losses.open("a", encoding="ascii")
+            if self._file.tell() == 0:
+                self._file.write(self._table.header)
+                self._file.flush()
 
     def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
         """Add the rows."""
         assert self._file is not None
         lines = [self._table.line(self._table.values(step + 1 + i, row)) for i, row in enumerate(rows)]
-        try:
+        with _writing(run):
             self._file.writelines(lines)
             self._file.flush()
-        except OSError as error:
-            raise GanctlError(f"{run.folder.losses} could not be written: {error.strerror}.") from None
+
+    def act(self, run: Run, step: int) -> None:
+        """Wait until the disk has all rows."""
+        assert self._file is not None
+        with _writing(run):
+            os.fsync(self._file.fileno())
+
+    def stop(self, run: Run, step: int) -> None:
+        """The last checkpoint follows."""
+        self.act(run, step)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    """Say what to do where the rows cannot be written. A checkpoint beyond them would leave a gap, so the run ends."""
+    try:
+        yield
+    except OSError as error:
+        raise GanctlError(
+            f"{run.folder.losses} could not be written: {error.strerror}. The run ends here; its newest checkpoint is "
+            f"whole. Make room, then continue: ganctl resume {shlex.quote(str(run.folder.path))}"
+        ) from None

@@ -55,6 +55,10 @@ class ProgressBar(Hook):
             )
             self._said = now
 
+    def warned(self, run: Run, message: str) -> None:
+        """Say it above the bar."""
+        self._console.print(f"Warning: {message}", markup=False, highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         """Leave the terminal as it was."""
         if self._bar is not None:

@@ -70,7 +70,7 @@ class Samples(Hook):
 
     def stop(self, run: Run, step: int) -> None:
         """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
-        if step == run.iterations and self._drawn != step and not run.folder.sample_grid(step).exists():
+        if step == run.iterations and self._drawn != step and not run.folder.generator(step).exists():
             self.act(run, step)
 
     def _fixed_inputs(self, generator: Any) -> Any:

@@ -18,7 +18,7 @@ def times_noise() -> Any:
 def _layer_class() -> Any:
     """The class; a function, because a base class at the top of a module would load Keras with it."""
 
-    class TimesNoise(keras.layers.Layer):  # type: ignore[misc]
+    class TimesNoise(keras.layers.Layer):
         """Multiplies by fresh noise."""
 
         def __init__(self, **settings: Any) -> None:

@@ -45,7 +45,7 @@ class Minimax(AdversarialLoss):
         return _cross_entropy(batch.fake_score, self._fake_target(batch))
 
     def mixed(self, batch: MixedPass) -> Tensor:
-        """Cross entropy of a mixed batch's scores, taken as one: by halves, the vectorised arithmetic would round otherwise."""
+        """Cross entropy of a mixed batch's scores as one: by halves, vectorised arithmetic would round otherwise."""
         return _cross_entropy(batch.score, self._mixed_target(batch))
 
     def generator(self, batch: GanPass) -> Tensor:

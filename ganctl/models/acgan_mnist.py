@@ -75,8 +75,10 @@ def acgan_players(
         generator_batches: batches from which the generator learns in one update; two in Keras' example, so that it
             sees as many images as the discriminator.
     """
-    if not networks["generator"].inputs[1:] and setup.latent_distribution != "normal":
-        raise ConfigurationError("a generator that makes its noise itself takes it from N(0, 1).", "model.latent_distribution")
+    if len(networks["generator"].inputs) == 1 and setup.latent_distribution != "normal":
+        raise ConfigurationError(
+            "a generator that makes its noise itself takes it from N(0, 1).", "model.latent_distribution"
+        )
     attentive = [
         ("d_class_loss", class_weight, Penalty(_class_loss_of_real, needs="real", partial=True)),
         ("d_class_loss_fake", class_weight * classify_fakes, Penalty(_class_loss_of_fake, needs="fake", partial=True)),
@@ -87,7 +89,9 @@ def acgan_players(
     return [judge, generator(setup, count=count, further=[recognised])]
 
 
-@registry.register("acgan_mnist", source=_TUTORIAL, unfit=_unfit, players=acgan_players, pretrained=("generator_checkpoint",))
+@registry.register(
+    "acgan_mnist", source=_TUTORIAL, unfit=_unfit, players=acgan_players, pretrained=("generator_checkpoint",)
+)
 def acgan_mnist(
     image_shape: Shape,
     num_classes: int,
@@ -123,16 +127,16 @@ def acgan_mnist(
         embedded = layers.Dense(latent_dim, use_bias=False, kernel_initializer="glorot_normal")(classes)
     if latent_input == "given":
         latent = keras.Input([latent_dim], name="latent")
-        conditional = keras.Model([latent, classes], upsampling(layers.Multiply()([latent, embedded])), name="generator")
+        inputs, noisy = [latent, classes], layers.Multiply()([latent, embedded])
     else:
-        conditional = keras.Model([classes], upsampling(times_noise()(embedded)), name="generator")
+        inputs, noisy = [classes], times_noise()(embedded)
 
     image = keras.Input(image_shape)
     features = _downsampling(image_shape, name="base")(image)
     realness = layers.Dense(1, dtype="float32", name="generation")(features)
     class_scores = layers.Dense(num_classes, dtype="float32", name="auxiliary")(features)
     return {
-        "generator": conditional,
+        "generator": keras.Model(inputs, upsampling(noisy), name="generator"),
         "discriminator": keras.Model(image, [realness, class_scores], name="discriminator"),
     }
 

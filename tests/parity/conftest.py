@@ -13,8 +13,8 @@ from ganctl.image_set import ImageSet
 def _arithmetic_as_written() -> Iterator[None]:
     """Both sides compute what is written, in the order in which it is written.
 
-    TensorFlow's graph rewriting (Grappler) reorders arithmetic as it sees fit in a graph: the same update, in a graph of
-    its own and in one with others, may differ in the last bit. Determinism keeps XLA out of Keras' functions, too.
+    TensorFlow's graph rewriting (Grappler) reorders arithmetic as the whole graph suggests: one update may differ in
+    the last bit between a graph of its own and one with other updates. Determinism keeps XLA out of Keras, too.
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -1,7 +1,7 @@
 """What the parity tests share: the random part of a play for both sides, ganctl's side, and the comparison.
 
-A literal loop uses of this only `Script`, `trace` and `Play`: what it is fed, the one step without which Keras 3 does not
-train its discriminator, and what it leaves.
+A literal loop uses of this only `Script` (what it is fed), `trace` (without which Keras 3 does not train its
+discriminator), and `snapshot` and `Play` (what it leaves).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -125,14 +125,14 @@ def differences(loop: Play, ours: Play) -> list[str]:
     found = []
     for group, variables in loop.variables.items():
         others = list(ours.variables[group].values())
+        assert others
         if len(variables) != len(others):
             found.append(f"{group}: {len(variables)} or {len(others)} variables")
             continue
-        assert others
-        found += [
-            f"{group}: {name}" for (name, a), b in zip(variables.items(), others, strict=True) if not np.array_equal(a, b)
-        ]
+        pairs = zip(variables.items(), others, strict=True)
+        found += [f"{group}: {name}" for (name, a), b in pairs if not np.array_equal(a, b)]
     for step, (expected, row) in enumerate(zip(loop.log, ours.log, strict=True)):
         assert expected
-        found += [f"round {step}: {name}: {v} or {row[name]}" for name, v in expected.items() if np.float32(v) != row[name]]
+        logged = ((name, np.float32(value), row[name]) for name, value in expected.items())
+        found += [f"round {step}: {name}: {a} or {b}" for name, a, b in logged if a != b]
     return found

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
 
 from ganctl.image_set import ImageSet
+from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
 
 BATCH = 8
 SHRUNK = (f"training.batch_size={BATCH}", "model.latent_dim=16")

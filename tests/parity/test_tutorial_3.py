@@ -1,13 +1,13 @@
-"""Tutorial 3, reconstructed after the book chapter that it summarises (Chollet 2017, section 8.5): fakes first, fake = 1."""
+"""Tutorial 3, reconstructed after the book chapter that it summarises (Chollet 2017, 8.5): fakes first, fake = 1."""
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
-from same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
 
 from ganctl.image_set import ImageSet
+from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
 
 BATCH = 2
 SIZE = 28

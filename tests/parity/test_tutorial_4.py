@@ -7,9 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot
 
 from ganctl.image_set import ImageSet
+from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot
 
 BATCH = 4
 SHRUNK = (f"training.batch_size={BATCH}", "dataset.image_size=16", "model.latent_dim=16")
@@ -32,19 +32,24 @@ def literal_loop(gen: Any, network: Any, script: Script, noise_inputs: int, trai
     """
     opt_disc = keras.optimizers.Adam(0.0001, beta_1=0.5, beta_2=0.9)
     opt_gen = keras.optimizers.Adam(0.0001, beta_1=0.5, beta_2=0.9)
-    disc = keras.Sequential([network, keras.layers.Activation("sigmoid")])
+
+    def disc(image: Any, name: str) -> Any:
+        # Keras 3 logs one of two losses twice if both outputs bear the name of one network.
+        return keras.layers.Activation("sigmoid", name=name)(network(image))
 
     def noise_placeholders() -> list[Any]:
         return [keras.Input((script.latent_dim,)) for _ in range(noise_inputs)]
 
     with nontrainable(gen):
         real_image, noise = keras.Input(network.input_shape[1:]), noise_placeholders()
-        disc_real, disc_fake = disc(real_image), disc(gen(noise if noise_inputs > 1 else noise[0]))
+        generated_image = gen(noise if noise_inputs > 1 else noise[0])
+        disc_real, disc_fake = disc(real_image, "disc_real"), disc(generated_image, "disc_fake")
         disc_trainer = keras.Model([real_image, *noise], [disc_real, disc_fake])
         disc_trainer.compile(optimizer=opt_disc, loss=["binary_crossentropy", "binary_crossentropy"])
-    with nontrainable(disc):
+    with nontrainable(network):
         noise = noise_placeholders()
-        gen_trainer = keras.Model(noise, disc(gen(noise if noise_inputs > 1 else noise[0])))
+        generated_image = gen(noise if noise_inputs > 1 else noise[0])
+        gen_trainer = keras.Model(noise, disc(generated_image, "disc_fake"))
         gen_trainer.compile(optimizer=opt_gen, loss="binary_crossentropy", metrics=["mae"])
     real_target, fake_target = np.zeros((BATCH, 1)), np.ones((BATCH, 1))
 
@@ -60,7 +65,7 @@ def literal_loop(gen: Any, network: Any, script: Script, noise_inputs: int, trai
                     [image_batches[repeat], *noise_batch], [real_target, fake_target]
                 )
                 disc_losses.append(disc_loss)
-        with nontrainable(disc):
+        with nontrainable(network):
             key = script.key(step, "generator", "generate")
             noise_batch = [script.noise(key, BATCH, number) for number in range(noise_inputs)]
             gen_loss, gen_mae = gen_trainer.train_on_batch(noise_batch, real_target)
@@ -74,7 +79,8 @@ def literal_loop(gen: Any, network: Any, script: Script, noise_inputs: int, trai
                 "g_mae": gen_mae,
             }
         )
-    return Play(snapshot({"generator": gen, "discriminator": network}, {"discriminator": opt_disc, "generator": opt_gen}), log)
+    networks = {"generator": gen, "discriminator": network}
+    return Play(snapshot(networks, {"discriminator": opt_disc, "generator": opt_gen}), log)
 
 
 @pytest.mark.parametrize(("noise_inputs", "training_ratio"), [(1, 1), (2, 2)], ids=["as shipped", "two of each"])

@@ -1,0 +1,45 @@
+"""What a resumed run may have otherwise than its checkpoint."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# These change nothing that is learned; moved data is known by its fingerprint.
+_FREE = re.compile(r"name|run_name|dataset\.path|training\.iterations|evaluation\..*|outputs\..*")
+
+# With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
+_REFUSED = re.compile(r"(dataset|model|loss)\..*|training\.ema|optimizer\.\w+\.(name|decay)")
+
+
+class Change(NamedTuple):
+    """A key of the experiment that says something else now."""
+
+    key: str
+    then: Any
+    now: Any
+
+    def described(self, source: object) -> str:
+        """Return the difference from `source` on one line."""
+        return f"{self.key}: {self.then!r} in {source}, {self.now!r} now"
+
+    @property
+    def refused(self) -> bool:
+        """Whether it makes another run of it, whatever the user wants."""
+        return _REFUSED.fullmatch(self.key) is not None
+
+
+def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """Return what differs between two experiments, as dictionaries, and matters to what is learned."""
+    flat_then, flat_now = _by_dotted_key(then), _by_dotted_key(now)
+    return [
+        Change(key, flat_then.get(key), flat_now.get(key))
+        for key in sorted(flat_then.keys() | flat_now.keys())
+        if flat_then.get(key) != flat_now.get(key) and not _FREE.fullmatch(key)
+    ]
+
+
+def _by_dotted_key(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= _by_dotted_key(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}
+    return flat

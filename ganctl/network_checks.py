@@ -1,0 +1,26 @@
+"""What looks doubtful in networks that were just built, as lines for the user to read before training starts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+
+def warnings(networks: Mapping[str, Any]) -> list[str]:
+    """Return a line for each doubt; none is a reason to stop."""
+    return checkerboards(networks["generator"]) if "generator" in networks else []
+
+
+def checkerboards(generator: Any) -> list[str]:
+    """Say which strided kernels are not divisible by their stride: they cover some pixels more often than others.
+
+    Source: Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard.
+    """
+    uneven: Counter[tuple[int, int]] = Counter()
+    for layer in generator._flatten_layers():
+        sides = zip(getattr(layer, "kernel_size", ()), getattr(layer, "strides", ()), strict=False)
+        uneven.update({(kernel, stride) for kernel, stride in sides if stride > 1 and kernel % stride})
+    return [
+        f"the generator may draw checkerboards: a kernel of {kernel} is not divisible by its stride of {stride} "
+        f"(in {count} layer{'s' if count > 1 else ''})"
+        for (kernel, stride), count in uneven.items()
+    ]
