@@ -156,7 +156,8 @@ def make_networks(
     keras.utils.set_random_seed(experiment.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if experiment.training.precision == "bfloat16" else "float32")
     try:
-        networks = entry.make(**arguments)
+        with _located(experiment):
+            networks = entry.make(**arguments)
         if experiment.training.ema:
             copy = entry.make(**arguments)["generator"]
             copy.set_weights(networks["generator"].get_weights())

@@ -211,6 +211,8 @@ class Experiment(Section):
     """What the experiment is called; where it is not given, the file's name without its ending."""
     run_name: Annotated[str, Field(min_length=1)] = "{name}"
     """Name of the run folder; `{section.key}` stands for that key's value."""
+    root_dir: Annotated[str, Field(min_length=1)] = "outputs"
+    """Folder of all runs; `--output-dir` says otherwise."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Everything random in the run follows from it."""
     dataset: DatasetSection

@@ -16,6 +16,7 @@ from ganctl.game import Game
 from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
 from ganctl.hooks.loss_csv import LossCsv
+from ganctl.hooks.loss_plot import LossPlot
 from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
@@ -119,7 +120,8 @@ class Prepared:
             experiment.seed,
         )
         checkpoints = Checkpoints(outputs.checkpoint_every, outputs.keep)
-        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints, *more_hooks]
+        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints]
+        hooks += [LossPlot(outputs.checkpoint_every), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
         return Trainer(run, hooks)

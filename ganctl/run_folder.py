@@ -36,6 +36,11 @@ class RunFolder:
         return self.path / "losses.csv"
 
     @property
+    def loss_plot(self) -> Path:
+        """The losses by epoch, drawn."""
+        return self.path / "losses.png"
+
+    @property
     def log(self) -> Path:
         """What happened, line by line."""
         return self.path / "log.txt"

@@ -45,7 +45,9 @@ def test_images_without_labels_are_refused(clothes: ImageSet) -> None:
 
 def test_the_command_reports_as_json() -> None:
     arguments = ["--set", "dataset.name=fashion_mnist_mini", "--iterations", "30", "--json"]
-    result = CliRunner().invoke(commands, ["check-discriminator", "dense_gan_mnist", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        commands, ["check-discriminator", "dense_gan_mnist", *arguments], catch_exceptions=False
+    )
     found = json.loads(result.stdout)
     assert found["classes"] == 10
     assert 0.1 < found["accuracy"] <= 1

@@ -1,5 +1,6 @@
 """Every key of the YAML file: changing it changes something that can be seen. A new key without a case here fails."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -8,10 +9,12 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, untracked
 from pydantic import BaseModel
 
 from ganctl import build, datasets, losses, models
+from ganctl.cli import commands
 from ganctl.device import Device
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
@@ -98,6 +101,16 @@ class Looks:
     def folder_name(self, changes: Changes) -> str:
         """The run folder's name."""
         return self._experiment(changes).resolved_run_name()
+
+    def refused_outputs(self, changes: Changes) -> str:
+        """What `ganctl train` says when its folder of runs cannot be one."""
+        arguments = [
+            argument for change in changes for argument in ("--set", change.replace("FOLDER", str(self._folder)))
+        ]
+        (self._folder / "outputs").write_text("a file")
+        with contextlib.chdir(self._folder):
+            result = CliRunner().invoke(commands, ["train", str(self._path), *arguments])
+        return str(result.exception)
 
     def images(self, changes: Changes) -> Any:
         """The data set."""
@@ -203,6 +216,7 @@ PENALTY = "loss.penalties=[{name: gradient_penalty}]"
 CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[str, ...]]] = {
     "name": (lambda looks: looks.folder_name, "name=other"),
     "run_name": (lambda looks: looks.folder_name, "run_name=other"),
+    "root_dir": (lambda looks: looks.refused_outputs, "root_dir=FOLDER/other.npz"),
     "seed": (lambda looks: looks.rows, "seed=1"),
     "dataset.name": (lambda looks: looks.images, "dataset={name: fashion_mnist_mini, image_size: 8, limit: 64}"),
     "dataset.path": (lambda looks: looks.images, "dataset.path=FOLDER/other.npz"),

@@ -13,9 +13,7 @@ import click
 @click.option(
     "--output-dir",
     type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    help="Folder of all runs.",
+    help="Folder of all runs.  [default: root_dir of the file, or else outputs]",
 )
 @click.option("--run-name", help="Name of the run folder; refused where it exists.")
 @click.option("--seed", type=int, help="The same as --set seed=N.")
@@ -25,7 +23,7 @@ import click
 def command(
     config: str,
     overrides: tuple[str, ...],
-    output_dir: Path,
+    output_dir: Path | None,
     run_name: str | None,
     seed: int | None,
     device: str,
@@ -48,7 +46,8 @@ def command(
         overrides = (*overrides, f"seed={seed}")
     experiment = build.load_experiment(find_config(config), overrides)
     name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
-    RunFolder.check_free(output_dir, name, explicit=run_name is not None)
+    outputs = output_dir or Path(experiment.root_dir)
+    RunFolder.check_free(outputs, name, explicit=run_name is not None)
 
     from ganctl.device import select_device
     from ganctl.prepared import Prepared, command_line
@@ -61,7 +60,7 @@ def command(
         session.show_layers(prepared)
         return
     facts = prepared.describe(command_line())
-    folder = RunFolder.create(output_dir, name, explicit=run_name is not None)
+    folder = RunFolder.create(outputs, name, explicit=run_name is not None)
     with run_lock(folder.path):
         folder.write_config(prepared.experiment.to_yaml())
         folder.write_info(facts)

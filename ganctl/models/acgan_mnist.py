@@ -129,7 +129,7 @@ def acgan_mnist(
         latent = keras.Input([latent_dim], name="latent")
         inputs, noisy = [latent, classes], layers.Multiply()([latent, embedded])
     else:
-        inputs, noisy = [classes], times_noise()(embedded)
+        inputs, noisy = classes, times_noise()(embedded)
 
     image = keras.Input(image_shape)
     features = _downsampling(image_shape, name="base")(image)

@@ -80,10 +80,8 @@ def test_ganctl_plays_the_literal_loop(images: ImageSet, loop: Play) -> None:
     "fault",
     [
         "loss.real_label=0",
-        "loss.label_smoothing=0.01",
         "training.fakes=training",
         "training.disc_updates=2",
-        "seed=1",
     ],
 )
 def test_another_key_is_another_play(images: ImageSet, loop: Play, fault: str) -> None:

@@ -1,0 +1,137 @@
+"""Generators that are told what to draw."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import CONFIGS
+
+from ganctl import build
+from ganctl.errors import ConfigurationError, UsageError
+from ganctl.experiment import Experiment
+from ganctl.generation import choose_classes, generate, seeded, takes_classes
+from ganctl.network_checks import checkerboards
+from ganctl.noise import Key, layer_seeds
+from ganctl.sample_files import writer_for
+
+SHAPE = (28, 28, 1)
+
+
+def acgan(*overrides: str) -> Experiment:
+    few = ("dataset.name=fashion_mnist_mini", "model.latent_dim=8", "training.precision=float32", *overrides)
+    return build.load_experiment(CONFIGS / "acgan_mnist.yaml", few)
+
+
+def generator(*overrides: str, num_classes: int = 10) -> Any:
+    return build.make_networks(acgan(*overrides), SHAPE, num_classes)["generator"]
+
+
+INSIDE = ("model.latent_input=inside", "model.latent_distribution=normal")
+
+
+@pytest.mark.parametrize("overrides", [(), INSIDE], ids=["noise given", "noise inside"])
+def test_a_seed_draws_the_same_images_whatever_their_number(overrides: tuple[str, ...]) -> None:
+    network = generator(*overrides)
+    assert takes_classes(network)
+    few, more = (np.concatenate(list(generate(network, n, 3, "normal", [0, 1]))) for n in (4, 9))
+    np.testing.assert_array_equal(few, more[:4])
+    (other,) = generate(network, 4, 4, "normal", [0, 1])
+    assert (other != few).any()
+
+
+def test_noise_made_inside_leaves_no_trace() -> None:
+    network = generator(*INSIDE)
+    (seed,) = layer_seeds(network)
+    before = seed.numpy()
+    with seeded(network, Key(5, 0)):
+        assert (seed.numpy() != before).any()
+        network(np.zeros((2, 1), np.int32))
+    np.testing.assert_array_equal(seed.numpy(), before)
+
+
+def test_the_class_matters_and_an_integer_means_its_one_hot() -> None:
+    integer, one_hot = generator(), generator("model.class_input=one_hot")
+    one_hot.set_weights(integer.get_weights())
+    latent = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    as_integer = integer([latent, np.array([[2], [2], [7]], np.int32)]).numpy()
+    as_one_hot = one_hot([latent, np.eye(10, dtype=np.float32)[[2, 2, 7]]]).numpy()
+    np.testing.assert_allclose(as_integer, as_one_hot, atol=1e-6)
+    assert np.abs(integer([latent, np.full((3, 1), 5, np.int32)]).numpy() - as_integer).max() > 1e-4
+
+
+def test_double_tanh_is_the_tutorials_slip() -> None:
+    latent, classes = 100 * np.ones((2, 8), np.float32), np.zeros((2, 1), np.int32)
+    assert len(generator("model.double_tanh=true").layers[-1].layers) == len(generator().layers[-1].layers) + 1
+    assert np.abs(generator("model.double_tanh=true")([latent, classes])).max() <= np.tanh(1) + 1e-6
+
+
+def test_classes_are_those_of_the_images() -> None:
+    networks = build.make_networks(acgan("dataset.classes=[3,5]"), SHAPE, 2)
+    assert [output.shape[1] for output in networks["discriminator"].outputs] == [1, 2]
+
+
+def test_images_without_labels_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"dataset.name: acgan_mnist .*these images have no labels"):
+        build.make_networks(acgan(), SHAPE, 0)
+
+
+def test_noise_inside_is_normal() -> None:
+    experiment = acgan("model.latent_input=inside")
+    with pytest.raises(ConfigurationError, match="latent_distribution"):
+        build.make_game(experiment, build.read_images(experiment, lambda sequence, *_, **__: sequence))
+
+
+def test_a_missing_pretrained_generator_is_named_with_its_line(tmp_path: Path) -> None:
+    experiment = acgan(f"model.generator_checkpoint={tmp_path / 'nothing'}")
+    with pytest.raises(ConfigurationError, match=r"--set .*generator_checkpoint.*does not exist"):
+        build.make_networks(experiment, SHAPE, 10)
+    build.make_networks(experiment, SHAPE, 10, pretrained=False)
+
+
+@pytest.mark.parametrize(("wanted", "chosen"), [(None, [0, 1, 2]), ("2", [2]), ("0, 2,0", [0, 2, 0])])
+def test_chosen_classes(wanted: str | None, chosen: list[int]) -> None:
+    assert choose_classes(generator(num_classes=3), wanted, 3) == chosen
+
+
+@pytest.mark.parametrize("wanted", ["3", "-1", "a", "", "1;2", "1.0"])
+def test_no_such_class(wanted: str) -> None:
+    with pytest.raises(UsageError, match="from 0 to 2"):
+        choose_classes(generator(num_classes=3), wanted, 3)
+
+
+def test_a_generator_without_classes() -> None:
+    experiment = build.load_experiment(CONFIGS / "dcgan_mnist.yaml")
+    network = build.make_networks(experiment, SHAPE)["generator"]
+    assert choose_classes(network, None, 10) == []
+    with pytest.raises(UsageError, match="knows no classes"):
+        choose_classes(network, "1", 10)
+
+
+def test_a_grid_has_a_column_for_each_class_and_an_npz_its_labels(tmp_path: Path) -> None:
+    shades = [np.full((5, 4, 4, 1), 0, np.uint8) + np.array([10, 20, 30, 10, 20], np.uint8)[:, None, None, None]]
+    import cv2
+
+    sheet = cv2.imread(str(writer_for(tmp_path / "a.png", 5)(shades, [0, 1, 2])), cv2.IMREAD_GRAYSCALE)
+    assert sheet.shape == (2 * 6 + 2, 3 * 6 + 2)
+    assert [sheet[3, 3 + 6 * column] for column in range(3)] == [10, 20, 30]
+    saved = np.load(writer_for(tmp_path / "a.npz", 5)(shades, [4, 1, 2]))
+    assert saved["labels"].tolist() == [4, 1, 2, 4, 1]
+    np.testing.assert_array_equal(saved["images"], shades[0])
+
+
+@pytest.mark.parametrize(
+    ("config", "shape", "warned"),
+    [
+        ("celeba_gan", (64, 64, 3), "a kernel of 5 is not divisible by its stride of 2 (in 4 layers)"),
+        ("dcgan_mnist", SHAPE, "a kernel of 5 is not divisible by its stride of 2 (in 2 layers)"),
+        ("dcgan_cifar", (32, 32, 3), ""),
+        ("decoupled_gan_mnist", (32, 32, 1), ""),
+        ("quickstart", SHAPE, ""),
+    ],
+)
+def test_checkerboards_are_announced(config: str, shape: tuple[int, int, int], warned: str) -> None:
+    networks = build.make_networks(build.load_experiment(CONFIGS / f"{config}.yaml"), shape)
+    lines = checkerboards(networks["generator"])
+    assert len(lines) == bool(warned)
+    assert all(warned in line for line in lines)

@@ -1,0 +1,259 @@
+"""A run that was killed and resumed equals one that never was, to the last bit: for all that the registries hold."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import yaml
+from conftest import CONFIGS, untracked
+
+from ganctl import checkpoint, losses, models
+from ganctl.changes import changes_between
+from ganctl.device import Device
+from ganctl.errors import ConfigurationError, GanctlError, UsageError
+from ganctl.experiment import Experiment, OptimizerSection
+from ganctl.hooks import Hook, Run
+from ganctl.prepared import Prepared
+from ganctl.restoring import restore_newest
+from ganctl.run_folder import RunFolder
+
+ITERATIONS, KILLED_AFTER = 40, 17
+CPU = Device("CPU", "for the test")
+OUTPUTS = {"checkpoint_every": 8, "sample_every": 10, "sample_grid": "2x2"}
+
+Small = Callable[..., Experiment]
+
+
+class KilledAfter(Hook):
+    """Keeps what `kill -9` would have left after so many iterations: the run folder as it was then."""
+
+    every = KILLED_AFTER
+    vital = True
+
+    def __init__(self, left: Path) -> None:
+        self._left = left
+
+    def act(self, run: Run, step: int) -> None:
+        if step == KILLED_AFTER:
+            shutil.copytree(run.folder.path, self._left)
+
+
+def train(experiment: Experiment, folder: RunFolder, *hooks: Hook) -> None:
+    Prepared.make(experiment, CPU, untracked).trainer(folder, list(hooks)).train()
+
+
+def resume(experiment: Experiment, folder: RunFolder, **how: bool) -> list[str]:
+    prepared = Prepared.make(experiment, CPU, untracked)
+    notes = restore_newest(prepared, folder, **how)
+    prepared.trainer(folder, []).train()
+    return notes
+
+
+def files_of(folder: RunFolder) -> dict[str, bytes]:
+    paths = [path for path in folder.path.rglob("*") if path.is_file() and path != folder.log]
+    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in paths}
+
+
+def own_sections(model: str) -> dict[str, Any]:
+    """The loss, optimizers and rounds that the shipped file of a model has, if there is one."""
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        content = yaml.safe_load(path.read_text())
+        if content["model"]["name"] == model:
+            form = {
+                key: value
+                for key, value in content.get("training", {}).items()
+                if key not in ("iterations", "batch_size", "precision")
+            }
+            sections = {key: content[key] for key in ("loss", "optimizer") if key in content}
+            return {**sections, **{f"training.{key}": value for key, value in form.items()}}
+    return {}
+
+
+OPTIMIZERS = get_args(OptimizerSection.model_fields["name"].annotation)
+BOTH = "training.discriminator_batches"
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{f"model {entry.name}": (entry.name, own_sections(entry.name)) for entry in models.registry},
+    **{f"loss {entry.name}": ("dense_gan", {"loss": {"name": entry.name}}) for entry in losses.registry},
+    **{
+        f"penalty {entry.name}": ("dense_gan", {"loss": {"penalties": [{"name": entry.name}]}, BOTH: "summed"})
+        for entry in losses.penalties
+    },
+    **{f"optimizer {name}": ("dense_gan", {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
+    "decay and clipping": ("dense_gan", {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
+    "running average": ("dense_gan", {"training.ema": 0.9, "training.disc_updates": 2}),
+    "streamed window": ("dense_gan", {"dataset.sampling": "window", "dataset.flip": True}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_killed_run_ends_like_one_that_was_not(
+    case: str, small_experiment: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights, moving statistics, optimizer slots, seeds, averages, rows, grids and generator files."""
+    if case.startswith("streamed"):
+        monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
+    model, changes = CASES[case]
+    experiment = small_experiment(model, {"training.iterations": ITERATIONS, "outputs": OUTPUTS, **changes})
+    whole, killed = RunFolder.create(tmp_path, "whole", explicit=True), RunFolder(tmp_path / "killed")
+    train(experiment, whole, KilledAfter(killed.path))
+    assert [path.name for path in checkpoint.newest_first(killed.checkpoints)] == ["000000016", "000000008"]
+    assert resume(experiment, killed) == []
+    expected, found = files_of(whole), files_of(killed)
+    assert found.keys() == expected.keys()
+    assert {"losses.csv", "samples/000000040.png", "generators/000000040.safetensors"} <= found.keys()
+    for name, content in expected.items():
+        assert found[name] == content, name
+
+
+# --- what is there when a run is resumed
+
+
+@pytest.fixture(scope="module")
+def experiment(small_experiment: Small) -> Experiment:
+    return small_experiment("dense_gan", {"training.iterations": 4, "outputs": {**OUTPUTS, "checkpoint_every": 2}})
+
+
+@pytest.fixture(scope="module")
+def finished(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = RunFolder.create(tmp_path_factory.mktemp("finished"), "run", explicit=True)
+    train(experiment, folder)
+    return folder
+
+
+@pytest.fixture
+def run(finished: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of a finished run of four iterations."""
+    shutil.copytree(finished.path, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(
+    run: RunFolder, finished: RunFolder, experiment: Experiment
+) -> None:
+    shutil.rmtree(run.checkpoints)
+    header, first, *_ = run.losses.read_text().splitlines(keepends=True)
+    run.losses.write_text(header + first + "2,0,0.31")
+    run.tidy()
+    assert resume(experiment, run) == ["no checkpoint was saved yet"]
+    assert files_of(run) == files_of(finished)
+
+
+def test_a_run_whose_checkpoints_were_removed_never_begins_again_in_silence(
+    run: RunFolder, experiment: Experiment
+) -> None:
+    shutil.rmtree(run.checkpoints)
+    losses_before = run.losses.read_bytes()
+    with pytest.raises(GanctlError, match="has 4 iterations: the checkpoints were removed"):
+        resume(experiment, run)
+    assert run.losses.read_bytes() == losses_before
+
+
+def test_what_could_not_be_read_does_not_outlive_the_next_checkpoint(run: RunFolder, experiment: Experiment) -> None:
+    """Else it would count as one of those to keep."""
+    shutil.copytree(run.checkpoints / "000000004", run.checkpoints / "000000009")
+    (run.checkpoints / "000000004" / "generator.safetensors").write_bytes(b"")
+    keep_one = experiment.replace(outputs=experiment.outputs.model_copy(update={"keep": 1}))
+    notes = resume(keep_one, run)
+    assert ["000000009" in notes[0], "000000004" in notes[1], len(notes)] == [True, True, 2]
+    assert [path.name for path in run.checkpoints.iterdir()] == ["000000004"]
+    assert checkpoint.load_newest(run.checkpoints)[0].step == 4
+
+
+def test_the_clock_has_no_say_in_which_checkpoint_is_newest(run: RunFolder, experiment: Experiment) -> None:
+    os.utime(run.checkpoints / "000000002", (4e9, 4e9))
+    os.utime(run.checkpoints / "000000004", (0, 0))
+    assert checkpoint.load_newest(run.checkpoints)[0].step == 4
+
+
+def test_half_written_files_of_a_killed_run_are_removed_and_lost_empty_folders_made(run: RunFolder) -> None:
+    before = files_of(run)
+    for name in (".config.yaml.123.tmp", "samples/.000000004.png.x_y.tmp", "generators/.1.safetensors.123.tmp"):
+        (run.path / name).write_bytes(b"half")
+    shutil.rmtree(run.samples)
+    run.tidy()
+    assert run.samples.is_dir()
+    assert files_of(run) == {name: content for name, content in before.items() if not name.startswith("samples/")}
+
+
+# --- changes
+
+
+def with_changes(experiment: Experiment, changes: dict[str, Any]) -> Experiment:
+    content = experiment.model_dump(mode="json")
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        section = content
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return Experiment.model_validate(content)
+
+
+REFUSED = {
+    "model.latent_dim": 5,
+    "loss.label_smoothing": 0.1,
+    "loss.penalties": [{"name": "gradient_penalty"}],
+    "dataset.flip": True,
+    "dataset.sampling": "window",
+    "training.ema": 0.5,
+    "optimizer.generator.name": "rmsprop",
+    "optimizer.generator.decay": 0.1,
+}
+WITH_FLAG = {"seed": 9, "training.batch_size": 4, "training.disc_updates": 2, "optimizer.generator.beta_1": 0.6}
+FREE = {"name": "other", "training.iterations": 99, "outputs.keep": 7, "dataset.path": "/elsewhere.npz"}
+
+
+@pytest.mark.parametrize("key", [*REFUSED, *WITH_FLAG, *FREE])
+def test_a_change_is_free_needs_a_flag_or_is_refused(key: str, experiment: Experiment) -> None:
+    value = {**REFUSED, **WITH_FLAG, **FREE}[key]
+    before, after = experiment.model_dump(mode="json"), with_changes(experiment, {key: value}).model_dump(mode="json")
+    changes = changes_between(before, after)
+    assert [change.refused for change in changes if change.key == key] == ([] if key in FREE else [key in REFUSED])
+
+
+def test_a_changed_experiment_is_shown_and_allowed_where_it_can_be(run: RunFolder, experiment: Experiment) -> None:
+    before = files_of(run)
+    changed = with_changes(experiment, {"optimizer.generator.learning_rate": 0.125, "training.iterations": 6})
+    line = f"optimizer.generator.learning_rate: 0.0002 in {run.checkpoints / '000000004'}, 0.125 now"
+    with pytest.raises(ConfigurationError, match="add --allow-changes") as caught:
+        resume(changed, run)
+    assert line in str(caught.value)
+    assert files_of(run) == before
+    assert resume(changed, run, allow_changes=True) == [f"changed     {line}"]
+    saved = checkpoint.load_newest(run.checkpoints)[0]
+    assert saved.step == 6
+    assert saved.facts["experiment"]["optimizer"]["generator"]["learning_rate"] == 0.125
+    rates = [array for array in saved.groups["optimizer_generator"].values() if array.shape == () and array == 0.125]
+    assert len(rates) == 1, "the new rate is the one that is used, not the checkpoint's"
+
+
+def test_another_architecture_is_refused_whatever_is_allowed(run: RunFolder, experiment: Experiment) -> None:
+    before = files_of(run)
+    with pytest.raises(ConfigurationError, match=r"another experiment.*\n.*model.latent_dim: 100 in .*, 5 now"):
+        resume(with_changes(experiment, {"model.latent_dim": 5}), run, allow_changes=True)
+    assert files_of(run) == before
+
+
+def test_a_newer_format_is_said(run: RunFolder, experiment: Experiment) -> None:
+    for path in run.checkpoints.glob("*/manifest.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+    with pytest.raises(GanctlError, match=r"No checkpoint in .* is whole:\n.*reads format 1"):
+        resume(experiment, run)
+
+
+def test_a_folder_without_a_configuration_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no run folder"):
+        RunFolder.open(tmp_path)
+
+
+def test_images_that_changed_are_refused(run: RunFolder, experiment: Experiment, tmp_path: Path) -> None:
+    with np.load(str(experiment.dataset.path)) as data:
+        np.savez(tmp_path / "other.npz", images=255 - data["images"], labels=data["labels"])
+    changed = with_changes(experiment, {"dataset.path": str(tmp_path / "other.npz")})
+    with pytest.raises(GanctlError, match="was trained on other images"):
+        resume(changed, run, allow_changes=True)
