@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page up to date."""
+"""Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page true."""
 
 import inspect
 import re
@@ -15,8 +15,9 @@ PAGE = Path(__file__).with_name("configuration.md")
 
 HEAD = """# The experiment file: every key
 
-Written by `docs/make_configuration.py` from the code. Keys are matched without regard to case, an unknown key is an error, and
-`--set section.key=value` changes any of them. `ganctl validate FILE --show` prints a file with every default written out.
+Written by `docs/make_configuration.py` from the code. Keys are matched without regard to case, an unknown key is an
+error, and `--set section.key=value` changes any of them. `ganctl validate FILE --show` prints a file with every default
+written out.
 """
 
 

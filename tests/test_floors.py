@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     words("image_cache archives"),
     words("models losses datasets hooks"),
     words("trainer file_schema"),
-    words("build"),
+    words("build iterables"),
     words("prepared"),
     words("session restoring"),
     words("cli"),

@@ -56,6 +56,14 @@ def test_the_quickstart_draws_all_ten_kinds_of_clothes(judge: SampleJudge, tmp_p
     assert verdict.good
 
 
+SMALL = """
+dataset: {name: fashion_mnist_mini, image_size: 8}
+model: {name: dense_gan}
+training: {iterations: 5000, batch_size: 8, precision: float32}
+outputs: {sample_grid: 2x2, sample_every: 100, checkpoint_every: 500}
+"""
+
+
 class Memory(Hook):
     """Notes the resident memory."""
 
@@ -70,10 +78,8 @@ class Memory(Hook):
 
 @pytest.mark.slow
 def test_memory_is_flat_and_one_trace_serves_5000_iterations(tmp_path: Path) -> None:
-    sets = ("model.name=dense_gan", "dataset.image_size=8", "training.batch_size=8", "training.iterations=5000",
-            "training.precision=float32", "outputs.sample_grid=2x2", "outputs.sample_every=100", "outputs.checkpoint_every=500")  # fmt: skip
-    (tmp_path / "small.yaml").write_text("dataset: {name: fashion_mnist_mini}\nmodel: {name: dense_gan}\n")
-    experiment = build.load_experiment(tmp_path / "small.yaml", sets)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    experiment = build.load_experiment(tmp_path / "small.yaml")
     prepared = Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
     memory = Memory()
     prepared.trainer(RunFolder.create(tmp_path, "run", explicit=True), [memory]).train()

@@ -10,7 +10,7 @@ from ganctl.hooks import Hook, Run
 from ganctl.images import write_png
 from ganctl.loss_table import LossTable
 
-# Tutorial 5 plots mean absolute errors under the name of losses. Both are of use, so both are drawn, by their own names.
+# Tutorial 5 plots mean absolute errors under the name of losses. Both are drawn here, by their own names.
 PANELS = (("loss", ("d_loss", "g_loss")), ("mean absolute error", ("d_mae", "g_mae")))
 COLUMNS = [name for _, names in PANELS for name in names]
 

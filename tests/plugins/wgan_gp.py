@@ -29,7 +29,12 @@ class Wasserstein(AdversarialLoss):
     "plugin_wgan_gp", source="Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, made small"
 )
 def wgan_gp(image_shape: tuple[int, int, int], *, latent_dim: int = 8) -> dict[str, Any]:
-    """A small pair whose critic has LayerNorm where others have BatchNorm."""
+    """A small pair whose critic has LayerNorm where others have BatchNorm.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the latent vector.
+    """
     layers, (height, width, channels) = keras.layers, image_shape
     generator = keras.Sequential(
         [

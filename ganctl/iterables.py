@@ -1,0 +1,168 @@
+"""Training from Python with one's own networks and iterables, as tutorial 4's `GAN` class is used.
+
+The networks know nothing of the training, the training nothing of where images and noise come from.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import DataError, UsageError
+from ganctl.experiment import TrainingSection
+from ganctl.feed import ImageBatch
+from ganctl.game import Game, Player
+from ganctl.lazy import keras, tf
+from ganctl.losses.minimax import Minimax
+from ganctl.noise import Key
+from ganctl.players import AdversarialLoss, GanPass, Setup, usual_two
+
+Noise = np.ndarray | Sequence[np.ndarray]
+
+
+def fit(
+    generator: Any,
+    discriminator: Any,
+    images: Iterable[np.ndarray],
+    noise: Iterable[Noise] | None = None,
+    *,
+    iterations: int,
+    training_ratio: int = 1,
+    loss: AdversarialLoss | None = None,
+    optimizers: tuple[Any, Any] | None = None,
+    seed: int = 0,
+) -> list[dict[str, float]]:
+    """Train two Keras networks on batches from iterables; Ctrl-C leaves them as the last whole iteration did.
+
+    Args:
+        generator: latent vectors [N, latent_dim] (one input or several) to images [N, H, W, C].
+        discriminator: images to scores [N, 1], logits: its last layer has no sigmoid.
+        images: batches of real images, float [N, H, W, C] in [-1, 1], all of one size N.
+        noise: batches of latent vectors, or lists of them for several inputs; None: drawn from N(0, 1).
+        iterations: rounds to play; an iterable that ends sooner ends the training.
+        training_ratio: discriminator updates in a round.
+        loss: the adversarial loss; by default tutorial 4's, which calls fakes 1.
+        optimizers: of the generator and of the discriminator; by default tutorial 4's Adam 1e-4 (0.5, 0.9).
+        seed: of whatever is random and not given.
+
+    Returns:
+        For each iteration its measurements by name, such as `d_loss` and `g_loss`.
+
+    Raises:
+        UsageError: the discriminator ends in a sigmoid.
+        DataError: a batch is of another size or type than the first.
+    """
+    last = discriminator.layers[-1]
+    if getattr(last, "activation", None) in (keras.activations.sigmoid, keras.activations.softmax):
+        raise UsageError(f"The discriminator's last layer '{last.name}' must give logits: remove its activation.")
+    first, images = _peek(images)
+    networks = {"generator": generator, "discriminator": discriminator}
+    feeds: dict[str, Any] = {"real": IteratedFeed(images, first.shape[1:])}
+    if noise is not None:
+        feeds["noise"] = IteratedFeed((_joined(batch) for batch in noise), [sum(_widths(generator))])
+    g_optimizer, d_optimizer = optimizers or (
+        keras.optimizers.Adam(1e-4, 0.5, 0.9),
+        keras.optimizers.Adam(1e-4, 0.5, 0.9),
+    )
+    training = TrainingSection(batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed")
+    setup = Setup(
+        loss or Minimax(real_label=0),
+        [],
+        training,
+        "normal",
+        lambda name: {"generator": g_optimizer, "discriminator": d_optimizer}[name],
+    )
+    players = usual_two(networks, setup)
+    if noise is not None:
+        players = [_fed_with_noise(player, len(first)) for player in players]
+    game = Game(networks, players, feeds, seed)
+    rows: list[dict[str, float]] = []
+    for step in range(iterations):
+        try:
+            chunk = game.chunk(step, 1)
+        except StopIteration:
+            break
+        rows.append(dict(zip(game.columns, map(float, game.play(chunk).numpy()[0]), strict=True)))
+    return rows
+
+
+class IteratedFeed:
+    """Brings batches from an iterable to the game, as `ganctl.feed.Feed` brings those of a data set.
+
+    Args:
+        batches: float arrays [N, ...], as many as the game asks for.
+        shape: of one example.
+    """
+
+    def __init__(self, batches: Iterable[np.ndarray], shape: Sequence[int]) -> None:
+        self._batches: Iterator[np.ndarray] = iter(batches)
+        self._shape = tuple(shape)
+
+    def signature(self, width: int) -> Any:
+        """Return the TensorSpec of a chunk whose rounds take `width` examples each."""
+        return tf.TensorSpec([None, width, *self._shape], tf.float32)
+
+    def chunk(self, draws: Sequence[int], step: int, rounds: int) -> Any:
+        """Return the next batches, one for each draw; raises StopIteration at the end of the iterable."""
+        taken = [[self._next(draw) for draw in draws] for _ in range(rounds)]
+        return tf.constant(np.stack([np.concatenate(batches) for batches in taken]))
+
+    def _next(self, count: int) -> np.ndarray:
+        batch = np.asarray(next(self._batches), np.float32)
+        if batch.shape != (count, *self._shape):
+            raise DataError(f"Expected a batch of shape {(count, *self._shape)}. Received: {batch.shape}")
+        return batch
+
+    def look_up(self, row: Any) -> tuple[Any, Any]:
+        """Return the examples of one round, and no labels."""
+        return row, tf.zeros(tf.shape(row)[:1], tf.int32)
+
+    def prepare(self, images: Any, labels: Any, key: Key) -> ImageBatch:
+        """Return the batch as it is."""
+        return ImageBatch(images, labels)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class NoisePass(GanPass):
+    """A forward pass whose latent vectors were given."""
+
+    @cached_property
+    def latent(self) -> Any:
+        """The latent vectors of every input of the generator."""
+        vectors = tf.split(self.images["noise"].pixels, _widths(self.networks["generator"]), axis=1)
+        return vectors[0] if len(vectors) == 1 else vectors
+
+
+def _fed_with_noise(player: Player, count: int) -> Player:
+    """The same player with given noise in each of its turns."""
+    turns = []
+    for turn in player.turns:
+        settings = turn.forward.keywords  # type: ignore[attr-defined]
+
+        def forward(networks: Any, images: Any, key: Key, settings: Mapping[str, Any] = settings) -> NoisePass:
+            return NoisePass(networks, images, key, **settings)
+
+        turns.append(replace(turn, forward=forward, draws={**turn.draws, "noise": count}))
+    return replace(player, turns=turns)
+
+
+def _peek(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    iterator = iter(batches)
+    try:
+        first = np.asarray(next(iterator))
+    except StopIteration:
+        raise DataError("The iterable of images gives no batch.") from None
+    return first, chain([first], iterator)
+
+
+def _joined(noise: Noise) -> np.ndarray:
+    return noise if isinstance(noise, np.ndarray) else np.concatenate([np.asarray(part) for part in noise], axis=1)
+
+
+def _widths(generator: Any) -> list[int]:
+    return [tensor.shape[1] for tensor in generator.inputs]
