@@ -146,7 +146,7 @@ class Game:
                         values[name].append(tf.cast(value, tf.float32))
         for average in self.averages:
             self._follow(average)
-        return tf.stack([tf.add_n(values[name]) / len(values[name]) for name in self.columns])
+        return tf.stack([_sum(values[name]) / len(values[name]) for name in self.columns])
 
     def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
         variables = self.moved[player.name]
@@ -157,7 +157,7 @@ class Game:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch([v.value for v in variables])
                 values = {term.name: term.function(batch) for term in turn.terms}
-                total = tf.add_n(
+                total = _sum(
                     [term.weight * values[term.name] if term.weight != 1 else values[term.name] for term in turn.terms]
                 )
             gradients = tape.gradient(total, [v.value for v in variables])
@@ -174,6 +174,11 @@ class Game:
         pairs = zip(self.networks[average.copy].variables, self.networks[average.of].variables, strict=True)
         for copy, variable in pairs:
             copy.assign(copy + (1.0 - decay) * (variable - copy) if variable.trainable else variable)
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    """Add scalars in one order. `add_n` takes them in the order in which their memory happens to become free."""
+    return tf.reduce_sum(tf.stack(values))
 
 
 def _measured(player: Player, turn: Turn) -> list[str]:

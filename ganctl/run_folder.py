@@ -106,12 +106,11 @@ class RunFolder:
     def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
         """Raise UsageError where `create` would, before any work is done for nothing; arguments as there."""
         path = outputs / name
-        if explicit and (path.is_symlink() or path.exists()):
+        if explicit and os.path.lexists(path):
             resume = f"ganctl resume {shlex.quote(str(path))}"
             raise UsageError(f"{path} exists already. Give another --run-name, or continue it: {resume}")
-        existing = next(
-            folder for folder in (outputs, *outputs.absolute().parents) if folder.exists() or folder.is_symlink()
-        )
+        # Unlike Path.exists, this is no error below a folder that nobody else may read.
+        existing = next(folder for folder in (outputs, *outputs.absolute().parents) if os.path.lexists(folder))
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {existing} is no writable folder.")
 

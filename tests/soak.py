@@ -28,8 +28,8 @@ from ganctl.lazy import tf
 INTERVAL = 3
 ITERATIONS = 120
 SECONDS_AT_MOST = 300
-# These say when and how a run was made, and so differ from run to run.
-OF_THE_MOMENT = {"log.txt", "run.json"}
+# These say when and how a run was made, or are drawn from losses.csv and its nine digits.
+NOT_COMPARED = {"log.txt", "run.json", "losses.png"}
 
 EXPERIMENT = """
 name: soak
@@ -161,7 +161,7 @@ def check_what_is_left(run: Path, step_before: int, tally: Tally) -> int:
 def files_of(run: Path) -> dict[str, bytes]:
     """Everything in a run folder that does not depend on the moment."""
     files = {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    return {name: content for name, content in files.items() if name not in OF_THE_MOMENT}
+    return {name: content for name, content in files.items() if name not in NOT_COMPARED}
 
 
 def soak(folder: Path, kills: int, seed: int) -> Tally:

@@ -1,0 +1,48 @@
+"""Trains and resumes small experiments in this process, and compares what they leave."""
+
+import shutil
+from pathlib import Path
+
+from conftest import untracked
+
+from ganctl.device import Device
+from ganctl.experiment import Experiment
+from ganctl.hooks import Hook, Run
+from ganctl.prepared import Prepared
+from ganctl.restoring import restore_newest
+from ganctl.run_folder import RunFolder
+
+CPU = Device("CPU", "for the test")
+
+# Log and plot: the one tells of the moment, the other is drawn from losses.csv and its nine digits.
+NOT_COMPARED = {"log.txt", "losses.png"}
+
+
+class KilledAfter(Hook):
+    """Keeps what `kill -9` would have left after so many iterations: the run folder as it was then."""
+
+    vital = True
+
+    def __init__(self, step: int, left: Path) -> None:
+        self.every = step
+        self._left = left
+
+    def act(self, run: Run, step: int) -> None:
+        if step == self.every:
+            shutil.copytree(run.folder.path, self._left)
+
+
+def train(experiment: Experiment, folder: RunFolder, *hooks: Hook) -> None:
+    Prepared.make(experiment, CPU, untracked).trainer(folder, list(hooks)).train()
+
+
+def resume(experiment: Experiment, folder: RunFolder, *, allow_changes: bool = False) -> list[str]:
+    prepared = Prepared.make(experiment, CPU, untracked)
+    notes = restore_newest(prepared, folder, allow_changes=allow_changes)
+    prepared.trainer(folder, []).train()
+    return notes
+
+
+def files_of(folder: RunFolder) -> dict[str, bytes]:
+    paths = [path for path in folder.path.rglob("*") if path.is_file() and path.name not in NOT_COMPARED]
+    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in paths}
