@@ -1,7 +1,7 @@
 """Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page true."""
 
-import inspect
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def _builders(registry: Registry) -> list[str]:
         lines.append(f"- `{entry.name}`: {entry.summary} ({entry.source})")
         for key, info in entry.arguments().model_fields.items():
             default = "required" if info.is_required() else _shown(info.default)
-            lines.append(f"  - `{key}` (default {default}): {_meaning(inspect.getdoc(entry.make) or '', key)}")
+            lines.append(f"  - `{key}` (default {default}): {_meaning(entry.documentation, key)}")
     return [*lines, ""]
 
 
@@ -75,4 +75,6 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(PAGE.read_text() != page())
     PAGE.write_text(page())

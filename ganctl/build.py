@@ -13,13 +13,15 @@ from ganctl.feed import Feed
 from ganctl.game import Average, Game
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
-from ganctl.lazy import keras
+from ganctl.lazy import keras, tf
 from ganctl.optimizers import make_optimizer
-from ganctl.players import Setup, usual_two
+from ganctl.players import AdversarialLoss, Setup, usual_two
 from ganctl.registry import accepted
 
 AVERAGED = "generator_ema"
+# The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
 RESIDENT_SHARE = 0.25
+RESIDENT_BYTES_ON_GPU = 2**31
 Shape = tuple[int, int, int]
 
 
@@ -39,8 +41,10 @@ def resolve(experiment: Experiment) -> Experiment:
         dataset = datasets.registry.get(experiment.dataset.name)
         model_arguments = experiment.check_arguments(("model",), model.arguments(), experiment.model.arguments)
         loss_arguments = experiment.check_arguments(("loss",), loss.arguments(), experiment.loss.arguments)
-        penalties = []
+        penalties: list[PenaltySection] = []
         for index, penalty in enumerate(experiment.loss.penalties):
+            if penalty.name in [other.name for other in penalties]:
+                raise ConfigurationError(f"'{penalty.name}' is given twice.", key=f"loss.penalties.{index}.name")
             entry = losses.penalties.get(penalty.name, f"loss.penalties.{index}.name")
             arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
             penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, **arguments))
@@ -116,11 +120,17 @@ def _located(experiment: Experiment) -> Iterator[None]:
 
 
 def _setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setup:
-    loss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
     penalties = [
         (p.name, p.weight, losses.penalties.get(p.name).make(**p.arguments)) for p in experiment.loss.penalties
     ]
-    return Setup(loss, penalties, experiment.training, experiment.model.latent_distribution, optimizer, num_classes)
+    loss, distribution = make_loss(experiment), experiment.model.latent_distribution
+    return Setup(loss, penalties, experiment.training, distribution, optimizer, num_classes)
+
+
+def make_loss(experiment: Experiment) -> AdversarialLoss:
+    """Return the adversarial loss."""
+    loss: AdversarialLoss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
+    return loss
 
 
 def read_images(experiment: Experiment, track: Track) -> ImageSet:
@@ -139,7 +149,7 @@ def make_networks(
         shape: height, width and channels of the images.
         num_classes: how many classes the images have; 0 without labels.
         pretrained: read the pre-trained weights that the experiment names. Whoever puts other weights in their place
-            needs not have those files.
+            need not have those files.
     """
     entry = models.registry.get(experiment.model.name)
     arguments = dict(experiment.model.arguments)
@@ -167,9 +177,9 @@ def make_networks(
     return networks
 
 
-def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) -> Game:
-    """Build the whole game; raises ConfigurationError."""
-    networks = make_networks(experiment, images.shape, images.num_classes)
+def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False, pretrained: bool = True) -> Game:
+    """Build the whole game; raises ConfigurationError and DataError. `pretrained` as in `make_networks`."""
+    networks = make_networks(experiment, images.shape, images.num_classes, pretrained=pretrained)
     asked: set[str] = set()
 
     def optimizer(name: str) -> Any:
@@ -202,9 +212,12 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False) ->
 
 
 def _fits_on_device(size: int) -> bool:
-    limit = os.environ.get("GANCTL_RESIDENT_BYTES")
-    if limit:
+    """Whether so many bytes of images may lie where the networks need memory, too."""
+    limit = os.environ.get("GANCTL_RESIDENT_BYTES", "")
+    if limit.isdigit():
         return size <= int(limit)
+    if tf.config.list_logical_devices("GPU"):
+        return size <= RESIDENT_BYTES_ON_GPU
     return size <= RESIDENT_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 _FREE = re.compile(r"name|run_name|root_dir|dataset\.path|training\.iterations|evaluation\..*|outputs\..*")
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
-_REFUSED = re.compile(r"(dataset|model|loss)\..*|training\.ema|optimizer\.\w+\.(name|decay)")
+_REFUSED = re.compile(r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay)")
 
 
 class Change(NamedTuple):

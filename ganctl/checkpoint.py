@@ -47,6 +47,14 @@ class Checkpoint:
         """Completed iterations."""
         return int(self.facts["step"])
 
+    @property
+    def generator(self) -> Tensors:
+        """The weights of the network that samples are drawn from; raises GanctlError where there are none."""
+        role = str(self.facts.get("generator", "generator"))
+        if role not in self.groups:
+            raise GanctlError(f"{self.path} holds no {role}.")
+        return self.groups[role]
+
 
 def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) -> Path:
     """Write `groups` as checkpoint `facts['step']` below `folder`; returns its path.
@@ -144,7 +152,8 @@ def load_generator(path: Path) -> Checkpoint:
         raise GanctlError(
             f"{path} was not written by ganctl: its header does not say which network it holds."
         ) from None
-    return Checkpoint(path, _checked_facts(facts, path), {"generator": tensors})
+    facts = _checked_facts(facts, path)
+    return Checkpoint(path, facts, {str(facts.get("generator", "generator")): tensors})
 
 
 def find(path: Path) -> tuple[Checkpoint, list[str]]:
@@ -190,6 +199,9 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
         or not isinstance(facts.get("experiment"), dict)
     ):
         raise GanctlError(f"{path} is damaged: it does not say which experiment and step it belongs to.")
+    shape = facts.get("image_shape")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and 0 < n <= 4096 for n in shape):
+        raise GanctlError(f"{path} is damaged: it does not say which shape its images have.")
     if facts.get("format") != FORMAT:
         raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")
     return facts

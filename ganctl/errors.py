@@ -41,7 +41,7 @@ class DataError(GanctlError):
 
 
 class DivergedError(GanctlError):
-    """A loss, gradient or weight is not finite any more (exit code 4)."""
+    """A loss, gradient or weight is not finite any more, or beyond all bounds (exit code 4)."""
 
     exit_code = 4
 

@@ -78,7 +78,7 @@ class DatasetSection(Section):
     limit: Count | None = None
     """Keep only the first so many images; null: all."""
     holdout: Share = 0.0
-    """Share of the images kept from training, for evaluation and memorization."""
+    """Share of the images kept from training."""
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
     """Epochs without repetition, independent draws, or a contiguous run of images."""
 
@@ -173,7 +173,7 @@ class TrainingSection(Section):
     ema: Share = 0.0
     """Decay of the generator's running average, from which samples are drawn; 0 is off."""
     augment: list[str] = []
-    """Augmentations of what the discriminator sees."""
+    """Augmentations of what the discriminator sees; this version ships none, so only []."""
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
 
@@ -182,11 +182,11 @@ class EvaluationSection(Section):
     """Scores during training."""
 
     every: Annotated[int, Field(ge=0)] = 0
-    """Rounds between two evaluations; 0 is off."""
+    """Rounds between two evaluations; 0 is off, and all that this version takes."""
     num: Count = 2000
-    """Samples in one evaluation."""
+    """Samples in one evaluation (in a later version)."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
-    """The network whose features are compared."""
+    """The network whose features are compared (in a later version)."""
 
 
 class OutputsSection(Section):

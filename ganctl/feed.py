@@ -5,6 +5,8 @@ Data that fits lies on the device as uint8, and a chunk of rounds carries indice
 is played. Both give the same images, because which images a round sees depends on (seed, step) alone.
 """
 
+import math
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -12,10 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganctl.image_order import ImageOrder
+from ganctl.images import as_networks_see
 from ganctl.lazy import tf
 from ganctl.noise import Key
 
 Tensor = Any
+
+
+CHUNK_BYTES = 2**27
 
 
 class ImageBatch(NamedTuple):
@@ -50,7 +56,7 @@ class Feed:
         self._images = images
         self._labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
         self._thread = None if resident else ThreadPoolExecutor(1, thread_name_prefix="feed")
-        self._ahead: dict[tuple[int, int], Future[tuple[np.ndarray, np.ndarray]]] = {}
+        self._ahead: tuple[int, int, Future[tuple[np.ndarray, np.ndarray]]] | None = None
         if resident:
             self._device_images = tf.constant(images)
             self._device_labels = tf.constant(self._labels)
@@ -71,10 +77,25 @@ class Feed:
         """Return what `rounds` rounds after `step` see, as `signature` says."""
         if self._thread is None:
             return tf.constant(self._order.rounds(draws, step, rounds))
-        gathered = self._ahead.pop((step, rounds), None)
-        self._ahead = {(step + rounds, rounds): self._thread.submit(self._gather, draws, step + rounds, rounds)}
-        pixels, labels = gathered.result() if gathered else self._gather(draws, step, rounds)
+        pixels, labels = self._gathered(draws, step, rounds)
+        self._ahead = (step + rounds, rounds, self._thread.submit(self._gather, draws, step + rounds, rounds))
         return tf.constant(pixels), tf.constant(labels)
+
+    def max_rounds(self, draws: Sequence[int]) -> int:
+        """Return how many rounds a chunk may have, so that the images it carries stay small beside the memory."""
+        size = sum(draws) * math.prod(self._images.shape[1:])
+        return sys.maxsize if self.resident else max(1, CHUNK_BYTES // max(size, 1))
+
+    def _gathered(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        """Take what was read ahead as far as it goes: a chunk may be shorter or longer than the one before."""
+        start, count, future = self._ahead or (-1, 0, None)
+        if future is None or start != step:
+            return self._gather(draws, step, rounds)
+        pixels, labels = (array[:rounds] for array in future.result())
+        if count < rounds:
+            more_pixels, more_labels = self._gather(draws, step + count, rounds - count)
+            pixels, labels = np.concatenate([pixels, more_pixels]), np.concatenate([labels, more_labels])
+        return pixels, labels
 
     def _gather(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
         indices = self._order.rounds(draws, step, rounds)
@@ -90,7 +111,7 @@ class Feed:
 
     def prepare(self, images: Tensor, labels: Tensor, key: Key) -> ImageBatch:
         """Return the batch as the networks see it (traced)."""
-        pixels = tf.cast(images, tf.float32) / 127.5 - 1.0
+        pixels = as_networks_see(tf.cast(images, tf.float32))
         if self._flip:
             mirrored = key.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
             pixels = tf.where(mirrored, pixels[:, :, ::-1], pixels)

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ganctl.lazy import keras
+
 FLOAT = 4
 
 
@@ -16,9 +18,19 @@ def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_byte
     """Estimate the peak of training memory.
 
     Weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward pass, for a
-    generator and a discriminator in one update; images on the device. TensorFlow itself takes about 600 MB besides.
+    generator and a discriminator in one update; images on the device. TensorFlow itself comes besides.
     """
     networks = list(networks)
     weights = sum(math.prod(v.shape) for network in networks for v in network.variables)
-    outputs = sum(math.prod(layer.output.shape[1:]) for network in networks for layer in network.layers)
+    layers = [layer for network in networks for layer in network._flatten_layers() if not layer._layers]
+    outputs = sum(math.prod(tensor.shape[1:]) for layer in layers for tensor in _outputs(layer))
     return FLOAT * (4 * weights + 2 * batch_size * outputs) + resident_image_bytes
+
+
+def _outputs(layer: Any) -> list[Any]:
+    """The tensors that a layer gives; none where it was called more than once or never."""
+    try:
+        tensors: list[Any] = keras.tree.flatten(layer.output)
+    except (AttributeError, ValueError):
+        return []
+    return tensors

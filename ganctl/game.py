@@ -104,6 +104,7 @@ class Game:
         self.moved = {p.name: [v for name in p.networks for v in networks[name].trainable_variables] for p in players}
         for player in players:
             player.optimizer.build(self.moved[player.name])
+        _refuse_shared_names(players)
         turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
         self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
         self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
@@ -179,6 +180,13 @@ class Game:
 def _sum(values: list[Tensor]) -> Tensor:
     """Add scalars in one order. `add_n` takes them in the order in which their memory happens to become free."""
     return tf.reduce_sum(tf.stack(values))
+
+
+def _refuse_shared_names(players: Sequence[Player]) -> None:
+    for turn in (turn for player in players for turn in player.turns):
+        names = [*turn.measures, *(term.name for term in turn.terms)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Two terms or measures of the turn '{turn.name}' have one name. Received: {names}")
 
 
 def _measured(player: Player, turn: Turn) -> list[str]:

@@ -3,9 +3,8 @@
 The networks know nothing of the training, the training nothing of where images and noise come from.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,7 +17,7 @@ from ganctl.game import Game, Player
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
-from ganctl.players import AdversarialLoss, GanPass, Setup, usual_two
+from ganctl.players import AdversarialLoss, Setup, usual_two
 
 Noise = np.ndarray | Sequence[np.ndarray]
 
@@ -52,9 +51,11 @@ def fit(
         For each iteration its measurements by name, such as `d_loss` and `g_loss`.
 
     Raises:
-        UsageError: the discriminator ends in a sigmoid.
-        DataError: a batch is of another size or type than the first.
+        UsageError: the discriminator ends in a sigmoid, or a count is below 1.
+        DataError: a batch is of another shape than the first, or holds no floating-point numbers.
     """
+    if iterations < 1 or training_ratio < 1:
+        raise UsageError(f"Counts start at 1. Received: iterations={iterations}, training_ratio={training_ratio}")
     last = discriminator.layers[-1]
     if getattr(last, "activation", None) in (keras.activations.sigmoid, keras.activations.softmax):
         raise UsageError(f"The discriminator's last layer '{last.name}' must give logits: remove its activation.")
@@ -62,7 +63,9 @@ def fit(
     networks = {"generator": generator, "discriminator": discriminator}
     feeds: dict[str, Any] = {"real": IteratedFeed(images, first.shape[1:])}
     if noise is not None:
-        feeds["noise"] = IteratedFeed((_joined(batch) for batch in noise), [sum(_widths(generator))])
+        feeds["latent"] = IteratedFeed(
+            (_joined(batch) for batch in noise), [sum(tensor.shape[1] for tensor in generator.inputs)]
+        )
     g_optimizer, d_optimizer = optimizers or (
         keras.optimizers.Adam(1e-4, 0.5, 0.9),
         keras.optimizers.Adam(1e-4, 0.5, 0.9),
@@ -111,10 +114,11 @@ class IteratedFeed:
         return tf.constant(np.stack([np.concatenate(batches) for batches in taken]))
 
     def _next(self, count: int) -> np.ndarray:
-        batch = np.asarray(next(self._batches), np.float32)
-        if batch.shape != (count, *self._shape):
-            raise DataError(f"Expected a batch of shape {(count, *self._shape)}. Received: {batch.shape}")
-        return batch
+        batch = np.asarray(next(self._batches))
+        if batch.shape != (count, *self._shape) or not np.issubdtype(batch.dtype, np.floating):
+            expected = f"floating-point numbers of shape {(count, *self._shape)}"
+            raise DataError(f"Expected {expected} (images in [-1, 1]). Received: {batch.dtype} {batch.shape}")
+        return batch.astype(np.float32)
 
     def look_up(self, row: Any) -> tuple[Any, Any]:
         """Return the examples of one round, and no labels."""
@@ -124,30 +128,17 @@ class IteratedFeed:
         """Return the batch as it is."""
         return ImageBatch(images, labels)
 
+    def max_rounds(self, draws: Sequence[int]) -> int:
+        """Return 1: who knows how much an iterable gives."""
+        return 1
+
     def close(self) -> None:
         """Nothing is held open."""
 
 
-class NoisePass(GanPass):
-    """A forward pass whose latent vectors were given."""
-
-    @cached_property
-    def latent(self) -> Any:
-        """The latent vectors of every input of the generator."""
-        vectors = tf.split(self.images["noise"].pixels, _widths(self.networks["generator"]), axis=1)
-        return vectors[0] if len(vectors) == 1 else vectors
-
-
 def _fed_with_noise(player: Player, count: int) -> Player:
     """The same player with given noise in each of its turns."""
-    turns = []
-    for turn in player.turns:
-        settings = turn.forward.keywords  # type: ignore[attr-defined]
-
-        def forward(networks: Any, images: Any, key: Key, settings: Mapping[str, Any] = settings) -> NoisePass:
-            return NoisePass(networks, images, key, **settings)
-
-        turns.append(replace(turn, forward=forward, draws={**turn.draws, "noise": count}))
+    turns = [replace(turn, draws={**turn.draws, "latent": count}) for turn in player.turns]
     return replace(player, turns=turns)
 
 
@@ -162,7 +153,3 @@ def _peek(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarra
 
 def _joined(noise: Noise) -> np.ndarray:
     return noise if isinstance(noise, np.ndarray) else np.concatenate([np.asarray(part) for part in noise], axis=1)
-
-
-def _widths(generator: Any) -> list[int]:
-    return [tensor.shape[1] for tensor in generator.inputs]

@@ -43,7 +43,7 @@ class _Lazy(ModuleType):
             raise AttributeError(attribute)
         if "tensorflow" not in sys.modules:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+            os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other projects of this shell play on
             with _silent_stderr():
                 tensorflow = importlib.import_module("tensorflow")
                 importlib.import_module("keras")

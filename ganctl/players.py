@@ -124,8 +124,15 @@ class GanPass(ForwardPass):
 
     @cached_property
     def latent(self) -> Tensor:
-        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input."""
-        vectors = draw_latent(self.networks["generator"], self.key, self.count, self.distribution)
+        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input.
+
+        They are drawn, or come from a feed called `latent`, joined along the last axis.
+        """
+        if "latent" in self.images:
+            widths = [tensor.shape[1] for tensor in self.networks["generator"].inputs]
+            vectors = tf.split(self.images["latent"].pixels, widths, axis=1)
+        else:
+            vectors = draw_latent(self.networks["generator"], self.key, self.count, self.distribution)
         return vectors[0] if len(vectors) == 1 else vectors
 
     @cached_property

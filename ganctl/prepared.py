@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ganctl import __version__, footprint
-from ganctl.build import AVERAGED, make_game, read_images, with_precision
+from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_precision
 from ganctl.device import Device
 from ganctl.experiment import Experiment
 from ganctl.game import Game
@@ -38,13 +38,17 @@ class Prepared:
     precision_reason: str
 
     @classmethod
-    def make(cls, experiment: Experiment, device: Device, track: Track) -> Self:
-        """Read the images and build the game; raises DataError and ConfigurationError."""
+    def make(cls, experiment: Experiment, device: Device, track: Track, *, pretrained: bool = True) -> Self:
+        """Read the images and build the game; raises DataError and ConfigurationError.
+
+        `pretrained` as in `ganctl.build.make_networks`.
+        """
         images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
-        experiment, reason = choose_precision(experiment, images, device)
         if device.name == "CPU":
             tf.config.experimental.enable_op_determinism()
-        return cls(experiment, device, images, held_out, make_game(experiment, images), reason)
+        experiment, reason = choose_precision(experiment, images, device)
+        game = make_game(experiment, images, pretrained=pretrained)
+        return cls(experiment, device, images, held_out, game, reason)
 
     @property
     def generator_role(self) -> str:
@@ -118,6 +122,7 @@ class Prepared:
             experiment.model.latent_distribution,
             self.images,
             experiment.seed,
+            make_loss(experiment).realness,
         )
         checkpoints = Checkpoints(outputs.checkpoint_every, outputs.keep)
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints]
@@ -132,9 +137,12 @@ def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -
     if experiment.training.precision != "auto":
         return experiment, "as the experiment says"
     few = images.first(max(1024, experiment.training.batch_size))
-    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.training.model_dump(), images.shape]
+    # How long the run is does not change what is faster.
+    training = experiment.training.model_dump(exclude={"iterations", "iterations_per_epoch"})
+    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.optimizer.model_dump(), training]
     precision, reason = faster_precision(
-        lambda name: make_game(with_precision(experiment, name), few), identity=repr((device.name, what))
+        lambda name: make_game(with_precision(experiment, name), few, pretrained=False),
+        identity=repr((device.name, images.shape, what)),
     )
     return with_precision(experiment, precision), reason
 

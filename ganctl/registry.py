@@ -37,6 +37,12 @@ class Entry:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def documentation(self) -> str:
+        """The docstrings of all functions whose parameters are the user's keys."""
+        functions = (self.make, self.facts.get("players"))
+        return "\n".join(inspect.getdoc(function) or "" for function in functions if function)
+
+    @property
     def summary(self) -> str:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.make) or "").split("\n", 1)[0]

@@ -11,6 +11,7 @@ from ganctl.experiment import Experiment
 from ganctl.loss_table import last_iteration
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
+from ganctl.yaml_source import YamlSource
 
 
 def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool = False) -> list[str]:
@@ -72,14 +73,10 @@ def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, 
     Also returns its experiment, what was read, and what was wrong with newer checkpoints.
     """
     found, problems = checkpoint.find(path)
-    experiment = resolve(Experiment.model_validate(found.facts["experiment"]))
-    shape = tuple(int(n) for n in found.facts["image_shape"])
+    experiment = resolve(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
+    shape = tuple(found.facts["image_shape"])
     num_classes = len(found.facts.get("class_names", ()))
     experiment = with_precision(experiment, "float32")
-    networks = make_networks(experiment, shape, num_classes, pretrained=False)  # type: ignore[arg-type]
-    role = str(found.facts.get("generator", "generator"))
-    group = found.groups.get(role, found.groups.get("generator"))
-    if group is None or role not in networks:
-        raise GanctlError(f"{found.path} holds no generator.")
-    game_state.restore_network(networks[role], group, str(found.path))
-    return networks[role], experiment, found, problems
+    networks = make_networks(experiment, shape, num_classes, pretrained=False)
+    game_state.restore_network(networks["generator"], found.generator, str(found.path))
+    return networks["generator"], experiment, found, problems

@@ -14,7 +14,7 @@ from ganctl.hooks import Hook, Run
 from ganctl.interruption import Interruption
 
 SECONDS_PER_CALL = 1.0
-MAX_ROUNDS_PER_CALL = 2000
+MAX_ROUNDS_PER_CALL = 2048
 
 
 class Trainer:
@@ -62,7 +62,7 @@ class Trainer:
                 self._stop(step)
             finally:
                 for hook in self._hooks:
-                    with suppress(OSError):
+                    with suppress(Exception):  # whatever ended the run is the news, and the others must be closed too
                         hook.close()
                 for feed in game.feeds.values():
                     feed.close()
@@ -124,16 +124,17 @@ class Trainer:
         rows = game.play(chunk).numpy()
         if game.play.experimental_get_tracing_count() == traces:  # the call that compiles says nothing about speed
             rate = rounds / max(time.monotonic() - began, 1e-6)
-            # At most doubled, because the first calls are slower than the rest.
-            self._rounds_per_call = int(
-                np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL))
-            )
+            # At most doubled, because the first calls are slower than the rest; a power of two, because then what a
+            # feed reads ahead is mostly as much as the next call takes.
+            wanted = np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL))
+            self._rounds_per_call = 2 ** int(np.log2(wanted))
         return rows
 
     def _rounds_from(self, step: int) -> int:
         """How many rounds to play before something is due."""
         due = [every - step % every for every in (hook.every for hook in self._hooks) if every]
-        return min(self._rounds_per_call, self.run.iterations - step, *due)
+        bounds = [feed.max_rounds(self.run.game.draws[name]) for name, feed in self.run.game.feeds.items()]
+        return min(self._rounds_per_call, self.run.iterations - step, *due, *bounds)
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(

@@ -97,6 +97,7 @@ def test_a_run_folder_holds_what_the_design_says(trained: Trained) -> None:
             "config.yaml",
             "run.json",
             "losses.csv",
+            "losses.png",
             "log.txt",
             "samples/real.png",
             *(f"samples/{step:09d}.png" for step in (0, 4, 8)),

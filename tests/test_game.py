@@ -130,6 +130,38 @@ def test_streamed_images_give_the_run_of_resident_ones(flip: bool) -> None:
     streamed.feeds["real"].close()
 
 
+def test_what_is_read_ahead_is_used_also_when_calls_change_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    streamed, resident = feed(resident=False), feed()
+    gathered: list[int] = []
+    gather = streamed._gather
+    monkeypatch.setattr(
+        streamed, "_gather", lambda draws, at, count: (gathered.append(count), gather(draws, at, count))[1]
+    )
+    step = 0
+    for rounds in (8, 8, 5, 9, 8):
+        pixels, _ = streamed.chunk([3, 2], step, rounds)
+        assert (pixels.numpy() == IMAGES[resident.chunk([3, 2], step, rounds).numpy()]).all()
+        step += rounds
+    streamed.close()
+    assert gathered == [8, 8, 8, 5, 4, 9, 8], (
+        "only the first chunk and the part beyond what was read ahead are waited for"
+    )
+
+
+def test_a_streamed_chunk_stays_small_beside_the_memory() -> None:
+    assert feed(resident=False).max_rounds([4, 4]) == 2**27 // (8 * 64)
+    assert feed().max_rounds([4, 4]) > 10**9
+
+
+def test_two_terms_of_one_name_are_refused() -> None:
+    def players(nets: Any, s: Setup) -> list[Player]:
+        player = generator(s)
+        return [replace(player, turns=[replace(player.turns[0], terms=[*player.turns[0].terms] * 2)])]
+
+    with pytest.raises(ValueError, match="one name"):
+        make(players)
+
+
 def test_measurements_are_means_over_the_rounds_updates_and_turns() -> None:
     game = make(disc_updates=2, gen_updates=3)
     row = dict(zip(game.columns, game.play(game.chunk(0, 1)).numpy()[0], strict=True))
@@ -143,17 +175,17 @@ def test_measurements_are_means_over_the_rounds_updates_and_turns() -> None:
 @pytest.mark.parametrize(("form", "each"), [("mixed", 2), ("concatenated", 4)])
 @pytest.mark.parametrize("real_label", [0, 1])
 def test_one_batch_holds_both_kinds_with_label_1_first(form: str, each: int, real_label: int) -> None:
-    seen: list[Any] = []
     nets = networks(dropout=0.0)
     players = [discriminator(setup(Minimax(real_label=real_label), discriminator_batches=form))]
     pass_ = (
         players[0].turns[0].forward(nets, {"real": feed().prepare(IMAGES[:each], np.zeros(each), Key(0, 0))}, Key(0, 0))
     )
-    seen.append(pass_.in_order(pass_.real, pass_.fake))
-    first = seen[0][:each].numpy()
-    assert (first == (pass_.real if real_label else pass_.fake).numpy()).all()
-    assert seen[0].shape[0] == 2 * each
-    assert (tf.concat([pass_.real_score, pass_.fake_score], 0).numpy() != 0).all()
+    whole = pass_.in_order(pass_.real, pass_.fake)
+    assert whole.shape[0] == 2 * each
+    assert (whole[:each].numpy() == (pass_.real if real_label else pass_.fake).numpy()).all()
+    halves = [pass_.real_score, pass_.fake_score] if real_label else [pass_.fake_score, pass_.real_score]
+    assert (tf.concat(halves, 0).numpy() == pass_.score.numpy()).all()
+    assert (pass_.real_score.numpy() != pass_.fake_score.numpy()).all()
 
 
 def test_an_odd_mixed_batch_is_refused() -> None:
@@ -286,14 +318,18 @@ def test_label_noise_is_uniform_of_its_width_and_never_the_generators() -> None:
     assert np.ptp(loss.errors()["real"](batch).numpy()) > 0.19
 
 
-def test_the_gradient_penalty_of_a_linear_discriminator_is_its_norm() -> None:
-    linear = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(1)])
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_gradient_penalty_of_a_linear_discriminator_is_its_norm(heads: int) -> None:
+    image = keras.Input(SHAPE)
+    flat = keras.layers.Flatten()(image)
+    score, classes = keras.layers.Dense(1, name="score"), keras.layers.Dense(10)
+    linear = keras.Model(image, [score(flat), classes(flat)][:heads])
     batch = GanPass(
         {"discriminator": linear, "generator": networks()["generator"]},
         {"real": feed().prepare(IMAGES[:4], np.zeros(4), Key(0, 0))}, Key(0, 0),
         count=4, generator_training=False, distribution="normal",
     )  # fmt: skip
-    norm = np.linalg.norm(linear.layers[-1].kernel.numpy())
+    norm = np.linalg.norm(score.kernel.numpy())
     for target in (0.0, 1.0):
         value = penalties.get("gradient_penalty").make(target=target).function(batch)
         assert float(value) == pytest.approx((norm - target) ** 2, rel=1e-4)

@@ -1,6 +1,5 @@
 """Registered means tested: every model, loss, penalty, data set and shipped configuration."""
 
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -41,10 +40,8 @@ def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry,
     assert registry.get(entry.name) is entry
     assert len(entry.summary) > 10
     assert len(entry.source) > 5
-    makers = [entry.make, *filter(None, [entry.facts.get("players")])]
-    documented = "\n".join(inspect.getdoc(maker) or "" for maker in makers)
     for argument in entry.arguments().model_fields:
-        assert f"{argument}: " in documented, f"{entry.name} does not say what {argument} is"
+        assert f"{argument}: " in entry.documentation, f"{entry.name} does not say what {argument} is"
 
 
 @pytest.mark.parametrize("model", MODELS)

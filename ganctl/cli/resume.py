@@ -45,13 +45,16 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
 
 
 def _resume(folder: "RunFolder", experiment: "Experiment", *, allow_changes: bool, device: str, quiet: bool) -> None:
+    from ganctl.checkpoint import newest_first
     from ganctl.device import select_device
     from ganctl.prepared import Prepared, command_line
     from ganctl.restoring import restore_newest
     from ganctl.session import Session
 
     session = Session(quiet=quiet)
-    prepared = Prepared.make(experiment, select_device(device), session.track)
+    # The checkpoint's weights take the place of pre-trained ones, whose file may be gone by now.
+    pretrained = not newest_first(folder.checkpoints)
+    prepared = Prepared.make(experiment, select_device(device), session.track, pretrained=pretrained)
     folder.tidy()
     notes = restore_newest(prepared, folder, allow_changes=allow_changes)
     step = int(prepared.game.step.numpy())

@@ -24,7 +24,8 @@ import click
     "folder (a PNG each).  "
     "[default: samples-SEED.png]",
 )
-def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None) -> None:
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to draw.")
+def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None, device: str) -> None:
     """Draw images from a trained generator.
 
     \b
@@ -32,10 +33,12 @@ def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: 
     ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
     ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
     """
+    from ganctl.device import select_device
     from ganctl.generation import choose_classes, generate
     from ganctl.restoring import load_generator
     from ganctl.sample_files import writer_for
 
+    select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
     generator, experiment, found, problems = load_generator(checkpoint)
     for problem in problems:

@@ -31,10 +31,19 @@ class LossCsv(Hook):
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         with _writing(run):
             trim(run.folder.losses, step)
+            self._refuse_other_columns(run)
             self._file = run.folder.losses.open("a", encoding="ascii")
             if self._file.tell() == 0:
                 self._file.write(self._table.header)
                 self._file.flush()
+
+    def _refuse_other_columns(self, run: Run) -> None:
+        """Rows of another game, or of another version, would stand below the wrong names."""
+        path = run.folder.losses
+        if path.exists() and path.stat().st_size:
+            with path.open(encoding="ascii", errors="replace") as file:
+                if file.readline() != self._table.header:
+                    raise GanctlError(f"{path} has other columns than this run writes. Move it away to go on.")
 
     def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
         """Add the rows."""

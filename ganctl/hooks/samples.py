@@ -1,6 +1,7 @@
 """Draws the same latent vectors every so often, so that one sees the same samples grow."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,19 @@ class Samples(Hook):
         distribution: of the latent vectors.
         real: images to show as real.
         seed: the experiment's seed.
+        realness: what a discriminator's score says, as in `AdversarialLoss`.
     """
 
-    def __init__(self, every: int, grid: str, generator: str, distribution: str, real: ImageSet, seed: int) -> None:
+    def __init__(
+        self,
+        every: int,
+        grid: str,
+        generator: str,
+        distribution: str,
+        real: ImageSet,
+        seed: int,
+        realness: Callable[[Any], Any],
+    ) -> None:
         self.every = every
         self._scored = grid == "scored"
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
@@ -33,6 +44,7 @@ class Samples(Hook):
         self._generator, self._distribution = generator, distribution
         self._real = np.asarray(real.images[: rows * columns])
         self._num_classes = real.num_classes
+        self._realness = realness
         self._drawn = -1
         self._key = Key(seed, 0, "sample grid")
 
@@ -41,7 +53,7 @@ class Samples(Hook):
         network = run.game.networks[self._generator]
         self._inputs = self._fixed_inputs(network)
         self._paint = tf.function(lambda inputs: network(inputs, training=False))
-        self._score = tf.function(lambda pictures: run.game.networks["discriminator"](pictures, training=False))
+        self._score = tf.function(lambda pictures: self._judge(run, pictures))
         columns = min(self._columns, len(self._real))
         images.write_png(
             run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns)
@@ -58,10 +70,8 @@ class Samples(Hook):
         pixels = to_pixels(pictures).numpy()
         path = run.folder.sample_grid(step)
         if self._scored:
-            real = tf.cast(self._real, tf.float32) / 127.5 - 1.0
-            scores = [
-                1 / (1 + np.exp(-keras.tree.flatten(self._score(batch))[0].numpy()[:, 0])) for batch in (pictures, real)
-            ]
+            real = images.as_networks_see(tf.cast(self._real, tf.float32))
+            scores = [self._score(batch).numpy()[:, 0] for batch in (pictures, real)]
             images.write_png(path, _titled([(pixels, scores[0]), (self._real, scores[1])]))
         else:
             images.write_png(path, images.grid(pixels, self._rows, self._columns))
@@ -72,6 +82,11 @@ class Samples(Hook):
         """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
         if step == run.iterations and self._drawn != step and not run.folder.generator(step).exists():
             self.act(run, step)
+
+    def _judge(self, run: Run, pictures: Any) -> Any:
+        """How real the discriminator thinks they are; its first output is the score."""
+        verdict = run.game.networks["discriminator"](pictures, training=False)
+        return self._realness(keras.tree.flatten(verdict)[0])
 
     def _fixed_inputs(self, generator: Any) -> Any:
         """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""

@@ -6,8 +6,8 @@ first output is its score. Last layers compute in float32, whatever the precisio
 vectors, and classes where one is called `classes` (`ganctl.generation`).
 
 A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
-are the user's keys too. One that takes not every size registers `unfit=`, which answers a height and width with what it
-needs instead, or with an empty string. `pretrained=` names arguments that are paths of weights to start from.
+are the user's keys too. One that does not take every size registers `unfit=`, which answers a height and width with
+what it needs instead, or with an empty string. `pretrained=` names arguments that are paths of weights to start from.
 """
 
 from ganctl.registry import Registry, import_siblings

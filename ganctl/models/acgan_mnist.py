@@ -190,8 +190,7 @@ def _start_from(network: Any, path: str) -> None:
     """Put the weights of a dcgan_mnist generator into a network; raises ConfigurationError."""
     try:
         found, _ = checkpoint.find(Path(path))
-        role = str(found.facts.get("generator", "generator"))
-        game_state.restore_network(network, found.groups.get(role, found.groups.get("generator", {})), path)
+        game_state.restore_network(network, found.generator, path)
     except GanctlError as error:
         raise ConfigurationError(str(error), key="model.generator_checkpoint") from None
 
