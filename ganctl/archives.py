@@ -49,14 +49,18 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
 
 def read_idx(path: Path) -> np.ndarray:
     """Read an idx file, compressed by gzip or not; row counts are free."""
+    compressed = _magic(path) == b"\x1f\x8b"
     try:
-        with (gzip.open if _magic(path) == b"\x1f\x8b" else open)(path, "rb") as stream:
+        most = path.stat().st_size * (_MOST_COMPRESSION if compressed else 1)
+        with (gzip.open if compressed else open)(path, "rb") as stream:
             zeros, type_code, dimensions = struct.unpack(">HBB", stream.read(4))
             if zeros or type_code not in _IDX_TYPES:
                 raise DataError(f"{shown(path)} is no idx file.")
             shape = struct.unpack(f">{dimensions}I", stream.read(4 * dimensions))
             dtype = np.dtype(_IDX_TYPES[type_code])
             size = _checked_size(shape, dtype, shown(path))
+            if size > most:
+                raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data and cannot hold as many.")
             content = stream.read(size + 1)
     except (OSError, EOFError, zlib.error, struct.error) as error:
         raise DataError(f"{shown(path)} is damaged or no idx file: {error}.") from error
@@ -121,7 +125,7 @@ def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
         raise DataError(f"{shown(path)} is no npz file that can be read: {error}.") from error
 
 

@@ -8,6 +8,7 @@ are checked before a single weight is touched.
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def load_generator(path: Path) -> Checkpoint:
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         facts = json.loads(header["__metadata__"]["ganctl"])
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise GanctlError(
             f"{path} was not written by ganctl: its header does not say which network it holds."
         ) from None
@@ -165,6 +166,8 @@ def find(path: Path) -> tuple[Checkpoint, list[str]]:
     for folder in (path / "checkpoints", path):
         if folder.is_dir() and newest_first(folder):
             return load_newest(folder)
+    if (path / "config.yaml").is_file():
+        raise UsageError(f"The run {path} has no checkpoint yet. Train it on: ganctl resume {shlex.quote(str(path))}")
     raise UsageError(
         f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )

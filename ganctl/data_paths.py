@@ -36,6 +36,9 @@ def given_path(config: DatasetSection, wanted: str) -> Path:
     with reading(path):
         if not path.exists():
             raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")
+        if not path.is_file() and not path.is_dir():
+            # A pipe would wait for ever, and /dev/zero fill the memory.
+            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` should name {wanted}.")
     return path
 
 

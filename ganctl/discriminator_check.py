@@ -29,6 +29,7 @@ class DiscriminatorCheck:
         iterations: training steps.
         classes: number of labels.
         images: number of training images.
+        held_out: number of images that it was asked about.
     """
 
     accuracy: float
@@ -36,11 +37,13 @@ class DiscriminatorCheck:
     iterations: int
     classes: int
     images: int
+    held_out: int
 
     @property
     def learned(self) -> bool:
         """Whether it got a quarter of the way from chance to perfection: sound ones get most of it."""
-        return self.accuracy >= self.chance + 0.25 * (1.0 - self.chance)
+        luck = 3.0 * math.sqrt(self.chance * (1.0 - self.chance) / self.held_out)  # three standard errors
+        return self.accuracy >= self.chance + max(luck, 0.25 * (1.0 - self.chance))
 
     @property
     def verdict(self) -> str:
@@ -92,7 +95,7 @@ def check_discriminator(
     ]
     chance = np.bincount(held_out.labels).max() / len(held_out)
     accuracy = np.concatenate(right).mean()
-    return DiscriminatorCheck(float(accuracy), float(chance), iterations, images.num_classes, len(train))
+    return DiscriminatorCheck(float(accuracy), float(chance), iterations, images.num_classes, len(train), len(held_out))
 
 
 def _body(discriminator: Any) -> Any:

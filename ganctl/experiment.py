@@ -314,6 +314,8 @@ def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource,
                 path = path[:-1]
             lines.append(f"{source.locate(path)}: {_sentence(schema, item, path, at)}")
         raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
+    except UnicodeEncodeError:  # from JSON; YAML is refused where it is read
+        raise ConfigurationError(f"{source.name}: half a character (a lone surrogate) is no text.") from None
 
 
 def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) -> str:
@@ -322,7 +324,7 @@ def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) ->
     if item["type"] == "extra_forbidden":
         known = _fields_at(schema, item["loc"][:-1])
         where = f" in {section}" if section else ""
-        return f"unknown key '{path[-1]}'{where}.{did_you_mean(str(path[-1]), known) or _home_of(str(path[-1]))}"
+        return f"unknown key '{path[-1]}'{where}.{_home_of(str(path[-1])) or did_you_mean(str(path[-1]), known)}"
     if item["type"] == "missing":
         return f"'{path[-1]}' is missing{f' in {section}' if section else ''}."
     message = item["msg"].removeprefix("Value error, ")

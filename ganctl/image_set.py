@@ -230,6 +230,8 @@ def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
 def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> np.ndarray:
     """Bring [N,H,W,C] of any type to uint8, and to the size and channels that are asked for."""
     count, height, width, stored_channels = images.shape
+    if not images.size:
+        raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
     if config.image_size is None and height != width:
         message = f"The images are {height} x {width} pixels; a number here makes them square."
         raise ConfigurationError(message, key="dataset.image_size")
@@ -250,9 +252,11 @@ def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, fl
     """What to add to stored values, and what to multiply the sum by, so that black is 0 and white is 255."""
     if images.dtype.kind not in _SCALES:
         raise DataError(f"{source}: images should be numbers. Received: an array of type {images.dtype}")
+    low, high = _value_range(images, source)
+    if images.dtype.kind in "ui" and high <= 1:
+        notes.append("Warning: no grey level is above 1 of 255, so the images are black. Store them as 0 to 255.")
     if images.dtype == np.uint8:
         return 0, 1
-    low, high = _value_range(images, source)
     scales = _SCALES[images.dtype.kind]
     for (black, white), scale in scales.items():
         if black <= low and high <= white:

@@ -8,6 +8,7 @@ from ganctl.build import make_networks, resolve, with_precision
 from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
+from ganctl.lazy import keras
 from ganctl.loss_table import last_iteration
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
@@ -39,6 +40,9 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
             f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
             "Put the old ones back, or start a new run."
         )
+    written = last_iteration(folder.losses)
+    if written < found.step:
+        notes.append(f"missing     {folder.losses} ends after {written} rows; those up to {found.step} are lost")
     game_state.restore(prepared.game, found.groups, found.step, str(found.path))
     return notes
 
@@ -77,6 +81,20 @@ def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, 
     shape = tuple(found.facts["image_shape"])
     num_classes = len(found.facts.get("class_names", ()))
     experiment = with_precision(experiment, "float32")
+    _refuse_another_size(found, experiment, shape, num_classes)
     networks = make_networks(experiment, shape, num_classes, pretrained=False)
     game_state.restore_network(networks["generator"], found.generator, str(found.path))
     return networks["generator"], experiment, found, problems
+
+
+def _refuse_another_size(
+    found: checkpoint.Checkpoint, experiment: Experiment, shape: tuple[int, int, int], num_classes: int
+) -> None:
+    """Compare shapes before any memory is taken: a file of a few bytes may describe a network of a hundred gigabytes."""
+    without_average = experiment.replace(training=experiment.training.model_copy(update={"ema": 0.0}))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            networks = make_networks(without_average, shape, num_classes, pretrained=False)
+        game_state.check_fit(game_state.named_variables(networks["generator"]), found.generator, str(found.path))
+    finally:
+        keras.utils.clear_session(free_memory=False)  # forgets the variables that were never made

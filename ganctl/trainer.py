@@ -138,8 +138,8 @@ class Trainer:
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(
-            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; the last good "
-            f"checkpoint in {self.run.folder.checkpoints} is untouched. Try smaller learning rates."
+            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; checkpoints "
+            f"saved before, in {self.run.folder.checkpoints}, are untouched. Try smaller learning rates."
         )
 
 

@@ -158,6 +158,7 @@ class _Reader:
                 raise ConfigurationError(f"{self._place(key_node)}: a key must be a word.")
             if key_node.tag not in _PLAIN_TAGS:
                 raise self._refused(key_node)
+            self._refuse_no_text(key_node)
             key = key_node.value.lower()
             if key in result:
                 first = self._source.places[(*path, key)]
@@ -169,6 +170,7 @@ class _Reader:
         return result
 
     def _scalar(self, node: yaml.Node) -> Any:
+        self._refuse_no_text(node)
         tag, text = node.tag.removeprefix("tag:yaml.org,2002:"), node.value
         match tag:
             case "str":
@@ -189,6 +191,11 @@ class _Reader:
                     else math.copysign(float(word[1:]), -1 if text[0] == "-" else 1)
                 )
         raise self._refused(node)
+
+    def _refuse_no_text(self, node: yaml.Node) -> None:
+        """Refuse half a character, which YAML can escape and nothing can write or print."""
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            raise ConfigurationError(f"{self._place(node)}: half a character (a lone surrogate) is no text.")
 
     def _refuse_tag(self, node: yaml.Node, plain: str) -> None:
         if node.tag != f"tag:yaml.org,2002:{plain}":

@@ -9,6 +9,7 @@ smallest file that shows it.
 """
 
 import argparse
+import copy
 import gzip
 import io
 import pickle
@@ -27,6 +28,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from image_files import encoded, exif, noise
@@ -34,8 +36,9 @@ from image_files import encoded, exif, noise
 from ganctl import archives, build, checkpoint, images
 from ganctl.data_paths import shown
 from ganctl.errors import GanctlError
-from ganctl.experiment import DatasetSection
+from ganctl.experiment import DatasetSection, Experiment
 from ganctl.image_set import from_arrays
+from ganctl.yaml_source import YamlSource
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -53,12 +56,16 @@ class HangError(Exception):
 
 @dataclass
 class Target:
-    """A reader, good files for it, and words that its kind of file knows."""
+    """A reader, good files for it, and words that its kind of file knows.
+
+    `values` says that the good files are YAML or JSON whose values are exchanged instead of their bytes.
+    """
 
     name: str
     read: Read
     seeds: list[bytes]
     words: list[bytes] = field(default_factory=list)
+    values: bool = False
     cases: int = 0
     accepted: int = 0
 
@@ -83,7 +90,14 @@ def read_override(folder: Path, content: bytes) -> None:
 
 
 TENSORS = {"generator": {"000.Dense.kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
-FACTS = {"step": 7, "experiment": {"name": "x"}, "image_shape": [8, 8, 1]}
+EXPERIMENT = {
+    "name": "x",
+    "dataset": {"name": "npz", "path": "/x.npz", "image_size": 8, "channels": 1},
+    "model": {"name": "dense_gan"},
+    "loss": {"penalties": [{"name": "gradient_penalty", "weight": 1.0}]},
+    "training": {"discriminator_batches": "summed"},
+}
+FACTS = {"step": 7, "experiment": EXPERIMENT, "image_shape": [8, 8, 1], "class_names": ["a"], "generator": "generator"}
 
 
 def same_tensors(found: checkpoint.Checkpoint) -> bool:
@@ -115,7 +129,16 @@ def read_generator_file(folder: Path, content: bytes) -> None:
     """A generator file that somebody sent."""
     path = folder / "x.safetensors"
     path.write_bytes(content)
-    checkpoint.load_generator(path)
+    found = checkpoint.load_generator(path)
+    assert found.generator is not None
+    build.resolve(Experiment.from_source(YamlSource(str(path), found.facts["experiment"])))
+
+
+def read_generator_facts(folder: Path, content: bytes) -> None:
+    """A generator file that says odd things of itself."""
+    facts = yaml.safe_load(content)
+    checkpoint.save_generator(folder / "facts.safetensors", TENSORS["generator"], facts)
+    read_generator_file(folder, (folder / "facts.safetensors").read_bytes())
 
 
 def read_npz(folder: Path, content: bytes) -> None:
@@ -206,6 +229,8 @@ def targets() -> list[Target]:
     json_words = [b"../", b"/etc/passwd", b'"bytes": ', b"-1", b"1e999", b"NaN", b"null", b"{}", b"[]", b"[" * 2000]
     return [
         Target("experiment", read_experiment, configs, yaml_words),
+        Target("experiment values", read_experiment, configs, values=True),
+        Target("generator facts", read_generator_facts, [yaml.safe_dump(FACTS).encode()], values=True),
         Target(
             "override",
             read_override,
@@ -257,6 +282,53 @@ def mutated(draw: st.DrawFn, seeds: list[bytes], words: list[bytes]) -> bytes:
     return bytes(content[:150_000])
 
 
+ODD_VALUES = [
+    *(None, True, False, 0, -1, 1, 2**31, 10**30, -0.0, 0.5, 1e-320, 1e308, float("nan"), float("inf")),
+    *(
+        "",
+        " ",
+        "x" * 300,
+        "../x",
+        "{",
+        "{name}",
+        "{training.batch_size}",
+        "nan",
+        "scored",
+        "0x0",
+        "dcgan",
+        "\0",
+        "\udcff",
+    ),
+    *([], {}, [[]], [{}], [1, 2], ["a", 1.5], {"name": "sgd"}, {"name": []}, {"a": {"b": {"c": {}}}}),
+]
+ODD_KEYS = ["name", "latent_dim", "weight", "classes", "NET_CAPACITY", "7", ""]
+
+
+def places_in(content: Any) -> list[tuple[Any, Any]]:
+    """Every value in nested dictionaries and lists, as the container and the key that it has there."""
+    found = []
+    for key, value in list(content.items() if isinstance(content, dict) else enumerate(content)):
+        found += [(content, key), *(places_in(value) if isinstance(value, (dict, list)) else [])]
+    return found
+
+
+@st.composite
+def with_odd_values(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
+    """A good YAML file some of whose values are others, missing, or too many."""
+    content = yaml.safe_load(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(1, 3))):
+        container, key = draw(st.sampled_from(places_in(content)))
+        value = copy.deepcopy(draw(st.sampled_from(ODD_VALUES)))
+        match draw(st.sampled_from(["change", "change", "change", "remove", "add"])):
+            case "remove" if len(content) > 1:
+                del container[key]
+            case "add" if isinstance(container, dict):
+                container[draw(st.sampled_from(ODD_KEYS))] = value
+            case _:
+                container[key] = value
+    return yaml.safe_dump(content).encode()
+
+
 # --- fuzzing
 
 
@@ -286,7 +358,7 @@ def fuzz_round(target: Target, seed: int, deadline: float, folder: Path) -> None
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(mutated(target.seeds, target.words))
+    @given(with_odd_values(target.seeds) if target.values else mutated(target.seeds, target.words))
     def try_one(content: bytes) -> None:
         if time.monotonic() > deadline:
             return

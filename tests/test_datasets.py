@@ -273,6 +273,21 @@ def test_wrong_classes_are_mistakes_in_the_configuration(labels, classes, messag
     assert error.value.key == "dataset.classes"
 
 
+def test_whole_numbers_that_leave_the_images_black_are_warned_about():
+    black = from_arrays(np.eye(8, dtype=np.uint8)[None].repeat(4, 0), None, (), section(), "test")
+    assert any("the images are black" in note for note in black.notes)
+
+
+def test_images_without_pixels_are_refused():
+    with pytest.raises(DataError, match="no pixels"):
+        from_arrays(np.zeros((5, 0, 8, 3), np.uint8), None, (), section(image_size=8), "test")
+
+
+def test_a_device_is_no_data_set():
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        load("npz", path="/dev/zero")
+
+
 def test_classes_of_unlabelled_images_are_all_of_them_and_it_is_said():
     loaded = from_arrays(numbered(3), None, (), section(classes=[6]), "test")
     assert len(loaded) == 3

@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with terminable():
             commands.main(arguments, prog_name="ganctl", standalone_mode=False)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # as it is where a process was started without one
+                sys.stdout.flush()
         sys.exit(0)
     except click.ClickException as error:
         error.show()

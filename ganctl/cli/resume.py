@@ -64,6 +64,7 @@ def _resume(folder: "RunFolder", experiment: "Experiment", *, allow_changes: boo
     for note in notes:
         session.say(note)
         folder.append_log(note)
+        folder.append_log(note)
     session.say(f"resuming    after iteration {step:,}")
     folder.write_config(prepared.experiment.to_yaml())
     if not folder.info.exists():

@@ -159,7 +159,9 @@ def _labelled(folder: Path, listing: _Listing) -> tuple[list[_File], np.ndarray 
     if not class_names or "" in class_names:
         return files, None, ()
     numbers = {name: number for number, name in enumerate(class_names)}
-    return files, np.array([numbers[file.group] for file in files], np.int32), class_names
+    # Names go into JSON and onto terminals, where bytes that are no text have no place.
+    readable = tuple(os.fsencode(name).decode("utf-8", "backslashreplace") for name in class_names)
+    return files, np.array([numbers[file.group] for file in files], np.int32), readable
 
 
 def _may_be_image(path: Path) -> bool:
