@@ -1,6 +1,7 @@
 """What the tests share: tiny data, a tiny experiment, the real command line, and shipped experiments made small."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,13 @@ Overrides = Mapping[str, Any]
 NOTHING: Overrides = MappingProxyType({})
 WriteYaml = Callable[[Overrides], Path]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """A shell starts background jobs with SIGINT ignored; the processes that tests interrupt must not inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -226,7 +226,10 @@ def last_iteration(losses: Path) -> int:
 
 
 def ended(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]":
-    output, error = process.communicate(timeout=60)
+    try:
+        output, error = process.communicate(timeout=120)
+    finally:
+        process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
 

@@ -146,7 +146,7 @@ def test_two_processes_on_one_run_and_two_ctrl_c(tiny_yaml: WriteYaml, run_cli: 
     assert refused.stderr.startswith(f"Error: {run} is in use: process {process.pid} is training it.")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in error
     saved, problems = checkpoint.load_newest(run / "checkpoints")
@@ -192,7 +192,7 @@ def test_a_signal_at_any_moment_before_the_first_iterations_ends_cleanly(tiny_ya
         for (delay, number), process in pairs:
             time.sleep(max(0.0, began + delay - time.monotonic()))
             process.send_signal(number)
-            _, error = process.communicate(timeout=60)
+            _, error = process.communicate(timeout=120)
             assert process.returncode in (128 + number, -number if delay < 0.5 else 128 + number), (delay, error)
             assert "Traceback" not in error or delay < 0.5, (delay, error)
             run = tmp_path / "outputs" / str(delay)
