@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import pickle
+import pickletools
 import re
 import struct
 import tarfile
@@ -102,9 +103,17 @@ def tar_members(path: Path, name: re.Pattern[str], max_bytes: int) -> Iterator[t
 def unpickle(content: bytes, origin: str) -> Any:
     """Load a pickle of NumPy arrays, numbers, bytes and containers; whatever else it holds is refused, not run."""
     try:
+        _refuse_empty_promises(content)
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:
         raise DataError(f"{origin} is damaged, or holds what no data file needs: {error}.") from error
+
+
+def _refuse_empty_promises(content: bytes) -> None:
+    """Refuse a pickle that makes Python allocate what it does not hold: room for objects, or bytes beyond its end."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise pickle.UnpicklingError(f"it asks for room for {argument} objects")
 
 
 def _magic(path: Path) -> bytes:

@@ -16,7 +16,12 @@ import yaml
 from ganctl import build, datasets, models
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.game import Game
+from ganctl.lazy import tf
+from ganctl.registry import Entry, Registry
 from ganctl.yaml_source import parse_yaml
+
+# Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
+tf.config.threading.get_inter_op_parallelism_threads()
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SUBPROCESS_SECONDS = 180
@@ -25,6 +30,11 @@ Overrides = Mapping[str, Any]
 NOTHING: Overrides = MappingProxyType({})
 WriteYaml = Callable[[Overrides], Path]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def shipped(registry: Registry) -> list[Entry]:
+    """What ganctl itself registers: other tests register plugins in this process."""
+    return [entry for entry in registry if entry.make.__module__.startswith("ganctl.")]
 
 
 @pytest.fixture(scope="session", autouse=True)

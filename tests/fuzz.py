@@ -50,7 +50,7 @@ CASES_PER_ROUND = 200
 Read = Callable[[Path, bytes], Any]
 
 
-class HangError(Exception):
+class Hang(BaseException):  # no `except Exception` of a reader may hold it up
     """A reader took longer than SECONDS_PER_CASE."""
 
 
@@ -334,15 +334,17 @@ def with_odd_values(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 @contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Raise HangError where the body takes longer."""
+    """Raise TimeoutError where the body takes longer."""
 
     def ring(*_: object) -> None:
-        raise HangError(f"longer than {seconds} s")
+        raise Hang
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.alarm(seconds)
     try:
         yield
+    except Hang:
+        raise TimeoutError(f"longer than {seconds} s") from None
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

@@ -97,3 +97,11 @@ def test_npz_with_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace("ä".encode(), b"\x9e\x9e"))
     with pytest.raises(DataError, match="is no npz file that can be read"):
         archives.npz_names(path)
+
+
+def test_a_pickle_that_asks_for_room_takes_no_memory() -> None:
+    """Python would make a table of so many objects: 64 gigabytes for ten bytes."""
+    with pytest.raises(DataError, match="asks for room for 4294967295 objects"):
+        archives.unpickle(b"\x80\x02Nr\xff\xff\xff\xff.", "batch")
+    with pytest.raises(DataError, match="is damaged"):
+        archives.unpickle(b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"x.", "batch")

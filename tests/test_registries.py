@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CONFIGS, WriteYaml, untracked
+from conftest import CONFIGS, WriteYaml, shipped, untracked
 
 from ganctl import build, datasets, losses, models
 from ganctl.device import Device
@@ -26,9 +26,9 @@ REGISTRIES = {
 ENTRIES = [
     pytest.param(registry, entry, id=f"{kind}-{entry.name}")
     for kind, registry in REGISTRIES.items()
-    for entry in registry
+    for entry in shipped(registry)
 ]
-MODELS = [entry.name for entry in models.registry]
+MODELS = [entry.name for entry in shipped(models.registry)]
 
 
 def weights_of(game: Game) -> dict[str, list[np.ndarray]]:
@@ -78,7 +78,7 @@ FORMS = ["separate", "mixed", "concatenated", "summed"]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("loss", [entry.name for entry in losses.registry])
+@pytest.mark.parametrize("loss", [entry.name for entry in shipped(losses.registry)])
 def test_every_loss_plays_with_every_form_of_batches(loss: str, form: str, small_game: Callable[..., Game]) -> None:
     game = small_game("dense_gan", {"loss": {"name": loss}, "training.discriminator_batches": form})
     assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()

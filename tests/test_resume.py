@@ -41,13 +41,20 @@ def own_sections(model: str) -> dict[str, Any]:
 
 
 OPTIMIZERS = get_args(OptimizerSection.model_fields["name"].annotation)
+# Not what other tests register.
+MODELS, LOSSES, PENALTIES = (
+    [entry.name for entry in registry if entry.make.__module__.startswith("ganctl.")]
+    for registry in (models.registry, losses.registry, losses.penalties)
+)
 BOTH = "training.discriminator_batches"
+QUICK = ("dense_gan", "decoupled_gan", "dcgan")
+SLOW = {f"model {name}" for name in MODELS if name not in QUICK}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{f"model {entry.name}": (entry.name, own_sections(entry.name)) for entry in models.registry},
-    **{f"loss {entry.name}": ("dense_gan", {"loss": {"name": entry.name}}) for entry in losses.registry},
+    **{f"model {name}": (name, own_sections(name)) for name in MODELS},
+    **{f"loss {name}": ("dense_gan", {"loss": {"name": name}}) for name in LOSSES},
     **{
-        f"penalty {entry.name}": ("dense_gan", {"loss": {"penalties": [{"name": entry.name}]}, BOTH: "summed"})
-        for entry in losses.penalties
+        f"penalty {name}": ("dense_gan", {"loss": {"penalties": [{"name": name}]}, BOTH: "summed"})
+        for name in PENALTIES
     },
     **{f"optimizer {name}": ("dense_gan", {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
     "decay and clipping": ("dense_gan", {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
@@ -56,7 +63,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else []) for case in CASES]
+)
 def test_a_killed_run_ends_like_one_that_was_not(
     case: str, small_experiment: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

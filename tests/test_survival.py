@@ -25,6 +25,7 @@ from ganctl.run_lock import LOCK_FILE, run_lock
 
 LONG = 100_000
 NOBODY = 65534
+FACTS: dict[str, Any] = {"experiment": {}, "image_shape": [1, 1, 1]}
 
 Small = Callable[..., Experiment]
 
@@ -48,7 +49,7 @@ def die(event, arguments):
 
 tensors = {group: {"w": np.full(1000, 30.0, np.float32)} for group in ("generator", "discriminator")}
 sys.addaudithook(die)
-checkpoint.save(folder, tensors, {"step": 30, "experiment": {}})
+checkpoint.save(folder, tensors, {"step": 30, "experiment": {}, "image_shape": [1, 1, 1]})
 checkpoint.prune(folder, 2, newest=30)
 """
 
@@ -57,7 +58,7 @@ def test_a_kill_at_any_step_of_saving_and_pruning_loses_nothing(tmp_path: Path) 
     """A real SIGKILL before the first, the second ... operation on the file system, until none is left to kill at."""
     tensors = {group: {"w": np.zeros(1000, np.float32)} for group in ("generator", "discriminator")}
     for step in (10, 20):
-        checkpoint.save(tmp_path / "before", tensors, {"step": step, "experiment": {}})
+        checkpoint.save(tmp_path / "before", tensors, {**FACTS, "step": step})
     newest = []
     for operation in range(1, 100):
         folder = tmp_path / str(operation)
@@ -66,7 +67,7 @@ def test_a_kill_at_any_step_of_saving_and_pruning_loses_nothing(tmp_path: Path) 
         found, problems = checkpoint.load_newest(folder)
         assert problems == []
         newest.append(found.step)
-        checkpoint.save(folder, tensors, {"step": 40, "experiment": {}})
+        checkpoint.save(folder, tensors, {**FACTS, "step": 40})
         checkpoint.prune(folder, 2, newest=40)
         assert sorted(path.name for path in folder.iterdir())[-1] == "000000040"
         assert len(list(folder.iterdir())) == 2, "leftovers are cleaned"
