@@ -90,7 +90,7 @@ def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, 
 def _refuse_another_size(
     found: checkpoint.Checkpoint, experiment: Experiment, shape: tuple[int, int, int], num_classes: int
 ) -> None:
-    """Compare shapes before any memory is taken: a file of a few bytes may describe a network of a hundred gigabytes."""
+    """Compare shapes before any memory is taken: a file of a few bytes may describe a network of many gigabytes."""
     without_average = experiment.replace(training=experiment.training.model_copy(update={"ema": 0.0}))
     try:
         with keras.StatelessScope(initialize_variables=False):
