@@ -549,7 +549,11 @@ def test_what_is_no_batch_is_refused(tmp_path, content):
         load("cifar10", path=tmp_path / "c")
 
 
-@pytest.mark.parametrize("content", [b"hello", gzip.compress(b"hello"), gzip.compress(bytes(10_240))[:20]])
+@pytest.mark.parametrize(
+    "content",
+    [b"hello", gzip.compress(b"hello"), gzip.compress(bytes(10_240))[:20]],
+    ids=["text", "compressed text", "torn"],  # compressed bytes hold the time: no name that two processes agree on
+)
 def test_what_is_no_tar_archive_is_refused(tmp_path, content):
     (tmp_path / "c.tar.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"c\.tar\.gz"):
