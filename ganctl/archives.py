@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -143,11 +143,7 @@ def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
     info = archive.getinfo(member)
     try:
         with archive.open(member) as stream:
-            version = np.lib.format.read_magic(stream)
-            read_header = (
-                np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = read_header(stream)
+            shape, dtype = _read_npy_header(stream, origin)
         if dtype.hasobject:
             raise DataError(f"{origin} holds Python objects, which are never loaded; save plain numbers.")
         if _checked_size(shape, dtype, origin) > min(info.file_size, info.compress_size * _MOST_COMPRESSION):
@@ -156,6 +152,21 @@ def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
             return np.lib.format.read_array(stream, allow_pickle=False)
     except ValueError as error:
         raise DataError(f"{origin} is damaged: {error}.") from error
+
+
+def _read_npy_header(stream: IO[bytes], origin: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Return the shape and type that an array declares."""
+    version, _ = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == 1 else np.lib.format.read_array_header_2_0
+    try:
+        shape, _, dtype = read(stream)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile):  # the archive's own damage, which `_npz` names
+        raise
+    except Exception as error:
+        # NumPy gives the header to Python's parser and, where that fails, to its tokenizer: beside the ValueError that
+        # it documents, foreign text makes it raise TokenError, SyntaxError, RecursionError, MemoryError and others.
+        raise DataError(f"{origin} is damaged: its header cannot be read.") from error
+    return shape, dtype
 
 
 def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:

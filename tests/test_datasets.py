@@ -362,6 +362,25 @@ def test_npz_that_declares_too_much_is_refused_at_once(tmp_path, shape):
         load("npz", path=tmp_path / "a.npz")
 
 
+HEADERS = [
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (12, 'sh",  # NumPy's tokenizer comes to the end too early
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 8, 8)}\n  1\n 2",  # and does not like the indentation
+    "(" * 5000,
+    "{'descr': ('|u1',), 'fortran_order': False, 'shape': (1, 8, 8)}",
+    "{[]: 1}",
+    "[1]",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=range(len(HEADERS)))
+def test_whatever_a_header_of_npz_says_is_an_error_of_the_data(tmp_path, header):
+    length = len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + length + header.encode())
+    with pytest.raises(DataError, match=r"'images' is damaged"):
+        load("npz", path=tmp_path / "a.npz")
+
+
 @pytest.mark.parametrize("damage", ["not a zip", "cut", "flipped", "no array", "folder"])
 def test_damaged_npz_is_refused(tmp_path, damage):
     path = tmp_path / "a.npz"
