@@ -27,15 +27,35 @@ class Terminated(SystemExit):
         return int(self.code or 0)
 
 
+# Signals whose exceptions were raised. A library may have swallowed one: pybind11 turns whatever is raised while a
+# module of its own is imported into ImportError, and Keras goes on without the modules that it can do without.
+_raised: list[int] = []
+
+
+def _raise(number: int, frame: FrameType | None = None) -> NoReturn:
+    _raised.append(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(128 + number)
+
+
+def _raise_what_was_swallowed() -> None:
+    if _raised:
+        _raise(_raised[0])
+
+
 @contextmanager
 def terminable() -> Iterator[None]:
-    """While the body runs, SIGTERM and SIGHUP raise Terminated, with 128 and the signal's number as exit code."""
+    """While the body runs, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP raise Terminated.
 
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated(128 + number)
-
-    with _handling(leave, [number for number in _REQUESTS if number != signal.SIGINT]):
-        yield
+    What the body swallows is raised at its end, or where an Interruption begins; so is what it made an error of.
+    """
+    _raised.clear()
+    with _handling(_raise, _REQUESTS):
+        try:
+            yield
+        except Exception:
+            _raise_what_was_swallowed()
+            raise
+        _raise_what_was_swallowed()
 
 
 class Interruption:
@@ -55,6 +75,7 @@ class Interruption:
         return StoppedError(message, 128 + self._signal)
 
     def __enter__(self) -> Self:
+        _raise_what_was_swallowed()
         self._handlers.__enter__()
         return self
 

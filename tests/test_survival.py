@@ -180,6 +180,24 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "False\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("then", ["pass", "raise ImportError('half a module')", "Interruption().__enter__()"])
+def test_a_signal_that_a_library_swallows_is_not_lost(number: int, then: str) -> None:
+    """As pybind11 and Keras do together: one makes an ImportError of it, and the other goes on without the module."""
+    script = (
+        "import os, sys; from ganctl.interruption import Interruption, terminable\n"
+        "try:\n"
+        "    with terminable():\n"
+        f"        try: os.kill(os.getpid(), {number}); os.getpid()\n"
+        "        except BaseException: print('swallowed')\n"
+        f"        {then}\n"
+        "except BaseException as error: print(type(error).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    raised = {signal.SIGINT: "KeyboardInterrupt", signal.SIGTERM: "Terminated"}
+    assert done.stdout.split() == ["swallowed", raised[number]], done.stderr
+
+
 @pytest.mark.slow
 def test_a_signal_at_any_moment_before_the_first_iterations_ends_cleanly(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     """While Python starts, TensorFlow loads, networks are built, and the game is traced."""
