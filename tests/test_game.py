@@ -143,7 +143,8 @@ def test_what_is_read_ahead_is_used_also_when_calls_change_their_length(monkeypa
         assert (pixels.numpy() == IMAGES[resident.chunk([3, 2], step, rounds).numpy()]).all()
         step += rounds
     streamed.close()
-    assert gathered == [8, 8, 8, 5, 4, 9, 8], (
+    # What was read ahead last is not needed: closing may have cancelled it.
+    assert gathered[:6] == [8, 8, 8, 5, 4, 9], (
         "only the first chunk and the part beyond what was read ahead are waited for"
     )
 
