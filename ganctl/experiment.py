@@ -309,13 +309,23 @@ def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource,
     except ValidationError as error:
         lines = []
         for item in error.errors(include_url=False)[:10]:
-            path = (*at, *(part for part in item["loc"] if part not in ("nullable", "literal")))
-            while path and path != at and path not in source.places and isinstance(path[-1], str) and "[" in path[-1]:
-                path = path[:-1]
+            path = (*at, *_place_of(item, source, at))
             lines.append(f"{source.locate(path)}: {_sentence(schema, item, path, at)}")
         raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
     except UnicodeEncodeError:  # from JSON; YAML is refused where it is read
         raise ConfigurationError(f"{source.name}: half a character (a lone surrogate) is no text.") from None
+
+
+def _place_of(item: Any, source: YamlSource, at: KeyPath) -> KeyPath:
+    """The keys that lead to a mistake, without pydantic's words for the kinds of value that it tried."""
+    path = tuple(part for part in item["loc"][:-1] if part not in ("nullable", "literal"))
+    last = item["loc"][-1:]
+    if item["type"] in ("extra_forbidden", "missing"):  # these end with a key, which may look like such a word
+        return path + last
+    path += tuple(part for part in last if part not in ("nullable", "literal"))
+    while path and (*at, *path) not in source.places and isinstance(path[-1], str) and "[" in path[-1]:
+        path = path[:-1]
+    return path
 
 
 def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) -> str:

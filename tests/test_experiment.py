@@ -46,6 +46,8 @@ WRONG_KEYS_AND_VALUES = {
         "loss: {learning_rate2: 1, iterations: 2}\n",
         "3:8: unknown key 'learning_rate2' in loss.",
     ),
+    "unknown key in brackets": ("'[raining': {}\n", "3:1: unknown key '[raining'."),
+    "unknown key of a known kind": ("literal: {}\n", "3:1: unknown key 'literal'."),
     "section of a key": ("loss: {keep: 1}\n", "3:8: unknown key 'keep' in loss."),
     "unknown key in an optimizer": (
         "optimizer:\n  generator: {learning_rat: 1}\n",
