@@ -1,6 +1,7 @@
 """What ganctl does, by hand: the loop of `ganctl train quickstart` in forty lines of TensorFlow.
 
-`tests/parity/test_literal_loop.py` holds the two together: the same weights to the last bit. ganctl's own loop is in
+`tests/parity/test_literal_loop.py` holds the two together: the same weights to the last bit (with
+`training.rewrites: false`; else up to rounding). ganctl's own loop is in
 `ganctl/game.py`; it plays a whole chunk of rounds in one compiled call, and any list of players. Left out here is the
 running average of the generator, from which the samples are drawn.
 """

@@ -17,6 +17,7 @@ from ganctl.lazy import keras, tf
 from ganctl.optimizers import make_optimizer
 from ganctl.players import AdversarialLoss, Setup, usual_two
 from ganctl.registry import accepted
+from ganctl.rewrites import rewrite
 
 AVERAGED = "generator_ema"
 # The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
@@ -174,6 +175,9 @@ def make_networks(
             networks[AVERAGED] = copy
     finally:
         keras.config.set_dtype_policy(policy)
+    if experiment.training.rewrites:
+        for network in networks.values():
+            rewrite(network)
     return networks
 
 
@@ -185,7 +189,8 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False, pr
     def optimizer(name: str) -> Any:
         asked.add(name)
         # A player that the file does not mention is moved as the generator is.
-        return make_optimizer(getattr(experiment.optimizer, name, experiment.optimizer.generator))
+        section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
+        return make_optimizer(section, fused=experiment.training.rewrites)
 
     with _located(experiment):
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)

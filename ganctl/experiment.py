@@ -176,6 +176,8 @@ class TrainingSection(Section):
     """Augmentations of what the discriminator sees; this version ships none, so only []."""
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
+    rewrites: bool = True
+    """Compute the same in faster ways (fused operations), equal up to rounding; false computes as Keras does."""
 
 
 class EvaluationSection(Section):

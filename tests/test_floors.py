@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     | words("run_folder run_lock packaged_configs changes"),
     words("experiment checkpoint feed generation sample_files listing"),
     words("game image_set"),
-    words("players divergence game_state loss_table data_paths precision layers optimizers")
+    words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
     | words("network_checks discriminator_check"),
     words("image_cache archives"),
     words("models losses datasets hooks"),

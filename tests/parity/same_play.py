@@ -92,8 +92,9 @@ def trace(model: Any, *batch: Any) -> None:
 
 
 def load(name: str, *overrides: str) -> Experiment:
-    """The shipped experiment of that name, in float32, with keys changed."""
-    return build.load_experiment(CONFIGS / f"{name}.yaml", ("training.precision=float32", *overrides))
+    """The shipped experiment of that name, in float32 and as Keras computes, with keys changed."""
+    as_keras = ("training.precision=float32", "training.rewrites=false")
+    return build.load_experiment(CONFIGS / f"{name}.yaml", (*as_keras, *overrides))
 
 
 def make_networks(experiment: Experiment, images: ImageSet) -> dict[str, Any]:

@@ -1,0 +1,279 @@
+"""Rewrites compute what the networks compute without them, as exactly, in fewer operations."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import shipped
+
+from ganctl import models
+from ganctl.experiment import OptimizerSection
+from ganctl.game_state import named_variables
+from ganctl.generation import CLASSES
+from ganctl.lazy import keras, tf
+from ganctl.optimizers import make_optimizer
+from ganctl.registry import accepted
+from ganctl.rewrites import rewrite, rewrites
+
+NUM_CLASSES, BATCH = 10, 3
+SHAPES = [(32, 32, 3), (28, 28, 1)]
+CASES = [
+    (entry.name, shape)
+    for entry in shipped(models.registry)
+    for shape in SHAPES
+    if not ("unfit" in entry.facts and entry.facts["unfit"](*shape[:2]))
+]
+
+
+@contextmanager
+def policy(name: str) -> Iterator[None]:
+    """Build layers in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def built(model: str, shape: tuple[int, int, int], precision: str) -> dict[str, Any]:
+    """The networks of a model, always with the same weights, without anything that is drawn."""
+    entry = models.registry.get(model)
+    arguments = {"image_shape": shape, "num_classes": NUM_CLASSES, "capacity": 4, "latent_input": "given"}
+    with policy("float32" if precision == "float64" else precision):
+        networks: dict[str, Any] = entry.make(**accepted(entry.make, arguments))
+    if precision == "float64":
+        networks = {role: in_float64(network) for role, network in networks.items()}
+    random = np.random.default_rng(1)
+    for network in networks.values():
+        for layer in network._flatten_layers():
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        for variable in network.variables:
+            if variable.dtype.startswith("float"):
+                values = random.normal(0, 1 / math.sqrt(max(1, math.prod(variable.shape[:-1]))), variable.shape)
+                variable.assign(np.abs(values) + 0.5 if variable.name == "moving_variance" else values)
+    return networks
+
+
+def in_float64(network: Any) -> Any:
+    """The same network, also where a layer asks for float32."""
+    config = json.dumps(network.get_config()).replace('"float32"', '"float64"')
+    return type(network).from_config(json.loads(config))
+
+
+def inputs_of(network: Any) -> Any:
+    """Something to put in."""
+    random = np.random.default_rng(2)
+
+    def one(tensor: Any) -> np.ndarray:
+        if tensor.name == CLASSES and tensor.dtype == "int32":
+            return (np.arange(BATCH) % NUM_CLASSES)[:, None]
+        return random.normal(0, 1, (BATCH, *tensor.shape[1:])).astype(np.float32)
+
+    found = [tf.constant(one(tensor)) for tensor in network.inputs]
+    return found if len(found) > 1 else found[0]
+
+
+def computed(network: Any, *, training: bool, trainable: bool) -> dict[str, np.ndarray]:
+    """Outputs, gradients and every variable afterwards, in float64."""
+    network.trainable = trainable
+    given = tf.nest.map_structure(
+        lambda x: x if x.dtype.is_integer else tf.cast(x, network.inputs[0].dtype), inputs_of(network)
+    )
+    watched = [variable.value for variable in network.trainable_variables]
+    watched += [x for x in tf.nest.flatten(given) if not x.dtype.is_integer]
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        outputs = [tf.cast(tensor, tf.float64) for tensor in tf.nest.flatten(network(given, training=training))]
+        flat = tf.concat([tf.reshape(tensor, [-1]) for tensor in outputs], axis=0)
+        loss = tf.reduce_sum(flat * np.cos(np.arange(flat.shape[0])))
+    gradients = tape.gradient(loss, watched)
+    found = {f"output {i}": tensor for i, tensor in enumerate(outputs)}
+    found |= {f"gradient {i}": gradient for i, gradient in enumerate(gradients) if gradient is not None}
+    variables = named_variables(network).items()
+    found |= {f"variable {name}": variable.value for name, variable in variables if "seed" not in name}
+    return {name: np.asarray(tf.cast(tf.convert_to_tensor(value), tf.float64)) for name, value in found.items()}
+
+
+def errors(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[str, float]:
+    """The greatest error of each, relative to the greatest value."""
+    assert found.keys() == truth.keys()
+    return {
+        name: float(np.abs(found[name] - value).max() / max(np.abs(value).max(), 1e-3))
+        for name, value in truth.items()
+        if value.size
+    }
+
+
+@pytest.mark.parametrize(("training", "trainable"), [(True, True), (False, True), (True, False)])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(("model", "shape"), CASES)
+def test_rewritten_networks_are_as_exact_as_keras(
+    model: str, shape: tuple[int, int, int], precision: str, training: bool, trainable: bool
+) -> None:
+    """Measured against float64: outputs, gradients and moving statistics. Biases before BatchNorm have none."""
+    plain, changed, exact = (built(model, shape, name) for name in (precision, precision, "float64"))
+    for network in changed.values():
+        rewrite(network)
+    rounding = 5e-6 if precision == "float32" else 2e-2
+    for role in plain:
+        settings = {"training": training, "trainable": trainable}
+        truth = computed(exact[role], **settings)
+        before, after = (
+            errors(computed(plain[role], **settings), truth),
+            errors(computed(changed[role], **settings), truth),
+        )
+        worse = {name: (before[name], error) for name, error in after.items() if error > 10 * before[name] + rounding}
+        assert not worse, role
+
+
+def test_every_rewrite_has_its_place_among_the_shipped_models() -> None:
+    found = dict.fromkeys(rewrites(), 0)
+    for model, shape in CASES:
+        for network in built(model, shape, "float32").values():
+            for name, apply in rewrites().items():
+                found[name] += apply(network)
+    assert all(found.values()), found
+
+
+# --- each rewrite by itself
+
+
+def joined(sizes: list[int], kernel: int, filters: int) -> tuple[Any, Any]:
+    """Upsampling and a convolution, plain and rewritten, in float64."""
+
+    def make() -> Any:
+        with policy("float64"):
+            return keras.Sequential(
+                [
+                    keras.Input((*sizes, 3)),
+                    keras.layers.UpSampling2D(),
+                    keras.layers.Conv2D(filters, kernel, padding="same", activation="tanh"),
+                ]
+            )
+
+    plain, changed = make(), make()
+    changed.set_weights(plain.get_weights())
+    return plain, changed
+
+
+@pytest.mark.parametrize("filters", [1, 5])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("sizes", [[4, 4], [3, 5], [1, 2]])
+def test_convolutions_are_rewritten_exactly(sizes: list[int], kernel: int, filters: int) -> None:
+    """In float64, up to the fifteenth digit, at the borders, too."""
+    plain, changed = joined(sizes, kernel, filters)
+    for name in ("upsampled_convolution", "thin_convolution"):
+        both = keras.models.clone_model(plain)
+        both.set_weights(plain.get_weights())
+        rewrites()[name](both)
+        x = tf.constant(np.random.default_rng(0).normal(size=(2, *sizes, 3)))
+        variables = [[v.value for v in network.trainable_variables] for network in (plain, both)]
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch([x, *variables[0], *variables[1]])
+            losses = [tf.reduce_sum(network(x) ** 3) for network in (plain, both)]
+        for a, b in zip(tape.gradient(losses[0], [x, *variables[0]]), tape.gradient(losses[1], [x, *variables[1]]),
+                        strict=True):  # fmt: skip
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+    assert rewrite(changed) is None
+
+
+def shown_upsampling() -> Any:
+    x = keras.Input((4, 4, 3))
+    larger = keras.layers.UpSampling2D()(x)
+    return keras.Model(x, [larger, keras.layers.Conv2D(8, 3, padding="same")(larger)])
+
+
+def upsampling_seen_twice() -> Any:
+    x = keras.Input((4, 4, 3))
+    larger = keras.layers.UpSampling2D()(x)
+    convolutions = [keras.layers.Conv2D(8, 3, padding="same")(larger) for _ in range(2)]
+    return keras.Model(x, convolutions)
+
+
+def convolution_used_twice() -> Any:
+    x = keras.Input((4, 4, 3))
+    convolution = keras.layers.Conv2D(3, 3, padding="same")
+    return keras.Model(x, convolution(keras.layers.UpSampling2D()(convolution(x))))
+
+
+def upsampling_shown_by_a_part() -> Any:
+    x = keras.Input((4, 4, 3))
+    part = keras.Model(x, shown_upsampling()(x)[0])
+    return keras.Model(x, keras.layers.Conv2D(8, 3, padding="same")(part(x)))
+
+
+@pytest.mark.parametrize(
+    "make", [shown_upsampling, upsampling_seen_twice, convolution_used_twice, upsampling_shown_by_a_part]
+)
+def test_an_upsampled_image_that_others_see_stays(make: Callable[[], Any]) -> None:
+    network = make()
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32))
+    before = network(x)
+    assert rewrites()["upsampled_convolution"](network) == 0
+    rewrite(network)
+    for a, b in zip(tf.nest.flatten(before), tf.nest.flatten(network(x)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_a_thin_convolution_of_an_odd_size_stays_as_it_is() -> None:
+    network = keras.Sequential([keras.Input((None, None, 2)), keras.layers.Conv2D(1, 3, padding="same")])
+    plain = keras.models.clone_model(network)
+    plain.set_weights(network.get_weights())
+    rewrite(network)
+    for size in (7, 8):
+        x = tf.ones([1, size, size, 2])
+        np.testing.assert_allclose(network(x), plain(x), atol=1e-6)
+
+
+def test_a_gradient_of_a_gradient_goes_through_fused_batch_normalization() -> None:
+    """As a gradient penalty takes it. Keras' own is wrong there: `tf.nn.moments` stops a gradient."""
+    network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(5, 3, padding="same", use_bias=False)])
+    network.add(keras.layers.BatchNormalization())
+    kernel = network.layers[0].kernel.value
+
+    def by_hand(x: Any) -> Any:
+        y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "SAME")
+        mean = tf.reduce_mean(y, [0, 1, 2])
+        return (y - mean) * tf.math.rsqrt(tf.reduce_mean((y - mean) ** 2, [0, 1, 2]) + 1e-3)
+
+    def penalised(function: Callable[[Any], Any], x: Any) -> np.ndarray:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                score = tf.reduce_sum(tf.sin(function(x)))
+            penalty = tf.reduce_sum(inner.gradient(score, x) ** 2)
+        return np.asarray(outer.gradient(penalty, x))
+
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 4, 3)), tf.float32)
+    truth = penalised(by_hand, tf.cast(x, tf.float64))
+    plain = penalised(lambda x: network(x, training=True), x)
+    rewrite(network)
+    fused = penalised(lambda x: network(x, training=True), x)
+    assert np.abs(fused - truth).max() < 1e-5 * np.abs(truth).max()
+    assert np.abs(plain - truth).max() > 1e-3 * np.abs(truth).max(), "TensorFlow mended it: say so in the rewrite"
+
+
+@pytest.mark.parametrize("settings", [{}, {"beta_1": 0.5, "decay": 1e-2}, {"clipvalue": 0.1}])
+def test_fused_adam_moves_as_keras_does(settings: dict[str, Any]) -> None:
+    section = OptimizerSection.model_validate({"learning_rate": 1e-2, **settings})
+    for a, b in zip(moved(section, fused=False), moved(section, fused=True), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def moved(section: OptimizerSection, *, fused: bool) -> list[np.ndarray]:
+    """Two variables and the optimizer's own after thirty steps."""
+    variables = [keras.Variable(np.linspace(-1, 1, 12).reshape(3, 4)), keras.Variable(0.3)]
+    optimizer = make_optimizer(section, fused=fused)
+    optimizer.build(variables)
+    random = np.random.default_rng(0)
+    move = tf.function(lambda a, b: optimizer.apply([a, b], variables))
+    for _ in range(30):
+        move(*(tf.constant(random.normal(size=shape), tf.float32) for shape in ((3, 4), ())))
+    return [v.numpy() for v in (*variables, *optimizer.variables)]
