@@ -32,7 +32,7 @@ FLOORS: list[set[str]] = [
     | words("network_checks discriminator_check"),
     words("image_cache archives"),
     words("models losses datasets hooks"),
-    words("trainer file_schema"),
+    words("trainer file_schema pace"),
     words("build iterables"),
     words("prepared"),
     words("session restoring"),

@@ -1,0 +1,72 @@
+"""`ganctl plan`."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("config")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key; may be repeated.")
+@click.option("--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True, help="How long to measure.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to measure.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def command(config: str, overrides: tuple[str, ...], seconds: float, device: str, as_json: bool) -> None:
+    """Say how long the experiment of CONFIG will take on this machine, and how much memory.
+
+    CONFIG is a YAML file, the name of a packaged one, or a run folder, whose remaining iterations count. Some
+    iterations are played and forgotten; nothing is written. Sample grids and checkpoints come on top.
+
+    \b
+    ganctl plan configs/celeba_gan.yaml --set dataset.path=img_align_celeba
+    ganctl plan outputs/quickstart
+    """
+    from ganctl import build, checkpoint
+    from ganctl.packaged_configs import find_config
+    from ganctl.run_folder import RunFolder
+
+    run = RunFolder(Path(config))
+    experiment = build.load_experiment(run.config if run.config.is_file() else find_config(config), overrides)
+    saved = checkpoint.newest_first(run.checkpoints) if run.checkpoints.is_dir() else []
+    done = int(saved[0].name) if saved else 0
+
+    from ganctl.device import select_device
+    from ganctl.pace import measure, spoken
+    from ganctl.prepared import Prepared
+    from ganctl.session import Session
+
+    session = Session(quiet=as_json)
+    prepared = Prepared.make(experiment, select_device(device), session.track)
+    session.introduce(prepared)
+    pace = measure(prepared.game, seconds)
+    training = prepared.experiment.training
+    left = max(0, training.iterations - done)
+    facts = {
+        "iterations_per_second": pace.iterations_per_second,
+        "slowest": pace.slowest,
+        "fastest": pace.fastest,
+        "images_per_second": pace.iterations_per_second * sum(prepared.game.draws["real"]),
+        "compile_seconds": pace.compile_seconds,
+        "iterations": training.iterations,
+        "iterations_done": done,
+        "seconds_left": left / pace.iterations_per_second,
+        "memory_bytes_estimated": prepared.memory_bytes,
+        "memory_bytes_peak": pace.peak_bytes,
+        "precision": training.precision,
+        "precision_reason": prepared.precision_reason,
+        "rewrites": training.rewrites,
+        "device": prepared.device.name,
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    session.say(
+        f"speed       {pace.iterations_per_second:.3g} iterations/s ({pace.slowest:.3g} to {pace.fastest:.3g}), "
+        f"{facts['images_per_second']:,.0f} real images/s; compiled in {pace.compile_seconds:.1f} s"
+    )
+    session.say(f"rewrites    {'on: fused operations, equal up to rounding' if training.rewrites else 'off'}")
+    peak = f"; the process had {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
+    session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides TensorFlow{peak}")
+    after = f" after the {done:,} that are done" if done else ""
+    session.say(f"time        {spoken(left / pace.iterations_per_second)} for {left:,} iterations{after}")

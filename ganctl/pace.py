@@ -1,0 +1,64 @@
+"""How fast a game is played, measured on the game itself."""
+
+import itertools
+import statistics
+import time
+from dataclasses import dataclass
+
+from ganctl.game import Game
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+CALLS = 5
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What was measured.
+
+    Attributes:
+        iterations_per_second: the median of several calls.
+        slowest, fastest: of the same calls.
+        compile_seconds: how long the first call took, which traces and compiles.
+        peak_bytes: the most memory that the process has had, with TensorFlow; None where the system does not say.
+    """
+
+    iterations_per_second: float
+    slowest: float
+    fastest: float
+    compile_seconds: float
+    peak_bytes: int | None
+
+
+def measure(game: Game, seconds: float) -> Pace:
+    """Play for about so many seconds, in calls as a training makes them; the game is not where it was afterwards."""
+    compile_seconds = _timed(game, 1)
+    rounds = 1
+    while (taken := _timed(game, rounds)) < seconds / (2 * CALLS):
+        rounds *= 2
+    rounds = max(1, int(rounds * seconds / CALLS / taken))
+    rates = [rounds / _timed(game, rounds) for _ in range(CALLS)]
+    return Pace(statistics.median(rates), min(rates), max(rates), compile_seconds, _peak_bytes())
+
+
+def _timed(game: Game, rounds: int) -> float:
+    began = time.monotonic()
+    game.play(game.chunk(int(game.step.numpy()), rounds)).numpy()
+    return max(time.monotonic() - began, 1e-9)
+
+
+def _peak_bytes() -> int | None:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 if resource else None
+
+
+def spoken(seconds: float) -> str:
+    """Return a duration in the two units that matter."""
+    units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
+    for (name, size), (smaller, part) in itertools.pairwise(units):
+        if seconds >= size:
+            whole, rest = int(seconds // size), int(seconds % size // part)
+            return f"{whole} {name} {rest} {smaller}" if rest else f"{whole} {name}"
+    return f"{seconds:.0f} s"

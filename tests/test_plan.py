@@ -1,0 +1,52 @@
+"""`ganctl plan` says how long a training will take, and nothing else happens."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import RunCli, WriteYaml
+
+from ganctl.cli import commands
+from ganctl.pace import spoken
+
+LONG = 100_000
+
+
+def test_a_plan_is_near_what_training_takes_and_writes_nothing(
+    tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path
+) -> None:
+    config = tiny_yaml({"training.iterations": LONG})
+    before = sorted(tmp_path.rglob("*"))
+    done = run_cli("plan", config, "--seconds", "0.5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    words = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert words == ["experiment", "device", "precision", "parameters", "images", "speed", "rewrites", "memory", "time"]
+    assert f"for {LONG:,} iterations" in done.stdout
+
+
+def test_a_plan_of_a_run_counts_what_is_left(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    def run(*arguments: object) -> str:
+        done = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    config = tiny_yaml({"training.iterations": 8, "outputs.checkpoint_every": 4})
+    run("train", config, "--output-dir", tmp_path / "runs", "--run-name", "x", "--quiet")
+    facts = json.loads(
+        run("plan", tmp_path / "runs" / "x", "--set", "training.iterations=20", "--seconds", 0.2, "--json")
+    )
+    assert (facts["iterations"], facts["iterations_done"], facts["precision"]) == (20, 8, "float32")
+    assert facts["seconds_left"] == pytest.approx(12 / facts["iterations_per_second"])
+    assert 0 < facts["slowest"] <= facts["iterations_per_second"] <= facts["fastest"]
+    assert facts["memory_bytes_peak"] > 2**27
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (3599, "59 min 59 s"), (3600, "1 h"),
+     (7300, "2 h 1 min"), (86400 * 3 + 3600 * 5, "3 d 5 h")],
+)  # fmt: skip
+def test_a_duration_is_said_in_two_units(seconds: float, text: str) -> None:
+    assert spoken(seconds) == text
