@@ -51,7 +51,7 @@ class _Widened:
         layer = self._layer
         if inputs.shape[1] is None or inputs.shape[2] is None or inputs.shape[1] % 2 or inputs.shape[2] % 2:
             return self._plain(inputs)
-        kernel = tf.cast(widened_kernel(layer._kernel.value), inputs.dtype)
+        kernel = tf.cast(widened_kernel(layer._kernel._value), inputs.dtype)
         outputs = tf.nn.depth_to_space(tf.nn.conv2d(inputs, kernel, strides=2, padding="SAME"), 2)
         if layer.use_bias:
             outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, inputs.dtype))

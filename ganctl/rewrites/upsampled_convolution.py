@@ -25,6 +25,7 @@ def rewrite(network: Any) -> int:
 def _doubles(layer: Any) -> bool:
     return (
         type(layer) is keras.layers.UpSampling2D
+        and "call" not in vars(layer)  # it is rewritten already
         and layer.size == (2, 2)
         and layer.interpolation == "nearest"
         and layer.data_format == "channels_last"
@@ -81,8 +82,8 @@ class _Joined:
     def __call__(self, inputs: Any) -> Any:
         """Return what the convolution makes of [N, H, W, C]: [N, 2H, 2W, filters]."""
         layer = self._layer
-        # Added up in the variable's precision, and rounded once.
-        kernel = tf.cast(joined_kernel(layer._kernel.value), inputs.dtype)
+        # `_value`: `value` is rounded within a layer that computes in bfloat16. Here sums are rounded once.
+        kernel = tf.cast(joined_kernel(layer._kernel._value), inputs.dtype)
         batch, height, width = tf.shape(inputs)[0], inputs.shape[1] * 2, inputs.shape[2] * 2
         shape = [batch, height, width, layer.filters]
         outputs = tf.nn.conv2d_transpose(inputs, kernel, shape, strides=2, padding="SAME")
