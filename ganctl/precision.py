@@ -7,6 +7,7 @@ file must be the same run.
 
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from ganctl.run_folder import write_atomically
 
 CLEARLY_FASTER = 1.2
 SECONDS = 1.0
+# Held back to these instructions, oneDNN has no bfloat16, and TensorFlow, which asks the processor, calls it all the
+# same: the process then ends at once.
+_ISAS_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI")
 
 
 def faster_precision(make_game: Callable[[str], Game], identity: str) -> tuple[str, str]:
@@ -28,6 +32,9 @@ def faster_precision(make_game: Callable[[str], Game], identity: str) -> tuple[s
         make_game: makes the game in a precision.
         identity: tells this game and device from others.
     """
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        if os.environ.get(name, "").upper() in _ISAS_WITHOUT_BFLOAT16:
+            return "float32", f"{name}={os.environ[name]} leaves no bfloat16"
     digest = hashlib.sha256(repr((__version__, platform.node(), _processor(), identity)).encode()).hexdigest()
     remembered = cache_root() / "precision" / f"{digest}.json"
     ratio = _remembered(remembered)

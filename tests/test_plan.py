@@ -43,6 +43,17 @@ def test_a_plan_of_a_run_counts_what_is_left(tiny_yaml: WriteYaml, tmp_path: Pat
     assert facts["memory_bytes_peak"] > 2**27
 
 
+def test_a_processor_that_is_held_back_is_not_asked_for_bfloat16(
+    tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for it, oneDNN ends the process."""
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    config = tiny_yaml({"training.precision": "auto"})
+    done = run_cli("plan", config, "--seconds", "0.2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "float32 (ONEDNN_MAX_CPU_ISA=AVX2 leaves no bfloat16)" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(0.2, "0 s"), (59, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (3599, "59 min 59 s"), (3600, "1 h"),
