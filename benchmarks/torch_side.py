@@ -5,7 +5,6 @@ learns, images in memory as uint8 and in channels_last, losses left on the devic
 which also takes the last layers that Keras leaves in float32. `compiled` compiles both updates with torch.compile.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks import blueprint
+from benchmarks.products import least_seconds
 from benchmarks.recipes import Recipe, as_written
 from benchmarks.rules import Draw, Rules, decay_of_average
 from benchmarks.torch_networks import Network
@@ -87,10 +87,7 @@ class TorchLoop:
     def multiply(self, size: int) -> float:
         """Return the seconds that the product of two square matrices takes, in the precision that is played."""
         matrix = torch.ones([size, size], dtype=getattr(torch, self.precision))
-        matrix @ matrix
-        began = time.perf_counter()
-        matrix @ matrix
-        return time.perf_counter() - began
+        return least_seconds(lambda: matrix @ matrix)
 
     def _teach_discriminator(self, draw: Draw) -> Tensor:
         real = self._images[draw.real]
