@@ -8,7 +8,6 @@ Requests: {"do": "play", "rounds": 20}, {"do": "multiply", "size": 4096}, {"do":
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 from benchmarks import blueprint
 from benchmarks.columns import Side, make_side
 from benchmarks.recipes import RECIPES
+from ganctl.pace import peak_bytes
 
 
 def answer(side: Side, request: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def answer(side: Side, request: dict[str, Any], folder: Path) -> dict[str, Any]:
             blueprint.write_weights(side.weights(), Path(request["path"]))
             return {}
         case "report":
-            peak = _peak_bytes()  # before more memory is taken to answer the rest
+            peak = peak_bytes()  # before more memory is taken to answer the rest
             return {"precision": side.precision, "peak_bytes": peak, "still": still(side.weights(), folder)}
     raise ValueError(f"Unknown request. Received: {request}")
 
@@ -50,11 +50,6 @@ def still(weights: Mapping[str, Sequence[np.ndarray]], folder: Path) -> list[str
         # A bias before BatchNorm has no gradient but what rounding leaves of it.
         if moves and before.ndim > 1 and np.array_equal(before, after)
     ]
-
-
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def main(column: str, recipe_name: str, folder: str, purpose: str) -> None:

@@ -48,14 +48,16 @@ def terminable() -> Iterator[None]:
 
     What the body swallows is raised at its end, or where an Interruption begins; so is what it made an error of.
     """
-    _raised.clear()
     with _handling(_raise, _REQUESTS):
         try:
             yield
         except Exception:
             _raise_what_was_swallowed()
             raise
-        _raise_what_was_swallowed()
+        else:
+            _raise_what_was_swallowed()
+        finally:
+            _raised.clear()  # it is nobody's after this
 
 
 class Interruption:

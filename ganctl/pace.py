@@ -2,6 +2,7 @@
 
 import itertools
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def measure(game: Game, seconds: float) -> Pace:
         rounds *= 2
     rounds = max(1, int(rounds * seconds / CALLS / taken))
     rates = [rounds / _timed(game, rounds) for _ in range(CALLS)]
-    return Pace(statistics.median(rates), min(rates), max(rates), compile_seconds, _peak_bytes())
+    return Pace(statistics.median(rates), min(rates), max(rates), compile_seconds, peak_bytes())
 
 
 def _timed(game: Game, rounds: int) -> float:
@@ -50,8 +51,12 @@ def _timed(game: Game, rounds: int) -> float:
     return max(time.monotonic() - began, 1e-9)
 
 
-def _peak_bytes() -> int | None:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 if resource else None
+def peak_bytes() -> int | None:
+    """Return the most memory that this process has had, or None where the system does not say."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def spoken(seconds: float) -> str:
