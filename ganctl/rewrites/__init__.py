@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from ganctl.lazy import keras, tf
+
 
 @cache
 def rewrites() -> Mapping[str, Callable[[Any], int]]:
@@ -25,3 +27,28 @@ def rewrite(network: Any) -> None:
     """Apply all rewrites to a network, in place."""
     for apply in rewrites().values():
         apply(network)
+
+
+def is_plain_convolution(layer: Any) -> bool:
+    """Whether a layer is a finished convolution of stride 1 that keeps the size, with a kernel that has a middle."""
+    return (
+        type(layer) is keras.layers.Conv2D  # a subclass has a `call` of its own
+        and layer.built
+        and layer.strides == layer.dilation_rate == (1, 1)
+        and layer.padding == "same"
+        and layer.groups == 1
+        and layer.data_format == "channels_last"
+        and all(size % 2 for size in layer.kernel_size)
+    )
+
+
+def completed(layer: Any, outputs: Any) -> Any:
+    """Return what a convolution makes of its sums: with its bias, if it adds one, and its activation."""
+    if layer.use_bias:
+        outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, outputs.dtype))
+    return layer.activation(outputs)
+
+
+def shown_by(layers: list[Any]) -> set[int]:
+    """Return the identities of the tensors that models among these layers put out: others may see them."""
+    return {id(tensor) for layer in layers for tensor in getattr(layer, "outputs", None) or []}

@@ -13,12 +13,13 @@ that is averaged. Its gradient, which is zero and which elsewhere is what roundi
 from typing import Any
 
 from ganctl.lazy import keras, tf
+from ganctl.rewrites import shown_by
 
 
 def rewrite(network: Any) -> int:
     """Fuse every BatchNorm over the channels of images; returns how many there are."""
     layers = network._flatten_layers()
-    shown = {id(tensor) for layer in layers for tensor in getattr(layer, "outputs", None) or []}
+    shown = shown_by(layers)
     found = [layer for layer in layers if _fits(layer)]
     for layer in found:
         before = _convolution_before(layer, shown)

@@ -7,7 +7,8 @@ neighbouring pixels of the output are computed at once: as 4 x filters channels 
 
 from typing import Any
 
-from ganctl.lazy import keras, tf
+from ganctl.lazy import tf
+from ganctl.rewrites import completed, is_plain_convolution
 
 MOST_FILTERS = 4
 
@@ -22,15 +23,10 @@ def rewrite(network: Any) -> int:
 
 def _fits(layer: Any) -> bool:
     return (
-        type(layer) is keras.layers.Conv2D
+        is_plain_convolution(layer)
         and "call" not in vars(layer)  # another rewrite has it
-        and layer.built
         and layer.filters <= MOST_FILTERS
-        and layer.strides == layer.dilation_rate == (1, 1)
-        and layer.padding == "same"
-        and layer.groups == 1
-        and layer.data_format == "channels_last"
-        and all(size % 2 and size > 1 for size in layer.kernel_size)
+        and min(layer.kernel_size) > 1
     )
 
 
@@ -53,6 +49,4 @@ class _Widened:
             return self._plain(inputs)
         kernel = tf.cast(widened_kernel(layer._kernel._value), inputs.dtype)
         outputs = tf.nn.depth_to_space(tf.nn.conv2d(inputs, kernel, strides=2, padding="SAME"), 2)
-        if layer.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, inputs.dtype))
-        return layer.activation(outputs)
+        return completed(layer, outputs)

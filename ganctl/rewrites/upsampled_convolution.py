@@ -8,12 +8,13 @@ multiplications for every pixel of the smaller image, and no larger image to kee
 from typing import Any
 
 from ganctl.lazy import keras, tf
+from ganctl.rewrites import completed, is_plain_convolution, shown_by
 
 
 def rewrite(network: Any) -> int:
     """Join every pair of upsampling and convolution; returns how many there are."""
     layers = network._flatten_layers()
-    shown = {id(tensor) for layer in layers for tensor in getattr(layer, "outputs", None) or []}
+    shown = shown_by(layers)
     pairs = [(layer, _convolution_after(layer)) for layer in layers if _doubles(layer) and not _made_by(layer) & shown]
     found = [(upsampling, convolution) for upsampling, convolution in pairs if convolution is not None]
     for upsampling, convolution in found:
@@ -43,19 +44,9 @@ def _convolution_after(layer: Any) -> Any:
     if len(followers) != 1:
         return None
     follower: Any = followers.pop()
-    fits = (
-        type(follower) is keras.layers.Conv2D
-        and follower.built
-        and follower.strides == follower.dilation_rate == (1, 1)
-        and follower.padding == "same"
-        and follower.groups == 1
-        and follower.data_format == "channels_last"
-        and all(size % 2 for size in follower.kernel_size)
-        # A layer that is used in two places may be used elsewhere without the upsampling.
-        and {tensor._keras_history.operation for node in follower._inbound_nodes for tensor in node.input_tensors}
-        == {layer}
-    )
-    return follower if fits else None
+    # A layer that is used in two places may be used elsewhere without the upsampling.
+    seen = {tensor._keras_history.operation for node in follower._inbound_nodes for tensor in node.input_tensors}
+    return follower if is_plain_convolution(follower) and seen == {layer} else None
 
 
 def _unchanged(inputs: Any) -> Any:
@@ -87,6 +78,4 @@ class _Joined:
         batch, height, width = tf.shape(inputs)[0], inputs.shape[1] * 2, inputs.shape[2] * 2
         shape = [batch, height, width, layer.filters]
         outputs = tf.nn.conv2d_transpose(inputs, kernel, shape, strides=2, padding="SAME")
-        if layer.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, inputs.dtype))
-        return layer.activation(outputs)
+        return completed(layer, outputs)
