@@ -36,6 +36,11 @@ class RunFolder:
         return self.path / "losses.csv"
 
     @property
+    def metrics(self) -> Path:
+        """One row an evaluation."""
+        return self.path / "metrics.csv"
+
+    @property
     def loss_plot(self) -> Path:
         """The losses by epoch, drawn."""
         return self.path / "losses.png"
@@ -69,6 +74,21 @@ class RunFolder:
     def real_samples(self) -> Path:
         """Real images as the networks see them."""
         return self.samples / "real.png"
+
+    @property
+    def nearest_pairs(self) -> Path:
+        """The samples of the last evaluation that come nearest to training images, above those images."""
+        return self.samples / "nearest.png"
+
+    @property
+    def evolution(self) -> Path:
+        """The sample grids as an animation."""
+        return self.samples / "evolution.gif"
+
+    @property
+    def report(self) -> Path:
+        """All of it on one page."""
+        return self.path / "report.html"
 
     def sample_grid(self, step: int) -> Path:
         """The sample grid after that many iterations."""

@@ -25,7 +25,7 @@ def words(text: str) -> set[str]:
 FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise image_order images device interruption footprint")
-    | words("run_folder run_lock packaged_configs changes"),
+    | words("run_folder run_lock packaged_configs changes metrics_table"),
     words("experiment checkpoint feed generation sample_files listing"),
     words("game image_set"),
     words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")

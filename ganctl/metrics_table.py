@@ -1,0 +1,91 @@
+"""The columns of metrics.csv: what an evaluation measures, what a person calls it, and which direction is better."""
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+FLOOR = "_floor"
+"""`kid_floor` is what `kid` is for real images against other real images: no generator is honestly below it."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of an evaluation.
+
+    Attributes:
+        name: its column in metrics.csv and its key in JSON.
+        title: what a person calls it, without the features.
+        better: which direction is better.
+        meaning: one line.
+        own_features: whether it depends on the features, which then belong to its name.
+    """
+
+    name: str
+    title: str
+    better: Literal["lower", "higher"]
+    meaning: str
+    own_features: bool = True
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("kid", "KID", "lower", "squared distance of the two sets of features, unbiased (Binkowski 2018)"),
+    Metric("frechet_distance", "FD", "lower", "distance of two Gaussians fitted to the features (Heusel 2017)"),
+    Metric("precision", "precision", "higher", "share of samples near some real image (Kynkaanniemi 2019)"),
+    Metric("recall", "recall", "higher", "share of real images near some sample (Kynkaanniemi 2019)"),
+    Metric("diversity", "diversity", "higher", "mean distance of two samples, real images having 1"),
+    Metric("memorization", "memorization", "lower", "share of samples nearer to a training image than real ones come"),
+    Metric("class_score", "class score", "higher", "confident on each sample, even over the classes (Salimans 2016)"),
+    Metric("class_coverage", "class coverage", "higher", "share of the classes that the samples show"),
+)
+PROTOCOL: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num")
+"""What a score means nothing without: the network, the hash of its weights, how images came to its size, which images
+were the reference and how many, and how many samples there were."""
+
+COLUMNS: tuple[str, ...] = (
+    "iteration",
+    *(name for metric in METRICS for name in (metric.name, metric.name + FLOOR)),
+    "kid_std",
+    *PROTOCOL,
+)
+
+_FEATURES = {"lite0": "Lite0", "classifier": "Classifier", "inception": "Inception"}
+
+
+def title(metric: Metric, features: str) -> str:
+    """Return what a score is called: FID only with the original Inception graph, else FD-Lite0 and the like."""
+    if not metric.own_features:
+        return metric.title
+    if metric.name == "frechet_distance" and features == "inception":
+        return "FID"
+    return f"{metric.title}-{_FEATURES[features]}"
+
+
+def line(cells: Iterable[Any]) -> str:
+    """Return cells as a line of CSV; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(
+        f"{cell:.6g}" if isinstance(cell, float) else " ".join(str("" if cell is None else cell).split())
+        for cell in cells
+    )
+    return text.getvalue()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Return the whole rows of a metrics.csv by column: numbers as numbers, what was not measured left out.
+
+    A file that is not there has no rows; a torn last line is no row.
+    """
+    if not path.exists():
+        return []
+    text = path.read_text("utf-8", errors="replace")
+    rows = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    return [{name: _parsed(name, cell) for name, cell in row.items() if name and cell} for row in rows]
+
+
+def _parsed(name: str, cell: str) -> Any:
+    if name in ("iteration", "num", "reference_num"):
+        return int(cell)
+    return cell if name in PROTOCOL else float(cell)
