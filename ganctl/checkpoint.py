@@ -20,6 +20,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ganctl.errors import GanctlError, UsageError
+from ganctl.metrics_table import best_iteration
 from ganctl.run_folder import STEP_NAME, write_atomically, write_durably
 
 MANIFEST = "manifest.json"
@@ -88,17 +89,19 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
     return final
 
 
-def prune(folder: Path, keep: int, newest: int | None = None) -> None:
+def prune(folder: Path, keep: int, newest: int | None = None, spared: int | None = None) -> None:
     """Remove all but the newest `keep` checkpoints, and what an interrupted save left.
 
     Args:
         folder: where they lie.
         keep: how many stay.
         newest: the step just saved. Whatever is beyond it could not be read when the run was resumed.
+        spared: a step that stays besides them, and does not count.
     """
     paths = newest_first(folder)
     beyond = [path for path in paths if newest is not None and int(path.name) > newest]
-    for path in (*beyond, *paths[len(beyond) + keep :]):
+    others = [path for path in paths[len(beyond) :] if spared is None or int(path.name) != spared]
+    for path in (*beyond, *others[keep:]):
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
@@ -157,8 +160,15 @@ def load_generator(path: Path) -> Checkpoint:
     return Checkpoint(path, facts, {str(facts.get("generator", "generator")): tensors})
 
 
-def find(path: Path) -> tuple[Checkpoint, list[str]]:
-    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator file."""
+def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
+    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator file.
+
+    Args:
+        path: what it is.
+        best: of a run folder, the checkpoint with the least KID in its metrics.csv.
+    """
+    if best:
+        return load(_best(path)), []
     if path.is_file() and path.suffix == ".safetensors":
         return load_generator(path), []
     if (path / MANIFEST).is_file():
@@ -171,6 +181,18 @@ def find(path: Path) -> tuple[Checkpoint, list[str]]:
     raise UsageError(
         f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )
+
+
+def _best(run: Path) -> Path:
+    step = best_iteration(run / "metrics.csv")
+    if step is None:
+        raise UsageError(
+            f"{run} has no scores, so no best checkpoint. Train with --set evaluation.every=1000, or leave --best out."
+        )
+    path = run / "checkpoints" / f"{step:09d}"
+    if not path.is_dir():
+        raise UsageError(f"The best checkpoint of {run}, after {step} iterations, is not there any more.")
+    return path
 
 
 def newest_first(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,9 +40,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("class_score", "class score", "higher", "confident on each sample, even over the classes (Salimans 2016)"),
     Metric("class_coverage", "class coverage", "higher", "share of the classes that the samples show"),
 )
-PROTOCOL: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num")
+PROTOCOL: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num", "floor_num")
 """What a score means nothing without: the network, the hash of its weights, how images came to its size, which images
-were the reference and how many, and how many samples there were."""
+were the reference and how many, how many samples there were, and how many real images for the floors."""
 
 COLUMNS: tuple[str, ...] = (
     "iteration",
@@ -61,6 +61,15 @@ def title(metric: Metric, features: str) -> str:
     if metric.name == "frechet_distance" and features == "inception":
         return "FID"
     return f"{metric.title}-{_FEATURES[features]}"
+
+
+def spoken(values: Mapping[str, Any]) -> str:
+    """Return the figures of a row in words, each with its floor in brackets."""
+    return "  ".join(
+        f"{title(metric, values['features'])} {values[metric.name]:.3g} ({values[metric.name + FLOOR]:.3g})"
+        for metric in METRICS
+        if metric.name in values and metric.name + FLOOR in values
+    )
 
 
 def line(cells: Iterable[Any]) -> str:
@@ -85,7 +94,17 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return [{name: _parsed(name, cell) for name, cell in row.items() if name and cell} for row in rows]
 
 
+def best_iteration(path: Path) -> int | None:
+    """Return after how many iterations a metrics.csv has the least KID; None where nothing was scored.
+
+    Rows of another protocol than the newest one's do not compare and do not count.
+    """
+    rows = [row for row in read_metrics(path) if "kid" in row]
+    same = [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
+    return int(min(same, key=lambda row: float(row["kid"]))["iteration"]) if same else None
+
+
 def _parsed(name: str, cell: str) -> Any:
-    if name in ("iteration", "num", "reference_num"):
+    if name in ("iteration", "num", "reference_num", "floor_num"):
         return int(cell)
     return cell if name in PROTOCOL else float(cell)

@@ -71,12 +71,13 @@ def _accepted_changes(experiment: Experiment, found: checkpoint.Checkpoint, allo
     return lines
 
 
-def load_generator(path: Path) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
+def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
     """Build the generator that a run folder, checkpoint or generator file holds.
 
-    Also returns its experiment, what was read, and what was wrong with newer checkpoints.
+    Also returns its experiment, what was read, and what was wrong with newer checkpoints. `best` as in
+    `checkpoint.find`.
     """
-    found, problems = checkpoint.find(path)
+    found, problems = checkpoint.find(path, best=best)
     experiment = resolve(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
     shape = tuple(found.facts["image_shape"])
     num_classes = len(found.facts.get("class_names", ()))

@@ -30,12 +30,13 @@ FLOORS: list[set[str]] = [
     words("game image_set"),
     words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
     | words("network_checks discriminator_check"),
-    words("image_cache archives"),
+    words("image_cache archives evaluation"),
     words("models losses datasets hooks"),
     words("trainer file_schema pace"),
     words("build iterables"),
     words("prepared"),
     words("session restoring"),
+    words("image_sources"),
     words("cli"),
     words("__main__"),
 ]

@@ -24,8 +24,11 @@ import click
     "folder (a PNG each).  "
     "[default: samples-SEED.png]",
 )
+@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to draw.")
-def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None, device: str) -> None:
+def command(
+    checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None, best: bool, device: str
+) -> None:
     """Draw images from a trained generator.
 
     \b
@@ -40,7 +43,7 @@ def command(checkpoint: Path, num: int, seed: int, classes: str | None, output: 
 
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
-    generator, experiment, found, problems = load_generator(checkpoint)
+    generator, experiment, found, problems = load_generator(checkpoint, best=best)
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
     wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))

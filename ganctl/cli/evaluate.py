@@ -1,0 +1,112 @@
+"""`ganctl evaluate`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("what", metavar="RUN|CHECKPOINT|IMAGES", type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    metavar="DATASET|RUN|IMAGES",
+    help="The real images: a data set's name, a run's training images, an npz or a folder.  [default: the images that "
+    "the run was trained on]",
+)
+@click.option("--num", type=click.IntRange(50, 1_000_000), default=10_000, show_default=True, help="How many samples.")
+@click.option(
+    "--features",
+    type=click.Choice(["auto", "lite0", "classifier", "inception"]),
+    default="auto",
+    show_default=True,
+    help="The network whose features are compared: lite0 ships with ganctl; classifier is trained on the data set's "
+    "labels, once; inception is the graph of FID.",
+)
+@click.option(
+    "--inception-graph",
+    type=click.Path(path_type=Path),
+    help="Where classify_image_graph_def.pb is, if not in the cache.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the samples.")
+@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
+@click.option(
+    "--pairs",
+    type=click.Path(path_type=Path),
+    help="FILE.png for the samples that are nearest to real images.  [default: samples/nearest.png of the run]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to compute.")
+def command(
+    what: Path,
+    against: str | None,
+    num: int,
+    features: str,
+    inception_graph: Path | None,
+    seed: int,
+    best: bool,
+    pairs: Path | None,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Say how good samples are: a score, its floor (as many real images against the other ones), and the protocol.
+
+    IMAGES is an npz with uint8 `images`, or a folder. Figures compare only where the whole protocol is the same.
+
+    \b
+    ganctl evaluate outputs/quickstart
+    ganctl evaluate outputs/quickstart --num 2000 --json
+    ganctl evaluate samples.npz --against fashion_mnist_mini
+    """
+    from ganctl.device import select_device
+    from ganctl.errors import UsageError
+    from ganctl.evaluation import copies, evaluate, extractor_for
+    from ganctl.evaluation.pairs import nearest_pairs
+    from ganctl.evaluation.reference import Reference
+    from ganctl.image_sources import read_real_images, read_samples
+    from ganctl.images import write_png
+    from ganctl.session import Session
+
+    if pairs is not None and pairs.suffix.lower() != ".png":
+        raise UsageError(f"--pairs takes FILE.png. Received: {pairs}")
+    session = Session(quiet=as_json)
+    select_device(device)
+    samples = read_samples(what, num, seed, session.track, best=best)
+    real = read_real_images(against, samples, session.track)
+    extractor = extractor_for(features, real.images, inception_graph)
+    reference = Reference.of(real.images, extractor, real.description, real.held_out)
+    found = evaluate(samples.images, reference)
+    where = pairs or (samples.run.nearest_pairs if samples.run else None)
+    if where is not None:
+        try:
+            write_png(where, nearest_pairs(samples.images, reference.images, found.neighbours))
+        except OSError as error:
+            raise UsageError(f"{where} cannot be written: {error.strerror}.") from None
+    for note in (*samples.notes, *real.notes):
+        click.echo(note, err=True)
+    if as_json:
+        click.echo(json.dumps({"what": str(what), **found.values, "copies": copies(found.values)}, indent=2))
+        return
+    session.say(f"{samples.description}, against {len(reference):,} {real.description}")
+    _show(session.say, found.values)
+    if where is not None:
+        session.say(f"nearest pairs   {where}")
+    if copies(found.values):
+        session.say("Many samples are nearly training images: this generator copies. Look at the nearest pairs.")
+
+
+def _show(say: Any, values: dict[str, Any]) -> None:
+    from ganctl.metrics_table import FLOOR, METRICS, title
+
+    say(f"{'':16}{'samples':>12}{'floor':>12}  better")
+    for metric in METRICS:
+        if metric.name in values:
+            deviation = f"   ± {values['kid_std']:.2g} over subsets" if metric.name == "kid" else ""
+            name = title(metric, values["features"])
+            say(f"{name:16}{values[metric.name]:12.4g}{values[metric.name + FLOOR]:12.4g}  {metric.better}{deviation}")
+    say(f"features        {values['features']}, weights {values['weights']}, {values['resize']}")
+    say(
+        f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
+        f"floor: {values['floor_num']:,} of them against the others"
+    )

@@ -1,0 +1,48 @@
+"""A network that turns images into features, and what a score must say of it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ganctl.lazy import tf
+
+BATCH_PIXELS, MOST_IN_A_BATCH = 2**21, 200
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network that turns images into features.
+
+    Attributes:
+        name: `lite0`, `classifier` or `inception`.
+        weights: hash of its weights, in hexadecimal digits.
+        resize: how images come to the size that the network wants.
+        function: RGB images [N, H, W, 3] in 0 .. 255 to features [N, d].
+        probabilities: features [N, d] to the probabilities of classes [N, classes], if it is a classifier of them.
+    """
+
+    name: str
+    weights: str
+    resize: str
+    function: Callable[[Any], Any]
+    probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @cached_property
+    def _compiled(self) -> Any:
+        return tf.function(self.function, reduce_retracing=True)
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return the features of uint8 images [N, H, W, 1 or 3]: float32 [N, d]."""
+        step = int(np.clip(BATCH_PIXELS // math.prod(images.shape[1:3]), 1, MOST_IN_A_BATCH))
+        batches = (images[start : start + step] for start in range(0, len(images), step))
+        found = [self._compiled(tf.constant(in_colour(batch))).numpy() for batch in batches]
+        return np.concatenate(found).astype(np.float32, copy=False)
+
+
+def in_colour(images: np.ndarray) -> np.ndarray:
+    """Return images [N, H, W, 1 or 3] as RGB: the networks saw nothing else."""
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images

@@ -1,0 +1,167 @@
+"""What a user compares: samples of a run or checkpoint, an npz or a folder, and the real images beside them."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganctl import checkpoint, datasets, images
+from ganctl.build import load_experiment, read_images
+from ganctl.errors import DataError, UsageError, did_you_mean
+from ganctl.evaluation.reference import choose
+from ganctl.experiment import DatasetSection, Experiment
+from ganctl.generation import choose_classes, generate
+from ganctl.image_set import ImageSet, Track, scratch_array
+from ganctl.restoring import load_generator
+from ganctl.run_folder import RunFolder
+
+LARGEST_SIZE = 256
+"""Images of a folder are read in their own size up to this one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Images to be judged.
+
+    Attributes:
+        description: what they are.
+        images: uint8 [N, H, W, C].
+        experiment: of the run that drew them, if a run did.
+        fingerprint: of the images that run was trained on; empty if it is not known.
+        run: its folder, if the whole run was named.
+        notes: what the user should know.
+    """
+
+    description: str
+    images: np.ndarray
+    experiment: Experiment | None = None
+    fingerprint: str = ""
+    run: RunFolder | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class RealImages:
+    """Images that samples are compared with: the training images of a run, or a whole data set."""
+
+    description: str
+    images: ImageSet
+    held_out: ImageSet | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
+    """Draw samples from a run folder, checkpoint or generator file, or read them from an npz or a folder of images.
+
+    Args:
+        path: one of these.
+        count: how many; of a larger npz or folder, so many are chosen by a fixed seed.
+        seed: of the latent vectors.
+        track: shows that something is going on.
+        best: take a run's best checkpoint and not its newest.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
+    if not _is_checkpoint(path):
+        if best:
+            raise UsageError(f"--best: {path} is no run folder, so it has no scores.")
+        found = _read(path, track, None)
+        chosen = choose(len(found), count)
+        return Samples(f"{len(chosen):,} images of {path}", found.images[chosen], notes=found.notes)
+    generator, experiment, source, problems = load_generator(path, best=best)
+    classes = choose_classes(generator, None, len(source.facts.get("class_names", ())))
+    height, width, channels = source.facts["image_shape"]
+    pixels = scratch_array((count, height, width, channels))
+    drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
+    start = 0
+    for batch in track(drawn, "drawing samples", -(-count // 128)):
+        pixels[start : start + len(batch)] = batch
+        start += len(batch)
+    folder = RunFolder(path)
+    return Samples(
+        f"{count:,} samples of {experiment.name} after {source.step:,} iterations",
+        pixels,
+        experiment,
+        str(source.facts.get("dataset_fingerprint", "")),
+        folder if folder.config.is_file() else None,
+        tuple(f"Warning: skipped: {problem}" for problem in problems),
+    )
+
+
+def read_real_images(against: str | None, samples: Samples, track: Track) -> RealImages:
+    """Read what samples are compared with.
+
+    Args:
+        against: a data set of `ganctl list-datasets`, a run folder, an npz or a folder; None: the training images of
+            the run that drew the samples.
+        samples: those; a folder of images is read in their size.
+        track: shows that something is going on.
+
+    Raises:
+        UsageError: there is no such thing, or nothing was given for samples that no run drew.
+        DataError: it cannot be read.
+    """
+    if against is None:
+        if samples.experiment is None:
+            raise UsageError("Say what these images are to be compared with: --against DATASET, RUN, npz or folder.")
+        return _training_images(samples.experiment, samples.fingerprint, track)
+    path = Path(against).expanduser()
+    if against in {entry.name for entry in datasets.registry}:
+        found = datasets.registry.get(against).make(DatasetSection(name=against), track)
+        real = RealImages(f"images of {found.source}", found)
+    elif (path / "config.yaml").is_file():
+        real = _training_images(load_experiment(path / "config.yaml"), "", track)
+    elif path.exists():
+        found = _read(path, track, samples.images.shape[1:])
+        real = RealImages(f"images of {found.source}", found)
+    else:
+        hint = did_you_mean(against, [entry.name for entry in datasets.registry])
+        raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
+    if real.images.shape[:2] != samples.images.shape[1:3]:
+        own, other = ("x".join(map(str, shape[:2])) for shape in (samples.images.shape[1:], real.images.shape))
+        note = f"Warning: the samples are {own} and the real images {other}: part of the distance is their sharpness."
+        return RealImages(real.description, real.images, real.held_out, (*real.notes, note))
+    return real
+
+
+def _training_images(experiment: Experiment, fingerprint: str, track: Track) -> RealImages:
+    training, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+    notes: tuple[str, ...] = ()
+    if fingerprint and fingerprint != training.fingerprint():
+        notes = (f"Warning: {training.source} has changed since the training.",)
+    return RealImages(f"training images of {training.source}", training, held_out, notes)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether something was left by a training, and is no collection of images."""
+    if path.is_file():
+        return path.suffix == ".safetensors"
+    return (
+        (path / "config.yaml").is_file()
+        or (path / checkpoint.MANIFEST).is_file()
+        or bool(checkpoint.newest_first(path) or checkpoint.newest_first(path / "checkpoints"))
+    )
+
+
+def _read(path: Path, track: Track, shape: tuple[int, ...] | None) -> ImageSet:
+    """Read an npz, or a folder in the size and channels of `shape` (None: in that of its first image)."""
+    if path.is_file():
+        return datasets.registry.get("npz").make(DatasetSection(name="npz", path=str(path)), track)
+    height, _, channels = shape or _first_shape(path)
+    size = max(4, min(height, LARGEST_SIZE))
+    section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
+    return datasets.registry.get("image_folder").make(section, track)
+
+
+def _first_shape(folder: Path) -> tuple[int, int, int]:
+    """Height, width and channels of the first image in a folder, made square."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith("."):
+            try:
+                pixels = images.decode(path.read_bytes()).pixels
+            except (OSError, DataError):
+                continue
+            size = min(pixels.shape[:2])
+            return size, size, 1 if pixels.shape[2] == 1 else 3
+    raise DataError(f"{folder} holds no image that can be read.")

@@ -1,0 +1,521 @@
+"""The figures of an evaluation: each against a closed form or an independent computation, on real images."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from conftest import RunCli, WriteYaml, untracked
+from sklearn.datasets import load_digits, load_sample_image
+from small_runs import train
+
+from ganctl import build, checkpoint, datasets, evaluation, metrics_table
+from ganctl.errors import DataError, GanctlError, UsageError
+from ganctl.evaluation import classifier, inception
+from ganctl.evaluation.class_figures import class_coverage, class_score
+from ganctl.evaluation.diversity import effective_number
+from ganctl.evaluation.extractor import Extractor
+from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
+from ganctl.evaluation.kernel_distance import KernelSums, kernel_distance, subset_size
+from ganctl.evaluation.lite0 import lite0_extractor
+from ganctl.evaluation.neighbours import Surroundings, memorized, neighbours
+from ganctl.evaluation.reference import Reference
+from ganctl.experiment import DatasetSection, Experiment
+from ganctl.image_set import ImageSet
+from ganctl.layers import efficientnet_lite0
+from ganctl.lazy import tf
+from ganctl.run_folder import RunFolder
+
+COUNT = 240
+
+
+@pytest.fixture(scope="module")
+def clothes() -> ImageSet:
+    section = DatasetSection(name="fashion_mnist_mini")
+    return datasets.registry.get(section.name).make(section, untracked)
+
+
+def blurred(images: np.ndarray) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 1.2)[..., None] for image in images])
+
+
+def noisy(images: np.ndarray, deviation: float) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, deviation, images.shape)
+    return np.clip(images + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pairs(clothes: ImageSet) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Features of five pairs of sets."""
+    real, other = clothes.images[:COUNT], clothes.images[COUNT : 2 * COUNT]
+    digits = (load_digits().images[:COUNT, ..., None] * 15).astype(np.uint8)
+    extractor = lite0_extractor()
+    reference = extractor.features(other)
+    sets = {
+        "real": real,
+        "blurred": blurred(real),
+        "noisy": noisy(real, 20),
+        "thirty images repeated": np.tile(real[:30], (COUNT // 30, 1, 1, 1)),
+        "another data set": digits,
+    }
+    return {name: (extractor.features(images), reference) for name, images in sets.items()}
+
+
+PAIRS = ["real", "blurred", "noisy", "thirty images repeated", "another data set"]
+
+
+# --- the network
+
+
+@pytest.mark.parametrize(("name", "label", "probability"), [("china.jpg", 698, 0.30), ("flower.jpg", 985, 0.23)])
+def test_lite0_sees_a_palace_and_a_daisy(name: str, label: int, probability: float) -> None:
+    image = load_sample_image(name)
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    square = image[top : top + side, left : left + side].astype(np.float32)[None]
+    resized = tf.image.resize(square, [224, 224], "bicubic", antialias=True)
+    found = efficientnet_lite0.probabilities(resized).numpy()[0]
+    assert found.argmax() == label
+    assert found[label] == pytest.approx(probability, abs=0.01)
+
+
+def test_features_do_not_depend_on_who_else_is_in_the_batch(clothes: ImageSet) -> None:
+    extractor = lite0_extractor()
+    many, few = extractor.features(clothes.images[:201]), extractor.features(clothes.images[199:201])
+    assert many.shape == (201, 1280)
+    np.testing.assert_allclose(many[199:], few, atol=1e-4)
+
+
+# --- the distances
+
+
+def naive_kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = x.astype(np.float64), y.astype(np.float64)
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)
+
+    def within(a: np.ndarray) -> float:
+        return float(kernel(a, a)[~np.eye(len(a), dtype=bool)].mean())
+
+    return within(x) + within(y) - 2 * float(kernel(x, y).mean())
+
+
+def naive_frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """By covariances and the eigenvalues of their product, which are real and not negative up to rounding."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    a, b = (np.cov(z, rowvar=False) for z in (x, y))
+    values = np.linalg.eigvals(a @ b).real
+    root = np.sqrt(np.maximum(values, 0)).sum()
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_kid_is_what_an_independent_computation_gives(name: str, pairs: Any) -> None:
+    samples, reference = pairs[name]
+    distance, deviation = kernel_distance(samples, reference)
+    assert distance == pytest.approx(naive_kernel_distance(samples, reference), rel=0.02)
+    assert deviation > 0
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_frechet_distance_is_what_an_independent_computation_gives(name: str, pairs: Any) -> None:
+    # Of more dimensions than images as they are; of fewer seen from 64 random directions.
+    directions = np.random.default_rng(0).normal(size=(1280, 64)) / 8
+    for samples, reference in (pairs[name], tuple(features @ directions for features in pairs[name])):
+        found = frechet_distance(Gaussian.of(samples), Gaussian.of(reference))
+        assert found == pytest.approx(naive_frechet_distance(samples, reference), rel=0.02)
+
+
+def test_worse_images_are_farther_away(pairs: Any) -> None:
+    distance = {name: kernel_distance(*both)[0] for name, both in pairs.items()}
+    assert (
+        distance["real"] < 0.02 < distance["thirty images repeated"] < distance["noisy"] < distance["another data set"]
+    )
+
+
+def test_kid_has_no_bias_by_the_number_of_images() -> None:
+    random = np.random.default_rng(0)
+    small = [kernel_distance(*random.normal(size=(2, 40, 8)))[0] for _ in range(200)]
+    assert abs(np.mean(small)) < 3 * np.std(small) / np.sqrt(len(small))
+
+
+def test_the_deviation_of_kid_is_that_of_subsets() -> None:
+    random = np.random.default_rng(1)
+    samples, reference = random.normal(size=(2, 2000, 6))
+    subset = subset_size(2000, 2000)
+    single = [kernel_distance(*random.normal(size=(2, subset, 6)))[0] for _ in range(60)]
+    assert kernel_distance(samples, reference)[1] == pytest.approx(np.std(single), rel=0.4)
+    known = KernelSums.of(reference, subset)
+    assert kernel_distance(samples, reference, known) == kernel_distance(samples, reference)
+
+
+def test_frechet_distance_of_gaussians_in_closed_form() -> None:
+    a = Gaussian(np.array([1.0, 2.0]), np.diag([2.0, 3.0]))
+    b = Gaussian(np.array([0.0, 0.0]), np.diag([1.0, 4.0]))
+    assert frechet_distance(a, b) == pytest.approx(1 + 4 + (2 - 1) ** 2 + (3 - 4) ** 2)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+
+
+# --- neighbours, diversity, classes
+
+
+def test_precision_and_recall_of_sets_that_cover_half_of_each_other() -> None:
+    random = np.random.default_rng(0)
+    left, right = random.normal(size=(2, 200, 3)).astype(np.float32)
+    far = random.normal(size=(200, 3)).astype(np.float32) + 100
+    reference = np.concatenate([left, far])
+
+    def both(samples: np.ndarray) -> tuple[float, float]:
+        found = neighbours(samples, reference, Surroundings.of(samples).radii, Surroundings.of(reference).radii)
+        return found.precision, found.recall
+
+    precision, recall = both(right)  # good, but only one of two clusters
+    assert precision > 0.9
+    assert 0.4 < recall < 0.51
+    assert both(right + 1000) == (0.0, 0.0)
+    assert both(reference) == (1.0, 1.0)
+
+
+def test_the_third_neighbour_and_the_nearest_one() -> None:
+    line = np.array([[0.0], [1.0], [3.0], [7.0], [15.0]], np.float32)
+    found = Surroundings.of(line)
+    assert found.nearest.tolist() == [1, 1, 2, 4, 8]
+    assert found.radii.tolist() == [7, 6, 4, 7, 14]
+
+
+def test_memorized_are_those_that_are_nearer_than_real_ones_come() -> None:
+    real = np.arange(1.0, 101.0)
+    assert memorized(np.array([0.0, 5.9, 6.1, 50.0]), real).tolist() == [True, True, False, False]
+
+
+def test_diversity_counts_what_is_different() -> None:
+    directions = np.repeat(np.eye(8)[:5], 4, axis=0)
+    assert effective_number(directions, np.zeros(8)) == pytest.approx(5)
+    assert effective_number(np.ones((20, 8)), np.zeros(8)) == pytest.approx(1)
+    assert effective_number(np.repeat(np.eye(8)[:2], [3, 1], axis=0), np.zeros(8)) == pytest.approx(
+        np.exp(-0.75 * np.log(0.75) - 0.25 * np.log(0.25))
+    )
+
+
+def test_class_score_and_coverage_in_closed_form() -> None:
+    sure = np.eye(4)[np.arange(40) % 4]
+    assert class_score(sure) == pytest.approx(4)
+    assert class_score(np.full((40, 4), 0.25)) == pytest.approx(1)
+    assert class_coverage(sure, sure) == 1
+    assert class_coverage(sure[np.arange(40) % 4 < 3], sure) == 0.75
+    assert class_coverage(sure, sure[np.arange(40) % 4 < 2]) == 1  # what the real images have not is not asked for
+
+
+# --- the protocol
+
+
+def subset(images: ImageSet, rows: slice) -> ImageSet:
+    assert images.labels is not None
+    return ImageSet(images.images[rows], images.labels[rows], images.class_names, images.source)
+
+
+def test_who_copies_is_called_out_and_who_does_not_is_not(clothes: ImageSet) -> None:
+    training, unseen = subset(clothes, slice(0, 600)), clothes.images[600:800]
+    reference = Reference.of(training, lite0_extractor(), "training images")
+    copying = evaluation.evaluate(noisy(training.images[:200], 2), reference).values
+    half = evaluation.evaluate(np.concatenate([noisy(training.images[:100], 2), unseen[:100]]), reference).values
+    honest = evaluation.evaluate(unseen, reference).values
+    poor = evaluation.evaluate(blurred(unseen), reference).values
+    assert [evaluation.copies(values) for values in (copying, half, honest, poor)] == [True, True, False, False]
+    assert copying["memorization"] > 0.8
+    assert 0.4 < half["memorization"] < 0.65
+    assert honest["memorization"] < 0.12
+    held_out = subset(clothes, slice(800, 1000))
+    against_held_out = evaluation.evaluate(unseen, Reference.of(training, lite0_extractor(), "", held_out)).values
+    assert against_held_out["memorization"] < 0.12
+
+
+def averaged(images: Any) -> Any:
+    """Features that are quick to compute: the mean brightness of 49 places."""
+    pooled = tf.nn.avg_pool2d(tf.cast(images, tf.float32), 4, 4, "VALID")
+    return tf.reshape(tf.reduce_mean(pooled, -1), [tf.shape(images)[0], -1])
+
+
+def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> None:
+    extractor = Extractor("lite0", "0123456789abcdef", "not at all", averaged)
+    reference = Reference.of(subset(clothes, slice(0, 400)), extractor, "training images of clothes")
+    values = evaluation.evaluate(clothes.images[400:550], reference).values
+    assert set(metrics_table.COLUMNS) - values.keys() == {
+        "iteration",
+        *("class_score", "class_score_floor", "class_coverage", "class_coverage_floor"),
+    }
+    assert values["num"] == values["floor_num"] == 150
+    assert values["reference_num"] == 400
+    assert values["weights"] == "0123456789ab"
+    for name in ("precision", "recall", "diversity", "memorization"):
+        # The samples are real, so they are about as good as the floor.
+        assert values[name] == pytest.approx(values[f"{name}_floor"], abs=0.15), name
+    few = evaluation.evaluate(clothes.images[400:800], reference).values
+    assert few["floor_num"] == 200  # half of the reference is all there is
+
+
+def test_features_and_floors_are_computed_once_and_damage_is_mended(
+    clothes: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path))
+    calls: list[int] = []
+
+    def project(images: Any) -> Any:
+        calls.append(1)
+        return averaged(images)
+
+    def judge() -> dict[str, Any]:
+        extractor = Extractor(
+            "lite0", "some weights", "not at all", lambda images: tf.py_function(project, [images], tf.float32)
+        )
+        return evaluation.evaluate(
+            clothes.images[200:260], Reference.of(subset(clothes, slice(0, 200)), extractor, "")
+        ).values
+
+    first, number = judge(), len(calls)
+    assert judge() == first
+    assert len(calls) < 2 * number
+    for path in (tmp_path / "features").iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    assert judge() == first
+
+
+def test_too_few_images_are_refused(clothes: ImageSet) -> None:
+    with pytest.raises(DataError, match="49 images are too few"):
+        Reference.of(subset(clothes, slice(0, 49)), lite0_extractor(), "")
+    reference = Reference.of(subset(clothes, slice(0, 60)), lite0_extractor(), "")
+    with pytest.raises(DataError, match="10 samples are too few"):
+        evaluation.evaluate(clothes.images[:10], reference)
+
+
+# --- the classifier
+
+
+@pytest.mark.slow
+def test_the_classifier_learns_the_labels_once(
+    clothes: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path))
+    training, unseen = subset(clothes, slice(0, 3000)), subset(clothes, slice(3000, 3500))
+    extractor = evaluation.extractor_for("classifier", training)
+    assert extractor.probabilities is not None
+    found = extractor.probabilities(extractor.features(unseen.images))
+    assert (found.argmax(1) == unseen.labels).mean() > 0.75
+    monkeypatch.setattr(classifier, "_train", lambda *_: pytest.fail("it was trained already"))
+    again = evaluation.extractor_for("classifier", training)
+    assert again.weights == extractor.weights
+    np.testing.assert_allclose(again.features(unseen.images), extractor.features(unseen.images), atol=1e-4)
+
+    reference = Reference.of(training, extractor, "training images")
+    assert unseen.labels is not None
+    dresses = evaluation.evaluate(unseen.images[(unseen.labels == 3) | (unseen.labels == 9)], reference).values
+    real = evaluation.evaluate(unseen.images, reference).values
+    assert dresses["class_coverage"] < 0.6 < real["class_coverage"]
+    assert 1 < dresses["class_score"] < real["class_score"] <= 10
+
+
+def test_a_classifier_needs_labels(clothes: ImageSet) -> None:
+    with pytest.raises(UsageError, match="has no classes"):
+        evaluation.extractor_for("classifier", ImageSet(clothes.images, None, (), "photos"))
+
+
+# --- the Inception graph
+
+
+def like_inception() -> bytes:
+    """A frozen graph whose tensors are called as those of the graph of 2015, with one weight."""
+    with tf.Graph().as_default() as graph:
+        jpeg = tf.compat.v1.placeholder(tf.string, [], name="DecodeJpeg/contents")
+        image = tf.expand_dims(tf.cast(tf.image.decode_jpeg(jpeg, 3), tf.float32), 0, name="ExpandDims")
+        resized = tf.compat.v1.image.resize_bilinear(image, [8, 8])
+        tf.reduce_mean(resized * tf.constant([1.0, 2.0, 3.0]), [1, 2], keepdims=True, name="pool_3")
+        return bytes(graph.as_graph_def().SerializeToString())
+
+
+def test_a_frozen_graph_runs_on_batches() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    features = Extractor("inception", "", "", inception.pooled(like_inception())).features(images)
+    kept = images[:, ::2, ::2].astype(np.float32)  # what resizing by half without antialiasing takes
+    np.testing.assert_allclose(features, kept.mean((1, 2)) * [1, 2, 3], rtol=1e-5)
+
+
+def test_another_graph_is_no_inception(clothes: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "classify_image_graph_def.pb"
+    content = like_inception()
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="not the Inception graph of 2015"):
+        evaluation.extractor_for("inception", clothes, path)
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(UsageError, match=r"(?s)cannot be read.*inception-2015-12-05\.tgz.*--inception-graph"):
+        evaluation.extractor_for("inception", clothes)
+    monkeypatch.setattr(inception, "BYTES", len(content))
+    monkeypatch.setattr(inception, "MD5", hashlib.md5(content).hexdigest())
+    assert evaluation.extractor_for("inception", clothes, path).name == "inception"
+
+
+@pytest.mark.parametrize("features", ["lite0", "classifier", "inception"])
+def test_only_scores_of_inception_are_called_fid(features: str) -> None:
+    titles = {metric.name: metrics_table.title(metric, features) for metric in metrics_table.METRICS}
+    assert (titles["frechet_distance"] == "FID") == (features == "inception")
+    assert len(set(titles.values())) == len(titles)
+
+
+# --- during training
+
+EVALUATED = {"evaluation": {"every": 4, "num": 60}, "training.iterations": 12}
+
+
+def small(tiny_yaml: WriteYaml, changes: dict[str, Any]) -> Experiment:
+    return build.load_experiment(tiny_yaml({**EVALUATED, "outputs": {"checkpoint_every": 6, "keep": 1}, **changes}))
+
+
+@pytest.fixture(scope="module")
+def scored(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    folder = RunFolder.create(tmp_path_factory.mktemp("scored"), "run", explicit=True)
+    train(small(tiny_yaml, {}), folder)
+    folder.write_config(small(tiny_yaml, {}).to_yaml())
+    return folder
+
+
+def test_a_run_writes_a_row_of_scores_and_keeps_its_best_checkpoint(scored: RunFolder) -> None:
+    with scored.metrics.open() as file:
+        assert tuple(next(csv.reader(file))) == metrics_table.COLUMNS
+    rows = metrics_table.read_metrics(scored.metrics)
+    assert [row["iteration"] for row in rows] == [4, 8, 12]
+    best = min(rows, key=lambda row: row["kid"])["iteration"]
+    assert metrics_table.best_iteration(scored.metrics) == best
+    assert {int(path.name) for path in checkpoint.newest_first(scored.checkpoints)} == {best, 12}
+    assert checkpoint.find(scored.path, best=True)[0].step == best
+    assert scored.nearest_pairs.is_file()
+
+
+def test_the_best_checkpoint_outlives_newer_ones(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4, 5):
+        (tmp_path / f"{step:09d}").mkdir()
+    checkpoint.prune(tmp_path, 2, newest=4, spared=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000001", "000000003", "000000004"]
+
+
+def test_only_rows_of_one_protocol_are_compared(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+
+    def row(iteration: int, kid: float, num: int) -> str:
+        values = {"iteration": iteration, "kid": kid, "num": num}
+        return metrics_table.line(values.get(name) for name in metrics_table.COLUMNS)
+
+    assert metrics_table.best_iteration(path) is None
+    path.write_text(metrics_table.line(metrics_table.COLUMNS) + row(1, 0.1, 50) + row(2, 0.3, 99) + row(3, 0.4, 99))
+    assert metrics_table.best_iteration(path) == 2
+    path.write_text(path.read_text() + "4,0.0")  # torn
+    assert metrics_table.best_iteration(path) == 2
+
+
+def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    plain = RunFolder.create(tmp_path, "plain", explicit=True)
+    train(small(tiny_yaml, {"evaluation": {"every": 0}}), plain)
+    assert plain.losses.read_bytes() == scored.losses.read_bytes()
+    names = [path.name for path in (plain.checkpoints / "000000012").glob("*.safetensors")]
+    for name in names:
+        assert (plain.checkpoints / "000000012" / name).read_bytes() == (
+            scored.checkpoints / "000000012" / name
+        ).read_bytes()
+
+
+def test_an_evaluation_that_fails_does_not_end_the_training(
+    tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise GanctlError("the features are gone")
+
+    monkeypatch.setattr("ganctl.hooks.metrics.evaluate", broken)
+    folder = RunFolder.create(tmp_path, "run", explicit=True)
+    train(small(tiny_yaml, {}), folder)
+    assert (folder.checkpoints / "000000012").is_dir()
+    assert folder.log.read_text().count("Metrics failed after iteration") == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset.limit": 49}, "49 images are too few to evaluate against"),
+        ({"evaluation": {"every": 4, "features": "inception"}}, "The Inception graph"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused_before_the_training(
+    changes: dict[str, Any], message: str, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    with pytest.raises(GanctlError, match=message):
+        train(small(tiny_yaml, changes), RunFolder.create(tmp_path, "run", explicit=True))
+
+
+# --- the command
+
+
+@pytest.fixture(scope="module")
+def judged(run_cli: RunCli) -> Callable[..., dict[str, Any]]:
+    def judge(*arguments: object) -> dict[str, Any]:
+        done = run_cli("evaluate", *arguments, "--num", 60, "--json")
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    return judge
+
+
+def test_evaluate_repeats_the_row_of_the_training(scored: RunFolder, judged: Any) -> None:
+    found = judged(scored.path)
+    row = metrics_table.read_metrics(scored.metrics)[-1]
+    assert found["reference"] == row["reference"]
+    for name in ("kid", "frechet_distance", "precision", "memorization", "kid_floor"):
+        assert found[name] == pytest.approx(row[name], rel=1e-3, abs=1e-4), name
+    assert judged(scored.path, "--best")["kid"] == pytest.approx(
+        min(row["kid"] for row in metrics_table.read_metrics(scored.metrics)), abs=1e-4
+    )
+
+
+def test_evaluate_prints_scores_floors_and_protocol(scored: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.png"
+    done = run_cli("evaluate", scored.path, "--num", 50, "--pairs", pairs)
+    assert done.returncode == 0, done.stderr
+    for word in ("KID-Lite0", "FD-Lite0", "floor", "bicubic to 128x128", efficientnet_lite0.weights_hash()[:12]):
+        assert word in done.stdout
+    assert cv2.imread(str(pairs)) is not None
+
+
+def test_an_npz_and_a_folder_of_the_same_images_score_alike(
+    clothes: ImageSet, tmp_path: Path, judged: Any, run_cli: RunCli
+) -> None:
+    np.savez(tmp_path / "real.npz", images=clothes.images[:120])
+    np.savez(tmp_path / "fake.npz", images=noisy(clothes.images[120:180], 30))
+    (tmp_path / "fakes").mkdir()
+    for index, image in enumerate(noisy(clothes.images[120:180], 30)):
+        cv2.imwrite(str(tmp_path / "fakes" / f"{index:03d}.png"), image)
+    first = judged(tmp_path / "fake.npz", "--against", tmp_path / "real.npz")
+    second = judged(tmp_path / "fakes", "--against", tmp_path / "real.npz")
+    assert first["kid"] == pytest.approx(second["kid"], rel=1e-3)
+    assert first["kid"] > first["kid_floor"] + 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere does not exist"),
+        (["RUN", "--against", "fashion_mnist_min"], "Did you mean 'fashion_mnist_mini'?"),
+        (["RUN", "--pairs", "pairs.jpg"], "--pairs takes FILE.png"),
+        (["NPZ"], "--against"),
+        (["NPZ", "--best"], "--best"),
+    ],
+)
+def test_a_wrong_call_is_explained(
+    arguments: list[str], message: str, scored: RunFolder, shapes_npz: Path, run_cli: RunCli
+) -> None:
+    stand_ins = {"RUN": scored.path, "NPZ": shapes_npz}
+    done = run_cli("evaluate", *(stand_ins.get(argument, argument) for argument in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
