@@ -77,8 +77,6 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _refuse_what_is_missing(experiment: Experiment) -> None:
-    if experiment.evaluation.every:
-        raise ConfigurationError("this version cannot evaluate during training; set it to 0.", key="evaluation.every")
     if experiment.training.augment:
         raise ConfigurationError("this version ships no augmentations; set it to [].", key="training.augment")
 

@@ -184,11 +184,11 @@ class EvaluationSection(Section):
     """Scores during training."""
 
     every: Annotated[int, Field(ge=0)] = 0
-    """Rounds between two evaluations; 0 is off, and all that this version takes."""
-    num: Count = 2000
-    """Samples in one evaluation (in a later version)."""
+    """Rounds between two evaluations, each a row of metrics.csv; 0 is off."""
+    num: Annotated[int, Field(ge=50, le=1_000_000)] = 2000
+    """Samples in one evaluation."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
-    """The network whose features are compared (in a later version)."""
+    """The network whose features are compared; auto is lite0, which ships with ganctl."""
 
 
 class OutputsSection(Section):

@@ -11,12 +11,14 @@ import numpy as np
 from ganctl import __version__, footprint
 from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_precision
 from ganctl.device import Device
+from ganctl.evaluation import check_available
 from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
 from ganctl.hooks.loss_csv import LossCsv
 from ganctl.hooks.loss_plot import LossPlot
+from ganctl.hooks.metrics import Metrics
 from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
@@ -44,6 +46,8 @@ class Prepared:
         `pretrained` as in `ganctl.build.make_networks`.
         """
         images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+        if experiment.evaluation.every:
+            check_available(experiment.evaluation.features, images)
         if device.name == "CPU":
             tf.config.experimental.enable_op_determinism()
         experiment, reason = choose_precision(experiment, images, device)
@@ -124,8 +128,21 @@ class Prepared:
             experiment.seed,
             make_loss(experiment).realness,
         )
-        checkpoints = Checkpoints(outputs.checkpoint_every, outputs.keep)
-        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints]
+        every = experiment.evaluation.every
+        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]
+        if every:
+            distribution = experiment.model.latent_distribution
+            hooks.append(
+                Metrics(
+                    experiment.evaluation,
+                    self.generator_role,
+                    distribution,
+                    self.images,
+                    self.held_out,
+                    experiment.seed,
+                )
+            )
+        hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
         hooks += [LossPlot(outputs.checkpoint_every), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())

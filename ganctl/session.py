@@ -94,7 +94,7 @@ class Session:
 
     def play(self, prepared: Prepared, folder: RunFolder) -> None:
         """Train to the end, and say where the run is and what to type next."""
-        hooks: list[Hook] = [] if self._quiet else [ProgressBar(self._progress)]
+        hooks: list[Hook] = [] if self._quiet else [ProgressBar(self._progress, prepared.experiment.evaluation.every)]
         self.say(f"run folder  {folder.path}")
         try:
             prepared.trainer(folder, hooks).train()

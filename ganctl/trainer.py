@@ -57,7 +57,7 @@ class Trainer:
                     if diverged:
                         raise self._diverged(step, diverged)
                     for hook in self._playing():
-                        if hook.every and step % hook.every == 0:
+                        if any(step % period == 0 for period in hook.periods):
                             self._tell(hook, hook.act, step)
                 self._stop(step)
             finally:
@@ -132,7 +132,7 @@ class Trainer:
 
     def _rounds_from(self, step: int) -> int:
         """How many rounds to play before something is due."""
-        due = [every - step % every for every in (hook.every for hook in self._hooks) if every]
+        due = [period - step % period for hook in self._hooks for period in hook.periods]
         bounds = [feed.max_rounds(self.run.game.draws[name]) for name, feed in self.run.game.feeds.items()]
         return min(self._rounds_per_call, self.run.iterations - step, *due, *bounds)
 

@@ -20,6 +20,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.lazy import keras
+from ganctl.metrics_table import read_metrics
 from ganctl.noise import Key
 from ganctl.optimizers import make_optimizer
 from ganctl.prepared import Prepared
@@ -158,6 +159,14 @@ class Looks:
         game = self._prepared(changes).game
         return game.columns, game.play(game.chunk(0, 3)).numpy().tolist()
 
+    def metrics(self, changes: Changes) -> Any:
+        """What the rows of metrics.csv say of their protocol."""
+        prepared = self._prepared(changes)
+        prepared.game.step.assign(0)
+        run = RunFolder.create(self._folder, "run", explicit=False)
+        prepared.trainer(run, []).train()
+        return [(row["iteration"], row["num"], row["features"]) for row in read_metrics(run.metrics)]
+
     def _files(self, changes: Changes) -> Any:
         """The files of a whole run: the text of losses.csv, the size of the pictures."""
         # These keys belong to the trainer and its hooks, so one compiled game serves all of them.
@@ -263,9 +272,13 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "training.augment": (lambda looks: looks.accepted, "training.augment=[diffaugment]"),  # refused until there is one
     "training.precision": (lambda looks: looks.networks, "training.precision=bfloat16"),
     "training.rewrites": (lambda looks: looks.rows, "training.rewrites=false"),  # the last digits
-    "evaluation.every": (lambda looks: looks.accepted, "evaluation.every=5"),  # refused until there is an evaluation
-    "evaluation.num": (lambda looks: looks.config, "evaluation.num=5"),  # and so these two
-    "evaluation.features": (lambda looks: looks.config, "evaluation.features=inception"),  # only stand in config.yaml
+    "evaluation.every": (lambda looks: looks.metrics, "evaluation.every=4", "evaluation.num=50"),
+    "evaluation.num": (lambda looks: looks.metrics, "evaluation.num=51", "evaluation={every: 4, num: 50}"),
+    "evaluation.features": (
+        lambda looks: looks.metrics,
+        "evaluation.features=classifier",
+        "evaluation={every: 4, num: 50}",
+    ),
     "outputs.sample_every": (lambda looks: looks.files, "outputs.sample_every=3"),
     "outputs.sample_grid": (lambda looks: looks.files, "outputs.sample_grid=2x3"),
     "outputs.checkpoint_every": (lambda looks: looks.files, "outputs.checkpoint_every=3"),

@@ -147,9 +147,9 @@ WRONG_KEYS_AND_VALUES = {
         "training: {batch_size: 3}\nBATCH_SIZE: 8\n",
         "4:1: 'BATCH_SIZE' and 'training.batch_size' (tiny.yaml:3:12) say the same twice.",
     ),
-    "not of this version": (
-        "evaluation: {every: 5}\n",
-        "3:14: evaluation.every: this version cannot evaluate during training; set it to 0.",
+    "too few samples to judge": (
+        "evaluation: {num: 49}\n",
+        "3:19: evaluation.num: input should be greater than or equal to 50. Received: 49",
     ),
     "no augmentations": (
         "training: {augment: [diffaugment]}\n",

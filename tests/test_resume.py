@@ -59,6 +59,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"optimizer {name}": ("dense_gan", {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
     "decay and clipping": ("dense_gan", {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
     "running average": ("dense_gan", {"training.ema": 0.9, "training.disc_updates": 2}),
+    "evaluated": ("dense_gan", {"evaluation": {"every": 8, "num": 50}, "dataset.holdout": 0.1}),
     "streamed window": ("dense_gan", {"dataset.sampling": "window", "dataset.flip": True}),
 }
 

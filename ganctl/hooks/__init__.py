@@ -29,12 +29,19 @@ class Hook:
 
     Attributes:
         every: act after every so many iterations; 0: never between the first and the last.
+        also_every: act after every so many iterations as well, if it is not 0.
         vital: without it the run is not whole, so training ends where it fails. Any other hook that fails is reported,
             and training goes on.
     """
 
     every = 0
+    also_every = 0
     vital = False
+
+    @property
+    def periods(self) -> list[int]:
+        """The numbers of iterations after which it acts."""
+        return [period for period in (self.every, self.also_every) if period]
 
     def start(self, run: Run, step: int) -> None:
         """Training is about to begin after `step` completed iterations."""

@@ -2,20 +2,23 @@
 
 from ganctl import checkpoint, game_state
 from ganctl.hooks import Hook, Run
+from ganctl.metrics_table import best_iteration
 
 
 class Checkpoints(Hook):
-    """A full checkpoint every so often and at the end.
+    """A full checkpoint every so often, at the end, and of the best scores so far.
 
     Args:
         every: iterations between two.
-        keep: how many stay.
+        keep: how many stay, besides the best one.
+        evaluated_every: iterations between two rows of metrics.csv; 0: there are none.
     """
 
     vital = True
 
-    def __init__(self, every: int, keep: int) -> None:
+    def __init__(self, every: int, keep: int, evaluated_every: int = 0) -> None:
         self.every = every
+        self.also_every = evaluated_every
         self._keep = keep
         self._saved = -1
 
@@ -24,12 +27,17 @@ class Checkpoints(Hook):
         self._saved = step if (run.folder.checkpoints / f"{step:09d}").is_dir() else -1
 
     def act(self, run: Run, step: int) -> None:
-        """Save, and only then remove older ones."""
-        checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
-        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step)
-        self._saved = step
+        """Save if it is time or this is the best so far, and only then remove older ones."""
+        best = best_iteration(run.folder.metrics)
+        if step % self.every == 0 or step == best:
+            self._save(run, step, best)
 
     def stop(self, run: Run, step: int) -> None:
         """Save the last state."""
         if self._saved != step:
-            self.act(run, step)
+            self._save(run, step, best_iteration(run.folder.metrics))
+
+    def _save(self, run: Run, step: int, best: int | None) -> None:
+        checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
+        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=best)
+        self._saved = step

@@ -18,13 +18,15 @@ class LossCsv(Hook):
 
     Args:
         every: iterations between two checkpoints, before each of which the disk must have all rows.
+        evaluated_every: iterations between two evaluations, each of which may make a checkpoint; 0: there are none.
     """
 
     vital = True
     _file: TextIO | None = None
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, evaluated_every: int = 0) -> None:
         self.every = every
+        self.also_every = evaluated_every
 
     def start(self, run: Run, step: int) -> None:
         """Open the file; a resumed run goes on where its checkpoint stands."""

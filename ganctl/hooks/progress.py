@@ -6,7 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ganctl.evaluation import copies
 from ganctl.hooks import Hook, Run
+from ganctl.metrics_table import read_metrics, spoken
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -16,9 +18,11 @@ class ProgressBar(Hook):
 
     Args:
         console: where to show them.
+        evaluated_every: iterations between two rows of metrics.csv, each of which is shown; 0: there are none.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, evaluated_every: int = 0) -> None:
+        self.every = evaluated_every
         self._console = console
         self._bar: Progress | None = None
 
@@ -54,6 +58,14 @@ class ProgressBar(Hook):
                 f"iteration {done}/{run.iterations}  {rate:.1f} it/s  {left:.0f} s left  {losses}", highlight=False
             )
             self._said = now
+
+    def act(self, run: Run, step: int) -> None:
+        """Say the scores, if they were measured just now."""
+        scored = [row for row in read_metrics(run.folder.metrics) if row["iteration"] == step]
+        if scored:
+            self._console.print(f"iteration {step}  {spoken(scored[-1])}", markup=False, highlight=False)
+            if copies(scored[-1]):
+                self.warned(run, f"many samples are nearly training images: see {run.folder.nearest_pairs}")
 
     def warned(self, run: Run, message: str) -> None:
         """Say it above the bar."""

@@ -1,0 +1,62 @@
+"""Scores the generator every so often, as `ganctl evaluate` does, and writes metrics.csv."""
+
+import numpy as np
+
+from ganctl import images
+from ganctl.evaluation import evaluate, extractor_for
+from ganctl.evaluation.pairs import nearest_pairs
+from ganctl.evaluation.reference import Reference
+from ganctl.experiment import EvaluationSection
+from ganctl.generation import generate, takes_classes
+from ganctl.hooks import Hook, Run
+from ganctl.image_set import ImageSet
+from ganctl.loss_table import trim
+from ganctl.metrics_table import COLUMNS, line
+from ganctl.run_folder import write_atomically
+
+
+class Metrics(Hook):
+    """A row of scores every so often.
+
+    Args:
+        section: how often, of how many samples, by which features.
+        generator: role of the network to draw from.
+        distribution: of the latent vectors.
+        training: the training images, which are the reference.
+        held_out: real images that are not among them, if any.
+        seed: of the latent vectors.
+    """
+
+    def __init__(
+        self,
+        section: EvaluationSection,
+        generator: str,
+        distribution: str,
+        training: ImageSet,
+        held_out: ImageSet | None,
+        seed: int,
+    ) -> None:
+        self.every = section.every
+        self._section, self._generator, self._distribution, self._seed = section, generator, distribution, seed
+        self._training, self._held_out = training, held_out
+        self._reference: Reference | None = None
+
+    def start(self, run: Run, step: int) -> None:
+        """Forget what a resumed run had scored after its checkpoint."""
+        trim(run.folder.metrics, step)
+
+    def act(self, run: Run, step: int) -> None:
+        """Score."""
+        if self._reference is None:  # the first time, because looking at thousands of images takes a while
+            extractor = extractor_for(self._section.features, self._training)
+            source = f"training images of {self._training.source}"
+            self._reference = Reference.of(self._training, extractor, source, self._held_out)
+        network = run.game.networks[self._generator]
+        classes = range(self._training.num_classes) if takes_classes(network) else ()
+        drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
+        samples = np.concatenate(list(drawn))
+        found = evaluate(samples, self._reference)
+        before = run.folder.metrics.read_bytes() if run.folder.metrics.exists() else line(COLUMNS).encode()
+        values = {"iteration": step, **found.values}
+        write_atomically(run.folder.metrics, before + line(values.get(name) for name in COLUMNS).encode())
+        images.write_png(run.folder.nearest_pairs, nearest_pairs(samples, self._reference.images, found.neighbours))
