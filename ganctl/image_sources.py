@@ -9,10 +9,10 @@ import numpy as np
 from ganctl import checkpoint, datasets, images
 from ganctl.build import load_experiment, read_images
 from ganctl.errors import DataError, UsageError, did_you_mean
-from ganctl.evaluation.reference import choose
 from ganctl.experiment import DatasetSection, Experiment
 from ganctl.generation import choose_classes, generate
 from ganctl.image_set import ImageSet, Track, scratch_array
+from ganctl.reference import choose
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 

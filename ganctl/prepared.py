@@ -11,8 +11,8 @@ import numpy as np
 from ganctl import __version__, footprint
 from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_precision
 from ganctl.device import Device
-from ganctl.evaluation import check_available
 from ganctl.experiment import Experiment
+from ganctl.features import check_available
 from ganctl.game import Game
 from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
@@ -24,6 +24,7 @@ from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.precision import faster_precision
+from ganctl.reference import check_enough
 from ganctl.run_folder import RunFolder
 from ganctl.trainer import Trainer
 
@@ -47,6 +48,7 @@ class Prepared:
         """
         images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
         if experiment.evaluation.every:
+            check_enough(images)
             check_available(experiment.evaluation.features, images)
         if device.name == "CPU":
             tf.config.experimental.enable_op_determinism()

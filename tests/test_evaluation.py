@@ -14,21 +14,21 @@ from conftest import RunCli, WriteYaml, untracked
 from sklearn.datasets import load_digits, load_sample_image
 from small_runs import train
 
-from ganctl import build, checkpoint, datasets, evaluation, metrics_table
+from ganctl import build, checkpoint, datasets, features, metrics_table, scoring
 from ganctl.errors import DataError, GanctlError, UsageError
-from ganctl.evaluation import classifier, inception
 from ganctl.evaluation.class_figures import class_coverage, class_score
 from ganctl.evaluation.diversity import effective_number
-from ganctl.evaluation.extractor import Extractor
 from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
 from ganctl.evaluation.kernel_distance import KernelSums, kernel_distance, subset_size
-from ganctl.evaluation.lite0 import lite0_extractor
 from ganctl.evaluation.neighbours import Surroundings, memorized, neighbours
-from ganctl.evaluation.reference import Reference
 from ganctl.experiment import DatasetSection, Experiment
+from ganctl.extractor import Extractor
+from ganctl.features import classifier, inception
+from ganctl.features.lite0 import lite0_extractor
 from ganctl.image_set import ImageSet
 from ganctl.layers import efficientnet_lite0
 from ganctl.lazy import tf
+from ganctl.reference import Reference
 from ganctl.run_folder import RunFolder
 
 COUNT = 240
@@ -127,7 +127,7 @@ def test_kid_is_what_an_independent_computation_gives(name: str, pairs: Any) -> 
 def test_frechet_distance_is_what_an_independent_computation_gives(name: str, pairs: Any) -> None:
     # Of more dimensions than images as they are; of fewer seen from 64 random directions.
     directions = np.random.default_rng(0).normal(size=(1280, 64)) / 8
-    for samples, reference in (pairs[name], tuple(features @ directions for features in pairs[name])):
+    for samples, reference in (pairs[name], tuple(both @ directions for both in pairs[name])):
         found = frechet_distance(Gaussian.of(samples), Gaussian.of(reference))
         assert found == pytest.approx(naive_frechet_distance(samples, reference), rel=0.02)
 
@@ -223,16 +223,16 @@ def subset(images: ImageSet, rows: slice) -> ImageSet:
 def test_who_copies_is_called_out_and_who_does_not_is_not(clothes: ImageSet) -> None:
     training, unseen = subset(clothes, slice(0, 600)), clothes.images[600:800]
     reference = Reference.of(training, lite0_extractor(), "training images")
-    copying = evaluation.evaluate(noisy(training.images[:200], 2), reference).values
-    half = evaluation.evaluate(np.concatenate([noisy(training.images[:100], 2), unseen[:100]]), reference).values
-    honest = evaluation.evaluate(unseen, reference).values
-    poor = evaluation.evaluate(blurred(unseen), reference).values
-    assert [evaluation.copies(values) for values in (copying, half, honest, poor)] == [True, True, False, False]
+    copying = scoring.evaluate(noisy(training.images[:200], 2), reference).values
+    half = scoring.evaluate(np.concatenate([noisy(training.images[:100], 2), unseen[:100]]), reference).values
+    honest = scoring.evaluate(unseen, reference).values
+    poor = scoring.evaluate(blurred(unseen), reference).values
+    assert [scoring.copies(values) for values in (copying, half, honest, poor)] == [True, True, False, False]
     assert copying["memorization"] > 0.8
     assert 0.4 < half["memorization"] < 0.65
     assert honest["memorization"] < 0.12
     held_out = subset(clothes, slice(800, 1000))
-    against_held_out = evaluation.evaluate(unseen, Reference.of(training, lite0_extractor(), "", held_out)).values
+    against_held_out = scoring.evaluate(unseen, Reference.of(training, lite0_extractor(), "", held_out)).values
     assert against_held_out["memorization"] < 0.12
 
 
@@ -245,7 +245,7 @@ def averaged(images: Any) -> Any:
 def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> None:
     extractor = Extractor("lite0", "0123456789abcdef", "not at all", averaged)
     reference = Reference.of(subset(clothes, slice(0, 400)), extractor, "training images of clothes")
-    values = evaluation.evaluate(clothes.images[400:550], reference).values
+    values = scoring.evaluate(clothes.images[400:550], reference).values
     assert set(metrics_table.COLUMNS) - values.keys() == {
         "iteration",
         *("class_score", "class_score_floor", "class_coverage", "class_coverage_floor"),
@@ -256,7 +256,7 @@ def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> N
     for name in ("precision", "recall", "diversity", "memorization"):
         # The samples are real, so they are about as good as the floor.
         assert values[name] == pytest.approx(values[f"{name}_floor"], abs=0.15), name
-    few = evaluation.evaluate(clothes.images[400:800], reference).values
+    few = scoring.evaluate(clothes.images[400:800], reference).values
     assert few["floor_num"] == 200  # half of the reference is all there is
 
 
@@ -274,7 +274,7 @@ def test_features_and_floors_are_computed_once_and_damage_is_mended(
         extractor = Extractor(
             "lite0", "some weights", "not at all", lambda images: tf.py_function(project, [images], tf.float32)
         )
-        return evaluation.evaluate(
+        return scoring.evaluate(
             clothes.images[200:260], Reference.of(subset(clothes, slice(0, 200)), extractor, "")
         ).values
 
@@ -291,7 +291,7 @@ def test_too_few_images_are_refused(clothes: ImageSet) -> None:
         Reference.of(subset(clothes, slice(0, 49)), lite0_extractor(), "")
     reference = Reference.of(subset(clothes, slice(0, 60)), lite0_extractor(), "")
     with pytest.raises(DataError, match="10 samples are too few"):
-        evaluation.evaluate(clothes.images[:10], reference)
+        scoring.evaluate(clothes.images[:10], reference)
 
 
 # --- the classifier
@@ -303,26 +303,26 @@ def test_the_classifier_learns_the_labels_once(
 ) -> None:
     monkeypatch.setenv("GANCTL_CACHE", str(tmp_path))
     training, unseen = subset(clothes, slice(0, 3000)), subset(clothes, slice(3000, 3500))
-    extractor = evaluation.extractor_for("classifier", training)
+    extractor = features.extractor_for("classifier", training)
     assert extractor.probabilities is not None
     found = extractor.probabilities(extractor.features(unseen.images))
     assert (found.argmax(1) == unseen.labels).mean() > 0.75
     monkeypatch.setattr(classifier, "_train", lambda *_: pytest.fail("it was trained already"))
-    again = evaluation.extractor_for("classifier", training)
+    again = features.extractor_for("classifier", training)
     assert again.weights == extractor.weights
     np.testing.assert_allclose(again.features(unseen.images), extractor.features(unseen.images), atol=1e-4)
 
     reference = Reference.of(training, extractor, "training images")
     assert unseen.labels is not None
-    dresses = evaluation.evaluate(unseen.images[(unseen.labels == 3) | (unseen.labels == 9)], reference).values
-    real = evaluation.evaluate(unseen.images, reference).values
+    dresses = scoring.evaluate(unseen.images[(unseen.labels == 3) | (unseen.labels == 9)], reference).values
+    real = scoring.evaluate(unseen.images, reference).values
     assert dresses["class_coverage"] < 0.6 < real["class_coverage"]
     assert 1 < dresses["class_score"] < real["class_score"] <= 10
 
 
 def test_a_classifier_needs_labels(clothes: ImageSet) -> None:
     with pytest.raises(UsageError, match="has no classes"):
-        evaluation.extractor_for("classifier", ImageSet(clothes.images, None, (), "photos"))
+        features.extractor_for("classifier", ImageSet(clothes.images, None, (), "photos"))
 
 
 # --- the Inception graph
@@ -350,13 +350,13 @@ def test_another_graph_is_no_inception(clothes: ImageSet, tmp_path: Path, monkey
     content = like_inception()
     path.write_bytes(content)
     with pytest.raises(UsageError, match="not the Inception graph of 2015"):
-        evaluation.extractor_for("inception", clothes, path)
+        features.extractor_for("inception", clothes, path)
     monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "empty"))
     with pytest.raises(UsageError, match=r"(?s)cannot be read.*inception-2015-12-05\.tgz.*--inception-graph"):
-        evaluation.extractor_for("inception", clothes)
+        features.extractor_for("inception", clothes)
     monkeypatch.setattr(inception, "BYTES", len(content))
     monkeypatch.setattr(inception, "MD5", hashlib.md5(content).hexdigest())
-    assert evaluation.extractor_for("inception", clothes, path).name == "inception"
+    assert features.extractor_for("inception", clothes, path).name == "inception"
 
 
 @pytest.mark.parametrize("features", ["lite0", "classifier", "inception"])

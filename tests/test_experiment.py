@@ -149,7 +149,7 @@ WRONG_KEYS_AND_VALUES = {
     ),
     "too few samples to judge": (
         "evaluation: {num: 49}\n",
-        "3:19: evaluation.num: input should be greater than or equal to 50. Received: 49",
+        "3:14: evaluation.num: input should be greater than or equal to 50. Received: 49",
     ),
     "no augmentations": (
         "training: {augment: [diffaugment]}\n",

@@ -61,11 +61,12 @@ def command(
     """
     from ganctl.device import select_device
     from ganctl.errors import UsageError
-    from ganctl.evaluation import copies, evaluate, extractor_for
     from ganctl.evaluation.pairs import nearest_pairs
-    from ganctl.evaluation.reference import Reference
+    from ganctl.features import extractor_for
     from ganctl.image_sources import read_real_images, read_samples
     from ganctl.images import write_png
+    from ganctl.reference import Reference
+    from ganctl.scoring import copies, evaluate
     from ganctl.session import Session
 
     if pairs is not None and pairs.suffix.lower() != ".png":
@@ -78,9 +79,10 @@ def command(
     reference = Reference.of(real.images, extractor, real.description, real.held_out)
     found = evaluate(samples.images, reference)
     where = pairs or (samples.run.nearest_pairs if samples.run else None)
+    near = found.neighbours
     if where is not None:
         try:
-            write_png(where, nearest_pairs(samples.images, reference.images, found.neighbours))
+            write_png(where, nearest_pairs(samples.images, reference.images, near.nearest, near.distances))
         except OSError as error:
             raise UsageError(f"{where} cannot be written: {error.strerror}.") from None
     for note in (*samples.notes, *real.notes):

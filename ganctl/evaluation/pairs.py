@@ -2,26 +2,26 @@
 
 import numpy as np
 
-from ganctl.evaluation.neighbours import Neighbours
 from ganctl.images import fit, grid, to_channels
 
 COLUMNS, ROWS = 8, 2
 
 
-def nearest_pairs(samples: np.ndarray, reference: np.ndarray, found: Neighbours) -> np.ndarray:
+def nearest_pairs(samples: np.ndarray, reference: np.ndarray, nearest: np.ndarray, distances: np.ndarray) -> np.ndarray:
     """Return a picture of the nearest samples, each above the reference image that it is nearest to.
 
     Args:
         samples: uint8 [N, H, W, C].
         reference: uint8 images [M, ...]; of another size or number of channels they are made like the samples.
-        found: of these samples in this reference.
+        nearest: for each sample, the index of its nearest reference image [N].
+        distances: and how far that is [N].
     """
-    order = np.argsort(found.distances, kind="stable")[: COLUMNS * ROWS]
+    order = np.argsort(distances, kind="stable")[: COLUMNS * ROWS]
     size, channels = samples.shape[1], samples.shape[3]
     rows: list[np.ndarray] = []
     for start in range(0, len(order), COLUMNS):
         part = order[start : start + COLUMNS]
-        others = [reference[index] for index in found.nearest[part]]
+        others = [reference[index] for index in nearest[part]]
         if reference.shape[1:] != samples.shape[1:]:
             others = [to_channels(fit(other, size, "squash"), channels) for other in others]
         rows += [samples[part], np.stack(others)]

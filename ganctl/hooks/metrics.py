@@ -3,16 +3,17 @@
 import numpy as np
 
 from ganctl import images
-from ganctl.evaluation import evaluate, extractor_for
 from ganctl.evaluation.pairs import nearest_pairs
-from ganctl.evaluation.reference import Reference
 from ganctl.experiment import EvaluationSection
+from ganctl.features import extractor_for
 from ganctl.generation import generate, takes_classes
 from ganctl.hooks import Hook, Run
 from ganctl.image_set import ImageSet
 from ganctl.loss_table import trim
 from ganctl.metrics_table import COLUMNS, line
+from ganctl.reference import Reference
 from ganctl.run_folder import write_atomically
+from ganctl.scoring import evaluate
 
 
 class Metrics(Hook):
@@ -59,4 +60,8 @@ class Metrics(Hook):
         before = run.folder.metrics.read_bytes() if run.folder.metrics.exists() else line(COLUMNS).encode()
         values = {"iteration": step, **found.values}
         write_atomically(run.folder.metrics, before + line(values.get(name) for name in COLUMNS).encode())
-        images.write_png(run.folder.nearest_pairs, nearest_pairs(samples, self._reference.images, found.neighbours))
+        near = found.neighbours
+        images.write_png(
+            run.folder.nearest_pairs,
+            nearest_pairs(samples, self._reference.images, near.nearest, near.distances),
+        )

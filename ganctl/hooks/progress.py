@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ganctl.evaluation import copies
 from ganctl.hooks import Hook, Run
 from ganctl.metrics_table import read_metrics, spoken
+from ganctl.scoring import copies
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganctl.cache_root import cache_root
 from ganctl.errors import UsageError
-from ganctl.evaluation.extractor import Extractor
+from ganctl.extractor import Extractor
 from ganctl.lazy import tf
 
 NAME = "classify_image_graph_def.pb"

@@ -1,6 +1,6 @@
 """Features of EfficientNet-Lite0, which ships with ganctl."""
 
-from ganctl.evaluation.extractor import Extractor
+from ganctl.extractor import Extractor
 from ganctl.layers import efficientnet_lite0
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from ganctl.cache_root import cache_root
 from ganctl.errors import UsageError
-from ganctl.evaluation.extractor import Extractor, in_colour
+from ganctl.extractor import Extractor, in_colour
 from ganctl.image_set import ImageSet
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import write_atomically

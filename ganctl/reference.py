@@ -14,10 +14,10 @@ import numpy as np
 
 from ganctl.cache_root import cache_root
 from ganctl.errors import DataError
-from ganctl.evaluation.extractor import Extractor
 from ganctl.evaluation.frechet_distance import Gaussian
 from ganctl.evaluation.kernel_distance import KernelSums
 from ganctl.evaluation.neighbours import Surroundings, nearest_distances
+from ganctl.extractor import Extractor
 from ganctl.image_set import ImageSet
 from ganctl.run_folder import write_atomically
 
@@ -51,9 +51,8 @@ class Reference:
     @classmethod
     def of(cls, images: ImageSet, extractor: Extractor, source: str, held_out: ImageSet | None = None) -> Self:
         """Look at images, at most MOST_IMAGES of them; raises DataError where they are too few."""
+        check_enough(images)
         chosen = choose(len(images), MOST_IMAGES)
-        if len(chosen) < FEWEST_IMAGES:
-            raise DataError(f"{images.source}: {len(chosen)} images are too few to compare with ({FEWEST_IMAGES}).")
         pixels = np.ascontiguousarray(images.images[chosen])
         key = _digest(extractor, pixels)
         unseen = None
@@ -126,6 +125,12 @@ class Reference:
 
     def _path(self, what: str, suffix: str = ".npz") -> Path | None:
         return _folder() / f"{self.key}-{what}{suffix}" if self.key else None
+
+
+def check_enough(images: ImageSet) -> None:
+    """Raise DataError where there are too few images to compare with."""
+    if len(images) < FEWEST_IMAGES:
+        raise DataError(f"{images.source}: {len(images)} images are too few to evaluate against ({FEWEST_IMAGES}).")
 
 
 def choose(count: int, most: int) -> np.ndarray:
