@@ -15,6 +15,7 @@ from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
+from ganctl.hooks.evolution import Evolution
 from ganctl.hooks.loss_csv import LossCsv
 from ganctl.hooks.loss_plot import LossPlot
 from ganctl.hooks.samples import Samples
@@ -126,7 +127,7 @@ class Prepared:
         )
         checkpoints = Checkpoints(outputs.checkpoint_every, outputs.keep)
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every), samples, checkpoints]
-        hooks += [LossPlot(outputs.checkpoint_every), *more_hooks]
+        hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
         return Trainer(run, hooks)

@@ -100,6 +100,7 @@ def test_a_run_folder_holds_what_the_design_says(trained: Trained) -> None:
             "losses.png",
             "log.txt",
             "samples/real.png",
+            "samples/evolution.gif",
             *(f"samples/{step:09d}.png" for step in (0, 4, 8)),
             *(f"generators/{step:09d}.safetensors" for step in (0, 4, 8)),
             *checkpoints,
@@ -142,7 +143,7 @@ def test_the_first_lines_say_what_is_trained_and_the_last_what_to_type_next(trai
 
 
 def test_the_sample_grids_show_two_by_two_images(trained: Trained) -> None:
-    sizes = {path.name: cv2.imread(str(path)).shape[:2] for path in (trained.path / "samples").iterdir()}
+    sizes = {path.name: cv2.imread(str(path)).shape[:2] for path in (trained.path / "samples").glob("*.png")}
     assert len(set(sizes.values())) == 1
     assert 16 <= sizes["real.png"][0] <= 24
 
