@@ -27,7 +27,7 @@ FLOORS: list[set[str]] = [
     words("registry yaml_source noise image_order images device interruption footprint")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
     words("experiment checkpoint feed generation sample_files animation listing"),
-    words("game image_set"),
+    words("game image_set interpolation"),
     words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
     | words("network_checks discriminator_check"),
     words("image_cache archives"),
