@@ -203,7 +203,7 @@ class OutputsSection(Section):
     keep: Count = 2
     """Full checkpoints to keep."""
     tensorboard: bool = False
-    """Also write event files for TensorBoard."""
+    """Also write event files for TensorBoard: losses, metrics and sample grids."""
 
 
 class Experiment(Section):

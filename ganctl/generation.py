@@ -4,7 +4,7 @@ A generator's inputs are latent vectors; one that is called `classes` takes what
 one-hot [N, classes].
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,6 +81,23 @@ def seeded(network: Any, key: Key) -> Iterator[None]:
             seed.assign(value)
 
 
+def sample_latent(generator: Any, count: int, seed: int, distribution: str) -> list[np.ndarray]:
+    """Return the latent vectors of the first `count` images that `generate` makes of this seed, one array an input."""
+    keys = [sample_key(seed, number) for number in range(-(-count // BATCH))]
+    batches = [draw_latent(generator, key, BATCH, distribution) for key in keys]
+    return [np.concatenate(parts)[:count] for parts in zip(*batches, strict=True)]
+
+
+def sample_key(seed: int, number: int) -> Key:
+    """Return the key of everything random in that batch of the images of a seed."""
+    return Key(seed, number, "sample")
+
+
+def painter(generator: Any) -> Callable[[Tensor], Tensor]:
+    """Return what makes uint8 images [N, H, W, C] of a generator's inputs."""
+    return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
+
+
 def generate(
     generator: Any, count: int, seed: int, distribution: str, classes: Sequence[int] = ()
 ) -> Iterator[np.ndarray]:
@@ -95,9 +112,9 @@ def generate(
         distribution: of the latent vectors, `normal` or `uniform`.
         classes: what to draw, over and over again, of a generator that takes classes.
     """
-    paint = tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
+    paint = painter(generator)
     for start in range(0, count, BATCH):
-        key = Key(seed, start // BATCH, "sample")
+        key = sample_key(seed, start // BATCH)
         wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None
         with seeded(generator, key):
             latent = draw_latent(generator, key, BATCH, distribution)

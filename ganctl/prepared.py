@@ -16,6 +16,7 @@ from ganctl.features import check_available
 from ganctl.game import Game
 from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
+from ganctl.hooks.evolution import Evolution
 from ganctl.hooks.loss_csv import LossCsv
 from ganctl.hooks.loss_plot import LossPlot
 from ganctl.hooks.metrics import Metrics
@@ -133,22 +134,19 @@ class Prepared:
         every = experiment.evaluation.every
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]
         if every:
-            distribution = experiment.model.latent_distribution
-            hooks.append(
-                Metrics(
-                    experiment.evaluation,
-                    self.generator_role,
-                    distribution,
-                    self.images,
-                    self.held_out,
-                    experiment.seed,
-                )
-            )
+            hooks.append(self._metrics())
         hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
-        hooks += [LossPlot(outputs.checkpoint_every), *more_hooks]
+        hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
         return Trainer(run, hooks)
+
+    def _metrics(self) -> Metrics:
+        experiment = self.experiment
+        distribution = experiment.model.latent_distribution
+        return Metrics(
+            experiment.evaluation, self.generator_role, distribution, self.images, self.held_out, experiment.seed
+        )
 
 
 def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:

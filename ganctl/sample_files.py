@@ -2,7 +2,8 @@
 
 import math
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -38,19 +39,24 @@ def writer_for(path: Path, count: int) -> Write:
     else:
         raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
     folder = path if write is _write_folder else path.parent
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
 
     def guarded(batches: Batches, classes: Sequence[int] = ()) -> Path:
-        try:
+        with writing(path):
             write(path, batches, count, classes)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
         return path
 
     return guarded
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise UsageError where the user's file or folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from conftest import RunCli, WriteYaml
+from PIL import Image, ImageSequence
 
 from ganctl import cli, device
 from ganctl.loss_table import FIXED
@@ -100,6 +101,7 @@ def test_a_run_folder_holds_what_the_design_says(trained: Trained) -> None:
             "losses.png",
             "log.txt",
             "samples/real.png",
+            "samples/evolution.gif",
             *(f"samples/{step:09d}.png" for step in (0, 4, 8)),
             *(f"generators/{step:09d}.safetensors" for step in (0, 4, 8)),
             *checkpoints,
@@ -142,7 +144,7 @@ def test_the_first_lines_say_what_is_trained_and_the_last_what_to_type_next(trai
 
 
 def test_the_sample_grids_show_two_by_two_images(trained: Trained) -> None:
-    sizes = {path.name: cv2.imread(str(path)).shape[:2] for path in (trained.path / "samples").iterdir()}
+    sizes = {path.name: cv2.imread(str(path)).shape[:2] for path in (trained.path / "samples").glob("*.png")}
     assert len(set(sizes.values())) == 1
     assert 16 <= sizes["real.png"][0] <= 24
 
@@ -244,6 +246,7 @@ def test_an_interrupted_run_is_saved_and_the_printed_command_continues_it(tiny_y
     stopped = last_iteration(run / "losses.csv")
     assert f"Stopped after iteration {stopped}; everything is saved." in message
     assert [path.name for path in (run / "checkpoints").iterdir()] == [f"{stopped:09d}"]
+    assert (run / "samples" / "evolution.gif").is_file()
 
     program, *arguments = shlex.split(message.partition("Continue: ")[2])
     assert program == "ganctl"
@@ -295,6 +298,34 @@ def test_samples_of_a_run_a_checkpoint_and_a_generator_file_are_the_same(
     grid = cv2.imread(str(tmp_path / "grid.png"), cv2.IMREAD_UNCHANGED)
     assert any((grid[y : y + 8, x : x + 8] == images[0, :, :, 0]).all() for y in range(4) for x in range(4))
     assert grid.shape[0] < grid.shape[1]
+
+
+def test_a_walk_goes_through_the_samples_and_back_to_its_start(
+    trained: Trained, run_cli: RunCli, tmp_path: Path
+) -> None:
+    """As a picture with a row for each walk, and as an animation, both where nothing is said."""
+    options = ["--seed", 3, "--points", 3, "--frames", 2, "--rows", 2]
+    said = run_cli("interpolate", "--checkpoint", trained.path, *options, cwd=tmp_path)
+    assert clean(said) == ""
+    assert "2 walks through 3 images of tiny after 8 iterations: walk-3.png and walk-3.gif" in said.stdout
+    sample = ["--seed", 3, "--num", 6, "--output", "samples.npz"]
+    clean(run_cli("sample", "--checkpoint", trained.path, *sample, cwd=tmp_path))
+    with np.load(tmp_path / "samples.npz") as file:
+        samples = file["images"][..., 0].reshape(3, 2, 8, 8).astype(int)
+    strip = cv2.imread(str(tmp_path / "walk-3.png"), cv2.IMREAD_UNCHANGED).astype(int)
+    assert strip.shape == (2 * 10 + 2, 6 * 10 + 2)
+    with Image.open(tmp_path / "walk-3.gif") as file:
+        shown = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(file)]
+    assert len(shown) == 6
+    factor = shown[0].shape[0] // 12
+    for point in range(3):
+        for row in range(2):
+            image = strip[2 + 10 * row :, 2 + 20 * point :][:8, :8]
+            np.testing.assert_allclose(image, samples[point, row], atol=1)
+            cell = shown[2 * point][::factor, ::factor][2:10, 2 + 10 * row :][:8, :8]
+            np.testing.assert_array_equal(cell, image)
+    clean(run_cli("interpolate", "--checkpoint", trained.path, *options, "--output", "new/again.gif", cwd=tmp_path))
+    assert (tmp_path / "new" / "again.gif").read_bytes() == (tmp_path / "walk-3.gif").read_bytes()
 
 
 # --- refusals that need TensorFlow: one process, the real function
@@ -499,6 +530,16 @@ USAGE = [
     (
         ["sample", "--checkpoint", "nowhere", "--output", "x.gif"],
         "--output takes FILE.png, FILE.npz or a folder. Received: x.gif",
+    ),
+    (["interpolate", "--checkpoint", "nowhere"], "nowhere does not exist"),
+    (["interpolate", "--checkpoint", "nowhere", "--points", "1"], "Invalid value for '--points'"),
+    (
+        ["interpolate", "--checkpoint", "nowhere", "--points", "100", "--frames", "10"],
+        "--points times --frames make 1,000 frames. A walk has at most 500.",
+    ),
+    (
+        ["interpolate", "--checkpoint", "nowhere", "--output", "x.npz"],
+        "--output takes FILE.png or FILE.gif. Received: x.npz",
     ),
     (["validate", "."], ". is a folder. Give a YAML file"),
 ]

@@ -26,8 +26,8 @@ FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise extractor image_order images device interruption footprint")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("experiment checkpoint feed generation sample_files listing"),
-    words("game image_set"),
+    words("experiment checkpoint feed generation sample_files animation listing"),
+    words("game image_set interpolation"),
     words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
     | words("network_checks discriminator_check"),
     words("image_cache archives evaluation features"),
