@@ -17,12 +17,14 @@ from ganctl.hooks import Hook, Run
 from ganctl.hooks.checkpoints import Checkpoints
 from ganctl.hooks.loss_csv import LossCsv
 from ganctl.hooks.loss_plot import LossPlot
+from ganctl.hooks.report import Report
 from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.precision import faster_precision
 from ganctl.run_folder import RunFolder
+from ganctl.run_report import write_report
 from ganctl.trainer import Trainer
 
 
@@ -129,6 +131,7 @@ class Prepared:
         hooks += [LossPlot(outputs.checkpoint_every), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
+        hooks.append(Report(experiment.evaluation.every, write_report))
         return Trainer(run, hooks)
 
 

@@ -29,11 +29,12 @@ FLOORS: list[set[str]] = [
     words("experiment checkpoint feed generation sample_files listing"),
     words("game image_set"),
     words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
-    | words("network_checks discriminator_check"),
+    | words("network_checks discriminator_check report"),
     words("image_cache archives"),
     words("models losses datasets hooks"),
     words("trainer file_schema pace"),
     words("build iterables"),
+    words("run_report"),
     words("prepared"),
     words("session restoring"),
     words("cli"),
