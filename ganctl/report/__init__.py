@@ -10,7 +10,7 @@ import numpy as np
 
 from ganctl.changes import Change, differences
 from ganctl.metrics_table import FLOOR
-from ganctl.report.curves import PANELS, Curve, Curves, read_curves
+from ganctl.report.curves import MAX_POINTS, PANELS, Curve, Curves, read_curves
 from ganctl.report.facts import Facts, read_facts
 from ganctl.report.grids import MAX_BYTES, Grids, read_grids
 from ganctl.report.rendering import number, render
@@ -33,15 +33,15 @@ class RunRecord:
     grids: Grids
 
     @classmethod
-    def read(cls, folder: RunFolder, max_bytes: int = MAX_BYTES) -> Self:
-        """Read all of a run folder, with pictures of at most so many bytes."""
+    def read(cls, folder: RunFolder, runs: int = 1) -> Self:
+        """Read all of a run folder, as much as fits on a page of so many runs."""
         return cls(
             folder,
             folder.path.absolute().name,
             read_facts(folder),
-            read_curves(folder.losses),
+            read_curves(folder.losses, min(MAX_POINTS, 4 * MAX_POINTS // runs)),
             read_scores(folder.metrics),
-            read_grids(folder, max_bytes),
+            read_grids(folder, MAX_BYTES // runs),
         )
 
     @property

@@ -72,4 +72,4 @@ def _read(path: Path, notes: list[str]) -> bytes | None:
 
 
 def _uri(content: bytes) -> str:
-    return f"data:image/{image_kind(content)};base64,{base64.b64encode(content).decode()}"
+    return f"data:image/{str(image_kind(content)).lower()};base64,{base64.b64encode(content).decode()}"
