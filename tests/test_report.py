@@ -133,16 +133,24 @@ def test_scores_of_another_protocol_are_not_mixed(run: RunFolder) -> None:
     write_metrics(run, [(8, 0.3)], append=True)
     scores = read_scores(run.metrics)
     assert [row["iteration"] for row in scores.scores[0].rows] == [8]
-    assert scores.notes == ["2 evaluations with another protocol do not compare and are left out."]
+    assert scores.notes == ["Evaluations with another protocol, which do not compare and are left out: 2."]
 
 
 def test_scores_that_are_no_numbers_are_said(run: RunFolder) -> None:
     write_metrics(run, [(2, 0.5), (4, float("nan"))])
     page = page_of(run)
-    assert "kid is not finite in 1 evaluations." in page.text
+    assert "Evaluations in which kid is not finite: 1." in page.text
     assert page.data["panels"]["scores"][0]["tables"][0]["curves"][0]["values"] == [0.5]
     run.metrics.write_text("iteration,kid\n4,good\n")
     assert "There are no scores: metrics.csv could not be read" in page_of(run).text
+
+
+def test_how_a_run_ended_is_news_until_it_is_resumed(run: RunFolder) -> None:
+    ended = "ended: Iteration 7: d_loss is nan."
+    run.append_log(ended)
+    assert page_of(run).text.count(ended) == 2, "above, and in the log"
+    run.append_log("resumed after iteration 4")
+    assert page_of(run).text.count(ended) == 1
 
 
 def test_a_folder_with_nothing_but_a_config_makes_a_page_that_says_so(run: RunFolder) -> None:
@@ -178,9 +186,9 @@ def test_what_is_torn_empty_or_infinite_in_losses_csv_is_left_out_and_said(run: 
     assert page.data["panels"]["curves"][0]["tables"][0]["at"] == [1, 2, 4]
     assert (d_loss["values"], g_loss["values"]) == ([1, None, 4], [None, 2, 4])
     for words in (
-        "1 lines of losses.csv could not be read",
-        "d_loss is infinite in 1 iterations, first in 2.",
-        "g_loss has no number in 1 iterations, first in 1.",
+        "Lines of losses.csv that could not be read, and are left out: 1.",
+        "d_loss is infinite in iteration 2.",
+        "g_loss is no number in iteration 1.",
         "Not measured in this game: d_mae.",
     ):
         assert words in page.text
@@ -239,7 +247,7 @@ def test_a_long_run_is_thinned_quickly_without_losing_its_spikes(run: RunFolder)
 def test_thinning_does_not_need_whole_buckets(run: RunFolder) -> None:
     run.losses.write_text("iteration,epoch,d_loss\n" + "".join(f"{i},0,{i}\n" for i in range(1, 8)))
     curves = read_curves(run.losses, max_points=3)
-    assert curves.at.tolist() == [1, 4, 7]
+    assert curves.at.tolist() == [3, 6, 7]
     assert [curves.curves[0].mean.tolist(), curves.curves[0].high.tolist()] == [[2, 5, 7], [3, 6, 7]]
 
 

@@ -126,14 +126,14 @@ def test_every_picture_is_shown(page: Any) -> None:
 def test_dragging_zooms_every_plot_and_a_double_click_shows_all(page: Any) -> None:
     curves, scores = plots(page, "curves"), plots(page, "scores")
     whole = pixels(page, curves["Losses"]), pixels(page, scores["KID-Lite0"])
-    assert shown_range(page) == (1, 8)
+    assert shown_range(page) == (0, 8)
     drag(page, curves["Losses"], 0.25, 0.75)
-    WebDriverWait(page, 5).until(lambda _: shown_range(page) == (3, 6))
+    WebDriverWait(page, 5).until(lambda _: shown_range(page) == (2, 6))
     WebDriverWait(page, 5).until(lambda _: pixels(page, curves["Losses"]) != whole[0])
     assert pixels(page, scores["KID-Lite0"]) != whole[1], "plots are zoomed together"
     area = curves["Gradient norms"].find_element(By.CSS_SELECTOR, ".u-over")
     ActionChains(page).double_click(area).perform()
-    WebDriverWait(page, 5).until(lambda _: shown_range(page) == (1, 8))
+    WebDriverWait(page, 5).until(lambda _: shown_range(page) == (0, 8))
 
 
 def test_the_keyboard_zooms_too(page: Any) -> None:
@@ -144,7 +144,7 @@ def test_the_keyboard_zooms_too(page: Any) -> None:
     WebDriverWait(page, 5).until(lambda _: pixels(page, plots(page, "curves")["Losses"]) != before)
     assert shown_range(page) == (5, 8)
     page.find_element(By.CSS_SELECTOR, "#zoom button").send_keys(Keys.ENTER)
-    assert shown_range(page) == (1, 8)
+    assert shown_range(page) == (0, 8)
 
 
 def test_floors_are_drawn_and_can_be_hidden(page: Any) -> None:
@@ -218,4 +218,4 @@ def test_runs_are_compared_side_by_side(browser: Any, run: RunFolder, tmp_path: 
         legend = plots(page, "curves")["d_loss"].find_elements(By.CSS_SELECTOR, ".u-legend tr")
         assert [row.text.rstrip("-") for row in legend] == ["iteration", "run", "other"]
         drag(page, plots(page, "curves")["d_loss"], 0.25, 0.75)
-        WebDriverWait(page, 5).until(lambda _: shown_range(page) == (3, 6))
+        WebDriverWait(page, 5).until(lambda _: shown_range(page) == (2, 6))

@@ -78,7 +78,7 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
         return Curves(notes=(f"There are no curves: {path.name}: {error.strerror}.",))
     if "iteration" not in columns or not len(rows):
         return Curves(notes=(f"There are no curves: {path.name} has no whole row yet.",))
-    notes = [f"{unreadable} lines of {path.name} could not be read and are left out."] if unreadable else []
+    notes = [f"Lines of {path.name} that could not be read, and are left out: {unreadable}."] if unreadable else []
     at = rows[:, columns.index("iteration")]
     order = np.argsort(at, kind="stable")
     at, rows = at[order], rows[order]
@@ -96,16 +96,18 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
         if missing.all():
             empty.append(name)
             continue
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            notes.append(f"{name} is infinite in {len(infinite)} iterations, first in {at[infinite[0]]:.0f}.")
-        if missing.any():
-            first = at[np.flatnonzero(missing)[0]]
-            notes.append(f"{name} has no number in {missing.sum()} iterations, first in {first:.0f}.")
-        measured.append(Curve(name, *_thinned(np.where(np.isinf(values), np.nan, values), size), _final(values)))
+        infinite = np.isinf(values)
+        notes += [
+            f"{name} is {what} in {_said(at[where])}."
+            for what, where in (("infinite", infinite), ("no number", missing))
+            if where.any()
+        ]
+        values = np.where(infinite, np.nan, values)
+        measured.append(Curve(name, *_thinned(values, size), _final(values)))
     if empty:
         notes.append(f"Not measured in this game: {', '.join(empty)}.")
-    return Curves(int(at[-1]), _buckets(at, size)[:, 0], size, tuple(measured), tuple(notes))
+    # A point stands where its last row does, so that curves end where the run does.
+    return Curves(int(at[-1]), np.append(at[size - 1 : -1 : size], at[-1]), size, tuple(measured), tuple(notes))
 
 
 def _parse(lines: Iterable[str]) -> tuple[list[str], np.ndarray, int]:
@@ -129,6 +131,11 @@ def _parse(lines: Iterable[str]) -> tuple[list[str], np.ndarray, int]:
         else:
             unreadable += 1
     return columns, np.frombuffer(numbers).reshape(-1, max(1, len(columns))), unreadable
+
+
+def _said(iterations: np.ndarray) -> str:
+    more = len(iterations) - 1
+    return f"iteration {iterations[0]:.0f}" + (f" and in {more:,} more" if more else "")
 
 
 def _buckets(values: np.ndarray, size: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import read_yaml
 
 MAX_LOG_LINES = 500
+_ENDED = "ended: "
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,10 @@ def read_facts(folder: RunFolder) -> Facts:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON object"
         notes.append(f"What the run was made with is not known: {folder.info.name}: {reason}.")
     log = _text(folder.log).splitlines()[-MAX_LOG_LINES:]
-    warnings = [line for line in log if line.startswith(("Warning:", "ended:"))]
+    # How a run ended is news only until it was resumed.
+    warnings = [line for line in log if line.startswith("Warning:")] + [
+        line for line in log[-1:] if line.startswith(_ENDED)
+    ]
     return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes)
 
 

@@ -71,7 +71,7 @@ def read_scores(path: Path) -> Scores:
     notes = []
     others = [row for row in rows if _protocol(row) != protocol]
     if others:
-        notes.append(f"{len(others)} evaluations with another protocol do not compare and are left out.")
+        notes.append(f"Evaluations with another protocol, which do not compare and are left out: {len(others)}.")
     rows = [same[iteration] for iteration in sorted(same)]
     scores = []
     for metric in METRICS:
@@ -80,7 +80,7 @@ def read_scores(path: Path) -> Scores:
             scores.append(Score(metric, _title(metric, str(protocol.get("features", ""))), known))
         broken = sum(metric.name in row for row in rows) - len(known)
         if broken:
-            notes.append(f"{metric.name} is not finite in {broken} evaluations.")
+            notes.append(f"Evaluations in which {metric.name} is not finite: {broken}.")
     return Scores(protocol, scores, notes)
 
 

@@ -18,8 +18,8 @@
 
   const panels = Object.entries(data.panels).flatMap(([place, list]) => list.map(panel => ({place, ...panel})));
   const iterations = panels.flatMap(panel => panel.tables.flatMap(table => [table.at[0], table.at.at(-1)]));
-  const first = Math.min(...iterations), last = Math.max(...iterations, first + 1);
   const grids = [...new Set(data.runs.flatMap(run => run.grids.map(grid => grid.iteration)))].sort((a, b) => a - b);
+  const first = Math.min(...iterations, ...grids.slice(0, 1)), last = Math.max(...iterations, first + 1);
   const plots = new Map();
   let range = [first, last], marked = null;
 
@@ -64,7 +64,7 @@
     const plot = new uPlot({
       width: target.clientWidth || 400, height: 260, series, bands,
       scales: {x: {time: false}, y: {distr: logarithmic ? 3 : 1}},
-      axes: [{...axis, values: (_, splits) => splits.map(value => value == null || value % 1 ? "" : whole(value))},
+      axes: [{...axis, size: 34, values: (_, splits) => splits.map(value => value == null || value % 1 ? "" : whole(value))},
         {...axis, size: 62}],
       cursor: {
         sync: {key: "iteration", filters: {pub: type => type === "mousemove" || type === "mouseleave"}},
@@ -83,6 +83,10 @@
         }],
         init: [plot => {
           plot.over.append(Object.assign(document.createElement("div"), {className: "marker", hidden: true}));
+          for (const name of plot.root.querySelectorAll(".u-series:not(.bound):not(:first-child) th")) {
+            name.tabIndex = 0;
+            name.addEventListener("keydown", event => { if (event.key === "Enter") name.click(); });
+          }
           plot.root.querySelector("canvas").setAttribute("role", "img");
           plot.root.querySelector("canvas").setAttribute("aria-label", `${panel.title} by iteration`);
         }],
