@@ -68,6 +68,8 @@
         {...axis, size: 62}],
       cursor: {
         sync: {key: "iteration", filters: {pub: type => type === "mousemove" || type === "mouseleave"}},
+        // Of several runs, one that has nothing near must not show its last value as if it were from here.
+        hover: {prox: panel.tables.length > 1 ? 40 : null},
         drag: {x: true, y: false, setScale: false},
         bind: {dblclick: () => () => zoom(first, last)},
       },
