@@ -30,16 +30,22 @@ class Change(NamedTuple):
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Return what differs between two experiments, as dictionaries, and matters to what is learned."""
-    flat_then, flat_now = _by_dotted_key(then), _by_dotted_key(now)
+    return [change for change in differences(then, now) if not _FREE.fullmatch(change.key)]
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """Return all that differs between two experiments, as dictionaries."""
+    flat_then, flat_now = by_dotted_key(then), by_dotted_key(now)
     return [
         Change(key, flat_then.get(key), flat_now.get(key))
         for key in sorted(flat_then.keys() | flat_now.keys())
-        if flat_then.get(key) != flat_now.get(key) and not _FREE.fullmatch(key)
+        if flat_then.get(key) != flat_now.get(key)
     ]
 
 
-def _by_dotted_key(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def by_dotted_key(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the values of an experiment, as a dictionary, by `section.key`."""
     flat: dict[str, Any] = {}
     for key, value in section.items():
-        flat |= _by_dotted_key(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + key: value}
+        flat |= by_dotted_key(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + str(key): value}
     return flat

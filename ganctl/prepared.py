@@ -20,6 +20,7 @@ from ganctl.hooks.evolution import Evolution
 from ganctl.hooks.loss_csv import LossCsv
 from ganctl.hooks.loss_plot import LossPlot
 from ganctl.hooks.metrics import Metrics
+from ganctl.hooks.report import Report
 from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
@@ -27,6 +28,7 @@ from ganctl.lazy import keras, tf
 from ganctl.precision import faster_precision
 from ganctl.reference import check_enough
 from ganctl.run_folder import RunFolder
+from ganctl.run_report import write_report
 from ganctl.trainer import Trainer
 
 
@@ -139,6 +141,7 @@ class Prepared:
         hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
+        hooks.append(Report(experiment.evaluation.every, write_report))
         return Trainer(run, hooks)
 
     def _metrics(self) -> Metrics:

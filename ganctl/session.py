@@ -4,19 +4,21 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.progress import Progress
 
 from ganctl import network_checks
-from ganctl.errors import GanctlError
+from ganctl.errors import GanctlError, StoppedError
 from ganctl.footprint import parameter_count
 from ganctl.hooks import Hook
 from ganctl.hooks.progress import ProgressBar
 from ganctl.lazy import keras, tf
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
+from ganctl.run_report import write_report
 
 
 class Console(RichConsole):
@@ -100,6 +102,9 @@ class Session:
             prepared.trainer(folder, hooks).train()
         except GanctlError as error:
             folder.append_log(f"ended: {error}")
+            if not isinstance(error, StoppedError):  # the curves that led to a failure; hooks are not told of one
+                with suppress(Exception):
+                    write_report(folder)
             raise
         except tf.errors.ResourceExhaustedError:
             batch_size = prepared.experiment.training.batch_size
@@ -108,5 +113,5 @@ class Session:
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
         folder.append_log(f"finished {prepared.experiment.training.iterations} iterations")
-        self.say(f"Done. The run is in {folder.path}; look at its samples. More of them:")
+        self.say(f"Done. The run is in {folder.path}; look at its {folder.report.name}. More samples:")
         self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")

@@ -17,7 +17,9 @@ from ganctl import build, datasets, models
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.game import Game
 from ganctl.lazy import tf
+from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
+from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import parse_yaml
 
 # Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
@@ -176,3 +178,18 @@ def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Gam
         return build.make_game(experiment, images, jit=jit)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reported_run(small_experiment: Callable[..., Experiment], tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A small finished run that tests read, copy, and never change."""
+    from small_runs import CPU
+
+    experiment = small_experiment("dense_gan")
+    folder = RunFolder.create(tmp_path_factory.mktemp("reported"), "run", explicit=True)
+    folder.write_config(experiment.to_yaml())
+    prepared = Prepared.make(experiment, CPU, untracked)
+    folder.write_info(prepared.describe(["ganctl", "train", "tiny.yaml"]))
+    folder.append_log("started: ganctl train tiny.yaml")
+    prepared.trainer(folder, []).train()
+    return folder

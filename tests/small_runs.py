@@ -14,8 +14,8 @@ from ganctl.run_folder import RunFolder
 
 CPU = Device("CPU", "for the test")
 
-# Log and plot: the one tells of the moment, the other is drawn from losses.csv and its nine digits.
-NOT_COMPARED = {"log.txt", "losses.png"}
+# Log, plot and page: they tell of the moment, or are drawn from losses.csv and its nine digits.
+NOT_COMPARED = {"log.txt", "losses.png", "report.html"}
 
 
 class KilledAfter(Hook):

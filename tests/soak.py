@@ -29,7 +29,7 @@ INTERVAL = 3
 ITERATIONS = 120
 SECONDS_AT_MOST = 300
 # These say when and how a run was made, or are drawn from losses.csv and its nine digits.
-NOT_COMPARED = {"log.txt", "run.json", "losses.png"}
+NOT_COMPARED = {"log.txt", "run.json", "losses.png", "report.html"}
 
 EXPERIMENT = """
 name: soak

@@ -100,6 +100,7 @@ def test_a_run_folder_holds_what_the_design_says(trained: Trained) -> None:
             "losses.csv",
             "losses.png",
             "log.txt",
+            "report.html",
             "samples/real.png",
             "samples/evolution.gif",
             *(f"samples/{step:09d}.png" for step in (0, 4, 8)),
@@ -156,7 +157,7 @@ def test_training_the_config_of_a_run_repeats_it_to_the_byte_in_silence(trained:
     repeated = trained.place / "outputs" / "tiny-2"
     assert files_of(repeated) == files_of(trained.path)
     for name in files_of(trained.path):
-        if not name.endswith(("log.txt", "run.json")):
+        if not name.endswith(("log.txt", "run.json", "report.html")):
             assert (repeated / name).read_bytes() == (trained.path / name).read_bytes(), name
 
 

@@ -32,7 +32,10 @@ def test_the_readme_opens_with_two_commands_that_make_their_own_environment() ->
     first, second = re.findall(r"^    (.+)$", readme, re.MULTILINE)[:2]
     assert first.startswith("python3 -m venv ")
     assert first.endswith("ganctl train configs/quickstart.yaml")
-    assert second.startswith("python3 -m venv ")
+    browser, _, rest = second.partition(" && python3 -m venv ")
+    assert "command -v chromedriver" in browser
+    assert "apt-get install -y chromium chromium-driver" in browser
+    assert rest
     assert "pytest" in second
 
 

@@ -1,0 +1,55 @@
+"""`ganctl compare`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ganctl.errors import UsageError
+
+
+@click.command()
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("compare.html"), show_default=True, help="The page."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
+    """Compare runs: what they were configured with, how they scored, where their losses ended.
+
+    Prints a table, and writes a page with curves over each other and samples side by side.
+
+    \b
+    ganctl compare outputs/quickstart outputs/quickstart-2
+    """
+    from ganctl.report.comparison import Comparison
+    from ganctl.run_folder import RunFolder
+
+    if len(runs) < 2:
+        raise UsageError(f"ganctl compare takes two run folders or more. Received: {len(runs)}")
+    comparison = Comparison.read([RunFolder.open(run) for run in runs])
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        comparison.write_page(output)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
+    if as_json:
+        click.echo(json.dumps({**comparison.as_json(), "page": str(output)}, indent=2, ensure_ascii=False))
+        return
+
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table("", *(Column(Text(name), overflow="fold") for name in comparison.names), box=SIMPLE)
+    for section in comparison.table():
+        for row in section:
+            table.add_row(*map(Text, row))
+        table.add_section()
+    Console(highlight=False).print(table)
+    for note in comparison.protocol_notes:
+        click.echo(note)
+    if any(row.winner is not None for row in comparison.scores):
+        click.echo("* the best of the runs.")
+    click.echo(f"Losses are means of the last 100 iterations. Curves and samples: {output}")

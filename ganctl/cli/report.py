@@ -1,0 +1,21 @@
+"""`ganctl report`."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def command(run: Path) -> None:
+    """Write report.html of the run in folder RUN again: curves, samples, scores and configuration on one page.
+
+    Training writes it at every evaluation and at the end. The page needs no network and no other file.
+
+    \b
+    ganctl report outputs/quickstart
+    """
+    from ganctl.run_folder import RunFolder
+    from ganctl.run_report import write_report
+
+    click.echo(write_report(RunFolder.open(run)))

@@ -1,0 +1,161 @@
+"""The columns of losses.csv as curves that a page can hold."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+MAX_POINTS = 2000
+"""Points of a curve; more than a screen is wide, and few enough for a page of twenty curves to open at once."""
+LAST_ROWS = 100
+"""A single iteration's loss is mostly chance, so where a run ended is the mean of so many."""
+
+_FIXED_PANELS = {
+    "d_loss": "Losses",
+    "g_loss": "Losses",
+    "d_real": "Discriminator scores",
+    "d_fake": "Discriminator scores",
+    "d_accuracy_real": "Discriminator accuracy",
+    "d_accuracy_fake": "Discriminator accuracy",
+    "d_precision": "Discriminator accuracy",
+    "d_mae": "Mean absolute errors",
+    "g_mae": "Mean absolute errors",
+}
+PANELS = (*dict.fromkeys(_FIXED_PANELS.values()), "Gradient norms", "Loss terms")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A column of losses.csv.
+
+    Attributes:
+        name: of the column.
+        mean: its points, NaN where nothing was measured.
+        low: the least value behind each point.
+        high: the greatest.
+        final: the mean of the last rows.
+    """
+
+    name: str
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    final: float
+
+    @property
+    def panel(self) -> str:
+        """The plot that it belongs to."""
+        return "Gradient norms" if self.name.endswith("grad_norm") else _FIXED_PANELS.get(self.name, "Loss terms")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A losses.csv.
+
+    Attributes:
+        iterations: the last iteration in it; 0 for none.
+        at: the iterations of the points.
+        rows_per_point: how many rows became one point.
+        curves: the columns that were measured.
+        notes: what a reader of the curves must know, in words.
+    """
+
+    iterations: int = 0
+    at: np.ndarray = field(default_factory=lambda: np.empty(0))
+    rows_per_point: int = 1
+    curves: tuple[Curve, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
+    """Read a losses.csv, whatever state it is in; what cannot be read is said in the notes."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            columns, rows, unreadable = _parse(file)
+    except OSError as error:
+        return Curves(notes=(f"There are no curves: {path.name}: {error.strerror}.",))
+    if "iteration" not in columns or not len(rows):
+        return Curves(notes=(f"There are no curves: {path.name} has no whole row yet.",))
+    notes = [f"Lines of {path.name} that could not be read, and are left out: {unreadable}."] if unreadable else []
+    at = rows[:, columns.index("iteration")]
+    order = np.argsort(at, kind="stable")
+    at, rows = at[order], rows[order]
+    size = -(-len(rows) // max_points)
+    if size > 1:
+        notes.append(
+            f"{len(rows):,} iterations are drawn as {-(-len(rows) // size):,} points: each is the mean of {size} "
+            "iterations, the pale band reaches from the least of them to the greatest."
+        )
+    measured, empty = [], []
+    for name, values in zip(columns, rows.T, strict=True):
+        if name in ("iteration", "epoch"):
+            continue
+        missing = np.isnan(values)
+        if missing.all():
+            empty.append(name)
+            continue
+        infinite = np.isinf(values)
+        notes += [
+            f"{name} is {what} in {_said(at[where])}."
+            for what, where in (("infinite", infinite), ("no number", missing))
+            if where.any()
+        ]
+        values = np.where(infinite, np.nan, values)
+        measured.append(Curve(name, *_thinned(values, size), _final(values)))
+    if empty:
+        notes.append(f"Not measured in this game: {', '.join(empty)}.")
+    # A point stands where its last row does, so that curves end where the run does.
+    return Curves(int(at[-1]), np.append(at[size - 1 : -1 : size], at[-1]), size, tuple(measured), tuple(notes))
+
+
+def _parse(lines: Iterable[str]) -> tuple[list[str], np.ndarray, int]:
+    """Return the columns, the whole rows (empty cells are NaN) and how many lines were no rows."""
+    columns: list[str] = []
+    # Rows of Python's floats would take five times the memory, and this may run beside a training.
+    numbers, unreadable = array("d"), 0
+    for line in lines:
+        if not line.endswith("\n"):  # torn, or about to be finished
+            break
+        cells = line.rstrip("\r\n").split(",")
+        if not columns:
+            columns = cells
+            continue
+        try:
+            row = [float(cell) if cell else np.nan for cell in cells]
+        except ValueError:
+            row = []
+        if len(row) == len(columns) and np.isfinite(row[0]):
+            numbers.extend(row)
+        else:
+            unreadable += 1
+    return columns, np.frombuffer(numbers).reshape(-1, max(1, len(columns))), unreadable
+
+
+def _said(iterations: np.ndarray) -> str:
+    more = len(iterations) - 1
+    return f"iteration {iterations[0]:.0f}" + (f" and in {more:,} more" if more else "")
+
+
+def _buckets(values: np.ndarray, size: int) -> np.ndarray:
+    """Return values as rows of `size`, the last filled up with NaN."""
+    filled = np.full(-(-len(values) // size) * size, np.nan)
+    filled[: len(values)] = values
+    return filled.reshape(-1, size)
+
+
+def _thinned(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, least and greatest of every `size` values."""
+    buckets = _buckets(values, size)
+    known = ~np.isnan(buckets)
+    count = known.sum(axis=1)
+    low, high = np.where(known, buckets, np.inf).min(axis=1), np.where(known, buckets, -np.inf).max(axis=1)
+    total = np.where(known, buckets, 0).sum(axis=1)
+    mean, low, high = (np.where(count, part, np.nan) for part in (total / np.maximum(count, 1), low, high))
+    return mean, low, high
+
+
+def _final(values: np.ndarray) -> float:
+    last = values[-LAST_ROWS:]
+    return float(last[~np.isnan(last)].mean()) if not np.isnan(last).all() else float("nan")

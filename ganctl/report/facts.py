@@ -1,0 +1,93 @@
+"""What a run says of itself: config.yaml, run.json and log.txt."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from ganctl.errors import ConfigurationError
+from ganctl.run_folder import RunFolder
+from ganctl.yaml_source import read_yaml
+
+MAX_LOG_LINES = 500
+_ENDED = "ended: "
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a run says of itself.
+
+    Attributes:
+        config: the resolved experiment.
+        config_text: the same as it was written.
+        info: run.json, in a person's words.
+        log: the last lines of log.txt.
+        warnings: the lines among them that a reader must not miss.
+        notes: what could not be read, in words.
+    """
+
+    config: dict[str, Any]
+    config_text: str
+    info: dict[str, str]
+    log: list[str]
+    warnings: list[str]
+    notes: list[str]
+
+    def value(self, *keys: str) -> Any:
+        """Return a key of the experiment; None where it has none."""
+        value: Any = self.config
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+def read_facts(folder: RunFolder) -> Facts:
+    """Read what a run says of itself, whatever state the files are in."""
+    notes: list[str] = []
+    config: dict[str, Any] = {}
+    info: dict[str, str] = {}
+    try:
+        config = read_yaml(folder.config).data
+    except ConfigurationError as error:
+        notes.append(str(error))
+    try:
+        info = _worded(json.loads(folder.info.read_text("utf-8", errors="replace")))
+    except (OSError, ValueError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no JSON object"
+        notes.append(f"What the run was made with is not known: {folder.info.name}: {reason}.")
+    log = _text(folder.log).splitlines()[-MAX_LOG_LINES:]
+    # How a run ended is news only until it was resumed.
+    warnings = [line for line in log if line.startswith("Warning:")] + [
+        line for line in log[-1:] if line.startswith(_ENDED)
+    ]
+    return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes)
+
+
+def _text(path: Any) -> str:
+    try:
+        return str(path.read_text("utf-8", errors="replace"))
+    except OSError:
+        return ""
+
+
+def _worded(info: dict[str, Any]) -> dict[str, str]:
+    """Return run.json as lines; a key that another version wrote is shown as it is."""
+    lines: dict[str, str] = {}
+    for key, value in info.items():
+        if key == "command" and isinstance(value, list):
+            lines[key] = shlex.join(map(str, value))
+        elif isinstance(value, dict) and value.keys() == {"name", "reason"}:
+            lines[key] = f"{value['name']} ({value['reason']})"
+        elif key == "dataset" and isinstance(value, dict):
+            lines |= {f"dataset {inner}": _short(fact) for inner, fact in value.items() if fact not in ([], None)}
+        elif value not in ([], {}, None):
+            lines[key] = _short(value)
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_short(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return (" x " if all(isinstance(item, int) for item in value) else ", ").join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,75 @@
+"""The sample grids, as many as one page can hold."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.images import decode, image_kind, to_webp
+from ganctl.run_folder import STEP_NAME, RunFolder
+
+MAX_GRIDS = 60
+MAX_BYTES = 5 * 2**20
+
+
+@dataclass(frozen=True)
+class Grids:
+    """The pictures of a run, as data URIs.
+
+    Attributes:
+        steps: sample grids by iteration.
+        real: real.png.
+        nearest: nearest.png.
+        notes: what a reader of the pictures must know, in words.
+    """
+
+    steps: dict[int, str]
+    real: str | None
+    nearest: str | None
+    notes: list[str]
+
+
+def read_grids(folder: RunFolder, max_bytes: int = MAX_BYTES) -> Grids:
+    """Read pictures of at most so many bytes, the sample grids evenly over the run, first and last always."""
+    notes: list[str] = []
+    paths = {int(path.stem): path for path in folder.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)}
+    chosen = _evenly(sorted(paths), MAX_GRIDS)
+    pictures = {step: content for step in chosen if (content := _read(paths[step], notes))}
+    if sum(map(len, pictures.values())) > max_bytes:
+        pictures = {step: to_webp(decode(content).pixels) for step, content in pictures.items()}
+        notes.append("The grids on this page are compressed and lose some detail; the files in samples/ do not.")
+    total = sum(map(len, pictures.values()))
+    if total > max_bytes:
+        few = _evenly(list(pictures), max(2, len(pictures) * max_bytes // total))
+        pictures = {step: pictures[step] for step in few}
+    if len(pictures) < len(paths):
+        notes.append(f"{len(pictures)} of {len(paths)} sample grids are on this page; all are in samples/.")
+    if not pictures:
+        notes.append("There are no sample grids yet.")
+    real, nearest = folder.real_samples, folder.nearest_pairs
+    beside = {path: _uri(c) for path in (real, nearest) if path.exists() and (c := _read(path, notes))}
+    if real not in beside:
+        notes.append("There is no picture of real images (samples/real.png).")
+    return Grids({step: _uri(c) for step, c in pictures.items()}, beside.get(real), beside.get(nearest), notes)
+
+
+def _evenly(steps: list[int], count: int) -> list[int]:
+    places = np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
+    return [steps[place] for place in places]
+
+
+def _read(path: Path, notes: list[str]) -> bytes | None:
+    """Return a picture's file if it is one."""
+    try:
+        content = path.read_bytes()
+        decode(content)
+    except (OSError, DataError) as error:
+        notes.append(f"{path.name} could not be read: {error.strerror if isinstance(error, OSError) else error}.")
+        return None
+    return content
+
+
+def _uri(content: bytes) -> str:
+    return f"data:image/{str(image_kind(content)).lower()};base64,{base64.b64encode(content).decode()}"

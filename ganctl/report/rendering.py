@@ -1,0 +1,66 @@
+"""One HTML file from a template, styles, scripts and data, which needs nothing else and runs nothing else."""
+
+import base64
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+_FILES = Path(__file__).parent / "page"
+
+
+def render(template: str, data: dict[str, Any], **facts: Any) -> bytes:
+    """Return a page.
+
+    Args:
+        template: its file.
+        data: what its scripts read.
+        facts: what the template shows, escaped there.
+    """
+    scripts = [_file("uPlot.iife.min.js"), _file("page.js")]
+    # No script runs but these two, whatever a run's name or log says, and nothing is ever fetched.
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    page = _environment().get_template(template)
+    text = page.render(
+        facts,
+        scripts=[Markup(script) for script in scripts],
+        styles=Markup(_file("uPlot.min.css") + _file("page.css")),
+        policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}",
+        data=_embedded(data),
+    )
+    return text.encode("utf-8", errors="replace")
+
+
+def _embedded(data: dict[str, Any]) -> Markup:
+    """Return JSON that no HTML parser takes for anything else."""
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@functools.cache
+def _file(name: str) -> str:
+    return (_FILES / name).read_text("utf-8").strip()
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FILES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    return environment
+
+
+def number(value: Any) -> str:
+    """Return a figure as a person reads it; a dash where there is none."""
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,98 @@
+"""The scores of metrics.csv: curves, newest and best, each with its floor."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric, read_metrics, title
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric over the evaluations that measured it.
+
+    Attributes:
+        metric: which.
+        title: what a person calls it.
+        rows: the evaluations with a finite value of it, in order.
+    """
+
+    metric: Metric
+    title: str
+    rows: list[Row]
+
+    @property
+    def newest(self) -> Row:
+        """The last evaluation."""
+        return self.rows[-1]
+
+    @property
+    def best(self) -> Row:
+        """The best evaluation; the first of equals."""
+        return (min if self.metric.better == "lower" else max)(self.rows, key=lambda row: row[self.metric.name])
+
+    def column(self, suffix: str = "") -> list[float | None]:
+        """The values, or those of the column that belongs to them: `_floor`, `_std`."""
+        return [row.get(self.metric.name + suffix) for row in self.rows]
+
+    def floor(self, row: Row) -> float | None:
+        """The floor in an evaluation."""
+        return row.get(self.metric.name + FLOOR)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A metrics.csv.
+
+    Attributes:
+        protocol: how its scores were measured.
+        scores: the metrics that were measured.
+        notes: what a reader of the scores must know, in words.
+    """
+
+    protocol: dict[str, Any]
+    scores: list[Score]
+    notes: list[str]
+
+
+def read_scores(path: Path) -> Scores:
+    """Read a metrics.csv, whatever state it is in; what cannot be read is said in the notes."""
+    try:
+        rows = [row for row in read_metrics(path) if "iteration" in row]
+    except (OSError, ValueError) as error:
+        return Scores({}, [], [f"There are no scores: {path.name} could not be read: {error}."])
+    if not rows:
+        return Scores({}, [], [f"There are no scores: {path.name} has no evaluation yet." if path.exists() else _NEVER])
+    protocol = _protocol(rows[-1])
+    same = {row["iteration"]: row for row in rows if _protocol(row) == protocol}
+    notes = []
+    others = [row for row in rows if _protocol(row) != protocol]
+    if others:
+        notes.append(f"Evaluations with another protocol, which do not compare and are left out: {len(others)}.")
+    rows = [same[iteration] for iteration in sorted(same)]
+    scores = []
+    for metric in METRICS:
+        known = [row for row in rows if math.isfinite(row.get(metric.name, math.nan))]
+        if known:
+            scores.append(Score(metric, _title(metric, str(protocol.get("features", ""))), known))
+        broken = sum(metric.name in row for row in rows) - len(known)
+        if broken:
+            notes.append(f"Evaluations in which {metric.name} is not finite: {broken}.")
+    return Scores(protocol, scores, notes)
+
+
+_NEVER = "There are no scores: this run was never evaluated (evaluation.every, ganctl evaluate)."
+
+
+def _protocol(row: Row) -> dict[str, Any]:
+    return {name: row[name] for name in PROTOCOL if name in row}
+
+
+def _title(metric: Metric, features: str) -> str:
+    try:
+        return title(metric, features)
+    except KeyError:  # features of another version
+        return f"{metric.title} ({features})" if features else metric.title
