@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks import check, columns, measurement, table
 from benchmarks.process import prepare
-from benchmarks.recipes import RECIPES, Recipe
+from benchmarks.speed_recipes import RECIPES, Recipe
 from ganctl.errors import GanctlError, did_you_mean
 
 _BUSY = 0.5  # processes that wanted to compute in the last minute

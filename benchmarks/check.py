@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import blueprint
 from benchmarks.process import Worker
-from benchmarks.recipes import Recipe
+from benchmarks.speed_recipes import Recipe
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.recipes import Recipe
+from benchmarks.speed_recipes import Recipe
 
 
 class Side(Protocol):

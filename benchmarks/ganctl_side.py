@@ -6,8 +6,8 @@ import numpy as np
 
 from benchmarks import blueprint
 from benchmarks.literal import multiply_in_tensorflow, start_from
-from benchmarks.recipes import Recipe
 from benchmarks.rules import Rules
+from benchmarks.speed_recipes import Recipe
 from ganctl.device import select_device
 from ganctl.prepared import Prepared
 from ganctl.trainer import MAX_ROUNDS_PER_CALL

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks import blueprint
 from benchmarks.products import least_seconds
-from benchmarks.recipes import Recipe, as_written
 from benchmarks.rules import Draw, Rules, decay_of_average
+from benchmarks.speed_recipes import Recipe, as_written
 from ganctl import build
 from ganctl.images import as_networks_see
 from ganctl.lazy import keras, tf

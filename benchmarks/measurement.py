@@ -9,8 +9,8 @@ from pathlib import Path
 
 from benchmarks import blueprint, columns, operations
 from benchmarks.process import Worker
-from benchmarks.recipes import Recipe, as_written
 from benchmarks.rules import Rules
+from benchmarks.speed_recipes import Recipe, as_written
 from ganctl.errors import GanctlError
 
 MATRIX = 4096

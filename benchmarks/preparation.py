@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import blueprint
-from benchmarks.recipes import RECIPES, Recipe, as_written
 from benchmarks.rules import Rules
+from benchmarks.speed_recipes import RECIPES, Recipe, as_written
 from ganctl import build
 from ganctl.experiment import Experiment
 from ganctl.image_order import ImageOrder

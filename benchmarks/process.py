@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks import columns
-from benchmarks.recipes import Recipe
+from benchmarks.speed_recipes import Recipe
 from ganctl.errors import GanctlError
 
 CHECKOUT = Path(__file__).parents[1]

@@ -1,87 +1,172 @@
-"""What is measured: a shipped experiment each, with images that need no download."""
+"""`python -m benchmarks.recipes`: trains the shipped recipes again and fails where one draws worse than it says.
 
+The head comment of every file in `configs/` has a line that begins with `# Score:`, and below it what was run.
+"""
+
+import json
+import math
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-import numpy as np
+import click
+from rich.console import Console
+from rich.table import Table
 
-from ganctl import build
-from ganctl.experiment import Experiment, TrainingSection
-from ganctl.packaged_configs import find_config
+from ganctl.errors import GanctlError
 
-Shape = tuple[int, int, int]
+CONFIGS = Path(__file__).parent.parent / "configs"
+SAMPLES = 2000
+_LINE = re.compile(
+    r"^# Score: KID-Lite0 (?P<kid>[-\d.]+), deviation (?P<deviation>[\d.]+) over seeds (?P<seeds>[\d, ]+); "
+    r"floor (?P<floor>[-\d.]+); N = (?P<num>\d+); (?P<minutes>[\d.]+) minutes on two cores; commit (?P<commit>\w+)\n"
+    r"#   (?P<command>ganctl train .*)$",
+    re.MULTILINE,
+)
+_CLEARLY = 3.0  # standard errors
+_TOLERATED = 0.05  # of the score: another processor rounds otherwise, and chaos does the rest
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A shipped experiment and where its images come from.
+class Score:
+    """What a recipe's head comment says of it.
 
     Attributes:
-        name: what the table calls it.
-        config: the packaged configuration.
-        overrides: its keys that are changed.
-        made_up: how many images of which shape are drawn at random, where the experiment's own need a download.
-        over_literal: how many times as fast as the literal loop ganctl is to be.
-        over_pytorch: the same over PyTorch's best setting.
-        share_of_peak: the least share of the measured bfloat16 peak, where one is wanted.
-        check_rounds: how many rounds the columns' check plays.
-        check_overrides: keys that are changed for the check only.
+        kid: mean KID-Lite0 over the seeds.
+        deviation: its standard deviation over the seeds.
+        seeds: those.
+        floor: KID of as many real images.
+        minutes: of one training.
+        commit: at which it was measured.
+        command: what was typed, without the seed.
     """
 
-    name: str
-    config: str
-    overrides: tuple[str, ...] = ()
-    made_up: tuple[int, Shape] | None = None
-    over_literal: float = 1.0
-    over_pytorch: float = 1.0
-    share_of_peak: float | None = None
-    check_rounds: int = 20
-    check_overrides: tuple[str, ...] = ()
+    kid: float
+    deviation: float
+    seeds: tuple[int, ...]
+    floor: float
+    minutes: float
+    commit: str
+    command: str
 
-    def experiment(self, folder: Path, *overrides: str, told: bool = False) -> Experiment:
-        """Return the experiment.
+    @classmethod
+    def read(cls, text: str, source: str) -> Self:
+        """Find it in the text of a file; raises GanctlError where there is none."""
+        found = _LINE.search(text)
+        if found is None:
+            raise GanctlError(f"{source} has no line '# Score: ...' followed by a command, as other recipes have.")
+        return cls(
+            float(found["kid"]),
+            float(found["deviation"]),
+            tuple(int(seed) for seed in found["seeds"].split(",")),
+            float(found["floor"]),
+            float(found["minutes"]),
+            found["commit"],
+            found["command"],
+        )
 
-        Args:
-            folder: where `write_images` was asked to write.
-            overrides: further keys that are changed.
-            told: as it is played in the check.
-        """
-        source = ["dataset.name=npz", f"dataset.path={folder / 'images.npz'}"] if self.made_up else []
-        checked = self.check_overrides if told else ()
-        return build.load_experiment(find_config(self.config), (*self.overrides, *source, *checked, *overrides))
+    def written_into(self, text: str) -> str:
+        """Return the file's text with this score in the place of the old one."""
+        line = (
+            f"# Score: KID-Lite0 {self.kid:.4f}, deviation {self.deviation:.4f} over seeds "
+            f"{', '.join(map(str, self.seeds))}; floor {self.floor:.4f}; N = {SAMPLES}; {self.minutes:.1f} minutes on "
+            f"two cores; commit {self.commit}\n#   {self.command}"
+        )
+        return _LINE.sub(lambda _: line, text, count=1)
 
-    def write_images(self, folder: Path) -> None:
-        """Write the images that the experiment reads, where they are made up."""
-        if self.made_up:
-            count, shape = self.made_up
-            images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
-            np.savez(folder / "images.npz", images=images)
-
-
-_EMBEDDED = ("dataset.name=fashion_mnist_mini",)
-
-RECIPES: Sequence[Recipe] = (
-    Recipe("dense_gan", "dense_gan_mnist", _EMBEDDED, over_literal=10, over_pytorch=1.3),
-    Recipe("decoupled_gan", "decoupled_gan_mnist", _EMBEDDED, over_literal=4, over_pytorch=1.3, share_of_peak=0.4),
-    Recipe("celeba_gan", "celeba_gan", made_up=(2000, (64, 64, 3)), over_literal=4, over_pytorch=1.2),
-    Recipe(
-        "dcgan_cifar",
-        "dcgan_cifar",
-        ("dataset.classes=null",),
-        made_up=(5000, (32, 32, 3)),
-        over_literal=5,
-        over_pytorch=1.4,
-        share_of_peak=0.8,
-        check_rounds=10,
-        # At its own rates the loss is beyond 50 after twenty rounds on one batch, and every rounding error with it.
-        check_overrides=("optimizer.discriminator.learning_rate=8e-5", "optimizer.generator.learning_rate=4e-5"),
-    ),
-    Recipe("dcgan", "quickstart", over_literal=6, over_pytorch=1.2),
-)
+    def is_worse_than(self, recorded: Self) -> bool:
+        """Whether this is clearly more than what was recorded: beyond chance, and beyond another machine's rounding."""
+        variances = (self.deviation**2 / len(self.seeds), recorded.deviation**2 / len(recorded.seeds))
+        more = self.kid - recorded.kid
+        return more > _CLEARLY * math.sqrt(sum(variances)) and more > _TOLERATED * recorded.kid
 
 
-def as_written() -> list[str]:
-    """Return the overrides that give the networks as they are written: float32, nothing rewritten."""
-    rewritten = ["training.rewrites=false"] if "rewrites" in TrainingSection.model_fields else []
-    return ["training.precision=float32", *rewritten]
+def measure(recorded: Score, samples: int = SAMPLES) -> Score:
+    """Train the recorded command with each seed and score it; raises GanctlError where that fails."""
+    found, seconds, floor = [], [], 0.0
+    for seed in recorded.seeds:
+        with tempfile.TemporaryDirectory(prefix="ganctl-recipe-") as folder:
+            began = time.monotonic()
+            arguments = shlex.split(recorded.command)[1:]
+            _ganctl([*arguments, "--seed", str(seed), "--output-dir", folder, "--run-name", "run", "--quiet"])
+            seconds.append(time.monotonic() - began)
+            scores = json.loads(_ganctl(["evaluate", f"{folder}/run", "--num", str(samples), "--json"]))
+            found.append(scores["kid"])
+            floor = scores["kid_floor"]
+    deviation = statistics.stdev(found) if len(found) > 1 else 0.0
+    minutes = statistics.median(seconds) / 60
+    return Score(statistics.mean(found), deviation, recorded.seeds, floor, minutes, _commit(), recorded.command)
+
+
+def _ganctl(arguments: Sequence[str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ganctl", *arguments],
+        cwd=CONFIGS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise GanctlError(f"ganctl {shlex.join(arguments)} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"], cwd=CONFIGS.parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("names", nargs=-1)
+@click.option("--write", is_flag=True, help="Write what was measured into the head comments.")
+def command(names: tuple[str, ...], write: bool) -> None:
+    """Train the recipes NAMES (all of configs/, if none is named) with their seeds, and compare their scores.
+
+    \b
+    python -m benchmarks.recipes
+    python -m benchmarks.recipes quickstart --write
+    """
+    paths = [CONFIGS / f"{name}.yaml" for name in names] or sorted(CONFIGS.glob("*.yaml"))
+    table = Table("recipe", "minutes", "KID-Lite0", "floor", "recorded", "at commit", "verdict")
+    worse = []
+    for path in paths:
+        if not path.is_file():
+            raise click.ClickException(f"There is no {path}.")
+        try:
+            recorded = Score.read(path.read_text("utf-8"), path.name)
+            found = measure(recorded)
+        except GanctlError as error:
+            raise click.ClickException(str(error)) from None
+        verdict = "worse" if found.is_worse_than(recorded) else "as good"
+        worse += [path.stem] if verdict == "worse" else []
+        table.add_row(
+            path.stem,
+            f"{found.minutes:.1f}",
+            f"{found.kid:.4f} ± {found.deviation:.4f}",
+            f"{found.floor:.4f}",
+            f"{recorded.kid:.4f} ± {recorded.deviation:.4f}",
+            recorded.commit,
+            verdict,
+        )
+        click.echo(
+            f"{path.stem}: {found.kid:.4f} ± {found.deviation:.4f} in {found.minutes:.1f} minutes, {verdict}", err=True
+        )
+        if write:
+            path.write_text(found.written_into(path.read_text("utf-8")), "utf-8")
+    Console(width=140).print(table)
+    if worse:
+        raise click.ClickException(f"worse than recorded: {', '.join(worse)}")
+
+
+if __name__ == "__main__":
+    command()

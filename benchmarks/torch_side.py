@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from benchmarks import blueprint
 from benchmarks.products import least_seconds
-from benchmarks.recipes import Recipe, as_written
 from benchmarks.rules import Draw, Rules, decay_of_average
+from benchmarks.speed_recipes import Recipe, as_written
 from benchmarks.torch_networks import Network
 from benchmarks.torch_optimizers import Optimizer, make_optimizer
 

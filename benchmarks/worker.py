@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import blueprint
 from benchmarks.columns import Side, make_side
-from benchmarks.recipes import RECIPES
+from benchmarks.speed_recipes import RECIPES
 from ganctl.pace import peak_bytes
 
 

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from benchmarks import __main__ as command_line
 from benchmarks import blueprint, check, columns, operations, table
 from benchmarks.measurement import Measured, Result
-from benchmarks.recipes import RECIPES, Recipe, as_written
 from benchmarks.rules import Rules
+from benchmarks.speed_recipes import RECIPES, Recipe, as_written
 from ganctl import build
 from ganctl.errors import GanctlError
 
