@@ -35,7 +35,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("frechet_distance", "FD", "lower", "distance of two Gaussians fitted to the features (Heusel 2017)"),
     Metric("precision", "precision", "higher", "share of samples near some real image (Kynkaanniemi 2019)"),
     Metric("recall", "recall", "higher", "share of real images near some sample (Kynkaanniemi 2019)"),
-    Metric("diversity", "diversity", "higher", "effective number of different samples, real images having 1 (Friedman 2023)"),
+    Metric(
+        "diversity",
+        "diversity",
+        "higher",
+        "effective number of different samples; 1: as many as real ones (Friedman 2023)",
+    ),
     Metric("memorization", "memorization", "lower", "share of samples nearer to a training image than real ones come"),
     Metric("class_score", "class score", "higher", "confident on each sample, even over the classes (Salimans 2016)"),
     Metric("class_coverage", "class coverage", "higher", "share of the classes that the samples show"),

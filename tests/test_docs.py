@@ -5,15 +5,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ganctl.packaged_configs import packaged_configs
 
 ROOT = Path(__file__).parent.parent
 
 
-def test_the_page_of_all_keys_is_what_the_code_writes() -> None:
+@pytest.mark.parametrize("script", ["make_configuration.py", "make_commands.py"])
+def test_a_page_is_what_the_code_writes(script: str) -> None:
     # In a process of its own, because tests register plugins in this one.
-    check = subprocess.run([sys.executable, ROOT / "docs" / "make_configuration.py", "--check"])
-    assert check.returncode == 0, "run: python docs/make_configuration.py"
+    check = subprocess.run([sys.executable, ROOT / "docs" / script, "--check"])
+    assert check.returncode == 0, f"run: python docs/{script}"
+
+
+def test_every_command_shows_an_example() -> None:
+    sections = (ROOT / "docs" / "commands.md").read_text().split("\n## ")[1:]
+    for name, text in (section.split("\n", 1) for section in sections):
+        assert re.search(rf"^      ganctl {name}\b", text, re.MULTILINE), name
 
 
 def test_no_key_is_without_a_meaning() -> None:

@@ -6,7 +6,12 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def command(as_json: bool) -> None:
-    """List the data sets that a YAML file can name."""
+    """List the data sets that a YAML file can name.
+
+    \b
+    ganctl list-datasets
+    ganctl list-datasets --json
+    """
     from ganctl import datasets
     from ganctl.listing import print_entries
 

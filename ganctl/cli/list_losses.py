@@ -6,7 +6,12 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def command(as_json: bool) -> None:
-    """List the losses and penalties that a YAML file can name."""
+    """List the losses and penalties that a YAML file can name.
+
+    \b
+    ganctl list-losses
+    ganctl list-losses --json
+    """
     from ganctl import losses
     from ganctl.listing import print_entries
 
