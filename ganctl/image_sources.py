@@ -10,7 +10,7 @@ from ganctl import checkpoint, datasets, images
 from ganctl.build import load_experiment, read_images
 from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.experiment import DatasetSection, Experiment
-from ganctl.generation import choose_classes, generate
+from ganctl.generation import BATCH, choose_classes, generate
 from ganctl.image_set import ImageSet, Track, scratch_array
 from ganctl.reference import choose
 from ganctl.restoring import load_generator
@@ -75,7 +75,7 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
     pixels = scratch_array((count, height, width, channels))
     drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
     start = 0
-    for batch in track(drawn, "drawing samples", -(-count // 128)):
+    for batch in track(drawn, "drawing samples", -(-count // BATCH)):
         pixels[start : start + len(batch)] = batch
         start += len(batch)
     folder = RunFolder(path)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ganctl import images
+from ganctl.errors import GanctlError
 from ganctl.evaluation.pairs import nearest_pairs
 from ganctl.experiment import EvaluationSection
 from ganctl.features import extractor_for
@@ -45,6 +46,9 @@ class Metrics(Hook):
     def start(self, run: Run, step: int) -> None:
         """Forget what a resumed run had scored after its checkpoint."""
         trim(run.folder.metrics, step)
+        self._before = run.folder.metrics.read_bytes() if run.folder.metrics.exists() else line(COLUMNS).encode()
+        if not self._before.startswith(line(COLUMNS).encode()):
+            raise GanctlError(f"{run.folder.metrics} has other columns than this version writes. Move it away.")
 
     def act(self, run: Run, step: int) -> None:
         """Score."""
@@ -57,9 +61,10 @@ class Metrics(Hook):
         drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
         samples = np.concatenate(list(drawn))
         found = evaluate(samples, self._reference)
-        before = run.folder.metrics.read_bytes() if run.folder.metrics.exists() else line(COLUMNS).encode()
         values = {"iteration": step, **found.values}
-        write_atomically(run.folder.metrics, before + line(values.get(name) for name in COLUMNS).encode())
+        content = self._before + line(values.get(name) for name in COLUMNS).encode()
+        write_atomically(run.folder.metrics, content)
+        self._before = content
         near = found.neighbours
         images.write_png(
             run.folder.nearest_pairs,
