@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import TrainingSection
-from ganctl.feed import Feed
+from ganctl.feed import Feed, ImageBatch
 from ganctl.game import Average, Game, Player, Term, frozen
 from ganctl.image_order import ImageOrder
 from ganctl.losses import penalties
@@ -161,6 +161,29 @@ def test_two_terms_of_one_name_are_refused() -> None:
 
     with pytest.raises(ValueError, match="one name"):
         make(players)
+
+
+def test_what_a_turn_makes_ahead_reaches_the_update_of_its_key_and_nothing_else_changes() -> None:
+    """Made before the player's first update of the round, of the very keys that the updates have."""
+    rows = {}
+    for ahead in (False, True):
+
+        def players(nets: Any, s: Setup, ahead: bool = ahead) -> list[Player]:
+            def draw(nets: Any, keys: Any) -> Any:
+                return [{"spare": ImageBatch(key.uniform("spare", [3]), None)} for key in keys]
+
+            def spare(batch: GanPass) -> Any:
+                made = batch.images["spare"].pixels if ahead else batch.key.uniform("spare", [3])
+                return tf.reduce_sum(made)
+
+            player = discriminator(s)
+            further = {"ahead": draw} if ahead else {}
+            turns = [replace(turn, measures={**turn.measures, "spare": spare}, **further) for turn in player.turns]
+            return [replace(player, turns=turns), generator(s)]
+
+        game = make(players, disc_updates=3)
+        rows[ahead] = game.play(game.chunk(0, 2)).numpy()
+    assert rows[True].tobytes() == rows[False].tobytes()
 
 
 def test_measurements_are_means_over_the_rounds_updates_and_turns() -> None:
