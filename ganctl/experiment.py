@@ -177,7 +177,7 @@ class TrainingSection(Section):
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
     rewrites: bool = True
-    """Compute the same in faster ways (fused operations), equal up to rounding; false computes as Keras does."""
+    """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does."""
 
 
 class EvaluationSection(Section):
