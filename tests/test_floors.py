@@ -28,11 +28,11 @@ FLOORS: list[set[str]] = [
     | words("run_folder run_lock packaged_configs changes metrics_table"),
     words("experiment checkpoint feed generation sample_files listing"),
     words("game image_set"),
-    words("players divergence game_state loss_table data_paths precision layers rewrites optimizers")
+    words("players divergence game_state loss_table data_paths probe layers rewrites optimizers")
     | words("network_checks discriminator_check"),
     words("image_cache archives"),
     words("models losses datasets hooks"),
-    words("trainer file_schema pace"),
+    words("trainer file_schema pace precision xla"),
     words("build iterables"),
     words("prepared"),
     words("session restoring"),
