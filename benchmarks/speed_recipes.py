@@ -83,5 +83,5 @@ RECIPES: Sequence[Recipe] = (
 
 def as_written() -> list[str]:
     """Return the overrides that give the networks as they are written: float32, nothing rewritten."""
-    rewritten = ["training.rewrites=false"] if "rewrites" in TrainingSection.model_fields else []
-    return ["training.precision=float32", *rewritten]
+    as_keras = [f"training.{key}=false" for key in ("rewrites", "xla") if key in TrainingSection.model_fields]
+    return ["training.precision=float32", *as_keras]

@@ -66,7 +66,9 @@ def _meaning(docstring: str, argument: str) -> str:
 
 
 def _choices(annotation: Any) -> str:
-    choices = re.findall(r"'([^']+)'", str(annotation)) if "Literal" in str(annotation) else []
+    text = str(annotation)
+    choices = re.findall(r"'([^']+)'", text) if "Literal" in text else []
+    choices += ["true", "false"] if choices and "bool" in text else []
     return " (" + ", ".join(f"`{choice}`" for choice in choices) + ")" if choices else ""
 
 

@@ -179,7 +179,7 @@ def make_networks(
     return networks
 
 
-def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False, pretrained: bool = True) -> Game:
+def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = True) -> Game:
     """Build the whole game; raises ConfigurationError and DataError. `pretrained` as in `make_networks`."""
     networks = make_networks(experiment, images.shape, images.num_classes, pretrained=pretrained)
     asked: set[str] = set()
@@ -204,7 +204,7 @@ def make_game(experiment: Experiment, images: ImageSet, *, jit: bool = False, pr
         resident=_fits_on_device(images.images.nbytes),
     )
     averages = [Average("generator", AVERAGED, experiment.training.ema)] if AVERAGED in networks else []
-    game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=jit)
+    game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=experiment.training.xla is True)
     most = max(game.draws["real"], default=0)
     if most > len(images):
         raise DataError(
@@ -224,6 +224,6 @@ def _fits_on_device(size: int) -> bool:
     return size <= RESIDENT_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def with_precision(experiment: Experiment, precision: str) -> Experiment:
-    """Return the experiment in that precision."""
-    return experiment.replace(training=experiment.training.model_copy(update={"precision": precision}))
+def with_training(experiment: Experiment, **changes: Any) -> Experiment:
+    """Return the experiment with other values of keys of its `training` section."""
+    return experiment.replace(training=experiment.training.model_copy(update=changes))

@@ -176,8 +176,10 @@ class TrainingSection(Section):
     """Augmentations of what the discriminator sees; this version ships none, so only []."""
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
+    xla: bool | Literal["auto"] = "auto"
+    """Compile the rounds with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
     rewrites: bool = True
-    """Compute the same in faster ways (fused operations), equal up to rounding; false computes as Keras does."""
+    """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does."""
 
 
 class EvaluationSection(Section):

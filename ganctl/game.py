@@ -17,6 +17,7 @@ from ganctl.noise import Key, seed_layers
 
 Tensor = Any
 Networks = Mapping[str, Any]
+Ahead = Sequence[Mapping[str, ImageBatch]]
 
 
 class ForwardPass:
@@ -41,15 +42,25 @@ class Term:
     partial: bool = False
 
 
+def nothing_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
+    """Make no images ahead."""
+    return [{} for _ in keys]
+
+
 @dataclass(frozen=True)
 class Turn:
-    """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides."""
+    """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides.
+
+    `ahead` makes the images that do not depend on what the player moves, for all its updates of a round before the
+    first: one dictionary for each key, added to the images that the forward pass of that key is given.
+    """
 
     name: str
     forward: Callable[[Networks, Mapping[str, ImageBatch], Key], ForwardPass]
     terms: Sequence[Term]
     measures: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict)
     draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
+    ahead: Callable[[Networks, Sequence[Key]], Ahead] = nothing_ahead
 
 
 @dataclass(frozen=True)
@@ -134,10 +145,12 @@ class Game:
         values: dict[str, list[Tensor]] = defaultdict(list)
         taken = dict.fromkeys(self.feeds, 0)
         for player in self.players:
+            place = Key(self.seed, self.step, player.name)
+            keys = {t.name: [place.narrow(t.name, update) for update in range(player.updates)] for t in player.turns}
+            ahead = {t.name: t.ahead(self.networks, keys[t.name]) for t in player.turns}
             for update in range(player.updates):
                 for turn in player.turns:
-                    key = Key(self.seed, self.step, player.name, turn.name, update)
-                    batches = {}
+                    key, batches = keys[turn.name][update], dict(ahead[turn.name][update])
                     for name, count in turn.draws.items():
                         part = slice(taken[name], taken[name] + count)
                         pixels, labels = images[name]

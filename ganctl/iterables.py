@@ -70,7 +70,9 @@ def fit(
         keras.optimizers.Adam(1e-4, 0.5, 0.9),
         keras.optimizers.Adam(1e-4, 0.5, 0.9),
     )
-    training = TrainingSection(batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed")
+    training = TrainingSection(
+        batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed", rewrites=False
+    )
     setup = Setup(
         loss or Minimax(real_label=0),
         [],

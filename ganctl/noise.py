@@ -8,6 +8,7 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (philo
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,27 +41,40 @@ class Key:
         word = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
         return tf.stack([tf.constant(word, tf.int64), tf.cast(self._step, tf.int64)])
 
-    def normal(self, purpose: str, shape: Sequence[int] | TensorLike) -> TensorLike:
-        """Return a float32 tensor of this shape from N(0, 1)."""
-        return tf.random.stateless_normal(shape, self._stream(purpose), alg="philox")
+    def bits(self, purpose: str, shape: Sequence[int] | TensorLike) -> TensorLike:
+        """Return a uint32 tensor of this shape, uniform over all values."""
+        return tf.random.stateless_uniform(shape, self._stream(purpose), None, None, tf.uint32, alg="philox")
+
+    def normal(self, purpose: str, shape: Sequence[int]) -> TensorLike:
+        """Return a float32 tensor of this shape from N(0, 1) (Box and Muller 1958)."""
+        count = math.prod(shape)
+        pairs = _unit(self.bits(purpose, [(count + 1) // 2, 2]))
+        length, angle = tf.sqrt(-2.0 * tf.math.log(tf.maximum(pairs[:, 0], 1e-7))), 2.0 * math.pi * pairs[:, 1]
+        numbers = tf.stack([length * tf.sin(angle), length * tf.cos(angle)], axis=1)
+        return tf.reshape(tf.reshape(numbers, [-1])[:count], shape)
 
     def uniform(
         self, purpose: str, shape: Sequence[int] | TensorLike, low: float = 0.0, high: float = 1.0
     ) -> TensorLike:
         """Return a float32 tensor of this shape from U[low, high)."""
-        return tf.random.stateless_uniform(shape, self._stream(purpose), low, high, alg="philox")
+        return low + (high - low) * _unit(self.bits(purpose, shape))
 
     def integers(self, purpose: str, shape: Sequence[int] | TensorLike, below: int) -> TensorLike:
         """Return an int32 tensor of this shape, uniform on 0 .. below - 1."""
-        return tf.random.stateless_uniform(shape, self._stream(purpose), 0, below, tf.int32, alg="philox")
-
-    def bits(self, purpose: str, shape: Sequence[int]) -> TensorLike:
-        """Return a uint32 tensor of this shape, uniform over all values."""
-        return tf.random.stateless_uniform(shape, self._stream(purpose), None, None, tf.uint32, alg="philox")
+        return tf.cast(tf.cast(self.bits(purpose, shape), tf.int64) % below, tf.int32)
 
     def latent(self, shape: Sequence[int], distribution: str) -> TensorLike:
         """Return latent vectors from N(0, 1) (`normal`) or U(-1, 1) (`uniform`)."""
         return self.normal("latent", shape) if distribution == "normal" else self.uniform("latent", shape, -1.0, 1.0)
+
+
+def _unit(bits: TensorLike) -> TensorLike:
+    """Return bits as numbers from [0, 1), in steps of 2^-23.
+
+    This is what TensorFlow makes of them, except within XLA, which makes other numbers of the same bits: from bits
+    alone, the noise is the same with and without it.
+    """
+    return tf.bitcast((bits & 0x7FFFFF) | 0x3F800000, tf.float32) - 1.0
 
 
 def seed_layers(network: Network, key: Key) -> None:

@@ -11,12 +11,16 @@ from typing import Any, Literal
 
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import TrainingSection
-from ganctl.game import ForwardPass, Networks, Player, Term, Turn
+from ganctl.feed import ImageBatch
+from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
 from ganctl.generation import arrange_inputs, draw_latent, takes_classes
 from ganctl.lazy import tf
-from ganctl.noise import Key
+from ganctl.noise import Key, layer_seeds
 
 Tensor = Any
+
+# In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
+MOST_FAKES_AHEAD = 64
 
 
 class AdversarialLoss:
@@ -140,12 +144,18 @@ class GanPass(ForwardPass):
         """The classes that a class-conditional generator is to draw, int32 [count], each as likely as any other."""
         return self.key.integers("classes", [self.count], self.num_classes)
 
+    @property
+    def generator_inputs(self) -> Tensor:
+        """What the generator is called with."""
+        generator = self.networks["generator"]
+        return arrange_inputs(generator, self.latent, self.fake_classes if takes_classes(generator) else None)
+
     @cached_property
     def fake(self) -> Tensor:
-        """Generated images [count, H, W, C]."""
-        generator = self.networks["generator"]
-        classes = self.fake_classes if takes_classes(generator) else None
-        return generator(arrange_inputs(generator, self.latent, classes), training=self.generator_training)
+        """Generated images [count, H, W, C], where they were not made ahead."""
+        if "fake" in self.images:
+            return self.images["fake"].pixels
+        return self.networks["generator"](self.generator_inputs, training=self.generator_training)
 
     @cached_property
     def real_verdict(self) -> list[Tensor]:
@@ -260,6 +270,24 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
     )
 
 
+def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
+    """Generate the images of consecutive updates together, from the noise that each would draw for itself.
+
+    Only for a generator in inference mode: it then makes of a latent vector what it makes of it among any others. One
+    that draws noise of its own would draw it otherwise.
+    """
+    generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
+    most = MOST_FAKES_AHEAD // passes[0].count
+    if min(most, len(keys)) < 2 or layer_seeds(generator):
+        return nothing_ahead(networks, keys)
+    fakes: list[Tensor] = []
+    for start in range(0, len(keys), most):
+        inputs = [batch.generator_inputs for batch in passes[start : start + most]]
+        together = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *inputs)
+        fakes += tf.split(generator(together, training=False), len(inputs))
+    return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
+
+
 def mean(values: Tensor) -> Tensor:
     """Return the mean as Keras' losses take it: the sum divided by the count."""
     return tf.reduce_sum(values) / tf.cast(tf.size(values), values.dtype)
@@ -281,6 +309,7 @@ def _separate(setup: Setup) -> list[Turn]:
         forward=forward,
         terms=[Term("d_loss_fake", lambda batch: mean(loss.fake(batch))), *_penalties(setup, "fake")],
         measures=_scores_of(loss, "fake", "fake_score") | _mae(loss, "fake"),
+        ahead=_ahead(setup, forward),
     )
     return [real, fake]
 
@@ -322,7 +351,8 @@ def _joint_turn(
     setup: Setup, forward: Any, terms: list[Term], mae: dict[str, Callable[[GanPass], Tensor]], count: int
 ) -> Turn:
     measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
-    return Turn("real and fake", forward, [*terms, *_penalties(setup, "both")], measures, {"real": count})
+    terms = [*terms, *_penalties(setup, "both")]
+    return Turn("real and fake", forward, terms, measures, {"real": count}, _ahead(setup, forward))
 
 
 _BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
@@ -343,6 +373,12 @@ def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> 
         num_classes=setup.num_classes,
         **settings,
     )
+
+
+def _ahead(setup: Setup, forward: Any) -> Any:
+    """What a turn of this forward pass has made ahead: its fakes, where that may be."""
+    training = setup.training
+    return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead
 
 
 def _penalties(setup: Setup, sees: str) -> list[Term]:

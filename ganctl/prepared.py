@@ -3,13 +3,13 @@
 import platform
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
 
 from ganctl import __version__, footprint
-from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_precision
+from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_training
 from ganctl.device import Device
 from ganctl.experiment import Experiment
 from ganctl.features import check_available
@@ -30,6 +30,9 @@ from ganctl.reference import check_enough
 from ganctl.run_folder import RunFolder
 from ganctl.run_report import write_report
 from ganctl.trainer import Trainer
+from ganctl.xla import worth_xla
+
+AS_SAID = "as the experiment says"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Prepared:
     held_out: ImageSet | None
     game: Game
     precision_reason: str
+    xla_reason: str
 
     @classmethod
     def make(cls, experiment: Experiment, device: Device, track: Track, *, pretrained: bool = True) -> Self:
@@ -55,9 +59,10 @@ class Prepared:
             check_available(experiment.evaluation.features, images)
         if device.name == "CPU":
             tf.config.experimental.enable_op_determinism()
-        experiment, reason = choose_precision(experiment, images, device)
+        experiment, precision_reason = choose_precision(experiment, images, device)
+        experiment, xla_reason = choose_xla(experiment, images, device)
         game = make_game(experiment, images, pretrained=pretrained)
-        return cls(experiment, device, images, held_out, game, reason)
+        return cls(experiment, device, images, held_out, game, precision_reason, xla_reason)
 
     @property
     def generator_role(self) -> str:
@@ -102,6 +107,7 @@ class Prepared:
             "platform": platform.platform(),
             "device": {"name": self.device.name, "reason": self.device.reason},
             "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
+            "xla": {"on": self.experiment.training.xla, "reason": self.xla_reason},
             "parameters": {role: footprint.parameter_count(network) for role, network in self.game.networks.items()},
             "dataset": {
                 "source": self.images.source,
@@ -155,16 +161,32 @@ class Prepared:
 def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
     """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
     if experiment.training.precision != "auto":
-        return experiment, "as the experiment says"
+        return experiment, AS_SAID
+    make = partial(_small_game, experiment, images, "precision")
+    precision, reason = faster_precision(make, _identity(experiment, images, device))
+    return with_training(experiment, precision=precision), reason
+
+
+def choose_xla(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
+    """Replace xla `auto` by whether it makes the game faster in its precision; also says why."""
+    if experiment.training.xla != "auto":
+        return experiment, AS_SAID
+    make = partial(_small_game, experiment, images, "xla")
+    xla, reason = worth_xla(make, device.name, _identity(experiment, images, device))
+    return with_training(experiment, xla=xla), reason
+
+
+def _small_game(experiment: Experiment, images: ImageSet, key: str, value: Any) -> Game:
+    """The game with another value of a key of `training`, on few of its images."""
     few = images.first(max(1024, experiment.training.batch_size))
-    # How long the run is does not change what is faster.
+    return make_game(with_training(experiment, **{key: value}), few, pretrained=False)
+
+
+def _identity(experiment: Experiment, images: ImageSet, device: Device) -> str:
+    """What makes a game faster or slower: not how long the run is."""
     training = experiment.training.model_dump(exclude={"iterations", "iterations_per_epoch"})
     what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.optimizer.model_dump(), training]
-    precision, reason = faster_precision(
-        lambda name: make_game(with_precision(experiment, name), few, pretrained=False),
-        identity=repr((device.name, images.shape, what)),
-    )
-    return with_precision(experiment, precision), reason
+    return repr((device.name, images.shape, what))
 
 
 def command_line() -> list[str]:

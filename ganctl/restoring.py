@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ganctl import checkpoint, game_state
-from ganctl.build import make_networks, resolve, with_precision
+from ganctl.build import make_networks, resolve, with_training
 from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
@@ -81,7 +81,7 @@ def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, 
     experiment = resolve(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
     shape = tuple(found.facts["image_shape"])
     num_classes = len(found.facts.get("class_names", ()))
-    experiment = with_precision(experiment, "float32")
+    experiment = with_training(experiment, precision="float32")
     _refuse_another_size(found, experiment, shape, num_classes)
     networks = make_networks(experiment, shape, num_classes, pretrained=False)
     game_state.restore_network(networks["generator"], found.generator, str(found.path))

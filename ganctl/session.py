@@ -66,6 +66,7 @@ class Session:
         self.say(f"experiment  {name}: {model}, {training.iterations:,} iterations")
         self.say(f"device      {prepared.device}")
         self.say(f"precision   {training.precision} ({prepared.precision_reason})")
+        self.say(f"xla         {'on' if training.xla else 'off'} ({prepared.xla_reason})")
         self.say(f"parameters  {counts}")
         self.say(f"images      {images}{f', {len(prepared.held_out):,} held out' if prepared.held_out else ''}")
         for note in prepared.images.notes:

@@ -4,13 +4,15 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ganctl.background import Background
 from ganctl.divergence import Divergence, find_divergence
 from ganctl.errors import DataError, DivergedError
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.interruption import Interruption
 
 SECONDS_PER_CALL = 1.0
@@ -41,7 +43,7 @@ class Trainer:
             StoppedError: a signal came, and everything was saved.
         """
         run, game = self.run, self.run.game
-        with Interruption() as interruption:
+        with Interruption() as interruption, Background() as self._background:
             try:
                 step = int(game.step.numpy())
                 for hook in self._hooks:
@@ -55,12 +57,14 @@ class Trainer:
                         self._tell(hook, hook.rows, step, rows)
                     step += len(rows)
                     if diverged:
+                        self._background.finish()
                         raise self._diverged(step, diverged)
                     for hook in self._playing():
                         if any(step % period == 0 for period in hook.periods):
                             self._tell(hook, hook.act, step)
                 self._stop(step)
             finally:
+                self._finish_after_the_end()
                 for hook in self._hooks:
                     with suppress(Exception):  # whatever ended the run is the news, and the others must be closed too
                         hook.close()
@@ -81,23 +85,40 @@ class Trainer:
     def _stop(self, step: int) -> None:
         for hook in self._playing():
             self._tell(hook, hook.stop, step)
+        self._background.finish()
 
-    def _tell(self, hook: Hook, event: Callable[..., None], step: int, *rows: np.ndarray) -> None:
+    def _finish_after_the_end(self) -> None:
+        """Finish what is left to do of a run that has ended; what ended it is the news."""
+        try:
+            self._background.finish()
+        except Exception as error:
+            self.run.folder.append_log(f"Besides: {_shown(error)}")
+
+    def _tell(self, hook: Hook, event: Callable[..., Later], step: int, *rows: np.ndarray) -> None:
         """Let a hook act. Where one fails that is not vital, this is said and training goes on.
 
         What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
         follow the run drops out.
         """
+        if event == hook.stop or (event == hook.act and hook.vital):
+            self._background.finish()  # a checkpoint stands for all that was measured and drawn before it
+        failed = partial(self._failed, hook, event, step)
         try:
-            event(self.run, step, *rows)
+            later = event(self.run, step, *rows)
         except DivergedError:
             raise
         except Exception as error:
-            if hook.vital:
-                raise
-            if event != hook.act:
-                self._dropped.append(hook)
-            self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
+            failed(error)
+        else:
+            if later:
+                self._background.do(later, failed)
+
+    def _failed(self, hook: Hook, event: Callable[..., Later], step: int, error: Exception) -> None:
+        if hook.vital:
+            raise error
+        if event != hook.act:
+            self._dropped.append(hook)
+        self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
 
     def _warn(self, message: str) -> None:
         self.run.folder.append_log(f"Warning: {message}")

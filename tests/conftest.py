@@ -77,7 +77,7 @@ def tiny_yaml(shapes_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Wri
             "name": "tiny",
             "dataset": {"name": "npz", "path": str(shapes_npz), "image_size": 8, "channels": 1},
             "model": {"name": "dense_gan", "latent_dim": 4},
-            "training": {"iterations": 8, "batch_size": 4, "precision": "float32"},
+            "training": {"iterations": 8, "batch_size": 4, "precision": "float32", "xla": False},
             "outputs": {"sample_every": 4, "sample_grid": "2x2", "checkpoint_every": 4},
         }
         for key, value in overrides.items():
@@ -131,7 +131,9 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         changed = experiment.replace(
             dataset=dataset.model_copy(update=small_data),
             model=ModelSection.model_validate({**experiment.model.model_dump(), **capacity}),
-            training=experiment.training.model_copy(update={"iterations": 2, "batch_size": 2, "precision": "float32"}),
+            training=experiment.training.model_copy(
+                update={"iterations": 2, "batch_size": 2, "precision": "float32", "xla": False}
+            ),
             outputs=experiment.outputs.model_copy(update=outputs),
         )
         return build.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
@@ -172,10 +174,10 @@ def small_experiment(tiny_yaml: WriteYaml) -> Callable[..., Experiment]:
 def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Game]:
     """Return what makes the game of a small experiment."""
 
-    def make(model: str, changes: Overrides = NOTHING, *, jit: bool = False) -> Game:
+    def make(model: str, changes: Overrides = NOTHING) -> Game:
         experiment = small_experiment(model, changes)
         images = datasets.registry.get("npz").make(experiment.dataset, untracked)
-        return build.make_game(experiment, images, jit=jit)
+        return build.make_game(experiment, images)
 
     return make
 

@@ -35,7 +35,7 @@ EXPERIMENT = """
 name: soak
 dataset: {{name: npz, path: {images}, image_size: 8, channels: 1}}
 model: {{name: dense_gan, latent_dim: 4}}
-training: {{iterations: {iterations}, batch_size: 4, precision: float32, ema: 0.9}}
+training: {{iterations: {iterations}, batch_size: 4, precision: float32, xla: false, ema: 0.9}}
 outputs: {{sample_every: 5, sample_grid: 2x2, checkpoint_every: {interval}, keep: 2}}
 """
 

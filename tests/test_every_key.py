@@ -271,6 +271,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
     "training.augment": (lambda looks: looks.accepted, "training.augment=[diffaugment]"),  # refused until there is one
     "training.precision": (lambda looks: looks.networks, "training.precision=bfloat16"),
+    "training.xla": (lambda looks: looks.rows, "training.xla=true"),  # the last digits
     "training.rewrites": (lambda looks: looks.rows, "training.rewrites=false"),  # the last digits
     "evaluation.every": (lambda looks: looks.metrics, "evaluation.every=4", "evaluation.num=50"),
     "evaluation.num": (lambda looks: looks.metrics, "evaluation.num=51", "evaluation={every: 4, num: 50}"),

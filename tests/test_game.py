@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import TrainingSection
-from ganctl.feed import Feed
+from ganctl.feed import Feed, ImageBatch
 from ganctl.game import Average, Game, Player, Term, frozen
 from ganctl.image_order import ImageOrder
 from ganctl.losses import penalties
@@ -163,6 +163,29 @@ def test_two_terms_of_one_name_are_refused() -> None:
         make(players)
 
 
+def test_what_a_turn_makes_ahead_reaches_the_update_of_its_key_and_nothing_else_changes() -> None:
+    """Made before the player's first update of the round, of the very keys that the updates have."""
+    rows = {}
+    for ahead in (False, True):
+
+        def players(nets: Any, s: Setup, ahead: bool = ahead) -> list[Player]:
+            def draw(nets: Any, keys: Any) -> Any:
+                return [{"spare": ImageBatch(key.uniform("spare", [3]), None)} for key in keys]
+
+            def spare(batch: GanPass) -> Any:
+                made = batch.images["spare"].pixels if ahead else batch.key.uniform("spare", [3])
+                return tf.reduce_sum(made)
+
+            player = discriminator(s)
+            further = {"ahead": draw} if ahead else {}
+            turns = [replace(turn, measures={**turn.measures, "spare": spare}, **further) for turn in player.turns]
+            return [replace(player, turns=turns), generator(s)]
+
+        game = make(players, disc_updates=3)
+        rows[ahead] = game.play(game.chunk(0, 2)).numpy()
+    assert rows[True].tobytes() == rows[False].tobytes()
+
+
 def test_measurements_are_means_over_the_rounds_updates_and_turns() -> None:
     game = make(disc_updates=2, gen_updates=3)
     row = dict(zip(game.columns, game.play(game.chunk(0, 1)).numpy()[0], strict=True))
@@ -265,6 +288,29 @@ def test_noise_differs_by_every_part_of_its_key_and_by_nothing_else() -> None:
     assert (
         draw(0, 0, "d", 0) == draws[0] == Key(0, tf.constant(0), "d").narrow(0).normal("latent", [5]).numpy().tobytes()
     )
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("shape", [[1], [3, 5], [16, 100]])
+def test_noise_is_what_tensorflow_draws_also_within_xla_where_tensorflow_does_not(shape: list[int], jit: bool) -> None:
+    def drawn(step: Any) -> Any:
+        key = Key(5, step, "somewhere")
+        return key.uniform("p", shape, -1.0, 1.0), key.integers("p", shape, 10), key.normal("p", shape)
+
+    def tensorflows(step: Any) -> Any:
+        seed = {"seed": Key(5, step, "somewhere")._stream("p"), "alg": "philox"}
+        whole = tf.random.stateless_uniform(shape, minval=0, maxval=10, dtype=tf.int32, **seed)
+        uniform = tf.random.stateless_uniform(shape, minval=-1.0, maxval=1.0, **seed)
+        return uniform, whole, tf.random.stateless_normal(shape, **seed)
+
+    def compiled(function: Any, jit: bool) -> Any:
+        return tf.function(function, jit_compile=jit)(tf.constant(7))  # were it a constant, nothing would be compiled
+
+    for a, b in zip(compiled(drawn, jit), compiled(tensorflows, False), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    if jit:
+        uniform = compiled(tensorflows, True)[0]
+        assert not np.allclose(compiled(drawn, True)[0], uniform, atol=1e-5), "TensorFlow mended it: say so in noise.py"
 
 
 def test_latent_distributions() -> None:

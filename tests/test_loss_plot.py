@@ -24,7 +24,9 @@ def test_a_resumed_run_plots_what_an_uninterrupted_one_does(small_game: Callable
             for tell in ("start", "rows", "stop"):
                 for hook in (table, plot):
                     more = (rows[start:end],) if tell == "rows" else ()
-                    getattr(hook, tell)(run, end if tell == "stop" else start, *more)
+                    later = getattr(hook, tell)(run, end if tell == "stop" else start, *more)
+                    if later:
+                        later()
             table.close()
         expected = [rows[i : i + 3, game.columns.index("g_loss")].mean() for i in (0, 3, 6)]
         drawn = [plot.means[epoch][COLUMNS.index("g_loss")] for epoch in (0, 1, 2)]

@@ -59,7 +59,7 @@ def test_the_quickstart_draws_all_ten_kinds_of_clothes(judge: SampleJudge, tmp_p
 SMALL = """
 dataset: {name: fashion_mnist_mini, image_size: 8}
 model: {name: dense_gan}
-training: {iterations: 5000, batch_size: 8, precision: float32}
+training: {iterations: 5000, batch_size: 8, precision: float32, xla: false}
 outputs: {sample_grid: 2x2, sample_every: 100, checkpoint_every: 500}
 """
 

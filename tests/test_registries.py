@@ -77,7 +77,7 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_models_round_compiles_under_xla(model: str, small_game: Callable[..., Game]) -> None:
-    game = small_game(model, jit=True)
+    game = small_game(model, {"training.xla": True})
     rows = game.play(game.chunk(0, 2)).numpy()
     assert np.isfinite(rows).all()
     assert int(game.step.numpy()) == 2

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 from conftest import shipped
 
-from ganctl import models
-from ganctl.experiment import OptimizerSection
+from ganctl import models, players
+from ganctl.experiment import OptimizerSection, TrainingSection
+from ganctl.game import Game
 from ganctl.game_state import named_variables
 from ganctl.generation import CLASSES
 from ganctl.lazy import keras, tf
+from ganctl.losses.minimax import Minimax
+from ganctl.noise import Key
 from ganctl.optimizers import make_optimizer
+from ganctl.players import Setup, discriminator
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite, rewrites
 
@@ -315,3 +319,71 @@ def moved(section: OptimizerSection, *, fused: bool) -> list[np.ndarray]:
     for _ in range(30):
         move(*(tf.constant(random.normal(size=shape), tf.float32) for shape in ((3, 4), ())))
     return [v.numpy() for v in (*variables, *optimizer.variables)]
+
+
+# --- fakes of consecutive updates
+
+
+def turns_of(**training: Any) -> list[Any]:
+    """The discriminator's turns, as an experiment with such a training makes them."""
+    section = TrainingSection(**{"batch_size": 4, "disc_updates": 5, "discriminator_batches": "summed", **training})
+    setup = Setup(Minimax(), [], section, "normal", lambda name: None, NUM_CLASSES)
+    return list(discriminator(setup).turns)
+
+
+def fakes(turn: Any, networks: dict[str, Any], updates: int = 5) -> tuple[list[Any], list[Any]]:
+    """The images of each update, as its own pass generates them, and those that are made ahead."""
+    keys = [Key(0, 3, "discriminator", turn.name, update) for update in range(updates)]
+    given = turn.ahead(networks, keys)
+    alone = [turn.forward(networks, {}, key).fake for key in keys]
+    return alone, [turn.forward(networks, images, key).fake for images, key in zip(given, keys, strict=True) if images]
+
+
+@pytest.mark.parametrize("most", [64, 10])
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(("model", "shape"), CASES)
+def test_fakes_that_are_made_ahead_are_those_of_each_update(
+    model: str, shape: tuple[int, int, int], precision: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All together, and where not all fit in one call."""
+    monkeypatch.setattr(players, "MOST_FAKES_AHEAD", most)
+    networks = built(model, shape, precision)
+    for variable in networks["generator"].variables:  # so that no unit is off for all latent vectors
+        if variable.name in ("beta", "gamma"):
+            variable.assign(np.full(variable.shape, variable.name == "gamma", np.float32))
+    (turn,) = turns_of()
+    alone, together = fakes(turn, networks)
+    assert len(together) == 5
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 if precision == "float32" else 3e-2)
+    assert np.ptp(np.asarray(alone, np.float64), axis=0).max() > 1e-3, "every update has its own"
+
+
+@pytest.mark.parametrize("form", ["separate", "mixed", "concatenated", "summed"])
+def test_every_form_of_batches_takes_fakes_that_were_made_ahead(form: str) -> None:
+    turn = turns_of(discriminator_batches=form)[-1]
+    assert len(fakes(turn, built("dense_gan", (28, 28, 1), "float32"))[1]) == 5
+
+
+def test_fakes_are_made_ahead_only_where_that_is_the_same() -> None:
+    networks = built("dense_gan", (28, 28, 1), "float32")
+    for training in ({"fakes": "training"}, {"rewrites": False}, {"batch_size": 33}):
+        (turn,) = turns_of(**training)
+        assert fakes(turn, networks)[1] == [], training
+    (turn,) = turns_of()
+    assert fakes(turn, networks, updates=1)[1] == []
+    noisy = models.registry.get("acgan_mnist").make((28, 28, 1), NUM_CLASSES, latent_input="inside")
+    assert fakes(turn, noisy)[1] == [], "a generator that draws noise of its own"
+
+
+def test_a_game_with_fakes_made_ahead_measures_the_same(
+    small_game: Callable[..., Game], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, columns = [], []
+    for most in (64, 0):
+        monkeypatch.setattr(players, "MOST_FAKES_AHEAD", most)
+        game = small_game("dcgan", {"training.disc_updates": 4})
+        rows.append(game.play(game.chunk(0, 2)).numpy())
+        columns.append(game.columns)
+    assert columns[0] == columns[1]
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-4, atol=1e-5)

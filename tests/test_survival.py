@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from small_runs import KilledAfter, files_of, resume, train
 from ganctl import checkpoint, cli
 from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.experiment import Experiment
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.run_folder import RunFolder
 from ganctl.run_lock import LOCK_FILE, run_lock
 
@@ -470,6 +471,43 @@ def test_a_hook_that_fails_is_said_and_training_goes_on(small: Experiment, whole
     assert heard.messages[0] == "Fails failed after iteration 0, and training goes on: no start today"
     assert files_of(folder) == files_of(whole)
     assert folder.log.read_text().count("Warning: Fails failed") == 9
+
+
+class FailsLater(Hook):
+    """Fails in what it leaves to do for later."""
+
+    def __init__(self, event: str, *, vital: bool = False) -> None:
+        self.every, self.vital, self._event = 4, vital, event
+
+    def _fail(self) -> None:
+        raise RuntimeError(f"no {self._event} today")
+
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+        return self._fail if self._event == "rows" else None
+
+    def act(self, run: Run, step: int) -> Later:
+        return self._fail if self._event == "act" else None
+
+    def stop(self, run: Run, step: int) -> Later:
+        return self._fail if self._event == "stop" else None
+
+
+def test_what_fails_in_the_background_is_said_or_ends_the_run(
+    small: Experiment, whole: RunFolder, tmp_path: Path
+) -> None:
+    folder, heard, threads = RunFolder.create(tmp_path, "run", explicit=True), Listener(), threading.active_count()
+    train(small, folder, *(FailsLater(event) for event in ("rows", "act", "stop")), heard)
+    said = "FailsLater failed after iteration {}, and training goes on: no {} today"
+    assert heard.messages[0] == said.format(0, "rows")
+    rest = [message for message in heard.messages if "rows" not in message]
+    assert rest == [said.format(*what) for what in ((4, "act"), (8, "act"), (12, "act"), (12, "stop"))]
+    assert files_of(folder) == files_of(whole)
+    for event, saved in (("rows", []), ("act", ["000000004"]), ("stop", ["000000008", "000000012"])):
+        folder = RunFolder.create(tmp_path, f"vital {event}", explicit=True)
+        with pytest.raises(RuntimeError, match=f"no {event} today"):
+            train(small, folder, FailsLater(event, vital=True))
+        assert sorted(path.name for path in folder.checkpoints.iterdir()) == saved, "none beyond what failed"
+    assert threading.active_count() == threads
 
 
 def test_sample_grids_that_cannot_be_drawn_do_not_stop_training(

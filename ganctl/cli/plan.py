@@ -55,6 +55,8 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
         "memory_bytes_peak": pace.peak_bytes,
         "precision": training.precision,
         "precision_reason": prepared.precision_reason,
+        "xla": training.xla,
+        "xla_reason": prepared.xla_reason,
         "rewrites": training.rewrites,
         "device": prepared.device.name,
     }

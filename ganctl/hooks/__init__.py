@@ -3,6 +3,7 @@
 The trainer asks a hook when it must act, and tells it what was measured.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 
 from ganctl.game import Game
 from ganctl.run_folder import RunFolder
+
+Later = Callable[[], None] | None
+"""What is left to do, and needs no device: it is done in order while the next rounds are played. Or nothing."""
 
 
 @dataclass
@@ -31,7 +35,7 @@ class Hook:
         every: act after every so many iterations; 0: never between the first and the last.
         also_every: act after every so many iterations as well, if it is not 0.
         vital: without it the run is not whole, so training ends where it fails. Any other hook that fails is reported,
-            and training goes on.
+            and training goes on. All that was left to do for later is done before a vital hook acts.
     """
 
     every = 0
@@ -43,16 +47,16 @@ class Hook:
         """The numbers of iterations after which it acts."""
         return [period for period in (self.every, self.also_every) if period]
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: Run, step: int) -> Later:
         """Training is about to begin after `step` completed iterations."""
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
         """The iterations after `step` gave these measurements [rounds, columns]."""
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: Run, step: int) -> Later:
         """It is time."""
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: Run, step: int) -> Later:
         """Training has ended or was interrupted; what is there should be kept."""
 
     def warned(self, run: Run, message: str) -> None:

@@ -4,12 +4,13 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TextIO
 
 import numpy as np
 
 from ganctl.errors import GanctlError
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.loss_table import LossTable, trim
 
 
@@ -47,8 +48,11 @@ class LossCsv(Hook):
                 if file.readline() != self._table.header:
                     raise GanctlError(f"{path} has other columns than this run writes. Move it away to go on.")
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
         """Add the rows."""
+        return partial(self._add, run, step, rows)
+
+    def _add(self, run: Run, step: int, rows: np.ndarray) -> None:
         assert self._file is not None
         lines = [self._table.line(self._table.values(step + 1 + i, row)) for i, row in enumerate(rows)]
         with _writing(run):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.images import write_png
 from ganctl.loss_table import LossTable
 
@@ -51,15 +51,14 @@ class LossPlot(Hook):
         """The mean of each of COLUMNS, by epoch."""
         return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: Run, step: int) -> Later:
         """Draw."""
         means = self.means
-        write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
+        return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: Run, step: int) -> Later:
         """Draw the end."""
-        if self._sums:
-            self.act(run, step)
+        return self.act(run, step) if self._sums else None
 
 
 def _drawn(epochs: list[int], means: np.ndarray) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.run_folder import RunFolder
 
 
@@ -19,10 +19,14 @@ class Report(Hook):
         self.every = every
         self._write = write
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: Run, step: int) -> Later:
         """Write the page."""
-        self._write(run.folder)
 
-    def stop(self, run: Run, step: int) -> None:
+        def write() -> None:
+            self._write(run.folder)
+
+        return write
+
+    def stop(self, run: Run, step: int) -> Later:
         """Write the page of a whole or an interrupted run."""
-        self.act(run, step)
+        return self.act(run, step)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganctl import checkpoint, game_state, images
 from ganctl.generation import arrange_inputs, draw_latent, seeded, takes_classes, to_pixels
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
 from ganctl.lazy import keras, tf
 from ganctl.noise import Key
@@ -48,7 +48,7 @@ class Samples(Hook):
         self._drawn = -1
         self._key = Key(seed, 0, "sample grid")
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: Run, step: int) -> Later:
         """Write real.png and, at the very beginning, the untrained generator's grid."""
         network = run.game.networks[self._generator]
         self._inputs = self._fixed_inputs(network)
@@ -58,30 +58,34 @@ class Samples(Hook):
         images.write_png(
             run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns)
         )
-        if step == 0:
-            self.act(run, step)
+        return self.act(run, step) if step == 0 else None
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: Run, step: int) -> Later:
         """Draw."""
         # First, because a picture of weights that are not finite shows nothing.
         tensors = game_state.collect_network(run.game, self._generator)
         with seeded(run.game.networks[self._generator], self._key):
             pictures = self._paint(self._inputs)
-        pixels = to_pixels(pictures).numpy()
-        path = run.folder.sample_grid(step)
+        pixels, scores = to_pixels(pictures).numpy(), []
         if self._scored:
             real = images.as_networks_see(tf.cast(self._real, tf.float32))
             scores = [self._score(batch).numpy()[:, 0] for batch in (pictures, real)]
-            images.write_png(path, _titled([(pixels, scores[0]), (self._real, scores[1])]))
-        else:
-            images.write_png(path, images.grid(pixels, self._rows, self._columns))
-        checkpoint.save_generator(run.folder.generator(step), tensors, {**run.facts, "step": step})
-        self._drawn = step
 
-    def stop(self, run: Run, step: int) -> None:
+        def write() -> None:
+            if self._scored:
+                picture = _titled(list(zip((pixels, self._real), scores, strict=True)))
+            else:
+                picture = images.grid(pixels, self._rows, self._columns)
+            images.write_png(run.folder.sample_grid(step), picture)
+            checkpoint.save_generator(run.folder.generator(step), tensors, {**run.facts, "step": step})
+            self._drawn = step
+
+        return write
+
+    def stop(self, run: Run, step: int) -> Later:
         """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
-        if step == run.iterations and self._drawn != step and not run.folder.generator(step).exists():
-            self.act(run, step)
+        wanted = step == run.iterations and self._drawn != step and not run.folder.generator(step).exists()
+        return self.act(run, step) if wanted else None
 
     def _judge(self, run: Run, pictures: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""

@@ -1,10 +1,11 @@
 """Writes event files for TensorBoard."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ganctl.hooks import Hook, Run
+from ganctl.hooks import Hook, Later, Run
 from ganctl.images import read_header
 from ganctl.lazy import tf
 from ganctl.loss_table import LossTable
@@ -26,8 +27,11 @@ class TensorBoard(Hook):
         self._writer = tf.summary.create_file_writer(str(run.folder.tensorboard))
         self._followed = step or -1
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
         """Add the rows, and before them what other hooks left after the last."""
+        return partial(self._add, run, step, rows)
+
+    def _add(self, run: Run, step: int, rows: np.ndarray) -> None:
         self._follow(run, step)
         with self._writer.as_default():
             for i, row in enumerate(rows):

@@ -4,7 +4,8 @@ A rewrite looks through a finished network for layers that TensorFlow can comput
 another `call`. Layers, variables, names and checkpoints stay what they are, and so does what is computed, up to the
 rounding of floating-point numbers: `tests/test_rewrites.py` holds every rewrite against float64.
 
-One file each, with a function `rewrite`; nobody edits a list. `training.rewrites: false` leaves them all out.
+One file each, with a function `rewrite`; nobody edits a list. `training.rewrites: false` leaves them all out, and with
+them what is rewritten elsewhere: Adam (`ganctl.optimizers`) and the fakes of consecutive updates (`ganctl.players`).
 """
 
 import importlib
