@@ -168,7 +168,10 @@ def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
         best: of a run folder, the checkpoint with the least KID in its metrics.csv.
     """
     if best:
-        return load(_best(path)), []
+        try:
+            return load(_best(path)), []
+        except GanctlError as error:
+            raise type(error)(f"{error} Leave --best out to take the newest checkpoint.") from None
     if path.is_file() and path.suffix == ".safetensors":
         return load_generator(path), []
     if (path / MANIFEST).is_file():
@@ -187,7 +190,7 @@ def _best(run: Path) -> Path:
     step = best_iteration(run / "metrics.csv")
     if step is None:
         raise UsageError(
-            f"{run} has no scores, so no best checkpoint. Train with --set evaluation.every=1000, or leave --best out."
+            f"{run} has no scores in metrics.csv, so no best checkpoint; --set evaluation.every=1000 trains with them."
         )
     path = run / "checkpoints" / f"{step:09d}"
     if not path.is_dir():

@@ -187,7 +187,7 @@ class EvaluationSection(Section):
 
     every: Annotated[int, Field(ge=0)] = 0
     """Rounds between two evaluations, each a row of metrics.csv; 0 is off."""
-    num: Annotated[int, Field(ge=50, le=1_000_000)] = 2000
+    num: Annotated[int, Field(ge=50, le=50_000)] = 2000
     """Samples in one evaluation."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
     """The network whose features are compared; auto is lite0, which ships with ganctl."""

@@ -1,6 +1,8 @@
 """What a user compares: samples of a run or checkpoint, an npz or a folder, and the real images beside them."""
 
 import shlex
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import numpy as np
 
 from ganctl import checkpoint, datasets, images
 from ganctl.build import load_experiment, read_images
-from ganctl.errors import DataError, UsageError, did_you_mean
+from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
 from ganctl.experiment import DatasetSection, Experiment
 from ganctl.generation import BATCH, choose_classes, generate
 from ganctl.image_set import ImageSet, Track, scratch_array
@@ -18,6 +20,8 @@ from ganctl.run_folder import RunFolder
 
 LARGEST_SIZE = 256
 """Images of a folder are read in their own size up to this one."""
+LOOKED_AT = 200
+"""So many files of a folder, spread over all of them, tell its usual size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,7 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
     if not _is_checkpoint(path):
         if best:
             raise UsageError(f"--best: {path} is no run folder, so it has no scores.")
-        found = _read(path, track, None)
+        found = _read(path, track)
         chosen = choose(len(found), count)
         return Samples(f"{len(chosen):,} images of {path}", found.images[chosen], notes=found.notes)
     generator, experiment, source, problems = load_generator(path, best=best)
@@ -95,7 +99,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     Args:
         against: a data set of `ganctl list-datasets`, a run folder, an npz or a folder; None: the training images of
             the run that drew the samples.
-        samples: those; a folder of images is read in their size.
+        samples: those.
         track: shows that something is going on.
 
     Raises:
@@ -106,6 +110,8 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         if samples.experiment is None:
             raise UsageError("Say what these images are to be compared with: --against DATASET, RUN, npz or folder.")
         return _training_images(samples.experiment, samples.fingerprint, track)
+    if not against:
+        raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
     path = Path(against).expanduser()
     if against in {entry.name for entry in datasets.registry}:
         found = datasets.registry.get(against).make(DatasetSection(name=against), track)
@@ -113,7 +119,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     elif (path / "config.yaml").is_file():
         real = _training_images(load_experiment(path / "config.yaml"), "", track)
     elif path.exists():
-        found = _read(path, track, samples.images.shape[1:])
+        found = _read(path, track)
         real = RealImages(f"images of {found.source}", found)
     else:
         hint = did_you_mean(against, [entry.name for entry in datasets.registry])
@@ -144,24 +150,28 @@ def _is_checkpoint(path: Path) -> bool:
     )
 
 
-def _read(path: Path, track: Track, shape: tuple[int, ...] | None) -> ImageSet:
-    """Read an npz, or a folder in the size and channels of `shape` (None: in that of its first image)."""
+def _read(path: Path, track: Track) -> ImageSet:
+    """Read an npz, or a folder in the size and channels that most of its images have."""
     if path.is_file():
-        return datasets.registry.get("npz").make(DatasetSection(name="npz", path=str(path)), track)
-    height, _, channels = shape or _first_shape(path)
-    size = max(4, min(height, LARGEST_SIZE))
+        try:
+            return datasets.registry.get("npz").make(DatasetSection(name="npz", path=str(path)), track)
+        except ConfigurationError:
+            raise DataError(f"{path}: its images are not square, and only square ones are compared.") from None
+    size, channels = _usual_shape(path)
     section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
     return datasets.registry.get("image_folder").make(section, track)
 
 
-def _first_shape(folder: Path) -> tuple[int, int, int]:
-    """Height, width and channels of the first image in a folder, made square."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            try:
-                pixels = images.decode(path.read_bytes()).pixels
-            except (OSError, DataError):
-                continue
-            size = min(pixels.shape[:2])
-            return size, size, 1 if pixels.shape[2] == 1 else 3
-    raise DataError(f"{folder} holds no image that can be read.")
+def _usual_shape(folder: Path) -> tuple[int, int]:
+    """The shorter side that most images of a folder have, and the channels: 1 only if all are grey."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    sides: Counter[int] = Counter()
+    channels = 0
+    for path in files[:: max(1, len(files) // LOOKED_AT)]:
+        with suppress(OSError, DataError):
+            pixels = images.decode(path.read_bytes()).pixels
+            sides[min(pixels.shape[:2])] += 1
+            channels = max(channels, pixels.shape[2])
+    if not sides:
+        raise DataError(f"{folder} holds no image that can be read.")
+    return max(4, min(sides.most_common(1)[0][0], LARGEST_SIZE)), channels

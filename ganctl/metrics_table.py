@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,13 +91,32 @@ def line(cells: Iterable[Any]) -> str:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the whole rows of a metrics.csv by column: numbers as numbers, what was not measured left out.
 
-    A file that is not there has no rows; a torn last line is no row.
+    A file that is not there has no rows; a torn last line and a damaged one are no rows.
     """
-    if not path.exists():
+    return [row for row in _lines(path) if row]
+
+
+def damaged_rows(path: Path) -> int:
+    """Return how many lines of a metrics.csv are no rows."""
+    return sum(not row for row in _lines(path))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines after the first; nothing in the place of a damaged one."""
+    if not path.is_file():
         return []
     text = path.read_text("utf-8", errors="replace")
-    rows = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
-    return [{name: _parsed(name, cell) for name, cell in row.items() if name and cell} for row in rows]
+    names, *lines = [*text[: text.rfind("\n") + 1].split("\n")]
+    return [_row(names, content) for content in lines if content]
+
+
+def _row(names: str, content: str) -> dict[str, Any]:
+    try:
+        cells = next(csv.DictReader([names, content]), {})
+        row = {name: _parsed(name, cell) for name, cell in cells.items() if name and cell}
+    except (ValueError, csv.Error):
+        return {}
+    return row if "iteration" in row else {}
 
 
 def best_iteration(path: Path) -> int | None:
@@ -104,7 +124,7 @@ def best_iteration(path: Path) -> int | None:
 
     Rows of another protocol than the newest one's do not compare and do not count.
     """
-    rows = [row for row in read_metrics(path) if "kid" in row]
+    rows = [row for row in read_metrics(path) if math.isfinite(row.get("kid", math.nan))]
     same = [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
     return int(min(same, key=lambda row: float(row["kid"]))["iteration"]) if same else None
 

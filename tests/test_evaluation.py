@@ -412,8 +412,14 @@ def test_only_rows_of_one_protocol_are_compared(tmp_path: Path) -> None:
     assert metrics_table.best_iteration(path) is None
     path.write_text(metrics_table.line(metrics_table.COLUMNS) + row(1, 0.1, 50) + row(2, 0.3, 99) + row(3, 0.4, 99))
     assert metrics_table.best_iteration(path) == 2
-    path.write_text(path.read_text() + "4,0.0")  # torn
+    path.write_text(
+        path.read_text() + row(5, float("nan"), 99) + "6,abc\n7\x00,1\n" + "8" * 200_000 + "\n4,0.0"
+    )  # torn
     assert metrics_table.best_iteration(path) == 2
+    assert [entry["iteration"] for entry in metrics_table.read_metrics(path)] == [1, 2, 3, 5]
+    path.unlink()
+    path.mkdir()
+    assert metrics_table.read_metrics(path) == []
 
 
 def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
@@ -501,9 +507,27 @@ def test_an_npz_and_a_folder_of_the_same_images_score_alike(
     assert first["kid"] > first["kid_floor"] + 0.05
 
 
+def test_a_folder_as_reference_is_seen_as_an_npz_of_the_same_images_is(tmp_path: Path, judged: Any) -> None:
+    colours = np.stack(
+        [load_sample_image("china.jpg")[y : y + 24, x : x + 24] for y in range(0, 200, 24) for x in range(0, 300, 24)]
+    )
+    grey = np.repeat(colours.mean(-1, keepdims=True).astype(np.uint8), 3, -1)
+    np.savez(tmp_path / "colours.npz", images=colours)
+    np.savez(tmp_path / "grey.npz", images=grey[..., :1])
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    for index, image in enumerate(colours):
+        cv2.imwrite(str(folder / f"{index:03d}.png"), image[..., ::-1])
+    cv2.imwrite(str(folder / "000-first.png"), grey[0][:9, :9, 0])  # odd, and the first
+    npz, pictures = (judged(tmp_path / "grey.npz", "--against", tmp_path / name) for name in ("colours.npz", "colours"))
+    assert pictures["kid"] == pytest.approx(npz["kid"], rel=0.1)
+    assert npz["kid"] > npz["kid_floor"] + 0.05
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["RUN", "--against", ""], "--against is empty"),
         (["nowhere"], "nowhere does not exist"),
         (["RUN", "--against", "fashion_mnist_min"], "Did you mean 'fashion_mnist_mini'?"),
         (["RUN", "--pairs", "pairs.jpg"], "--pairs takes FILE.png"),

@@ -142,7 +142,7 @@ def test_scores_that_are_no_numbers_are_said(run: RunFolder) -> None:
     assert "Evaluations in which kid is not finite: 1." in page.text
     assert page.data["panels"]["scores"][0]["tables"][0]["curves"][0]["values"] == [0.5]
     run.metrics.write_text("iteration,kid\n4,good\n")
-    assert "There are no scores: metrics.csv could not be read" in page_of(run).text
+    assert "Damaged lines of metrics.csv, which are left out: 1." in page_of(run).text
 
 
 def test_how_a_run_ended_is_news_until_it_is_resumed(run: RunFolder) -> None:

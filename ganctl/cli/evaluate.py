@@ -15,7 +15,7 @@ import click
     help="The real images: a data set's name, a run's training images, an npz or a folder.  [default: the images that "
     "the run was trained on]",
 )
-@click.option("--num", type=click.IntRange(50, 1_000_000), default=10_000, show_default=True, help="How many samples.")
+@click.option("--num", type=click.IntRange(50, 50_000), default=10_000, show_default=True, help="How many samples.")
 @click.option(
     "--features",
     type=click.Choice(["auto", "lite0", "classifier", "inception"]),

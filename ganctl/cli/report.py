@@ -15,7 +15,12 @@ def command(run: Path) -> None:
     \b
     ganctl report outputs/quickstart
     """
+    from ganctl.errors import GanctlError
     from ganctl.run_folder import RunFolder
     from ganctl.run_report import write_report
 
-    click.echo(write_report(RunFolder.open(run)))
+    folder = RunFolder.open(run)
+    try:
+        click.echo(write_report(folder))
+    except OSError as error:
+        raise GanctlError(f"{folder.report} cannot be written: {error.strerror or error}.") from None

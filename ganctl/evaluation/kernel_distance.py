@@ -31,9 +31,10 @@ class KernelSums:
     @classmethod
     def of(cls, features: np.ndarray, subset: int) -> Self:
         """Take them of features [N, d]."""
-        parts = _parts(features, subset)
-        itself = np.array([_kernel((part.astype(np.float64) ** 2).sum(1), part.shape[1]).sum() for part in parts])
-        return cls(_sums(parts, parts), itself, np.array([len(part) for part in parts]))
+        shuffled, starts = _shuffled(features), np.arange(0, len(features), subset)
+        squares = _kernel((shuffled.astype(np.float64) ** 2).sum(1), features.shape[1])
+        sizes = np.diff(np.append(starts, len(features)))
+        return cls(_sums(shuffled, shuffled, subset), np.add.reduceat(squares, starts), sizes)
 
     @property
     def mean(self) -> float:
@@ -59,7 +60,7 @@ def kernel_distance(
     """
     subset = subset_size(len(samples), len(reference))
     own, other = KernelSums.of(samples, subset), reference_sums or KernelSums.of(reference, subset)
-    across = _sums(_parts(samples, subset), _parts(reference, subset))
+    across = _sums(_shuffled(samples), _shuffled(reference), subset)
     distance = own.mean + other.mean - 2 * across.sum() / (len(samples) * len(reference))
     means, other_means = own.subset_means(subset), other.subset_means(subset)
     whole = across[: len(means), : len(other_means)] / subset**2
@@ -71,15 +72,24 @@ def subset_size(count: int, other: int) -> int:
     return max(2, min(SUBSET, count // 2, other // 2))
 
 
-def _parts(features: np.ndarray, subset: int) -> list[np.ndarray]:
-    """Cut a set into whole subsets and a rest, at random: images often come sorted by their class."""
-    shuffled = features[np.random.default_rng(0).permutation(len(features))]
-    return [shuffled[start : start + subset] for start in range(0, len(shuffled), subset)]
+def _shuffled(features: np.ndarray) -> np.ndarray:
+    """Images often come sorted by their class; subsets are to be like each other."""
+    return features[np.random.default_rng(0).permutation(len(features))]
 
 
-def _sums(parts: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
-    width = parts[0].shape[1]
-    return np.array([[_kernel(part @ other.T, width).sum(dtype=np.float64) for other in others] for part in parts])
+def _sums(features: np.ndarray, others: np.ndarray, subset: int) -> np.ndarray:
+    """Sum the kernel over the pairs of each two subsets; what is left after the whole ones is the last."""
+    step = subset * max(1, SUBSET // subset)  # many small products would take far longer than a large one
+
+    def reduced(block: np.ndarray, axis: int) -> np.ndarray:
+        return np.add.reduceat(block, np.arange(0, block.shape[axis], subset), axis=axis, dtype=np.float64)
+
+    rows = []
+    for start in range(0, len(features), step):
+        part = features[start : start + step]
+        blocks = (_kernel(part @ others[at : at + step].T, features.shape[1]) for at in range(0, len(others), step))
+        rows.append(np.concatenate([reduced(reduced(block, 0), 1) for block in blocks], axis=1))
+    return np.concatenate(rows)
 
 
 def _kernel(products: np.ndarray, width: int) -> np.ndarray:

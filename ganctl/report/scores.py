@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric, read_metrics, title
+from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
 
 Row = dict[str, Any]
 
@@ -61,14 +61,15 @@ class Scores:
 def read_scores(path: Path) -> Scores:
     """Read a metrics.csv, whatever state it is in; what cannot be read is said in the notes."""
     try:
-        rows = [row for row in read_metrics(path) if "iteration" in row]
-    except (OSError, ValueError) as error:
+        rows, damaged = read_metrics(path), damaged_rows(path)
+    except OSError as error:
         return Scores({}, [], [f"There are no scores: {path.name} could not be read: {error}."])
+    notes = [f"Damaged lines of {path.name}, which are left out: {damaged}."] if damaged else []
     if not rows:
-        return Scores({}, [], [f"There are no scores: {path.name} has no evaluation yet." if path.exists() else _NEVER])
+        none = f"There are no scores: {path.name} has no evaluation yet." if path.exists() else _NEVER
+        return Scores({}, [], [none, *notes])
     protocol = _protocol(rows[-1])
     same = {row["iteration"]: row for row in rows if _protocol(row) == protocol}
-    notes = []
     others = [row for row in rows if _protocol(row) != protocol]
     if others:
         notes.append(f"Evaluations with another protocol, which do not compare and are left out: {len(others)}.")
