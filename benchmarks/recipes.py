@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +24,6 @@ from rich.table import Table
 from ganctl.errors import GanctlError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-SAMPLES = 2000
 _LINE = re.compile(
     r"^# Score: KID-Lite0 (?P<kid>[-\d.]+), deviation (?P<deviation>[\d.]+) over seeds (?P<seeds>[\d, ]+); "
     r"floor (?P<floor>[-\d.]+); N = (?P<num>\d+); (?P<minutes>[\d.]+) minutes on two cores; commit (?P<commit>\w+)\n"
@@ -44,6 +43,7 @@ class Score:
         deviation: its standard deviation over the seeds.
         seeds: those.
         floor: KID of as many real images.
+        num: samples that were scored.
         minutes: of one training.
         commit: at which it was measured.
         command: what was typed, without the seed.
@@ -53,6 +53,7 @@ class Score:
     deviation: float
     seeds: tuple[int, ...]
     floor: float
+    num: int
     minutes: float
     commit: str
     command: str
@@ -68,6 +69,7 @@ class Score:
             float(found["deviation"]),
             tuple(int(seed) for seed in found["seeds"].split(",")),
             float(found["floor"]),
+            int(found["num"]),
             float(found["minutes"]),
             found["commit"],
             found["command"],
@@ -77,7 +79,7 @@ class Score:
         """Return the file's text with this score in the place of the old one."""
         line = (
             f"# Score: KID-Lite0 {self.kid:.4f}, deviation {self.deviation:.4f} over seeds "
-            f"{', '.join(map(str, self.seeds))}; floor {self.floor:.4f}; N = {SAMPLES}; {self.minutes:.1f} minutes on "
+            f"{', '.join(map(str, self.seeds))}; floor {self.floor:.4f}; N = {self.num}; {self.minutes:.1f} minutes on "
             f"two cores; commit {self.commit}\n#   {self.command}"
         )
         return _LINE.sub(lambda _: line, text, count=1)
@@ -89,7 +91,7 @@ class Score:
         return more > _CLEARLY * math.sqrt(sum(variances)) and more > _TOLERATED * recorded.kid
 
 
-def measure(recorded: Score, samples: int = SAMPLES) -> Score:
+def measure(recorded: Score) -> Score:
     """Train the recorded command with each seed and score it; raises GanctlError where that fails."""
     found, seconds, floor = [], [], 0.0
     for seed in recorded.seeds:
@@ -98,12 +100,17 @@ def measure(recorded: Score, samples: int = SAMPLES) -> Score:
             arguments = shlex.split(recorded.command)[1:]
             _ganctl([*arguments, "--seed", str(seed), "--output-dir", folder, "--run-name", "run", "--quiet"])
             seconds.append(time.monotonic() - began)
-            scores = json.loads(_ganctl(["evaluate", f"{folder}/run", "--num", str(samples), "--json"]))
+            scores = json.loads(_ganctl(["evaluate", f"{folder}/run", "--num", str(recorded.num), "--json"]))
             found.append(scores["kid"])
             floor = scores["kid_floor"]
-    deviation = statistics.stdev(found) if len(found) > 1 else 0.0
-    minutes = statistics.median(seconds) / 60
-    return Score(statistics.mean(found), deviation, recorded.seeds, floor, minutes, _commit(), recorded.command)
+    return replace(
+        recorded,
+        kid=statistics.mean(found),
+        deviation=statistics.stdev(found) if len(found) > 1 else 0.0,
+        floor=floor,
+        minutes=statistics.median(seconds) / 60,
+        commit=_commit(),
+    )
 
 
 def _ganctl(arguments: Sequence[str]) -> str:

@@ -38,8 +38,8 @@ def play(networks, d_optimizer, g_optimizer, real_batches, seed, disc_updates=1,
         return images
 
     @tf.function
-    def learn_to_judge(images, target):
-        return move(discriminator, d_optimizer, lambda: cross_entropy(images, target))
+    def learn_to_judge(real, fake):  # `summed`: one update on both losses
+        return move(discriminator, d_optimizer, lambda: cross_entropy(real, real_target) + cross_entropy(fake, 0.0))
 
     @tf.function
     def learn_to_be_taken_for_real(z):
@@ -48,8 +48,8 @@ def play(networks, d_optimizer, g_optimizer, real_batches, seed, disc_updates=1,
     for step, real in enumerate(real_batches):
         d_losses, g_losses = [], []
         for i in range(disc_updates):
-            d_losses.append(learn_to_judge(real[i], real_target))
-            d_losses.append(learn_to_judge(invent(latent(len(real[i]), step, "discriminator", "fake", i)), 0.0))
+            fake = invent(latent(len(real[i]), step, "discriminator", "real and fake", i))
+            d_losses.append(learn_to_judge(real[i], fake))
         for i in range(gen_updates):
             g_losses.append(learn_to_be_taken_for_real(latent(len(real[0]), step, "generator", "generate", i)))
         yield {"d_loss": tf.add_n(d_losses) / len(d_losses), "g_loss": tf.add_n(g_losses) / len(g_losses)}

@@ -104,7 +104,7 @@ class ImageSet:
             return self, None
         kept = min(len(self) - 1, max(1, round(len(self) * holdout)))
         order = np.random.default_rng(0).permutation(len(self))
-        return self._rows(np.sort(order[kept:])), self._rows(np.sort(order[:kept]))
+        return self.rows(np.sort(order[kept:])), self.rows(np.sort(order[:kept]))
 
     def describe(self) -> str:
         """Return one line: how many images of which shape, how many classes, which pixel values."""
@@ -114,11 +114,21 @@ class ImageSet:
         classes = f"{self.num_classes} classes, " if self.num_classes else ""
         return f"{len(self)} images of {height}x{width}x{channels}, {classes}minimum {darkest} .. maximum {brightest}"
 
-    def _rows(self, rows: np.ndarray) -> Self:
+    def rows(self, rows: np.ndarray) -> Self:
+        """Return some of the images, in that order."""
         images = scratch_array((len(rows), *self.shape))
         for start, block in _blocks(images):
             block[:] = self.images[rows[start : start + len(block)]]
         return replace(self, images=images, labels=None if self.labels is None else self.labels[rows])
+
+
+def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return `count` uint8 images of a shape that come in batches, as one array; a large one lies on the disk."""
+    found, start = scratch_array((count, *shape)), 0
+    for batch in batches:
+        found[start : start + len(batch)] = batch
+        start += len(batch)
+    return found
 
 
 def from_arrays(

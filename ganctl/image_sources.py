@@ -2,8 +2,10 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from ganctl.build import load_experiment, read_images
 from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
 from ganctl.experiment import DatasetSection, Experiment
 from ganctl.generation import BATCH, choose_classes, generate
-from ganctl.image_set import ImageSet, Track, scratch_array
+from ganctl.image_set import ImageSet, Track, gathered
 from ganctl.reference import choose
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
@@ -30,7 +32,8 @@ class Samples:
 
     Attributes:
         description: what they are.
-        images: uint8 [N, H, W, C].
+        shape: height, width and channels.
+        draw: gives the images; whoever asks for them first has checked everything else.
         experiment: of the run that drew them, if a run did.
         fingerprint: of the images that run was trained on; empty if it is not known.
         run: its folder, if the whole run was named.
@@ -38,11 +41,17 @@ class Samples:
     """
 
     description: str
-    images: np.ndarray
+    shape: tuple[int, int, int]
+    draw: Callable[[], np.ndarray]
     experiment: Experiment | None = None
     fingerprint: str = ""
     run: RunFolder | None = None
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """The images, uint8 [N, H, W, C]."""
+        return self.draw()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +65,7 @@ class RealImages:
 
 
 def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
-    """Draw samples from a run folder, checkpoint or generator file, or read them from an npz or a folder of images.
+    """Open what samples are drawn from (a run folder, checkpoint or generator file), or read an npz or a folder.
 
     Args:
         path: one of these.
@@ -72,20 +81,23 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
             raise UsageError(f"--best: {path} is no run folder, so it has no scores.")
         found = _read(path, track)
         chosen = choose(len(found), count)
-        return Samples(f"{len(chosen):,} images of {path}", found.images[chosen], notes=found.notes)
+        return Samples(
+            f"{len(chosen):,} images of {path}", found.shape, lambda: found.images[chosen], notes=found.notes
+        )
     generator, experiment, source, problems = load_generator(path, best=best)
     classes = choose_classes(generator, None, len(source.facts.get("class_names", ())))
     height, width, channels = source.facts["image_shape"]
-    pixels = scratch_array((count, height, width, channels))
-    drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
-    start = 0
-    for batch in track(drawn, "drawing samples", -(-count // BATCH)):
-        pixels[start : start + len(batch)] = batch
-        start += len(batch)
+
+    def draw() -> np.ndarray:
+        drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
+        batches = track(drawn, "drawing samples", -(-count // BATCH))
+        return gathered(batches, count, (height, width, channels))
+
     folder = RunFolder(path)
     return Samples(
         f"{count:,} samples of {experiment.name} after {source.step:,} iterations",
-        pixels,
+        (height, width, channels),
+        draw,
         experiment,
         str(source.facts.get("dataset_fingerprint", "")),
         folder if folder.config.is_file() else None,
@@ -124,8 +136,8 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     else:
         hint = did_you_mean(against, [entry.name for entry in datasets.registry])
         raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
-    if real.images.shape[:2] != samples.images.shape[1:3]:
-        own, other = ("x".join(map(str, shape[:2])) for shape in (samples.images.shape[1:], real.images.shape))
+    if real.images.shape[:2] != samples.shape[:2]:
+        own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is their sharpness."
         return RealImages(real.description, real.images, real.held_out, (*real.notes, note))
     return real

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 FLOOR = "_floor"
-"""`kid_floor` is what `kid` is for real images against other real images: no generator is honestly below it."""
+"""`kid_floor` is what `kid` is for real images against other real images: up to chance, none honestly goes below."""
 
 
 @dataclass(frozen=True)

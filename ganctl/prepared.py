@@ -107,7 +107,7 @@ class Prepared:
             "platform": platform.platform(),
             "device": {"name": self.device.name, "reason": self.device.reason},
             "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
-            "xla": {"on": self.experiment.training.xla, "reason": self.xla_reason},
+            "xla": {"name": "on" if self.experiment.training.xla else "off", "reason": self.xla_reason},
             "parameters": {role: footprint.parameter_count(network) for role, network in self.game.networks.items()},
             "dataset": {
                 "source": self.images.source,

@@ -52,14 +52,13 @@ class Reference:
     def of(cls, images: ImageSet, extractor: Extractor, source: str, held_out: ImageSet | None = None) -> Self:
         """Look at images, at most MOST_IMAGES of them; raises DataError where they are too few."""
         check_enough(images)
-        chosen = choose(len(images), MOST_IMAGES)
-        pixels = np.ascontiguousarray(images.images[chosen])
-        key = _digest(extractor, pixels)
+        few = _few(images)
+        key = _digest(extractor, few)
         unseen = None
         if held_out is not None and len(held_out) >= FEWEST_IMAGES:
-            others = np.ascontiguousarray(held_out.images[choose(len(held_out), MOST_IMAGES)])
+            others = _few(held_out)
             unseen = _kept_features(extractor, others, _digest(extractor, others))
-        return cls(extractor, source, _kept_features(extractor, pixels, key), pixels, unseen, key)
+        return cls(extractor, source, _kept_features(extractor, few, key), few.images, unseen, key)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -73,16 +72,21 @@ class Reference:
     @cached_property
     def gaussian(self) -> Gaussian:
         """The Gaussian fitted to the features."""
-        return Gaussian.of(self.features)
+        kept = self._kept("gaussian", ("mean", "factor"))
+        if kept:
+            return Gaussian(*kept)
+        found = Gaussian.of(self.features)
+        self._keep("gaussian", mean=found.mean, factor=found.factor)
+        return found
 
     @cached_property
     def surroundings(self) -> Surroundings:
         """How close the images are to each other."""
-        kept = _read_arrays(self._path("neighbours"))
-        if kept and len(kept.get("radii", ())) == len(kept.get("nearest", ())) == len(self):
-            return Surroundings(kept["nearest"], kept["radii"])
+        kept = self._kept("neighbours", ("nearest", "radii"))
+        if kept:
+            return Surroundings(*kept)
         found = Surroundings.of(self.features)
-        _write_arrays(self._path("neighbours"), nearest=found.nearest, radii=found.radii)
+        self._keep("neighbours", nearest=found.nearest, radii=found.radii)
         return found
 
     @cached_property
@@ -102,7 +106,12 @@ class Reference:
     def kernel_sums(self, subset: int) -> KernelSums:
         """Return the sums of the kernel with subsets of this size."""
         if subset not in self._kernel_sums:
-            self._kernel_sums[subset] = KernelSums.of(self.features, subset)
+            name = f"kernel-{subset}"
+            kept = self._kept(name, ("pairs", "itself", "sizes"))
+            found = KernelSums(*kept) if kept else KernelSums.of(self.features, subset)
+            if not kept:
+                self._keep(name, pairs=found.pairs, itself=found.itself, sizes=found.sizes)
+            self._kernel_sums[subset] = found
         return self._kernel_sums[subset]
 
     def kept_floor(self, count: int) -> dict[str, float] | None:
@@ -123,6 +132,14 @@ class Reference:
         if path is not None:
             _write(path, json.dumps(floor).encode("ascii"))
 
+    def _kept(self, what: str, names: tuple[str, ...]) -> list[np.ndarray]:
+        """Return what was kept under these names; nothing where it is not there or damaged."""
+        arrays = _read_arrays(self._path(what))
+        return [arrays[name] for name in names] if all(name in arrays for name in names) else []
+
+    def _keep(self, what: str, **arrays: np.ndarray) -> None:
+        _write_arrays(self._path(what), **arrays)
+
     def _path(self, what: str, suffix: str = ".npz") -> Path | None:
         return _folder() / f"{self.key}-{what}{suffix}" if self.key else None
 
@@ -142,19 +159,22 @@ def _folder() -> Path:
     return cache_root() / "features"
 
 
-def _digest(extractor: Extractor, pixels: np.ndarray) -> str:
-    identity = repr((_FORMAT, extractor.name, extractor.weights, extractor.resize, pixels.shape)).encode()
-    digest = hashlib.sha256(identity)
-    digest.update(pixels.data)
-    return digest.hexdigest()
+def _few(images: ImageSet) -> ImageSet:
+    """At most MOST_IMAGES of them; all of them are not copied, because they may be larger than the memory."""
+    return images if len(images) <= MOST_IMAGES else images.rows(choose(len(images), MOST_IMAGES))
 
 
-def _kept_features(extractor: Extractor, pixels: np.ndarray, key: str) -> np.ndarray:
+def _digest(extractor: Extractor, images: ImageSet) -> str:
+    known = (_FORMAT, extractor.name, extractor.weights, extractor.resize, images.fingerprint())
+    return hashlib.sha256(repr(known).encode()).hexdigest()
+
+
+def _kept_features(extractor: Extractor, images: ImageSet, key: str) -> np.ndarray:
     path = _folder() / f"{key}.npz"
     kept = _read_arrays(path)
-    if kept and kept.get("features", np.empty(0)).shape[:1] == pixels.shape[:1]:
+    if kept and kept.get("features", np.empty(0)).shape[:1] == (len(images),):
         return kept["features"]
-    features = extractor.features(pixels)
+    features = extractor.features(images.images)
     _write_arrays(path, features=features)
     return features
 

@@ -90,7 +90,8 @@ def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, floa
 def _floors(reference: Reference, count: int) -> tuple[dict[str, float], int]:
     """Return every figure of as many real images against the other real ones, and how many those were.
 
-    No generator is honestly better. Where the reference has not twice as many images, half of it stand for them.
+    Up to chance, no KID is honestly below its floor. Where the reference has not twice as many images, half of it
+    stand for them.
     """
     number = min(count, len(reference) // 2)
     floor = reference.kept_floor(number)

@@ -11,7 +11,7 @@ from rich.console import Console as RichConsole
 from rich.progress import Progress
 
 from ganctl import network_checks
-from ganctl.errors import GanctlError, StoppedError
+from ganctl.errors import GanctlError
 from ganctl.footprint import parameter_count
 from ganctl.hooks import Hook
 from ganctl.hooks.progress import ProgressBar
@@ -102,17 +102,22 @@ class Session:
         try:
             prepared.trainer(folder, hooks).train()
         except GanctlError as error:
-            folder.append_log(f"ended: {error}")
-            if not isinstance(error, StoppedError):  # the curves that led to a failure; hooks are not told of one
-                with suppress(Exception):
-                    write_report(folder)
+            _end(folder, f"ended: {error}")
             raise
         except tf.errors.ResourceExhaustedError:
             batch_size = prepared.experiment.training.batch_size
+            _end(folder, "ended: out of memory")
             raise GanctlError(
                 f"Out of memory: {batch_size} images in one update are too many here. "
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
-        folder.append_log(f"finished {prepared.experiment.training.iterations} iterations")
+        _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
         self.say(f"Done. The run is in {folder.path}; look at its {folder.report.name}. More samples:")
         self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")
+
+
+def _end(folder: RunFolder, line: str) -> None:
+    """Log how a run ended, and write its page once more: hooks are not told, and of a failure not at all."""
+    folder.append_log(line)
+    with suppress(Exception):  # how it ended is the news
+        write_report(folder)

@@ -427,6 +427,7 @@ def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml
     train(small(tiny_yaml, {"evaluation": {"every": 0}}), plain)
     assert plain.losses.read_bytes() == scored.losses.read_bytes()
     names = [path.name for path in (plain.checkpoints / "000000012").glob("*.safetensors")]
+    assert names
     for name in names:
         assert (plain.checkpoints / "000000012" / name).read_bytes() == (
             scored.checkpoints / "000000012" / name

@@ -13,7 +13,7 @@ from ganctl import build
 from ganctl.errors import GanctlError
 from ganctl.packaged_configs import find_config
 
-RECORDED = Score(0.1, 0.006, (0, 1, 2), 0.001, 2.0, "abc1234", "ganctl train configs/quickstart.yaml")
+RECORDED = Score(0.1, 0.006, (0, 1, 2), 0.001, 2000, 2.0, "abc1234", "ganctl train configs/quickstart.yaml")
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -40,14 +40,14 @@ def test_a_score_is_found_again_where_it_was_written() -> None:
     [(0.1, 0.006, False), (0.05, 0.0, False), (0.111, 0.006, False), (0.104, 0.0, False), (0.12, 0.006, True)],
 )
 def test_only_what_is_clearly_worse_is_called_so(kid: float, deviation: float, worse: bool) -> None:
-    found = Score(kid, deviation, (0, 1, 2), 0.001, 2.0, "def5678", RECORDED.command)
+    found = Score(kid, deviation, (0, 1, 2), 0.001, 2000, 2.0, "def5678", RECORDED.command)
     assert found.is_worse_than(RECORDED) == worse
 
 
 @pytest.mark.slow
 def test_a_recipe_is_trained_and_scored_for_each_seed(tiny_yaml: WriteYaml) -> None:
-    recorded = Score(0.0, 0.0, (0, 3), 0.0, 0.0, "", f"ganctl train {tiny_yaml()} --set training.iterations=2")
-    found = recipes.measure(recorded, samples=50)
+    recorded = Score(0.0, 0.0, (0, 3), 0.0, 50, 0.0, "", f"ganctl train {tiny_yaml()} --set training.iterations=2")
+    found = recipes.measure(recorded)
     assert found.kid > 0.3  # two iterations: nothing was learned
     assert found.deviation > 0
     assert found.minutes > 0

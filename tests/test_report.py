@@ -261,11 +261,10 @@ def test_nothing_in_a_file_can_become_a_part_of_the_page(run: RunFolder) -> None
     run.append_log(f"Warning: {HOSTILE}")
     run.losses.write_text(f"iteration,epoch,{HOSTILE.replace(',', '')}\n1,0,3\n")
     write_metrics(run, [(4, 0.5)], features=HOSTILE)
-    page, harmless = page_of(run), page_of(RunFolder(run.path))
+    page = page_of(run)
     assert [tag for tag, _ in page.elements].count("script") == 3
     assert page.text.count(HOSTILE) >= 4, "shown as it is"
     assert HOSTILE in page.data["panels"]["curves"][0]["tables"][0]["curves"][0]["label"]
-    assert harmless.elements == page.elements
 
 
 def test_no_page_names_anything_outside_itself(run: RunFolder) -> None:

@@ -176,7 +176,6 @@ def test_dark_mode_is_dark(page: Any) -> None:
             "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         )
         colour = page.execute_script("return getComputedStyle(document.body).backgroundColor")
-        WebDriverWait(page, 5).until(lambda _: True)
         return colour, pixels(page, plots(page, "curves")["Losses"])
 
     light, dark = ground("light"), ground("dark")

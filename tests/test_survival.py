@@ -212,9 +212,11 @@ def test_a_signal_at_any_moment_before_the_first_iterations_ends_cleanly(tiny_ya
         for (delay, number), process in pairs:
             time.sleep(max(0.0, began + delay - time.monotonic()))
             process.send_signal(number)
-            _, error = process.communicate(timeout=120)
-            assert process.returncode in (128 + number, -number if delay < 0.5 else 128 + number), (delay, error)
-            assert "Traceback" not in error or delay < 0.5, (delay, error)
+            output, error = process.communicate(timeout=120)
+            # Before the program's own first line Python itself answers; on a busy machine that takes a while.
+            early = delay <= 2.0 and not output and process.returncode == -number
+            assert process.returncode == 128 + number or early, (delay, error)
+            assert "Traceback" not in error or early or delay < 0.5, (delay, error)
             run = tmp_path / "outputs" / str(delay)
             if "everything is saved" in error:
                 assert checkpoint.load_newest(run / "checkpoints")[1] == []

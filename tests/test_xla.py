@@ -71,7 +71,10 @@ def test_a_real_measurement_says_what_it_found_and_is_written_out(small_experime
         made = prepared(small_experiment(model, {"training.xla": "auto"}), GPU)
         assert made.experiment.training.xla in (True, False)
         assert "times as fast with it" in made.xla_reason
-        assert made.describe([])["xla"] == {"on": made.experiment.training.xla, "reason": made.xla_reason}
+        assert made.describe([])["xla"] == {
+            "name": "on" if made.experiment.training.xla else "off",
+            "reason": made.xla_reason,
+        }
 
 
 def test_what_xla_cannot_compile_is_played_without_it_and_one_line_says_why(small_experiment: Small) -> None:

@@ -50,7 +50,7 @@ def command(
     as_json: bool,
     device: str,
 ) -> None:
-    """Say how good samples are: a score, its floor (as many real images against the other ones), and the protocol.
+    """Say how good samples are: each score, its floor (real images against other real ones), and the protocol.
 
     IMAGES is an npz with uint8 `images`, or a folder. Figures compare only where the whole protocol is the same.
 
@@ -69,8 +69,8 @@ def command(
     from ganctl.scoring import copies, evaluate
     from ganctl.session import Session
 
-    if pairs is not None and pairs.suffix.lower() != ".png":
-        raise UsageError(f"--pairs takes FILE.png. Received: {pairs}")
+    if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
+        raise UsageError(f"--pairs takes FILE.png in a folder that exists. Received: {pairs}")
     session = Session(quiet=as_json)
     select_device(device)
     samples = read_samples(what, num, seed, session.track, best=best)
@@ -78,13 +78,15 @@ def command(
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.description, real.held_out)
     found = evaluate(samples.images, reference)
-    where = pairs or (samples.run.nearest_pairs if samples.run else None)
+    own = samples.run if against is None else None
+    where = pairs or (own.nearest_pairs if own else None)
     near = found.neighbours
     if where is not None:
         try:
             write_png(where, nearest_pairs(samples.images, reference.images, near.nearest, near.distances))
-        except OSError as error:
-            raise UsageError(f"{where} cannot be written: {error.strerror}.") from None
+        except OSError as error:  # the scores took long and are not lost for a picture
+            click.echo(f"Warning: {where} cannot be written: {error.strerror or error}.", err=True)
+            where = None
     for note in (*samples.notes, *real.notes):
         click.echo(note, err=True)
     if as_json:
@@ -95,7 +97,8 @@ def command(
     if where is not None:
         session.say(f"nearest pairs   {where}")
     if copies(found.values):
-        session.say("Many samples are nearly training images: this generator copies. Look at the nearest pairs.")
+        what_they_are = "training images: this generator copies" if against is None else "images of the reference"
+        session.say(f"Many samples are nearly {what_they_are}. Look at the nearest pairs.")
 
 
 def _show(say: Any, values: dict[str, Any]) -> None:
@@ -112,3 +115,7 @@ def _show(say: Any, values: dict[str, Any]) -> None:
         f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
         f"floor: {values['floor_num']:,} of them against the others"
     )
+    if values["floor_num"] < values["num"]:
+        say(
+            "                fewer real images than samples for the floor: FD has a bias by number and does not compare"
+        )

@@ -33,6 +33,7 @@ import click
     help="FILE.png (a row for each walk) or FILE.gif (all walks side by side; it ends where it began).  "
     "[default: both, walk-SEED.png and walk-SEED.gif]",
 )
+@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to draw.")
 def command(
     checkpoint: Path,
@@ -42,6 +43,7 @@ def command(
     rows: int | None,
     classes: str | None,
     output: Path | None,
+    best: bool,
     device: str,
 ) -> None:
     """Walk through a generator's latent space, as a picture and an animation.
@@ -58,7 +60,7 @@ def command(
 
     select_device(device)
     paths = prepare_files(output, seed, points * frames)
-    generator, experiment, found, problems = load_generator(checkpoint)
+    generator, experiment, found, problems = load_generator(checkpoint, best=best)
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
     wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))

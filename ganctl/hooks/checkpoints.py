@@ -28,16 +28,23 @@ class Checkpoints(Hook):
 
     def act(self, run: Run, step: int) -> None:
         """Save if it is time or this is the best so far, and only then remove older ones."""
-        best = best_iteration(run.folder.metrics)
-        if step % self.every == 0 or step == best:
-            self._save(run, step, best)
+        if step % self.every == 0 or step == _best(run):
+            self._save(run, step)
 
     def stop(self, run: Run, step: int) -> None:
         """Save the last state."""
         if self._saved != step:
-            self._save(run, step, best_iteration(run.folder.metrics))
+            self._save(run, step)
 
-    def _save(self, run: Run, step: int, best: int | None) -> None:
+    def _save(self, run: Run, step: int) -> None:
         checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
-        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=best)
         self._saved = step
+        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=_best(run))
+
+
+def _best(run: Run) -> int | None:
+    """The best iteration; None where that cannot be read, because no score is worth a lost state."""
+    try:
+        return best_iteration(run.folder.metrics)
+    except OSError:
+        return None

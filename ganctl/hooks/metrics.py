@@ -1,6 +1,4 @@
-"""Scores the generator every so often, as `ganctl evaluate` does, and writes metrics.csv."""
-
-import numpy as np
+"""Scores the generator every so often and writes metrics.csv."""
 
 from ganctl import images
 from ganctl.errors import GanctlError
@@ -9,12 +7,11 @@ from ganctl.experiment import EvaluationSection
 from ganctl.features import extractor_for
 from ganctl.generation import generate, takes_classes
 from ganctl.hooks import Hook, Run
-from ganctl.image_set import ImageSet
-from ganctl.loss_table import trim
+from ganctl.image_set import ImageSet, gathered
 from ganctl.metrics_table import COLUMNS, line
 from ganctl.reference import Reference
 from ganctl.run_folder import write_atomically
-from ganctl.scoring import evaluate
+from ganctl.scoring import copies, evaluate
 
 
 class Metrics(Hook):
@@ -45,10 +42,13 @@ class Metrics(Hook):
 
     def start(self, run: Run, step: int) -> None:
         """Forget what a resumed run had scored after its checkpoint."""
-        trim(run.folder.metrics, step)
-        self._before = run.folder.metrics.read_bytes() if run.folder.metrics.exists() else line(COLUMNS).encode()
-        if not self._before.startswith(line(COLUMNS).encode()):
-            raise GanctlError(f"{run.folder.metrics} has other columns than this version writes. Move it away.")
+        header, path = line(COLUMNS).encode(), run.folder.metrics
+        first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
+        if first != header:
+            raise GanctlError(f"{path} has other columns than this version writes. Move it away.")
+        self._before = header + b"".join(row for row in others if _is_row(row, step))
+        if len(self._before) > len(header) or others:
+            write_atomically(path, self._before)
 
     def act(self, run: Run, step: int) -> None:
         """Score."""
@@ -59,14 +59,25 @@ class Metrics(Hook):
         network = run.game.networks[self._generator]
         classes = range(self._training.num_classes) if takes_classes(network) else ()
         drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
-        samples = np.concatenate(list(drawn))
+        samples = gathered(drawn, self._section.num, self._training.shape)
         found = evaluate(samples, self._reference)
         values = {"iteration": step, **found.values}
         content = self._before + line(values.get(name) for name in COLUMNS).encode()
         write_atomically(run.folder.metrics, content)
         self._before = content
+        if copies(found.values):
+            where = run.folder.nearest_pairs
+            run.folder.append_log(
+                f"Warning: after iteration {step} many samples are nearly training images: see {where}"
+            )
         near = found.neighbours
         images.write_png(
             run.folder.nearest_pairs,
             nearest_pairs(samples, self._reference.images, near.nearest, near.distances),
         )
+
+
+def _is_row(content: bytes, last: int) -> bool:
+    """Whether a line is whole and of an iteration up to the last."""
+    number = content.split(b",", 1)[0]
+    return content.endswith(b"\n") and number.isdigit() and int(number) <= last

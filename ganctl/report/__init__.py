@@ -19,6 +19,8 @@ from ganctl.run_folder import RunFolder, write_atomically
 
 Json = dict[str, Any]
 LOGARITHMIC = ("Gradient norms",)
+# What `auto` becomes in config.yaml; elsewhere it stays as it is.
+RESOLVED = ("training.precision", "training.xla")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def write_report(folder: RunFolder, shipped: Mapping[str, Any] | None) -> Path:
 
 def changed(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> list[Change]:
     """Return what a run has otherwise than the shipped file; what `auto` became is no difference that anyone made."""
-    return [change for change in differences(shipped, config) if change.then != "auto"]
+    return [change for change in differences(shipped, config) if change.then != "auto" or change.key not in RESOLVED]
 
 
 def _of(curves: Curves, panel_title: str) -> list[Curve]:

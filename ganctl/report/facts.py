@@ -90,4 +90,4 @@ def _short(value: Any) -> str:
         return ", ".join(f"{key} {_short(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return (" x " if all(isinstance(item, int) for item in value) else ", ").join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

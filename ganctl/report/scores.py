@@ -85,7 +85,7 @@ def read_scores(path: Path) -> Scores:
     return Scores(protocol, scores, notes)
 
 
-_NEVER = "There are no scores: this run was never evaluated (evaluation.every, ganctl evaluate)."
+_NEVER = "There are no scores: this run was trained without evaluation.every."
 
 
 def _protocol(row: Row) -> dict[str, Any]:
