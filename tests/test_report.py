@@ -163,7 +163,7 @@ def test_a_folder_with_nothing_but_a_config_makes_a_page_that_says_so(run: RunFo
         "There are no curves: losses.csv: No such file or directory.",
         "There are no sample grids yet.",
         "There is no picture of real images (samples/real.png).",
-        "There are no scores: this run was never evaluated",
+        "There are no scores: this run was trained without evaluation.every.",
         "What the run was made with is not known: run.json: No such file or directory.",
         "There is no log.txt.",
     ):
