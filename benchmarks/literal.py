@@ -45,7 +45,7 @@ class LiteralLoop:
         self.networks = build.make_networks(experiment, images.shape[1:], 0)
         for role, weights in blueprint.read_weights(folder / "weights.npz").items():
             start_from(self.networks[role], weights, dropout=not told)
-        self._trainer = (_InContexts if self.rules.form == "summed" else _Stacked)(self.networks, self.rules)
+        self._trainer = trainer(self.networks, self.rules)
         self._step = 0
 
     def play(self, rounds: int) -> np.ndarray:
@@ -92,6 +92,11 @@ class LiteralLoop:
             copy.assign(decay * copy + (1.0 - decay) * variable if variable.trainable else variable)
 
 
+def trainer(networks: dict[str, Any], rules: Rules) -> "_Stacked | _InContexts":
+    """Return what teaches the two networks by these rules, as the tutorial does that has such rounds."""
+    return (_InContexts if rules.form == "summed" else _Stacked)(networks, rules)
+
+
 class _Stacked:
     """Tutorials 2, 3 and 5: a compiled discriminator, frozen for good within a compiled stack."""
 
@@ -132,16 +137,22 @@ class _Stacked:
 
 
 class _InContexts:
-    """Tutorial 4: the generator is part of the discriminator's trainer; networks are frozen around calls only."""
+    """Tutorial 4: the generator is part of the discriminator's trainer; networks are frozen around calls only.
+
+    Fakes in training mode are made beforehand: within the trainer the frozen generator would use moving statistics.
+    """
 
     def __init__(self, networks: dict[str, Any], rules: Rules) -> None:
-        if rules.fakes_in_training or rules.label_noise:
-            raise ValueError(f"Tutorial 4's loop has frozen fakes and plain labels. Received: {rules}")
+        if rules.label_noise:
+            raise ValueError(f"Tutorial 4's loop has plain labels. Received: {rules}")
         self._generator, self._discriminator = networks["generator"], networks["discriminator"]
+        self._made_beforehand = rules.fakes_in_training
         real, noise = keras.Input(self._discriminator.input_shape[1:]), keras.Input([rules.latent])
         with nontrainable(self._generator):
-            verdicts = [self._judge(real, "on_real"), self._judge(self._generator(noise), "on_fake")]
-            self._judging = keras.Model([real, noise], verdicts)
+            source = keras.Input(real.shape[1:]) if self._made_beforehand else noise
+            fake = source if self._made_beforehand else self._generator(noise)
+            verdicts = [self._judge(real, "on_real"), self._judge(fake, "on_fake")]
+            self._judging = keras.Model([real, source], verdicts)
             self._judging.compile(loss=[LOSS, LOSS], optimizer=make_optimizer(rules.discriminator))
         with nontrainable(self._discriminator):
             noise = keras.Input([rules.latent])
@@ -155,8 +166,11 @@ class _InContexts:
         return keras.layers.Activation("sigmoid", name=name)(self._discriminator(images))
 
     def teach_discriminator(self, real: np.ndarray, draw: Draw) -> float:
+        source = draw.d_latent
+        if self._made_beforehand:
+            source = np.asarray(self._generator(source, training=True))
         with nontrainable(self._generator):
-            return float(self._judging.train_on_batch([real, draw.d_latent], self._targets)[0])
+            return float(self._judging.train_on_batch([real, source], self._targets)[0])
 
     def teach_generator(self, draw: Draw) -> float:
         with nontrainable(self._discriminator):
