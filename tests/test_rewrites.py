@@ -273,6 +273,45 @@ def test_a_thin_convolution_of_an_odd_size_stays_as_it_is() -> None:
         np.testing.assert_allclose(network(x), plain(x), atol=1e-6)
 
 
+def penalised(function: Callable[[Any], Any], x: Any) -> np.ndarray:
+    """The gradient of a gradient penalty."""
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            score = tf.reduce_sum(tf.sin(function(x)))
+        penalty = tf.reduce_sum(inner.gradient(score, x) ** 2)
+    return np.asarray(outer.gradient(penalty, x))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_a_leaky_relu_has_the_gradients_of_keras_to_the_last_bit(slope: float) -> None:
+    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(5, 3), keras.layers.LeakyReLU(slope)])
+    plain = keras.models.clone_model(network)
+    plain.set_weights(network.get_weights())
+    assert rewrites()["leaky_relu"](network) == 1
+    x = tf.constant(np.random.default_rng(0).normal(size=(4, 8, 8, 3)), tf.float32)
+    expected, found = (computed_with(each, x) for each in (plain, network))
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(penalised(plain, x), penalised(network, x))
+
+
+def computed_with(network: Any, x: Any) -> list[np.ndarray]:
+    """What a network makes of `x`, and the gradients of its sine by its variables and by `x`, compiled."""
+
+    @tf.function  # type: ignore[untyped-decorator, unused-ignore]
+    def compute() -> list[Any]:
+        watched = [*(v.value for v in network.trainable_variables), x]
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            outputs = network(x, training=True)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        return [outputs, *tape.gradient(loss, watched)]
+
+    return [np.asarray(tensor) for tensor in compute()]
+
+
 def test_a_gradient_of_a_gradient_goes_through_fused_batch_normalization() -> None:
     """As a gradient penalty takes it. Keras' own is wrong there: `tf.nn.moments` stops a gradient."""
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(5, 3, padding="same", use_bias=False)])
@@ -283,15 +322,6 @@ def test_a_gradient_of_a_gradient_goes_through_fused_batch_normalization() -> No
         y = tf.nn.conv2d(x, tf.cast(kernel, x.dtype), 1, "SAME")
         mean = tf.reduce_mean(y, [0, 1, 2])
         return (y - mean) * tf.math.rsqrt(tf.reduce_mean((y - mean) ** 2, [0, 1, 2]) + 1e-3)
-
-    def penalised(function: Callable[[Any], Any], x: Any) -> np.ndarray:
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                score = tf.reduce_sum(tf.sin(function(x)))
-            penalty = tf.reduce_sum(inner.gradient(score, x) ** 2)
-        return np.asarray(outer.gradient(penalty, x))
 
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 4, 4, 3)), tf.float32)
     truth = penalised(by_hand, tf.cast(x, tf.float64))
