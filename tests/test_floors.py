@@ -26,16 +26,16 @@ def words(text: str) -> set[str]:
 # A package stands for all of its modules. What is not listed fails the test: whoever adds a file says where it lives.
 FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
-    words("registry yaml_source noise extractor image_order images device interruption footprint background")
+    words("registry yaml_source noise resampling extractor image_order images device interruption footprint background")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("experiment checkpoint feed generation sample_files animation listing"),
+    words("experiment checkpoint feed generation sample_files animation listing layers"),
     words("game image_set interpolation"),
-    words("players divergence game_state loss_table data_paths probe layers rewrites optimizers")
+    words("players divergence game_state loss_table data_paths probe rewrites optimizers")
     | words("network_checks discriminator_check report"),
     words("image_cache archives evaluation features"),
     words("reference"),
     words("scoring"),
-    words("models losses datasets hooks"),
+    words("models losses augmentations datasets hooks"),
     words("trainer file_schema pace precision xla"),
     words("build iterables"),
     words("run_report"),
@@ -113,6 +113,7 @@ WITHOUT_TENSORFLOW = [
     ["list-models", "--json"],
     ["list-datasets", "--json"],
     ["list-losses", "--json"],
+    ["list-augmentations", "--json"],
     ["schema"],
     ["validate", "quickstart"],
     ["report", "run"],
