@@ -28,7 +28,7 @@ FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise extractor image_order images device interruption footprint background")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("experiment checkpoint feed generation sample_files animation listing"),
+    words("experiment checkpoint feed generation sample_files animation listing formats"),
     words("game image_set interpolation"),
     words("players divergence game_state loss_table data_paths probe layers rewrites optimizers")
     | words("network_checks discriminator_check report"),
@@ -41,7 +41,7 @@ FLOORS: list[set[str]] = [
     words("run_report"),
     words("prepared"),
     words("session restoring"),
-    words("image_sources"),
+    words("image_sources export"),
     words("cli"),
     words("__main__"),
 ]
