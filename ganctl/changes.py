@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # These change nothing that is learned; moved data is known by its fingerprint.
-_FREE = re.compile(r"name|run_name|root_dir|dataset\.path|training\.iterations|evaluation\..*|outputs\..*")
+_FREE = re.compile(r"name|run_name|root_dir|plugins|dataset\.path|training\.iterations|evaluation\..*|outputs\..*")
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
 _REFUSED = re.compile(r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay)")

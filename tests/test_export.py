@@ -54,7 +54,7 @@ def generator_file(
             if "moving_mean" in name:
                 variable.assign(random.uniform(-0.02, 0.02, variable.shape))
             elif "moving_variance" in name:
-                variable.assign(random.uniform(0.05, 0.2, variable.shape))
+                variable.assign(random.uniform(0.2, 0.6, variable.shape))
             elif len(variable.shape) > 1:
                 variable.assign(1.5 * variable)
             elif "seed" not in name:
@@ -81,7 +81,7 @@ def generator(request: pytest.FixtureRequest, generator_file: Callable[..., Path
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_draws_what_every_model_draws(generator: Generator, name: str, tmp_path: Path) -> None:
     drawn = generator.draw(generator.inputs)
-    assert len(np.unique(drawn.reshape(COMPARED, -1).round(2), axis=0)) == COMPARED, "images that differ"
+    assert len(np.unique(drawn.reshape(COMPARED, -1).round(3), axis=0)) == COMPARED, "images that differ"
     exported = export(generator, name, tmp_path / f"deep/a{formats()[name].suffix}")
     assert exported.difference <= LIMIT
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [exported.path.name]

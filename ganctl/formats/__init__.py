@@ -68,10 +68,7 @@ def traced(network: Network) -> tuple[Any, list[Any]]:
         inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)}
         return {OUTPUT: network(inputs if len(inputs) > 1 else tensors[0], training=False)}
 
-    function = tf.function(draw, input_signature=specs)
-    with _shapes_kept(network):
-        function.get_concrete_function()  # traced now; what is asked for later is this
-    return function, specs
+    return tf.function(draw, input_signature=specs), specs
 
 
 def write_savedmodel(network: Network, path: Path) -> None:
@@ -79,11 +76,12 @@ def write_savedmodel(network: Network, path: Path) -> None:
     function, _ = traced(network)
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
-    tf.saved_model.save(module, str(path), signatures={"serving_default": function})
+    with _shapes_said(network):  # TensorFlow traces once more when it saves
+        tf.saved_model.save(module, str(path), signatures={"serving_default": function})
 
 
 @contextmanager
-def _shapes_kept(network: Network) -> Iterator[None]:
+def _shapes_said(network: Network) -> Iterator[None]:
     """Let layers say what they know of their shape in the graph.
 
     Keras' upsampling computes the shape of what it repeats, and LiteRT's converter loses it there: it then knows no
