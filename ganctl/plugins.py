@@ -6,6 +6,7 @@ or allows (`--allow-plugins`); an experiment that names another is refused.
 
 import hashlib
 import importlib.util
+import os
 import re
 import shlex
 import sys
@@ -78,9 +79,12 @@ def require(names: Sequence[str]) -> list[str]:
     """
     found = []
     for index, name in enumerate(names):
-        path = _absolute(name)
+        try:
+            path = _absolute(name)
+        except UsageError as error:
+            raise ConfigurationError(str(error), key=f"plugins.{index}") from None
         moved = next((file for file in _permission.named if file.name == path.name), None)
-        if path not in _permission.named and not path.exists() and moved:
+        if path not in _permission.named and not os.path.exists(path) and moved:
             path = moved
         if path not in _permission.named and not _permission.everything:
             raise ConfigurationError(
@@ -88,7 +92,7 @@ def require(names: Sequence[str]) -> list[str]:
                 f"only if you say so: add --plugin {shlex.quote(name)}, or --allow-plugins for all that are named.",
                 key=f"plugins.{index}",
             )
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise ConfigurationError(
                 f"there is no file {path}. Where it has moved, say so: --plugin NEW/PLACE/{path.name}",
                 key=f"plugins.{index}",
@@ -119,7 +123,11 @@ def blame(error: BaseException) -> str | None:
 
 
 def _absolute(file: str | Path) -> Path:
-    return Path(file).expanduser().resolve()
+    """The file without links; raises UsageError for what can be no path, such as one with a zero byte."""
+    try:
+        return Path(file).expanduser().resolve()
+    except (ValueError, RuntimeError, OSError):
+        raise UsageError(f"{str(file)!r} is no path of a plugin.") from None
 
 
 def _load(path: Path) -> None:

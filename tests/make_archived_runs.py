@@ -88,7 +88,8 @@ def make(model: str) -> Path:
         prepared = Prepared.make(experiment_of(model), Device("CPU", "for the archive"), untracked)
         folder = RunFolder.create(Path(place), model, explicit=True)
         folder.write_config(prepared.experiment.to_yaml())
-        folder.write_info(prepared.describe(["ganctl", "train", f"{model}.yaml"]))
+        facts = prepared.describe(["ganctl", "train", f"{model}.yaml"])
+        folder.write_info({**facts, "platform": "Linux"})
         prepared.trainer(folder, []).train()
         state, facts = game_state.collect(prepared.game), {**prepared.checkpoint_facts, "step": STEPS}
         for strength in (1, 2, 4, 8, 16):  # until a network that has hardly learned draws images that differ

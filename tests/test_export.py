@@ -18,6 +18,7 @@ from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.export import COMPARED, LIMIT, Generator, check_output, export
 from ganctl.formats import formats
+from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
@@ -188,6 +189,18 @@ def crooked() -> Any:
 
     latent = keras.Input([4], name="latent")
     return keras.Model(latent, keras.layers.Reshape([2, 2, 1])(Forgetful(0.5)(latent)))
+
+
+def test_the_lines_for_a_file_with_layers_of_ganctls_own_import_them(tmp_path: Path) -> None:
+    latent = keras.Input([4], name="latent")
+    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(times_noise()(latent)))
+    kind, path = formats()["keras"], tmp_path / "a.keras"
+    kind.write(network, path)
+    reading, drawing = kind.usage(network, path)
+    assert "from ganctl.layers.times_noise import _layer_class" in reading
+    names: dict[str, Any] = {"latent": np.ones([3, 4], np.float32)}
+    exec("\n".join([*reading, *drawing]), names)
+    assert names["images"].shape == (3, 2, 2, 1)
 
 
 def uneven() -> Any:

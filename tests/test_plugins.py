@@ -154,7 +154,7 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
         ("raise SystemExit(3)", ":1: SystemExit: 3"),
         (
             LOSS.format(body="pass").replace("user_loss", "minimax"),
-            r":\d: ValueError: loss 'minimax' is registered twice",
+            r":\d+: ValueError: loss 'minimax' is registered twice",
         ),
         ("\0", r"ValueError|SyntaxError"),
     ],
@@ -174,6 +174,20 @@ def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:
     for name, said in (("a.yaml", "FILE.py"), ("missing.py", "cannot be read: No such file")):
         with pytest.raises(UsageError, match=said), user_plugins.permitted([tmp_path / name]):
             pass
+
+
+@pytest.mark.parametrize("name", ["a\0b.py", "~nobody_of_that_name/a.py", "a" * 5000 + ".py", "", "/", "loop.py"])
+def test_a_plugin_that_can_be_no_file_is_a_configuration_error(
+    name: str, tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    for everything in (False, True):
+        with (
+            user_plugins.permitted([], everything=everything),
+            pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: plugins.0: "),
+        ):
+            build.load_experiment(tiny_yaml({"plugins": [name]}))
 
 
 def test_a_changed_plugin_is_run_again(plugin: Path) -> None:
