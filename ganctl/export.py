@@ -74,8 +74,8 @@ class Generator:
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
                 f"The generator of {experiment.name} draws noise of its own and cannot be exported: nobody could "
-                "tell whether the file is right. A model can register `noise_given=`, the arguments with which it takes "
-                "that noise as an input."
+                "tell whether the file is right. A model can register `noise_given=`, the arguments with which it "
+                "takes that noise as an input."
             )
         return generator
 
