@@ -20,7 +20,8 @@ from types import ModuleType
 from ganctl import registry
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
 
-_PREFIX = "ganctl_plugin_"
+PLUGIN_PREFIX = "ganctl_plugin_"
+"""With this begin the names of the modules that plugins become."""
 
 
 @dataclass(frozen=True)
@@ -171,5 +172,5 @@ def _failure(path: Path, error: BaseException) -> str:
 
 def _module_name(path: Path) -> str:
     """A name for the plugin's module that no other has."""
-    name = _PREFIX + re.sub(r"\W", "_", path.stem)
+    name = PLUGIN_PREFIX + re.sub(r"\W", "_", path.stem)
     return name if name not in sys.modules else f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

@@ -28,7 +28,8 @@ FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise extractor image_order images device interruption footprint background")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("plugins experiment checkpoint feed generation sample_files animation listing formats pictures"),
+    words("plugins"),
+    words("experiment checkpoint feed generation sample_files animation listing formats pictures"),
     words("game image_set interpolation"),
     words("players divergence game_state loss_table data_paths probe layers rewrites optimizers")
     | words("network_checks discriminator_check report"),

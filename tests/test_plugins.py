@@ -5,6 +5,8 @@ import ast
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from ganctl import plugins as user_plugins
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.feed import Feed
+from ganctl.formats import formats
 from ganctl.game import Game
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
@@ -113,6 +116,7 @@ def plugin(tmp_path: Path) -> Iterator[Path]:
     yield path
     for loaded in list(user_plugins._loaded.values()):
         registry.forget(loaded.module.__name__)
+        del sys.modules[loaded.module.__name__]
     user_plugins._loaded.clear()
 
 
@@ -251,3 +255,20 @@ def test_the_documented_wgan_gp_has_thirty_lines_of_code() -> None:
             node.body = node.body[ast.get_docstring(node) is not None :]
     imports = sum(isinstance(node, ast.ImportFrom) for node in tree.body)
     assert len(ast.unparse(tree).split("\n")) - imports - ast.unparse(tree).count("\n\n") <= 30
+
+
+def test_a_keras_file_with_a_plugins_layer_says_how_to_load_it(plugin: Path, tmp_path: Path) -> None:
+    plugin.write_text(
+        "import keras\n\nclass Doubled(keras.layers.Layer):\n    def call(self, inputs):\n        return 2 * inputs\n"
+    )
+    with user_plugins.permitted([plugin]):
+        layer = user_plugins._loaded[plugin].module.Doubled()
+    latent = keras.Input([4], name="latent")
+    network = keras.Model(latent, layer(latent))
+    kind = formats()["keras"]
+    kind.write(network, tmp_path / "a.keras")
+    reading, drawing = kind.usage(network, tmp_path / "a.keras")
+    lines = ["import numpy as np", "latent = np.ones([2, 4])", *reading, *drawing, "print(np.asarray(images).tolist())"]
+    assert f"with permitted(['{plugin}']):" in reading
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{[[2.0] * 4] * 2}\n", done.stderr

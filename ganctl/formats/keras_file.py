@@ -3,6 +3,7 @@
 A network of Keras' own layers needs nothing but Keras. One that has others needs the modules that define them.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from ganctl.formats import Arrays, Format, Network, as_dictionary
 from ganctl.lazy import keras
+from ganctl.plugins import PLUGIN_PREFIX
 
 
 def _foreign_classes(network: Network) -> dict[str, Any]:
@@ -35,7 +37,12 @@ def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
     for name, kind in sorted(foreign.items()):
         # A class that a function makes, because a base class at the top of a module would load Keras with it.
         maker, _, _ = kind.__qualname__.partition(".<locals>.")
-        imports.append(f"from {kind.__module__} import {maker}")
+        line = f"from {kind.__module__} import {maker}"
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+        if kind.__module__.startswith(PLUGIN_PREFIX):
+            imports += ["from ganctl.plugins import permitted", f"with permitted([{file!r}]):", f"    {line}"]
+        else:
+            imports.append(line)
         objects.append(f'"{name}": {maker}{"" if maker == kind.__qualname__ else "()"}')
     custom = f", custom_objects={{{', '.join(objects)}}}" if objects else ""
     single = len(network.inputs) == 1
