@@ -1,3 +1,29 @@
-"""ganctl trains Generative Adversarial Networks from YAML files."""
+"""ganctl trains Generative Adversarial Networks from YAML files.
+
+From Python, `ganctl.train` trains and `ganctl.load` opens what was trained; importing ganctl loads no TensorFlow.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ganctl.errors import GanctlError
+    from ganctl.pictures import Images
+    from ganctl.runs import Run, load, train
+
+__all__ = ["GanctlError", "Images", "Run", "__version__", "load", "train"]
+
+_HOMES = {"GanctlError": "errors", "Images": "pictures", "Run": "runs", "load": "runs", "train": "runs"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganctl' has no attribute '{name}'")
+    import importlib
+
+    return getattr(importlib.import_module(f"ganctl.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganctl import augmentations, datasets, losses, models
+from ganctl import augmentations, datasets, losses, models, plugins
 from ganctl.errors import ConfigurationError, DataError, did_you_mean
 from ganctl.experiment import AugmentationSection, Experiment, LossSection, ModelSection, PenaltySection
 from ganctl.feed import Feed
@@ -43,8 +43,12 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
 
 
 def resolve(experiment: Experiment) -> Experiment:
-    """Look every name up and write every builder's defaults out; raises ConfigurationError."""
+    """Look every name up and write every builder's defaults out; raises ConfigurationError.
+
+    The plugins that the experiment names are run first, if they are permitted.
+    """
     with _located(experiment):
+        experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
         model = models.registry.get(experiment.model.name)
         loss = losses.registry.get(experiment.loss.name)
         dataset = datasets.registry.get(experiment.dataset.name)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # These change nothing that is learned; moved data is known by its fingerprint.
-_FREE = re.compile(r"name|run_name|root_dir|dataset\.path|evaluation\..*|outputs\..*")
+_FREE = re.compile(r"name|run_name|root_dir|plugins|dataset\.path|evaluation\..*|outputs\..*")
 _LENGTH = "training.iterations"  # is free, too, but for a learning rate that falls to zero at the end
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.

@@ -239,6 +239,8 @@ class Experiment(Section):
     """Folder of all runs; `--output-dir` says otherwise."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Everything random in the run follows from it."""
+    plugins: list[str] = []
+    """Python files with models, losses or data sets; they run only where `--plugin` or `--allow-plugins` permits it."""
     dataset: DatasetSection
     model: ModelSection
     loss: LossSection = LossSection()

@@ -53,6 +53,13 @@ def restore_network(network: Any, tensors: Tensors, source: str) -> None:
     assign(variables, tensors)
 
 
+def without_seeds(tensors: Tensors) -> Tensors:
+    """Return a network's tensors but for the seeds of its layers, numbered as if the layers had none."""
+    kept = [(name.partition(".")[2], array) for name, array in sorted(tensors.items())]
+    kept = [(name, array) for name, array in kept if not name.endswith(".seed_generator_state")]
+    return {f"{i:03d}.{name}": array for i, (name, array) in enumerate(kept)}
+
+
 def check_fit(variables: Mapping[str, Any], tensors: Tensors, source: str) -> None:
     """Raise GanctlError that names the first layer that does not fit."""
     for name, variable in variables.items():

@@ -44,11 +44,27 @@ def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list
     return [int(number) for number in numbers]
 
 
-def draw_latent(generator: Any, key: Key, count: int, distribution: str) -> list[Tensor]:
-    """Draw latent vectors [count, latent_dim] for every latent input of a generator."""
+def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:
+    """Raise UsageError where latent vectors cannot be truncated."""
+    if truncation is None:
+        return
+    if not truncation > 0:
+        raise UsageError(f"--truncation takes a number above 0, such as 0.7. Received: {truncation:g}")
+    if distribution != "normal":
+        raise UsageError(
+            "--truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."
+        )
+    if all(tensor.name == CLASSES for tensor in generator.inputs):
+        raise UsageError("--truncation: this generator draws its noise itself and takes no latent vectors.")
+
+
+def draw_latent(
+    generator: Any, key: Key, count: int, distribution: str, truncation: float | None = None
+) -> list[Tensor]:
+    """Draw latent vectors [count, latent_dim] for every latent input; `truncation` as in `Key.latent`."""
     shapes = [tensor.shape[1:] for tensor in generator.inputs if tensor.name != CLASSES]
     keys = [key, *(key.narrow("latent input", index) for index in range(1, len(shapes)))]
-    return [key.latent([count, *shape], distribution) for key, shape in zip(keys, shapes, strict=False)]
+    return [key.latent([count, *shape], distribution, truncation) for key, shape in zip(keys, shapes, strict=False)]
 
 
 def arrange_inputs(network: Any, given: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
@@ -100,7 +116,12 @@ def painter(generator: Any) -> Callable[[Tensor], Tensor]:
 
 
 def generate(
-    generator: Any, count: int, seed: int, distribution: str, classes: Sequence[int] = ()
+    generator: Any,
+    count: int,
+    seed: int,
+    distribution: str,
+    classes: Sequence[int] = (),
+    truncation: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
 
@@ -112,13 +133,14 @@ def generate(
         seed: of the latent vectors.
         distribution: of the latent vectors, `normal` or `uniform`.
         classes: what to draw, over and over again, of a generator that takes classes.
+        truncation: as in `Key.latent`.
     """
     paint = painter(generator)
     for start in range(0, count, BATCH):
         key = sample_key(seed, start // BATCH)
         wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None
         with seeded(generator, key):
-            latent = draw_latent(generator, key, BATCH, distribution)
+            latent = draw_latent(generator, key, BATCH, distribution, truncation)
             images = paint(arrange_inputs(generator, latent, wanted)).numpy()
         yield images[: count - start]
 

@@ -204,16 +204,21 @@ def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarra
     return sheet
 
 
+def to_png(image: np.ndarray) -> bytes:
+    """Return a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W], as PNG."""
+    rgb = image.ndim == 3 and image.shape[2] == 3
+    _, encoded = _opencv().imencode(".png", image[..., ::-1] if rgb else image)
+    return bytes(encoded)
+
+
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W]; the file appears whole or not at all."""
-    cv2 = _opencv()
-    rgb = image.ndim == 3 and image.shape[2] == 3
-    _, encoded = cv2.imencode(".png", image[..., ::-1] if rgb else image)
+    encoded = to_png(image)
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
     ) as temporary:
         try:
-            temporary.write(encoded.tobytes())
+            temporary.write(encoded)
             temporary.close()
             # Temporary files are private; a picture is for whoever may read the folder.
             os.chmod(temporary.name, 0o644)

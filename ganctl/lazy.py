@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Turn file descriptor 2 away; what was written to it is shown only if the body fails by itself."""
     sys.stderr.flush()
     saved = os.dup(2)
@@ -44,7 +44,7 @@ class _Lazy(ModuleType):
         if "tensorflow" not in sys.modules:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other projects of this shell play on
-            with _silent_stderr():
+            with silent_stderr():
                 tensorflow = importlib.import_module("tensorflow")
                 importlib.import_module("keras")
                 tensorflow.get_logger().setLevel("ERROR")

@@ -70,9 +70,24 @@ class Key:
         """Return an int32 tensor of this shape, uniform on 0 .. below - 1."""
         return tf.cast(tf.cast(self.bits(purpose, shape), tf.int64) % below, tf.int32)
 
-    def latent(self, shape: Sequence[int], distribution: str) -> TensorLike:
-        """Return latent vectors from N(0, 1) (`normal`) or U(-1, 1) (`uniform`)."""
-        return self.normal("latent", shape) if distribution == "normal" else self.uniform("latent", shape, -1.0, 1.0)
+    def latent(self, shape: Sequence[int], distribution: str, truncation: float | None = None) -> TensorLike:
+        """Return latent vectors from N(0, 1) (`normal`) or U(-1, 1) (`uniform`).
+
+        Args:
+            shape: of the tensor.
+            distribution: which.
+            truncation: of normal ones, every number beyond plus or minus this is drawn again until it is within (Brock
+                et al. 2018, "Large Scale GAN Training", arXiv:1809.11096, section 3.1). The others stay as they are.
+        """
+        if distribution != "normal":
+            return self.uniform("latent", shape, -1.0, 1.0)
+        drawn = self.normal("latent", shape)
+        if truncation is None:
+            return drawn
+        # Drawing until one is within is drawing from the distribution that ends there: by its inverse, in one go.
+        within = math.erf(truncation / math.sqrt(2.0)) * self.uniform("truncated latent", shape, -1.0, 1.0)
+        again = math.sqrt(2.0) * tf.math.erfinv(within)
+        return tf.where(tf.abs(drawn) <= truncation, drawn, tf.clip_by_value(again, -truncation, truncation))
 
 
 def _unit(bits: TensorLike) -> TensorLike:

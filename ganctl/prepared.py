@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ganctl import __version__, footprint
+from ganctl import __version__, footprint, plugins
 from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_training
 from ganctl.device import Device
 from ganctl.experiment import Experiment
@@ -98,6 +98,7 @@ class Prepared:
             "ganctl": __version__,
             "command": command,
             "overrides": self.experiment.overrides,
+            "plugins": plugins.described(),
             "versions": {
                 "python": platform.python_version(),
                 "tensorflow": tf.__version__,

@@ -71,6 +71,17 @@ def _keyword_only(function: Callable[..., Any] | None) -> list[inspect.Parameter
     return [p for p in _parameters(function) if p.kind is p.KEYWORD_ONLY] if function else []
 
 
+_registries: list["Registry"] = []
+
+
+def forget(module: str) -> None:
+    """Remove from every registry what a module registered: it is about to be run again, or has failed."""
+    for registry in _registries:
+        for entry in list(registry):
+            if entry.make.__module__ == module:
+                del registry._entries[entry.name]
+
+
 class Registry:
     """Names of one kind, such as models or losses.
 
@@ -85,6 +96,7 @@ class Registry:
         self.key = key
         self._injected = frozenset(injected)
         self._entries: dict[str, Entry] = {}
+        _registries.append(self)
 
     def register(self, name: str, *, source: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the decorated function under `name`; raises ValueError where the name is taken."""

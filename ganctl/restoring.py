@@ -74,20 +74,30 @@ def _accepted_changes(experiment: Experiment, found: checkpoint.Checkpoint, allo
 
 
 def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
-    """Build the generator that a run folder, checkpoint or generator file holds.
+    """Build the generator that a run folder, checkpoint or generator file holds, in float32.
 
     Also returns its experiment, what was read, and what was wrong with newer checkpoints. `best` as in
     `checkpoint.find`.
     """
     found, problems = checkpoint.find(path, best=best)
+    experiment = experiment_of(found)
+    return build_generator(found, experiment), experiment, found, problems
+
+
+def experiment_of(found: checkpoint.Checkpoint) -> Experiment:
+    """Return the experiment that a checkpoint was trained by, in float32."""
     experiment = resolve(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
+    return with_training(experiment, precision="float32")
+
+
+def build_generator(found: checkpoint.Checkpoint, experiment: Experiment) -> Any:
+    """Build a checkpoint's generator as an experiment describes it; raises GanctlError where the weights do not fit."""
     shape = tuple(found.facts["image_shape"])
     num_classes = len(found.facts.get("class_names", ()))
-    experiment = with_training(experiment, precision="float32")
     _refuse_another_size(found, experiment, shape, num_classes)
     networks = make_networks(experiment, shape, num_classes, pretrained=False)
     game_state.restore_network(networks["generator"], found.generator, str(found.path))
-    return networks["generator"], experiment, found, problems
+    return networks["generator"]
 
 
 def _refuse_another_size(

@@ -224,6 +224,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "run_name": (lambda looks: looks.folder_name, "run_name=other"),
     "root_dir": (lambda looks: looks.refused_outputs, "root_dir=FOLDER/other.npz"),
     "seed": (lambda looks: looks.rows, "seed=1"),
+    "plugins": (lambda looks: looks.accepted, "plugins=[nonesuch.py]"),
     "dataset.name": (lambda looks: looks.images, "dataset={name: fashion_mnist_mini, image_size: 8, limit: 64}"),
     "dataset.path": (lambda looks: looks.images, "dataset.path=FOLDER/other.npz"),
     "dataset.image_size": (lambda looks: looks.images, "dataset.image_size=9"),

@@ -28,12 +28,13 @@ FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise resampling extractor image_order images device interruption footprint background")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("experiment checkpoint feed generation sample_files animation listing layers"),
+    words("plugins"),
+    words("experiment checkpoint feed generation sample_files animation listing formats pictures layers"),
     words("game image_set interpolation"),
     words("players divergence game_state loss_table data_paths probe rewrites optimizers")
     | words("network_checks discriminator_check report"),
     words("image_cache archives evaluation features"),
-    words("reference"),
+    words("reference transfer"),
     words("scoring"),
     words("models losses augmentations datasets hooks"),
     words("trainer file_schema pace precision xla"),
@@ -41,7 +42,8 @@ FLOORS: list[set[str]] = [
     words("run_report"),
     words("prepared"),
     words("session restoring"),
-    words("image_sources"),
+    words("image_sources export training"),
+    words("runs"),
     words("cli"),
     words("__main__"),
 ]
@@ -85,7 +87,8 @@ def test_a_file_imports_only_from_lower_floors(path: Path) -> None:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     for imported in imports_of(path):
         own_package = imported == package and package
-        own_rooms = path.name == "__init__.py" and module and imported.startswith(f"{module}.")
+        # ganctl itself offers what its rooms hold, and loads it when it is asked for.
+        own_rooms = path.name == "__init__.py" and imported.startswith(f"{module}." if module else "")
         if not (own_package or own_rooms):
             assert floor_of(imported) < floor_of(module), f"{module} must not import {imported}: it is no lower floor"
 

@@ -1,20 +1,41 @@
-"""Three games that are nothing like each other are written against the heart as plugins, without a change to it."""
+"""Three games that are nothing like each other are written against the heart as plugins, without a change to it; and
+files that a user names, which alone may run."""
 
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from conftest import RunCli, WriteYaml
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
-from ganctl import build
+from ganctl import build, losses, registry
+from ganctl import plugins as user_plugins
+from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.feed import Feed
+from ganctl.formats import formats
 from ganctl.game import Game
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
 from ganctl.yaml_source import YamlSource
 
+DOCS = Path(__file__).parent.parent / "docs"
+LOSS = """
+from ganctl.losses import registry
+from ganctl.losses.minimax import Minimax
+
+@registry.register("user_loss", source="a test")
+class UserLoss(Minimax):
+    {body}
+"""
 SHAPE = (8, 8, 1)
 ROUNDS = 4
 
@@ -85,3 +106,169 @@ def test_cyclegan_plays_with_two_unpaired_feeds_and_its_pools_fill() -> None:
 def test_the_heart_knows_none_of_them() -> None:
     heart = Path(build.__file__).with_name("game.py").read_text().lower()
     assert not [word for word in ("wasserstein", "encoder", "cycle", "critic") if word in heart]
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Path]:
+    """A file of the user's with a loss, forgotten afterwards."""
+    path = tmp_path / "own loss.py"
+    path.write_text(LOSS.format(body="pass"))
+    yield path
+    for loaded in list(user_plugins._loaded.values()):
+        registry.forget(loaded.module.__name__)
+        del sys.modules[loaded.module.__name__]
+    user_plugins._loaded.clear()
+
+
+def test_an_experiments_plugin_runs_only_if_it_is_named_or_allowed(plugin: Path, tiny_yaml: WriteYaml) -> None:
+    path = tiny_yaml({"plugins": [str(plugin)], "loss": {"name": "user_loss"}})
+    with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: plugins.0: .* add --plugin '.*own loss.py', or"):
+        build.load_experiment(path)
+    assert "user_loss" not in [entry.name for entry in losses.registry]
+    with user_plugins.permitted([], everything=True):
+        assert build.load_experiment(path).plugins == [str(plugin)]
+    with pytest.raises(ConfigurationError, match="add --plugin"):
+        build.load_experiment(path)
+    with user_plugins.permitted([plugin]):
+        assert build.load_experiment(path).loss.name == "user_loss"
+
+
+def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, tiny_yaml: WriteYaml) -> None:
+    with user_plugins.permitted([plugin]):
+        experiment = build.load_experiment(tiny_yaml({"loss": {"name": "user_loss"}}))
+    assert experiment.plugins == [str(plugin)]
+    registry.forget(user_plugins._loaded.pop(plugin).module.__name__)
+    (plugin.parent / "elsewhere").mkdir()
+    moved = plugin.rename(plugin.parent / "elsewhere" / plugin.name)
+    with user_plugins.permitted([moved]):
+        assert build.resolve(experiment).plugins == [str(moved)]
+    with (
+        user_plugins.permitted([], everything=True),
+        pytest.raises(ConfigurationError, match=r"Where it has moved, say so: --plugin NEW/PLACE/own loss.py"),
+    ):
+        build.resolve(experiment)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\ny = (", r":2: SyntaxError: '\(' was never closed"),
+        ("import nonesuch", r":\d+: ModuleNotFoundError: No module named 'nonesuch'"),
+        ("def f():\n    return 1 / 0\nf()", ":2: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", ":1: SystemExit: 3"),
+        (
+            LOSS.format(body="pass").replace("user_loss", "minimax"),
+            r":\d+: ValueError: loss 'minimax' is registered twice",
+        ),
+        ("\0", r"ValueError|SyntaxError"),
+    ],
+)
+def test_a_plugin_that_fails_names_its_line_and_leaves_nothing(text: str, said: str, plugin: Path) -> None:
+    plugin.write_text(LOSS.format(body="pass") + text if "import" in text else text)
+    with pytest.raises(UsageError, match=f"own loss.py{said}") as caught, user_plugins.permitted([plugin]):
+        pass
+    assert "\n" not in str(caught.value)
+    assert "user_loss" not in [entry.name for entry in losses.registry]
+    plugin.write_text(LOSS.format(body="pass"))
+    with user_plugins.permitted([plugin]):  # mended, as in a notebook
+        assert losses.registry.get("user_loss").make.__module__.startswith("ganctl_plugin_own_loss")
+
+
+def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:
+    for name, said in (("a.yaml", "FILE.py"), ("missing.py", "cannot be read: No such file")):
+        with pytest.raises(UsageError, match=said), user_plugins.permitted([tmp_path / name]):
+            pass
+
+
+@pytest.mark.parametrize("name", ["a\0b.py", "~nobody_of_that_name/a.py", "a" * 5000 + ".py", "", "/", "loop.py"])
+def test_a_plugin_that_can_be_no_file_is_a_configuration_error(
+    name: str, tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    for everything in (False, True):
+        with (
+            user_plugins.permitted([], everything=everything),
+            pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: plugins.0: "),
+        ):
+            build.load_experiment(tiny_yaml({"plugins": [name]}))
+
+
+def test_a_changed_plugin_is_run_again(plugin: Path) -> None:
+    with user_plugins.permitted([plugin]):
+        first = losses.registry.get("user_loss").make
+    plugin.write_text(LOSS.format(body='"""Another."""'))
+    with user_plugins.permitted([plugin]):
+        assert losses.registry.get("user_loss").make is not first
+        assert losses.registry.get("user_loss").summary == "Another."
+
+
+@pytest.mark.slow
+def test_the_documented_wgan_gp_trains_resumes_and_is_sampled(run_cli: RunCli, tmp_path: Path) -> None:
+    page = (DOCS / "plugins.md").read_text()
+    (tmp_path / "my.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])  # type: ignore[index]
+    shutil.copy(DOCS / "wgan_gp_plugin.py", tmp_path)
+    small = [
+        argument
+        for change in (
+            "training.iterations=3",
+            "training.batch_size=4",
+            "training.precision=float32",
+            "model.capacity=4",
+        )
+        for argument in ("--set", change)
+    ]
+    named = ["--plugin", "wgan_gp_plugin.py"]
+    refused = run_cli("train", "my.yaml", *small, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: my.yaml:1:11: plugins.0: this experiment comes with a plugin, ")
+    assert refused.stderr.count("\n") == 1
+    done = run_cli("train", "my.yaml", *small, *named, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "outputs" / "my"
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["plugins"][0]["path"] == str(tmp_path / "wgan_gp_plugin.py")
+    assert "gradient_penalty" in (run / "losses.csv").read_text().splitlines()[0]
+    refused = run_cli("sample", "--checkpoint", run, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"add --plugin {tmp_path / 'wgan_gp_plugin.py'}" in refused.stderr
+    assert run_cli("sample", "--checkpoint", run, *named, cwd=tmp_path).returncode == 0
+    resumed = run_cli("resume", run, "--set", "training.iterations=4", "--allow-plugins", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+
+
+@pytest.mark.slow
+def test_an_error_of_a_plugin_during_training_names_its_line(
+    plugin: Path, tiny_yaml: WriteYaml, run_cli: RunCli
+) -> None:
+    plugin.write_text(LOSS.format(body="def fake(self, batch):\n        return batch.fake_score + [None]"))
+    done = run_cli("train", tiny_yaml({"loss": {"name": "user_loss"}}), "--plugin", plugin, cwd=plugin.parent)
+    assert done.returncode == 1
+    assert re.match(r"Error: .*own loss.py:8: \w*Error: ", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_documented_wgan_gp_has_thirty_lines_of_code() -> None:
+    tree = ast.parse((DOCS / "wgan_gp_plugin.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            node.body = node.body[ast.get_docstring(node) is not None :]
+    imports = sum(isinstance(node, ast.ImportFrom) for node in tree.body)
+    assert len(ast.unparse(tree).split("\n")) - imports - ast.unparse(tree).count("\n\n") <= 30
+
+
+def test_a_keras_file_with_a_plugins_layer_says_how_to_load_it(plugin: Path, tmp_path: Path) -> None:
+    plugin.write_text(
+        "import keras\n\nclass Doubled(keras.layers.Layer):\n    def call(self, inputs):\n        return 2 * inputs\n"
+    )
+    with user_plugins.permitted([plugin]):
+        layer = user_plugins._loaded[plugin].module.Doubled()
+    latent = keras.Input([4], name="latent")
+    network = keras.Model(latent, layer(latent))
+    kind = formats()["keras"]
+    kind.write(network, tmp_path / "a.keras")
+    reading, drawing = kind.usage(network, tmp_path / "a.keras")
+    lines = ["import numpy as np", "latent = np.ones([2, 4])", *reading, *drawing, "print(np.asarray(images).tolist())"]
+    assert f"with permitted(['{plugin}']):" in reading
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert done.stdout == f"{[[2.0] * 4] * 2}\n", done.stderr

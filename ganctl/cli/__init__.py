@@ -28,7 +28,38 @@ class _Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
         command.name = cmd_name
+        if not any(option.name == "plugins" for option in command.params):
+            command.params += [_plugin_option(), _allow_option()]
         return command
+
+
+def _plugin_option() -> click.Option:
+    """`--plugin`, of every command: its file runs before the command does."""
+    return click.Option(
+        ["--plugin", "plugins"],
+        multiple=True,
+        metavar="FILE.py",
+        help="Run a Python file that registers models, losses or data sets; may be repeated.",
+        expose_value=False,
+        callback=lambda context, _, files: _permit(context, files) if files else None,
+    )
+
+
+def _allow_option() -> click.Option:
+    """`--allow-plugins`, of every command."""
+    return click.Option(
+        ["--allow-plugins"],
+        is_flag=True,
+        help="Also run the plugins that the experiment names.",
+        expose_value=False,
+        callback=lambda context, _, allowed: _permit(context, everything=True) if allowed else None,
+    )
+
+
+def _permit(context: click.Context, files: tuple[str, ...] = (), *, everything: bool = False) -> None:
+    from ganctl.plugins import permitted
+
+    context.with_resource(permitted(files, everything=everything))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,7 +102,9 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'Input or output'}: {error.strerror or error}.", 1)
     except Exception as error:
-        _fail(_unexpected(error), 1)
+        from ganctl.plugins import blame
+
+        _fail(blame(error) or _unexpected(error), 1)
 
 
 def _fail(message: str, exit_code: int) -> None:

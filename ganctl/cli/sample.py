@@ -18,6 +18,13 @@ import click
 )
 @click.option("--classes", help="Which classes to draw, such as 0,1,2, if the generator takes them.  [default: all]")
 @click.option(
+    "--truncation",
+    type=float,
+    metavar="PSI",
+    help="Draw every number of a latent vector again that is beyond plus or minus PSI: smaller is more typical and "
+    "less varied.  [default: none]",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     help="FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C], RGB, and `labels`) or a "
@@ -27,7 +34,14 @@ import click
 @click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to draw.")
 def command(
-    checkpoint: Path, num: int, seed: int, classes: str | None, output: Path | None, best: bool, device: str
+    checkpoint: Path,
+    num: int,
+    seed: int,
+    classes: str | None,
+    truncation: float | None,
+    output: Path | None,
+    best: bool,
+    device: str,
 ) -> None:
     """Draw images from a trained generator.
 
@@ -35,9 +49,10 @@ def command(
     ganctl sample --checkpoint outputs/quickstart
     ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
     ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
+    ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
     from ganctl.device import select_device
-    from ganctl.generation import choose_classes, generate
+    from ganctl.generation import check_truncation, choose_classes, generate
     from ganctl.restoring import load_generator
     from ganctl.sample_files import writer_for
 
@@ -47,5 +62,7 @@ def command(
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
     wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))
-    where = write(generate(generator, num, seed, experiment.model.latent_distribution, wanted), wanted)
+    distribution = experiment.model.latent_distribution
+    check_truncation(generator, distribution, truncation)
+    where = write(generate(generator, num, seed, distribution, wanted, truncation), wanted)
     click.echo(f"{num:,} images of {experiment.name} after {found.step:,} iterations: {where}")

@@ -17,6 +17,12 @@ import click
 )
 @click.option("--run-name", help="Name of the run folder; refused where it exists.")
 @click.option("--seed", type=int, help="The same as --set seed=N.")
+@click.option(
+    "--init-from",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Start from the weights of a run folder, checkpoint or generator file, wherever they fit.",
+)
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
 @click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -26,6 +32,7 @@ def command(
     output_dir: Path | None,
     run_name: str | None,
     seed: int | None,
+    init_from: Path | None,
     device: str,
     dry_run: bool,
     quiet: bool,
@@ -35,34 +42,32 @@ def command(
     \b
     ganctl train configs/quickstart.yaml
     ganctl train dense_gan_mnist --set dataset.name=fashion_mnist_mini --set training.iterations=500
+    ganctl train my.yaml --set dataset.image_size=64 --init-from outputs/my
     """
     from ganctl import build
     from ganctl.experiment import check_run_name
     from ganctl.packaged_configs import find_config
     from ganctl.run_folder import RunFolder
-    from ganctl.run_lock import run_lock
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     experiment = build.load_experiment(find_config(config), overrides)
-    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
     outputs = output_dir or Path(experiment.root_dir)
+    # Before TensorFlow is loaded: mistakes are answered at once.
+    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
 
-    from ganctl.device import select_device
-    from ganctl.prepared import Prepared, command_line
+    from ganctl.prepared import command_line
     from ganctl.session import Session
+    from ganctl.training import train
 
-    session = Session(quiet=quiet)
-    prepared = Prepared.make(experiment, select_device(device), session.track)
-    session.introduce(prepared)
-    if dry_run:
-        session.show_layers(prepared)
-        return
-    facts = prepared.describe(command_line())
-    folder = RunFolder.create(outputs, name, explicit=run_name is not None)
-    with run_lock(folder.path):
-        folder.write_config(prepared.experiment.to_yaml())
-        folder.write_info(facts)
-        folder.append_log(f"started: {' '.join(command_line())}")
-        session.play(prepared, folder)
+    train(
+        experiment,
+        Session(quiet=quiet),
+        command_line(),
+        outputs=outputs,
+        run_name=run_name,
+        device=device,
+        init_from=init_from,
+        dry_run=dry_run,
+    )

@@ -8,6 +8,8 @@ vectors, and classes where one is called `classes` (`ganctl.generation`).
 A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
 are the user's keys too. One that does not take every size registers `unfit=`, which answers a height and width with
 what it needs instead, or with an empty string. `pretrained=` names arguments that are paths of weights to start from.
+A generator that can draw its noise itself registers `noise_given=`, the arguments with which the same weights take that
+noise as an input instead: so it is exported.
 """
 
 from ganctl.registry import Registry, import_siblings

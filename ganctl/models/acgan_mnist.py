@@ -90,7 +90,12 @@ def acgan_players(
 
 
 @registry.register(
-    "acgan_mnist", source=_TUTORIAL, unfit=_unfit, players=acgan_players, pretrained=("generator_checkpoint",)
+    "acgan_mnist",
+    source=_TUTORIAL,
+    unfit=_unfit,
+    players=acgan_players,
+    pretrained=("generator_checkpoint",),
+    noise_given={"latent_input": "given"},
 )
 def acgan_mnist(
     image_shape: Shape,

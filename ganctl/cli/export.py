@@ -1,0 +1,48 @@
+"""`ganctl export`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ganctl.formats import formats
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="What to write.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]",
+)
+@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool) -> None:
+    """Write the generator of RUN (a run folder, checkpoint or generator file) for other programs.
+
+    The written file is read back and run on the same latent vectors. It stays only if no pixel differs from the
+    original by more than 1e-4, of images in [-1, 1].
+
+    \b
+    ganctl export outputs/quickstart --format onnx
+    ganctl export outputs/quickstart --format keras --output clothes.keras
+    ganctl export outputs/acgan_mnist --format litert --json
+    """
+    from ganctl.device import select_device
+    from ganctl.export import LIMIT, Generator, check_output, export
+
+    path = check_output(name, output)
+    select_device("cpu")  # where the figures are those of float32; a GPU's convolutions round more
+    generator = Generator.load(run, best=best)
+    for problem in generator.problems:
+        click.echo(f"Warning: skipped: {problem}", err=True)
+    exported = export(generator, name, path)
+    if as_json:
+        click.echo(json.dumps(exported.facts(), indent=2))
+        return
+    click.echo(f"{generator.description}: {exported.path}")
+    click.echo(f"largest difference to the original: {exported.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]")
+    click.echo("To use it in Python:\n")
+    for line in exported.usage:
+        click.echo(f"    {line}")

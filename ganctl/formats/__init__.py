@@ -1,0 +1,125 @@
+"""Kinds of files that a generator is exported to: one file each, which writes it and runs what was written.
+
+Every module holds a `Format` called `FORMAT`. Nobody edits a list.
+
+Networks that come here have named inputs: one tensor, or a dictionary of them.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganctl.lazy import keras, tf
+
+OUTPUT = "images"
+"""What the output is called in formats that name it."""
+
+Arrays = dict[str, np.ndarray]
+Network = Any
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Attributes:
+        name: what `--format` takes.
+        suffix: of its name; empty for a folder.
+        write: writes a network to a path.
+        run: reads the file and yields the images [N, H, W, C] of every batch; the network says only of which classes
+            its layers are.
+        usage: lines of Python that read the file of a path, and lines that make `images` of the variables that are
+            called as the inputs.
+        needs: packages besides ganctl's own.
+        extra: of ganctl's extras, the one that brings them.
+    """
+
+    name: str
+    suffix: str
+    write: Callable[[Network, Path], None]
+    run: Callable[[Network, Path, Sequence[Arrays]], Iterator[np.ndarray]]
+    usage: Callable[[Network, Path], tuple[list[str], list[str]]]
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+
+@cache
+def formats() -> Mapping[str, Format]:
+    """Return every format by name."""
+    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return {module.FORMAT.name: module.FORMAT for module in sorted(modules, key=lambda module: module.FORMAT.name)}
+
+
+def traced(network: Network) -> tuple[Any, list[Any]]:
+    """Return the network in inference mode as a `tf.function` of its inputs, in their order, and its signature.
+
+    It returns a dictionary: the images are called OUTPUT.
+    """
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype, name=tensor.name) for tensor in network.inputs]
+
+    def draw(*tensors: Any) -> dict[str, Any]:
+        inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)}
+        return {OUTPUT: network(inputs if len(inputs) > 1 else tensors[0], training=False)}
+
+    return tf.function(draw, input_signature=specs), specs
+
+
+def write_savedmodel(network: Network, path: Path) -> None:
+    """Write the folder of a TensorFlow graph; its signature is `serving_default`."""
+    function, _ = traced(network)
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.variables]
+    with _shapes_said(network):  # TensorFlow traces once more when it saves
+        tf.saved_model.save(module, str(path), signatures={"serving_default": function})
+
+
+@contextmanager
+def _shapes_said(network: Network) -> Iterator[None]:
+    """Let layers say what they know of their shape in the graph.
+
+    Keras' upsampling computes the shape of what it repeats, and LiteRT's converter loses it there: it then knows no
+    convolution that could follow. So may a layer that is not Keras' own.
+    """
+    forgetful = [
+        layer
+        for layer in network._flatten_layers()
+        if isinstance(layer, keras.layers.UpSampling2D) or not type(layer).__module__.startswith("keras.")
+    ]
+    before = [layer.__dict__.get("call") for layer in forgetful]
+    for layer in forgetful:
+        layer.call = partial(_call_and_say_shape, layer, layer.call)
+    try:
+        yield
+    finally:
+        for layer, call in zip(forgetful, before, strict=True):
+            if call is None:
+                del layer.call
+            else:
+                layer.call = call
+
+
+def _call_and_say_shape(layer: Any, call: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
+    outputs = call(*inputs, **settings)
+    if not tf.is_tensor(outputs) or not outputs.shape.rank:
+        return outputs
+    shape = outputs.shape[1:]
+    if None in shape and len(inputs) == 1:
+        shape = layer.compute_output_shape(tuple(inputs[0].shape))[1:]
+    return outputs if None in shape else tf.reshape(outputs, [-1, *shape])
+
+
+def by_name(network: Network) -> str:
+    """Return the inputs as Python's named arguments: `latent=latent, classes=classes`."""
+    return ", ".join(f"{tensor.name}={tensor.name}" for tensor in network.inputs)
+
+
+def as_dictionary(network: Network) -> str:
+    """Return the inputs as a Python dictionary: `{"latent": latent}`."""
+    return "{" + ", ".join(f'"{tensor.name}": {tensor.name}' for tensor in network.inputs) + "}"

@@ -1,0 +1,302 @@
+"""ganctl from Python: `ganctl.train` and `ganctl.load`, as in a notebook.
+
+Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
+command line: everything is saved, and `StoppedError` says how to go on.
+"""
+
+import copy
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganctl import build, checkpoint, training
+from ganctl import generation as drawing
+from ganctl.errors import GanctlError, UsageError
+from ganctl.experiment import Experiment
+from ganctl.interpolation import walk
+from ganctl.metrics_table import read_metrics
+from ganctl.packaged_configs import find_config
+from ganctl.pictures import Images
+from ganctl.plugins import blame, permitted
+from ganctl.restoring import build_generator, experiment_of
+from ganctl.run_folder import RunFolder
+from ganctl.session import Session
+from ganctl.yaml_source import YamlSource
+
+Overrides = Mapping[str, Any] | Sequence[str]
+Plugins = Sequence[str | Path]
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    overrides: Overrides = (),
+    *,
+    output_dir: str | Path | None = None,
+    run_name: str | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    init_from: str | Path | None = None,
+    plugins: Plugins = (),
+    allow_plugins: bool = False,
+    quiet: bool = False,
+) -> "Run":
+    """Train an experiment, as `ganctl train` does.
+
+    Args:
+        config: a YAML file, the name of a packaged one, or what such a file says as a dictionary.
+        overrides: changed keys, `{"training.iterations": 500}` or `["training.iterations=500"]`.
+        output_dir: folder of all runs; by default what the file says, or `outputs`.
+        run_name: name of the run folder, refused where it exists.
+        seed: the same as the override `seed`.
+        device: `auto`, `cpu`, `gpu` or `gpu:N`; a process stays on its first one.
+        init_from: a run folder, checkpoint or generator file whose weights are the start, wherever they fit.
+        plugins: Python files that register models, losses or data sets.
+        allow_plugins: also run those that the experiment names.
+        quiet: say nothing.
+
+    Returns:
+        The run.
+
+    Raises:
+        GanctlError: in many kinds, whose messages say what is wrong. StoppedError after Ctrl-C, with everything saved.
+
+    Example:
+        >>> run = ganctl.train("quickstart", {"training.iterations": 500})
+        >>> run.sample(16)
+    """
+    with _permitted(plugins, allow_plugins):
+        settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
+        if isinstance(config, Mapping):
+            experiment = build.resolve(
+                Experiment.from_source(YamlSource("config", copy.deepcopy(dict(config))), settings)
+            )
+        else:
+            experiment = build.load_experiment(find_config(str(config)), tuple(settings))
+        folder = training.train(
+            experiment,
+            Session(quiet=quiet),
+            ["ganctl.train", config if isinstance(config, str) else experiment.name, *settings],
+            outputs=Path(output_dir or experiment.root_dir),
+            run_name=run_name,
+            device=device,
+            init_from=Path(init_from) if init_from else None,
+        )
+    assert folder is not None
+    return Run(folder.path, plugins=plugins, allow_plugins=allow_plugins)
+
+
+def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_plugins: bool = False) -> "Run":
+    """Open a run folder, a checkpoint or a generator file, as `ganctl sample` does.
+
+    Args:
+        path: which.
+        best: of a run folder, the checkpoint of least KID, not the newest.
+        plugins: Python files that the run needs.
+        allow_plugins: run those that it names.
+
+    Raises:
+        GanctlError: there is nothing of the kind, or it cannot be read.
+
+    Example:
+        >>> ganctl.load("outputs/quickstart").sample(64, truncation=0.7)
+    """
+    run = Run(Path(path), best=best, plugins=plugins, allow_plugins=allow_plugins)
+    _ = run.generator
+    return run
+
+
+class Run:
+    """A run, or what is left of one: a checkpoint, a generator file.
+
+    Args:
+        path: the run folder, checkpoint or generator file.
+        best: draw from a run's checkpoint of least KID, not its newest.
+        plugins: Python files that it needs.
+        allow_plugins: run those that it names.
+    """
+
+    def __init__(self, path: Path, *, best: bool = False, plugins: Plugins = (), allow_plugins: bool = False) -> None:
+        self.path = path
+        self._best, self._plugins, self._allow_plugins = best, plugins, allow_plugins
+
+    def __repr__(self) -> str:
+        return f"<ganctl run {str(self.path)!r}>"
+
+    @property
+    def generator(self) -> Any:
+        """The Keras model that samples are drawn from (the running average, where there is one), in float32."""
+        return self._loaded[0]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved experiment, every default written out."""
+        return self._loaded[1].model_dump(mode="json")
+
+    @property
+    def step(self) -> int:
+        """How many iterations the generator was trained."""
+        return self._loaded[2].step
+
+    @property
+    def class_names(self) -> list[str]:
+        """The names of the classes of the training images; empty without labels."""
+        return list(self._loaded[2].facts.get("class_names", ()))
+
+    @property
+    def losses(self) -> dict[str, np.ndarray]:
+        """The columns of losses.csv, one value an iteration; what was not measured is NaN."""
+        path = RunFolder.open(self.path).losses
+        return _columns(_rows(path)) if path.is_file() else {}
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The columns of metrics.csv, one value an evaluation; what was not measured is NaN, or an empty text."""
+        return _columns(read_metrics(RunFolder.open(self.path).metrics))
+
+    def sample(
+        self,
+        num: int = 64,
+        *,
+        classes: Sequence[int] | None = None,
+        seed: int = 0,
+        truncation: float | None = None,
+    ) -> Images:
+        """Draw images, the same as `ganctl sample` draws.
+
+        Args:
+            num: how many.
+            classes: which to draw, over and over again, of a generator that takes classes; by default all.
+            seed: of the latent vectors.
+            truncation: draw every number of a normal latent vector again that is beyond plus or minus this.
+
+        Returns:
+            uint8 [num, H, W, C]; a notebook shows them.
+        """
+        if num < 1:
+            raise UsageError(f"num starts at 1. Received: {num}")
+        distribution = self._distribution
+        drawing.check_truncation(self.generator, distribution, truncation)
+        wanted = self._classes(classes)
+        batches = drawing.generate(self.generator, num, seed, distribution, wanted, truncation)
+        return Images.of(np.concatenate(list(batches)))
+
+    def interpolate(
+        self,
+        rows: int | None = None,
+        *,
+        points: int = 4,
+        frames: int = 8,
+        classes: Sequence[int] | None = None,
+        seed: int = 0,
+    ) -> Images:
+        """Walk through latent space, as `ganctl interpolate` does.
+
+        Args:
+            rows: how many walks; by default 4, or one for each of the classes.
+            points: images that a walk visits.
+            frames: from one of them to the next.
+            classes: the class of each walk, of a generator that takes classes; by default all.
+            seed: of the latent vectors.
+
+        Returns:
+            uint8 [rows, points * frames, H, W, C]; a notebook shows a row for each walk.
+        """
+        wanted = self._classes(classes)
+        rows = rows or len(wanted) or 4
+        if min(rows, points - 1, frames) < 1:
+            raise UsageError(f"A walk has 2 points and 1 frame at least. Received: {rows=}, {points=}, {frames=}")
+        steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))
+        return Images.of(np.stack(steps, axis=1))
+
+    def resume(
+        self, overrides: Overrides = (), *, allow_changes: bool = False, device: str = "auto", quiet: bool = False
+    ) -> "Run":
+        """Go on with the run from its newest checkpoint, as `ganctl resume` does; returns the run with what it learned.
+
+        Args:
+            overrides: `{"training.iterations": 20_000}`; other keys change the run, and need `allow_changes`.
+            allow_changes: go on with other settings.
+            device: as for `train`.
+            quiet: say nothing.
+        """
+        folder = RunFolder.open(self.path)
+        settings = _settings(overrides)
+        with _permitted(self._plugins, self._allow_plugins):
+            experiment = build.load_experiment(folder.config, tuple(settings))
+            training.refuse_changes(settings, allow_changes=allow_changes)
+            command = ["ganctl.resume", str(self.path), *settings]
+            training.resume(
+                folder, experiment, Session(quiet=quiet), command, allow_changes=allow_changes, device=device
+            )
+        return Run(self.path, best=self._best, plugins=self._plugins, allow_plugins=self._allow_plugins)
+
+    @property
+    def _distribution(self) -> str:
+        return self._loaded[1].model.latent_distribution
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Experiment, checkpoint.Checkpoint]:
+        with _permitted(self._plugins, self._allow_plugins):
+            found, _ = checkpoint.find(self.path, best=self._best)
+            experiment = experiment_of(found)
+            return build_generator(found, experiment), experiment, found
+
+    def _classes(self, classes: Sequence[int] | None) -> list[int]:
+        text = None if classes is None else ",".join(map(str, classes))
+        return drawing.choose_classes(self.generator, text, len(self.class_names))
+
+
+@contextmanager
+def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
+    """Permit plugins while the body runs; what fails in one of them is a GanctlError that names the line."""
+    with permitted(plugins, everything=allow_plugins):
+        try:
+            yield
+        except GanctlError:
+            raise
+        except Exception as error:
+            place = blame(error)
+            if place is None:
+                raise
+            raise GanctlError(place) from error
+
+
+def _settings(overrides: Overrides) -> list[str]:
+    """Overrides as `--set` takes them; JSON is YAML."""
+    if isinstance(overrides, str):
+        raise UsageError(f"overrides is a dictionary or a list, such as [{overrides!r}].")
+    if isinstance(overrides, Mapping):
+        return [f"{key}={json.dumps(value, default=str)}" for key, value in overrides.items()]
+    return list(overrides)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The whole rows of a losses.csv; the last may be torn."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(line for line in file if line.endswith("\n")))
+    names, *rows = lines or [[]]
+    return [
+        {name: _number(name, cell) for name, cell in zip(names, row, strict=True) if cell}
+        for row in rows
+        if len(row) == len(names)
+    ]
+
+
+def _number(name: str, cell: str) -> float:
+    return int(cell) if name in ("iteration", "epoch") else float(cell)
+
+
+def _columns(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    texts = {name for name, values in columns.items() if any(isinstance(value, str) for value in values)}
+    return {
+        name: np.array([("" if name in texts else np.nan) if value is None else value for value in values])
+        for name, values in columns.items()
+    }

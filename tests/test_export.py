@@ -1,0 +1,267 @@
+"""Exported generators: every format draws what the original draws, of every model, also where there is no ganctl."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import RunCli, home_shape, shipped
+
+from ganctl import build, checkpoint, game_state, models
+from ganctl.errors import GanctlError, UsageError
+from ganctl.experiment import Experiment
+from ganctl.export import COMPARED, LIMIT, Generator, check_output, export
+from ganctl.formats import formats
+from ganctl.layers.times_noise import times_noise
+from ganctl.lazy import keras, tf
+from ganctl.restoring import load_generator
+from ganctl.run_folder import RunFolder
+
+FORMATS = list(formats())
+INSIDE = {"model.latent_input": "inside"}
+GIVEN = {"model.latent_input": "given"}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{entry.name: (entry.name, {}) for entry in shipped(models.registry)},
+    "noise given, uniform": ("acgan_mnist", {**GIVEN, "model.latent_distribution": "uniform"}),
+    "one-hot classes": ("acgan_mnist", {**GIVEN, "model.class_input": "one_hot"}),
+    "several inputs": ("decoupled_gan", {"model.noise_inputs": 3}),
+    "bfloat16 and an average": ("dcgan", {"training.precision": "bfloat16", "training.ema": 0.9}),
+}
+CLASS_NAMES = tuple("abcdefghij")
+
+
+@pytest.fixture(scope="module")
+def generator_file(
+    small_experiment: Callable[..., Experiment], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Return what writes the generator file of a small experiment, its weights enlarged until images differ."""
+
+    def write(model: str, changes: dict[str, Any]) -> Path:
+        # With less capacity, none of the few channels may be alive.
+        capacity = {"model.capacity": 8} if "capacity" in models.registry.get(model).arguments().model_fields else {}
+        experiment = small_experiment(model, {**capacity, **changes})
+        shape = home_shape(model)
+        networks = build.make_networks(experiment, shape, len(CLASS_NAMES))
+        role = build.AVERAGED if build.AVERAGED in networks else "generator"
+        variables = game_state.named_variables(networks[role])
+        random = np.random.default_rng(0)
+        for name, variable in variables.items():
+            if "moving_mean" in name:
+                variable.assign(random.uniform(-0.02, 0.02, variable.shape))
+            elif "moving_variance" in name:
+                variable.assign(random.uniform(0.2, 0.6, variable.shape))
+            elif len(variable.shape) > 1:
+                variable.assign(1.5 * variable)
+            elif "seed" not in name:
+                variable.assign(variable + random.uniform(0.1, 0.5, variable.shape))
+        facts = {
+            "experiment": experiment.model_dump(mode="json"),
+            "image_shape": list(shape),
+            "class_names": list(CLASS_NAMES),
+            "generator": role,
+            "step": 3,
+        }
+        path = tmp_path_factory.mktemp("generator") / "000000003.safetensors"
+        checkpoint.save_generator(path, {name: variable.numpy() for name, variable in variables.items()}, facts)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="module", params=CASES)
+def generator(request: pytest.FixtureRequest, generator_file: Callable[..., Path]) -> Generator:
+    return Generator.load(generator_file(*CASES[request.param]))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_draws_what_every_model_draws(generator: Generator, name: str, tmp_path: Path) -> None:
+    drawn = generator.draw(generator.inputs)
+    assert len(np.unique(drawn.reshape(COMPARED, -1).round(3), axis=0)) == COMPARED, "images that differ"
+    exported = export(generator, name, tmp_path / f"deep/a{formats()[name].suffix}")
+    assert exported.difference <= LIMIT
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == [exported.path.name]
+    assert {"latent"} <= set(exported.inputs) <= {"latent", "latent_2", "latent_3", "classes"}
+    assert ("classes" in exported.inputs) == (generator.num_classes > 0)
+
+
+@pytest.mark.parametrize("model", [entry.name for entry in shipped(models.registry)])
+def test_the_original_is_what_sample_draws(model: str, generator_file: Callable[..., Path]) -> None:
+    path = generator_file(model, GIVEN if model == "acgan_mnist" else {})
+    generator, network = Generator.load(path), load_generator(path)[0]
+    values = list(generator.inputs.values())
+    expected = network(values if len(values) > 1 else values[0], training=False).numpy()
+    np.testing.assert_array_equal(generator.draw(generator.inputs), expected)
+
+
+def test_noise_that_a_generator_draws_itself_becomes_an_input(generator_file: Callable[..., Path]) -> None:
+    """The same numbers, whether the layer draws them or they are given."""
+    path = generator_file("acgan_mnist", INSIDE)
+    exported, inside = Generator.load(path), load_generator(path)[0]
+    assert list(exported.inputs) == ["latent", "classes"]
+    classes = exported.inputs["classes"]
+    seed = keras.random.SeedGenerator(0)
+    seed.state.assign(next(v for v in inside.variables if v.name == "seed_generator_state"))
+    latent = keras.random.normal([COMPARED, inside.get_layer("embedding").output.shape[-1]], seed=seed).numpy()
+    images = exported.draw({"latent": latent, "classes": classes})
+    np.testing.assert_allclose(images, inside(classes, training=False).numpy(), atol=1e-6)
+
+
+def test_a_generator_whose_noise_nobody_can_give_is_refused(generator_file: Callable[..., Path]) -> None:
+    entry = models.registry.get("acgan_mnist")
+    path = generator_file("acgan_mnist", INSIDE)
+    models.registry._entries["acgan_mnist"] = replace(entry, facts={**entry.facts, "noise_given": {}})
+    try:
+        with pytest.raises(GanctlError, match="draws noise of its own and cannot be exported"):
+            Generator.load(path)
+    finally:
+        models.registry._entries["acgan_mnist"] = entry
+
+
+@pytest.fixture(scope="module")
+def run(reported_run: RunFolder) -> Path:
+    return reported_run.path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_printed_lines_run_the_file_without_ganctl(
+    name: str, generator_file: Callable[..., Path], run_cli: RunCli, tmp_path: Path
+) -> None:
+    """With only the packages that the lines import."""
+    path = generator_file("acgan_mnist", {**GIVEN, "model.latent_distribution": "uniform"})
+    done = run_cli("export", path, "--format", name, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    facts = json.loads(done.stdout)
+    assert (tmp_path / facts["path"]).exists()
+    assert 0 <= facts["largest_difference"] <= LIMIT
+    assert facts["inputs"] == {
+        "latent": {"shape": [None, 100], "dtype": "float32"},
+        "classes": {"shape": [None, 1], "dtype": "int32"},
+    }
+    lines = ["import sys", "sys.modules['ganctl'] = None", *facts["usage"]]
+    if name == "onnx":
+        lines.insert(2, "sys.modules['tensorflow'] = None")
+    lines.append("print(pixels.shape, pixels.dtype, pixels.std() > 1)")
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONWARNINGS")}
+    used = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert used.returncode == 0, used.stderr
+    assert used.stdout.split("\n")[-2] == "(16, 28, 28, 1) uint8 True"
+
+
+@pytest.mark.slow
+def test_the_command_says_where_the_file_is_and_how_far_off(run: Path, run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("export", run, "--format", "litert", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second, *lines = done.stdout.splitlines()
+    assert first == "tiny after 8 iterations: generator.tflite"
+    assert second.startswith("largest difference to the original: ")
+    assert lines[-1].strip().startswith("pixels = ")
+    assert (tmp_path / "generator.tflite").stat().st_size > 100_000
+
+
+def crooked() -> Any:
+    """A generator with a layer whose file forgets by what it multiplies."""
+
+    class Forgetful(keras.layers.Layer):
+        def __init__(self, factor: float = 1.0, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.factor = factor
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.factor
+
+        def get_config(self) -> dict[str, Any]:
+            return super().get_config()
+
+    latent = keras.Input([4], name="latent")
+    return keras.Model(latent, keras.layers.Reshape([2, 2, 1])(Forgetful(0.5)(latent)))
+
+
+def test_the_lines_for_a_file_with_layers_of_ganctls_own_import_them(tmp_path: Path) -> None:
+    latent = keras.Input([4], name="latent")
+    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(times_noise()(latent)))
+    kind, path = formats()["keras"], tmp_path / "a.keras"
+    kind.write(network, path)
+    reading, drawing = kind.usage(network, path)
+    assert "from ganctl.layers.times_noise import _layer_class" in reading
+    names: dict[str, Any] = {"latent": np.ones([3, 4], np.float32)}
+    exec("\n".join([*reading, *drawing]), names)
+    assert names["images"].shape == (3, 2, 2, 1)
+
+
+def uneven() -> Any:
+    """A generator with a layer that nothing but TensorFlow can run."""
+
+    class Asking(keras.layers.Layer):
+        def call(self, inputs: Any) -> Any:
+            return tf.ensure_shape(tf.py_function(lambda x: x, [inputs], tf.float32), inputs.shape)
+
+    latent = keras.Input([4], name="latent")
+    return keras.Model(latent, keras.layers.Reshape([2, 2, 1])(Asking()(latent)))
+
+
+def as_generator(network: Any) -> Generator:
+    inputs = {"latent": np.random.default_rng(0).standard_normal([COMPARED, 4], dtype=np.float32)}
+    return Generator(network, network, inputs, "normal", 0, "a test", [])
+
+
+def test_a_file_that_draws_other_images_is_not_kept(tmp_path: Path) -> None:
+    generator, good = as_generator(crooked()), tmp_path / "good.onnx"
+    assert export(generator, "onnx", good).difference <= LIMIT
+    kept = tmp_path / "a.keras"
+    kept.write_text("an older file")
+    with pytest.raises(
+        GanctlError, match=r"draws other images than the generator: .* more than 0.0001. It was removed"
+    ):
+        export(generator, "keras", kept)
+    assert kept.read_text() == "an older file"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.keras", "good.onnx"]
+
+
+@pytest.mark.parametrize("name", ["onnx", "litert"])
+def test_what_a_format_cannot_hold_is_said_on_one_line(name: str, tmp_path: Path) -> None:
+    with pytest.raises(GanctlError, match=f"^This generator cannot be exported as {name}: .+$") as caught:
+        export(as_generator(uneven()), name, tmp_path / f"a{formats()[name].suffix}")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_a_file_cannot_go(tmp_path: Path) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(UsageError, match=r"--format onnx writes FILE.onnx. Received: a.keras"):
+        check_output("onnx", Path("a.keras"))
+    with pytest.raises(UsageError, match="is a folder"):
+        check_output("onnx", tmp_path / "folder.onnx")
+    with pytest.raises(UsageError, match="photos exists already and is no savedmodel"):
+        check_output("savedmodel", tmp_path / "photos")
+    assert check_output("savedmodel") == Path("generator_savedmodel")
+
+
+def test_onnx_without_its_packages_names_the_extra(tmp_path: Path) -> None:
+    blocked = "import sys; sys.modules['tf2onnx'] = None; from ganctl.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", blocked, "export", "nowhere", "--format", "onnx"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "Error: --format onnx needs tf2onnx, not installed here: pip install 'ganctl[onnx]'\n", (
+        done.stderr
+    )

@@ -1,0 +1,177 @@
+"""ganctl from Python: the page's examples run, arrays are what users expect, and nothing is loaded before its time."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+from conftest import RunCli, WriteYaml
+
+import ganctl
+from ganctl.errors import StoppedError, UsageError
+from ganctl.images import grid
+from ganctl.pictures import Images
+from ganctl.run_folder import RunFolder
+from ganctl.runs import Run
+
+PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+SMALL = {
+    "training.iterations": 6,
+    "training.batch_size": 4,
+    "model.capacity": 4,
+    "evaluation.every": 0,
+    "training.precision": "float32",
+}
+
+
+@pytest.fixture
+def run(reported_run: RunFolder, tmp_path: Path) -> Run:
+    """A copy of a small finished run."""
+    return ganctl.load(shutil.copytree(reported_run.path, tmp_path / "run"))
+
+
+def test_importing_ganctl_loads_next_to_nothing() -> None:
+    heavy = "{'tensorflow', 'keras', 'pydantic', 'cv2', 'ganctl.runs'} & set(sys.modules)"
+    script = f"import sys, ganctl; assert not {heavy}; dir(ganctl); ganctl.load; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        _ = ganctl.trian
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All of them, one after the other, on a run of six iterations."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(blocks) >= 6
+    text = "\n".join(blocks)
+    assert '{"training.iterations": 4800}' in text
+    exec(text.replace('{"training.iterations": 4800}', repr(SMALL)), {})
+    assert (tmp_path / "outputs" / "quickstart" / "report.html").is_file()
+
+
+def test_a_run_says_what_it_is(run: Run) -> None:
+    assert run.step == 8
+    assert run.config["model"]["name"] == "dense_gan"
+    assert run.class_names == [str(n) for n in range(10)]
+    assert run.losses["iteration"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert run.losses["d_loss"].dtype == np.float64
+    assert run.metrics == {}
+    assert run.generator.output_shape == (None, 8, 8, 1)
+
+
+def test_samples_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
+    done = run_cli("sample", "--checkpoint", run.path, "--num", 5, "--seed", 3, "--output", run.path / "a.npz")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(run.sample(5, seed=3), np.load(run.path / "a.npz")["images"])
+
+
+def test_a_torn_row_of_losses_is_left_out(run: Run) -> None:
+    with (run.path / "losses.csv").open("a") as file:
+        file.write("9,1,0.5")
+    assert len(run.losses["d_loss"]) == 8
+
+
+def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
+    images, walk = run.sample(5), run.interpolate(rows=2, points=2, frames=3)
+    assert isinstance(images, np.ndarray)
+    assert (images.dtype, images.shape, walk.shape) == (np.uint8, (5, 8, 8, 1), (2, 6, 8, 8, 1))
+
+    def shown(array: Images) -> np.ndarray:
+        return cv2.imdecode(np.frombuffer(array._repr_png_(), np.uint8), cv2.IMREAD_GRAYSCALE)
+
+    np.testing.assert_array_equal(shown(images), grid(np.asarray(images), 2, 3)[..., 0])
+    np.testing.assert_array_equal(shown(walk), grid(np.asarray(walk).reshape(-1, 8, 8, 1), 2, 6)[..., 0])
+    np.testing.assert_array_equal(shown(images[1]), np.asarray(images)[1, ..., 0])
+    assert images[:0]._repr_png_() is None
+    for numbers in (images / 255, images.mean(axis=0), images[..., 0]):
+        assert getattr(numbers, "_repr_png_", lambda: None)() is None
+    with pytest.raises(ValueError, match=r"no uint8 images .* float64 \(5, 8, 8, 1\)"):
+        (images / 255.0).sheet()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda run: run.sample(0), "num starts at 1"),
+        (lambda run: run.sample(classes=[1]), "knows no classes"),
+        (lambda run: run.sample(truncation=-1.0), "--truncation takes a number above 0"),
+        (lambda run: run.interpolate(points=1), "2 points"),
+        (lambda run: run.resume({"training.batch_size": 2}), "can only get more iterations"),
+        (lambda run: ganctl.load(run.path / "nowhere"), "does not exist"),
+        (lambda run: ganctl.load(run.path, best=True), "no best checkpoint"),
+        (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is no run folder"),
+        (lambda run: ganctl.train("quickstart", "seed=1"), "a dictionary or a list"),
+        (
+            lambda run: ganctl.train({"dataset": {"name": "npz"}, "model": {"nmae": "dcgan"}}),
+            "config: .*'name' is missing",
+        ),
+        (lambda run: ganctl.train("nonesuch"), "There is no file nonesuch"),
+    ],
+)
+def test_mistakes_are_ganctl_errors(call: object, said: str, run: Run) -> None:
+    with pytest.raises(ganctl.GanctlError, match=said):
+        call(run)  # type: ignore[operator]
+
+
+def test_a_dictionary_trains_and_is_resumed(
+    tiny_yaml: WriteYaml, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+
+    config = yaml.safe_load(tiny_yaml().read_text())
+    before = repr(config)
+    run = ganctl.train(config, ["training.iterations=4"], output_dir=tmp_path, run_name="mine", seed=5, quiet=True)
+    assert repr(config) == before
+    assert (run.path, run.step, run.config["seed"]) == (tmp_path / "mine", 4, 5)
+    assert run.resume({"training.iterations": 6}, quiet=True).step == 6
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(UsageError, match="mine exists already"):
+        ganctl.train(config, output_dir=tmp_path, run_name="mine", quiet=True)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    """The signal that a notebook's kernel gets, from a thread while the game is played."""
+
+    def interrupt() -> None:
+        path = tmp_path / "tiny" / "losses.csv"
+        while not path.exists() or len(path.read_text().splitlines()) < 3:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(StoppedError, match=r"everything is saved. Continue: ganctl resume"):
+        ganctl.train(tiny_yaml(), {"training.iterations": 10**9}, output_dir=tmp_path, quiet=True)
+    thread.join()
+    run = ganctl.load(tmp_path / "tiny")
+    assert run.step >= 2
+    assert len(run.losses["iteration"]) == run.step
+
+
+def test_a_plugins_mistake_is_a_ganctl_error(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    plugin = tmp_path / "broken_model.py"
+    plugin.write_text(
+        textwrap.dedent('''
+        from ganctl.models import registry
+        @registry.register("broken_model", source="a test")
+        def broken_model(image_shape):
+            """A model that cannot be built."""
+            return {"generator": 1 / 0}
+        ''')
+    )
+    with pytest.raises(ganctl.GanctlError, match=r"broken_model.py:6: ZeroDivisionError: division by zero"):
+        ganctl.train(tiny_yaml({"model": {"name": "broken_model"}}), plugins=[plugin], output_dir=tmp_path, quiet=True)
+    from ganctl.registry import forget
+
+    forget("ganctl_plugin_broken_model")
