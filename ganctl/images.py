@@ -165,17 +165,22 @@ def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
     """
     height, width = image.shape[:2]
     if resize == "squash":
-        return _resized(image, size, size)
+        return resized(image, size, size)
     if resize == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return _resized(image[top : top + side, left : left + side], size, size)
+        top, left, side = centred_square(height, width)
+        return resized(image[top : top + side, left : left + side], size, size)
     scale = min(1.0, size / max(height, width))
-    inner = _resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
     top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
     padded = np.zeros((size, size, image.shape[2]), np.uint8)
     padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return padded
+
+
+def centred_square(height: int, width: int) -> tuple[int, int, int]:
+    """Return top row, left column and side of what `fit` keeps of an image when it crops."""
+    side = min(height, width)
+    return (height - side) // 2, (width - side) // 2, side
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
@@ -259,8 +264,11 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Shrink by averaging, then enlarge by cubic interpolation; each axis needs at most one of the two."""
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return an image [H,W,C] in another height and width, distorted if they ask for it.
+
+    It shrinks by averaging, then enlarges by cubic interpolation; each axis needs at most one of the two.
+    """
     cv2 = _opencv()
     for rows, columns, interpolation in (
         (min(height, image.shape[0]), min(width, image.shape[1]), cv2.INTER_AREA),
