@@ -13,7 +13,7 @@ ORIGINAL, RESULT = 192, 128
 """Pixels of the longest side of an original, and of a result."""
 
 _GAP = 12
-_PAPER, _FRAME = 255, (230, 0, 120)
+_PAPER, _FRAME = 215, (230, 0, 120)
 _LINE = 2
 
 
@@ -39,8 +39,8 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
         if pixels is None or place == ROWS * COLUMNS:
             continue
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
-        _paste(sheet, _framed(pixels, dataset.resize), top, left)
-        _paste(sheet, _result(pixels, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP)
+        _paste(sheet, _framed(pixels, dataset.resize), top, left, ORIGINAL)
+        _paste(sheet, _result(pixels, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
         place += 1
     return sheet
 
@@ -59,8 +59,11 @@ def _chosen(pictures: Survey) -> list[Picture]:
 
 def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
     """The original, with a frame around what is kept of it."""
-    scale = min(1.0, ORIGINAL / max(pixels.shape[:2]))
-    small = to_channels(resized(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
+    scale = ORIGINAL / max(pixels.shape[:2])
+    if scale > 1:  # a small one is magnified: its pixels are to be seen
+        small = to_channels(pixels, 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
+    else:
+        small = to_channels(resized(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
     height, width = small.shape[:2]
     top, left, bottom, right = 0, 0, height, width
     if resize == "crop":
@@ -82,5 +85,8 @@ def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
     return shown if max(shown.shape[:2]) <= RESULT else resized(shown, RESULT, RESULT)
 
 
-def _paste(sheet: np.ndarray, image: np.ndarray, top: int, left: int) -> None:
-    sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
+def _paste(sheet: np.ndarray, image: np.ndarray, top: int, left: int, box: int) -> None:
+    """Put an image into the middle of a square of the sheet."""
+    height, width = image.shape[:2]
+    top, left = top + (box - height) // 2, left + (box - width) // 2
+    sheet[top : top + height, left : left + width] = image

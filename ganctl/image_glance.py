@@ -88,7 +88,7 @@ def mode_of(head: bytes, header: Header) -> str:
     if header.kind == "WebP":
         alpha = (head[12:16] == b"VP8X" and head[20] & 0x10) or (head[12:16] == b"VP8L" and head[24] & 0x10)
         return "RGBA" if alpha else "RGB"
-    return _TIFF_MODES.get(header.components, "TIFF")
+    return _TIFF_MODES.get(header.components, "palette")
 
 
 def _stand_in(ends: Ends) -> bytes:

@@ -28,7 +28,7 @@ MAX_PIXELS = 100_000_000
 MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
-_TIFF_CMYK = 5
+_TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
 
 @functools.cache
@@ -361,7 +361,8 @@ def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _tiff_header(data: bytes) -> Header:
     tags = _tiff_tags(data)
     # OpenCV turns TIFFs itself, whatever it is told.
-    return Header("TIFF", tags[_WIDTH], tags[_HEIGHT], components=4 if tags.get(_PHOTOMETRIC) == _TIFF_CMYK else 0)
+    components = _TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0)
+    return Header("TIFF", tags[_WIDTH], tags[_HEIGHT], components=components)
 
 
 def _exif_orientation(exif: bytes) -> int:

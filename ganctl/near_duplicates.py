@@ -53,25 +53,33 @@ def groups_of_near_duplicates(sketches: list[Sketch]) -> list[list[int]]:
     if len(sketches) < 2:
         return []
     hashes = np.array([sketch.bits for sketch in sketches], np.uint64)
-    copies = np.stack([sketch.copy for sketch in sketches]).reshape(len(sketches), -1).astype(np.int16)
-    brightness = copies.mean(axis=1)
+    copies = np.stack([sketch.copy for sketch in sketches])
+    colours = copies.mean(axis=(1, 2))
     leaders = np.arange(len(sketches))
     for part in range(_PARTS):
-        same = (hashes >> np.uint64(16 * part)) & np.uint64(0xFFFF)
-        order = np.lexsort((brightness, hashes, same))
+        same = _part(hashes, part)
+        order = np.lexsort((colours.sum(axis=1), hashes, same))
         for shift in range(1, min(_WINDOW, len(order))):
             first, second = order[:-shift], order[shift:]
             within = same[first] == same[second]
             if not within.any():
                 break
             first, second = first[within], second[within]
-            apart = leaders[first] != leaders[second]
-            first, second = first[apart], second[apart]
+            # What costs least is asked first. Pairs that an earlier part has in common were proposed by it.
+            new = leaders[first] != leaders[second]
+            for earlier in range(part):
+                new &= _part(hashes[first], earlier) != _part(hashes[second], earlier)
+            first, second = first[new], second[new]
             close = _distance(hashes[first], hashes[second]) <= MAX_DISTANCE
-            first, second = first[close], second[close]
-            for one, other in _alike(copies, first, second):
+            close &= np.abs(colours[first] - colours[second]).mean(axis=1) <= MAX_MEAN_DIFFERENCE
+            for one, other in _alike(copies, first[close], second[close]):
                 _join(leaders, one, other)
     return _collected(leaders)
+
+
+def _part(hashes: np.ndarray, part: int) -> np.ndarray:
+    """16 of the 64 bits."""
+    return (hashes >> np.uint64(16 * part)) & np.uint64(0xFFFF)
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -84,7 +92,7 @@ def _alike(copies: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[tu
     found: list[tuple[int, int]] = []
     for start in range(0, len(first), 4096):
         one, other = first[start : start + 4096], second[start : start + 4096]
-        difference = np.abs(copies[one] - copies[other])
+        difference = np.abs(copies[one].astype(np.int16) - copies[other]).reshape(len(one), -1)
         alike = (difference.max(axis=1) <= MAX_DIFFERENCE) & (difference.mean(axis=1) <= MAX_MEAN_DIFFERENCE)
         found += zip(one[alike].tolist(), other[alike].tolist(), strict=True)
     return found

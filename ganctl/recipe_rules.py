@@ -105,9 +105,9 @@ def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
     def share(cost: Cost) -> float:
         return measured.rate / cost.times(measured.cost) * seconds / ITERATIONS_NEEDED[cost.size]
 
-    own = [Cost(size, measured.cost.capacity) for size in sizes]
-    affordable = [cost for cost in own if share(cost) >= 1]
-    best = affordable[-1] if affordable else _next_to(own, LEAST_SIZE)
+    # Sizes below that are for pictures that have no more.
+    own = [Cost(size, measured.cost.capacity) for size in sizes if size >= LEAST_SIZE or size == sizes[-1]]
+    best = next((cost for cost in reversed(own) if share(cost) >= 1), own[0])
     if best.capacity is None:
         return best
     larger = Cost(best.size, 2 * best.capacity)
@@ -240,11 +240,6 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
     return found
 
 
-def _next_to(costs: list[Cost], size: int) -> Cost:
-    """The least of the costs with at least this size, or else the greatest."""
-    return next((cost for cost in costs if cost.size >= size), costs[-1])
-
-
 def _rounded_down(number: float) -> int:
     """Two digits of a number, at least 1: nobody measures more exactly."""
     unit = 10 ** max(0, int(math.log10(max(1, number))) - 1)
@@ -257,7 +252,7 @@ def _smaller_share(pictures: Survey, size: int) -> float:
 
 def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
     smaller = int((pictures.short_sides < cost.size).sum())
-    what = f"The shorter sides are {_quantiles(pictures)} pixels; {smaller:,} pictures are enlarged."
+    what = f"The shorter sides have {_quantiles(pictures)}; {smaller:,} pictures are enlarged."
     larger = [size for size in sizes if size > cost.size]
     needed = ITERATIONS_NEEDED[cost.size]
     if larger:
@@ -300,4 +295,4 @@ def _why_holdout(count: int, holdout: float) -> str:
 def _quantiles(pictures: Survey) -> str:
     sides = pictures.short_sides
     least, middle, most = (int(value) for value in (sides.min(), np.median(sides), sides.max()))
-    return f"all {least:,}" if least == most else f"{least:,} to {most:,}, half of them {middle:,} or more,"
+    return f"{least:,} pixels" if least == most else f"{least:,} to {most:,} pixels, half of them {middle:,} or more"
