@@ -12,10 +12,10 @@ PAGE = Path(__file__).with_name("commands.md")
 
 HEAD = """# The commands
 
-Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about scores is in
-[evaluation.md](evaluation.md), about pages in [report.md](report.md), about walks in
-[interpolation.md](interpolation.md), about speed in [performance.md](performance.md), about what survives what in
-[reliability.md](reliability.md).
+Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about `init` is in
+[your-own-pictures.md](your-own-pictures.md), about scores in [evaluation.md](evaluation.md), about pages in
+[report.md](report.md), about walks in [interpolation.md](interpolation.md), about speed in
+[performance.md](performance.md), about what survives what in [reliability.md](reliability.md).
 """
 
 
