@@ -24,7 +24,9 @@ from ganctl.images import Header, decode, read_header
 from ganctl.near_duplicates import Sketch, groups_of_near_duplicates
 
 _DECODED_SIDE = 64  # a large JPEG is decoded at a fraction of its size, as long as no side becomes shorter than this
-_FILES_AT_ONCE = 64
+_FILES_AT_ONCE = 32
+# So long large files that are equal at both ends are compared as a whole.
+_COMPARING_SECONDS = 5.0
 _COLOURLESS = 8  # levels between the channels of a picture that only looks grey, as a scanned one
 
 
@@ -87,6 +89,7 @@ class Survey:
         skipped: how many files of which kind are no images.
         file_bytes: of all image files.
         copies: groups of files with the same content, names in order.
+        trusted: how many large files are among the copies because their ends are equal: there was no time for the rest.
         near: groups of decoded pictures that are nearly the same; of copies, only the first is among them.
     """
 
@@ -96,6 +99,7 @@ class Survey:
     skipped: Counter[str]
     file_bytes: int
     copies: tuple[tuple[str, ...], ...]
+    trusted: int
     near: tuple[tuple[str, ...], ...]
 
     @cached_property
@@ -146,6 +150,7 @@ class Survey:
             "kept_by_crop": {"median": float(np.median(self.kept_shares)), "least": float(self.kept_shares.min())},
             "damaged": self.damaged,
             "skipped": dict(self.skipped),
+            "copies_by_ends_only": self.trusted,
             "copies": [list(group) for group in self.copies],
             "near_duplicates": [list(group) for group in self.near],
             "classes": self.classes,
@@ -184,7 +189,7 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
     if not pictures:
         raise _no_pictures(folder, listing, damaged)
     ordered = [pictures[file.name] for file in listing.files if file.name in pictures]
-    copies = _copies(folder, ordered, sizes)
+    copies, trusted = _copies(folder, ordered, sizes)
     again = {name for group in copies for name in group[1:]}
     candidates = [picture for picture in ordered if picture.sketch is not None and picture.name not in again]
     near = groups_of_near_duplicates([picture.sketch for picture in candidates if picture.sketch is not None])
@@ -195,6 +200,7 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
         listing.skipped,
         sum(sizes[name] for name in (*pictures, *damaged)),
         copies,
+        trusted,
         tuple(tuple(candidates[place].name for place in group) for group in near),
     )
 
@@ -244,27 +250,29 @@ def _picture(name: str, header: Header, ends: Ends, sketch: Sketch | None = None
     return Picture(name, header.kind, height, width, mode, header.orientation != 1, digest.digest(), sketch)
 
 
-def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tuple[tuple[str, ...], ...]:
-    """Groups of files with the same content."""
+def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """Groups of files with the same content, and how many of the files are there because of their ends alone."""
     alike: dict[bytes, list[str]] = {}
     for picture in pictures:
         alike.setdefault(picture.digest, []).append(picture.name)
     groups: dict[bytes, list[str]] = {}
+    end, trusted = time.monotonic() + _COMPARING_SECONDS, 0
     for digest, names in alike.items():
-        if len(names) < 2 or sizes[names[0]] <= HEAD_BYTES + TAIL_BYTES:
+        large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
+        if large and time.monotonic() < end:
+            for name in names:
+                with reading(folder / name), open(folder / name, "rb") as file:
+                    groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
+        else:
             groups[digest] = names
-            continue
-        for name in names:
-            with reading(folder / name), open(folder / name, "rb") as file:
-                groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
-    return tuple(tuple(names) for names in groups.values() if len(names) > 1)
+            trusted += len(names) if large else 0
+    return tuple(tuple(names) for names in groups.values() if len(names) > 1), trusted
 
 
 def _no_pictures(folder: Path, listing: Listing, damaged: dict[str, str]) -> DataError:
     if damaged:
         name, reason = next(iter(damaged.items()))
-        return DataError(
-            f"None of the {len(damaged):,} pictures in {shown(folder)} can be read; the first: {name}: {reason}."
-        )
+        first = f"{shown(Path(name))}: {reason}"
+        return DataError(f"None of the {len(damaged):,} pictures in {shown(folder)} can be read; the first: {first}.")
     skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else " It is empty."
     return DataError(f"There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in {shown(folder)}.{skipped}")

@@ -36,6 +36,7 @@ OVERHEAD_SHARE = 0.08
 SECONDS_TO_START, SECONDS_OF_AN_EVALUATION = 20.0, 30.0
 MINUTES_BETWEEN_EVALUATIONS = 12
 SAMPLE_GRIDS = 40
+MOST_MINUTES_TO_LOSE = 10
 _EVALUATIONS = (1, 2, 4, 5, 8, 10)  # they divide the number of sample grids
 
 FEW, SOME = 100, 500
@@ -190,6 +191,7 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
     seconds = playing_seconds(minutes, evaluations)
     between = _rounded_down(rate * seconds / SAMPLE_GRIDS)
     iterations = SAMPLE_GRIDS * between
+    saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
     found = [
         Choice(("dataset", "path"), str(pictures.folder.absolute()), ""),
         Choice(("dataset", "image_size"), cost.size, _why_size(pictures, cost, sizes, rate, seconds)),
@@ -235,7 +237,7 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
             else f"Not at all: of fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores say nothing.",
         ),
         Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
-        Choice(("outputs", "checkpoint_every"), 2 * between, f"About every {spoken(2 * between / rate)}."),
+        Choice(("outputs", "checkpoint_every"), saved, f"About every {spoken(saved / rate)}."),
     ]
     return found
 

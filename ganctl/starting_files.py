@@ -36,7 +36,7 @@ class StartingFiles:
         Raises:
             UsageError: there is a file already, it cannot be written, or it would lie among the pictures.
         """
-        path = output or Path(f"{plain_name(pictures.absolute().name)}.yaml")
+        path = output.expanduser() if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
         _check_text(path, pictures)
         if path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"--output takes FILE.yaml. Received: {path}")

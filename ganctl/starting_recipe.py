@@ -116,6 +116,7 @@ def _rate(recipe: Experiment, pictures: Survey, cost: Cost, batch: int, device: 
     """Iterations a second of the recipe at a cost, on small copies of the pictures: their content changes nothing."""
     channels = channels_of(pictures)
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
+    copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # so slow a disk that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
     images = np.stack([to_channels(resized(copy, cost.size, cost.size), channels) for copy in chosen])
     section = recipe.dataset.model_copy(update={"image_size": cost.size, "channels": channels, "path": None})

@@ -30,7 +30,7 @@ def described(pictures: Survey) -> list[tuple[str, str]]:
         ("modes", f"{modes}{f'; {rotated:,} turned by EXIF' if rotated else ''}; transparency is laid over white"),
         ("damaged", _damaged(pictures)),
         ("no pictures", counted(pictures.skipped) or "none"),
-        ("copies", _groups(pictures.copies, "have the same content as another")),
+        ("copies", _groups(pictures.copies, "have the same content as another") + _trusted(pictures)),
         ("near copies", f"{_groups(pictures.near, 'look nearly like another')}{_of_how_many(pictures)}"),
         ("classes", _classes(pictures)),
         (
@@ -98,6 +98,11 @@ def _damaged(pictures: Survey) -> str:
         return f"none{where}"
     reasons = [f"{shown(Path(name))}: {reason}" for name, reason in pictures.damaged.items()]
     return f"{len(reasons):,}: {_some(reasons, '; ')}{where}"
+
+
+def _trusted(pictures: Survey) -> str:
+    """Says so where large files were not compared as a whole."""
+    return f" ({pictures.trusted:,} large files were compared at both ends only)" if pictures.trusted else ""
 
 
 def _of_how_many(pictures: Survey) -> str:

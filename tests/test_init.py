@@ -12,7 +12,7 @@ from conftest import RunCli, untracked
 from image_files import encoded, exif, noise, palette, red_left_blue_right, with_right_half_transparent
 from PIL import Image
 
-from ganctl import build, datasets
+from ganctl import build, datasets, folder_survey
 from ganctl.cli import commands
 from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
@@ -195,6 +195,17 @@ def test_large_files_that_differ_only_in_the_middle_are_no_copies(seconds: float
     data[100_000] ^= 255
     (tmp_path / "c.bmp").write_bytes(data)
     assert look(tmp_path, seconds).copies == (("a.bmp", "b.bmp"),)
+
+
+def test_without_time_to_compare_large_files_their_ends_count_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_survey, "_COMPARING_SECONDS", -1.0)
+    for name in "ab":
+        (tmp_path / f"{name}.bmp").write_bytes(LARGE["bmp"])
+    found = look(tmp_path)
+    assert (found.copies, found.trusted) == ((("a.bmp", "b.bmp"),), 2)
+    assert dict(described(found))["copies"].endswith("(2 large files were compared at both ends only)")
 
 
 def saved_again(image: Image.Image, kind: str, **options: object) -> np.ndarray:
