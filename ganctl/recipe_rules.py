@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.experiment import Experiment
-from ganctl.folder_survey import Survey
+from ganctl.folder_survey import Picture, Survey
 from ganctl.pace import spoken
 from ganctl.reference import FEWEST_IMAGES
 from ganctl.yaml_source import KeyPath
@@ -152,8 +152,8 @@ def resize_of(pictures: Survey) -> str:
 
 
 def channels_of(pictures: Survey) -> int:
-    """Return 1 if no picture has colours, else 3."""
-    return 3 if any(picture.coloured for picture in pictures.pictures) else 1
+    """Return 1 if no picture that was decoded has colours, else 3."""
+    return 3 if any(picture.coloured for picture in _seen(pictures)) else 1
 
 
 def expectations(pictures: Survey) -> list[str]:
@@ -266,12 +266,20 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
     return what
 
 
+def _seen(pictures: Survey) -> list[Picture]:
+    """The pictures that were decoded; all, if none was."""
+    return [picture for picture in pictures.pictures if picture.sketch is not None] or list(pictures.pictures)
+
+
 def _why_channels(pictures: Survey) -> str:
-    if channels_of(pictures) == 1:
-        return "No picture has colours."
-    coloured = sum(picture.coloured for picture in pictures.pictures)
-    grey = len(pictures.pictures) - coloured
-    return f"{coloured:,} pictures have colours" + (f"; {grey:,} are grey and are learned as such." if grey else ".")
+    seen = _seen(pictures)
+    coloured = sum(picture.coloured for picture in seen)
+    if not coloured:
+        return f"None of {len(seen):,} pictures has colours."
+    grey = len(seen) - coloured
+    return f"{coloured:,} of {len(seen):,} pictures have colours" + (
+        "; grey ones are learned as such." if grey else "."
+    )
 
 
 def _why_resize(pictures: Survey) -> str:

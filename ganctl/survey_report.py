@@ -58,8 +58,9 @@ def warnings(pictures: Survey, listed: str) -> list[str]:
         )
     copies, near = _surplus(pictures.copies), _surplus(pictures.near)
     if copies or near:
+        what = " and ".join([f"{copies:,} copies"] * (copies > 0) + [f"{near:,} near copies"] * (near > 0))
         found.append(
-            f"{copies:,} copies and {near:,} near copies are learned as often as they are there: the discriminator "
+            f"{what} are learned as often as they are there: the discriminator "
             "knows these pictures by heart sooner, and the generator draws them more often. Remove all but one of each "
             f"group in {listed}, unless that is what you want."
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 # So long pictures are decoded; with the measurements it is under a minute.
-DECODING_SECONDS = 20.0
+DECODING_SECONDS = 15.0
 
 
 @click.command()
