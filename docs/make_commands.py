@@ -12,12 +12,12 @@ PAGE = Path(__file__).with_name("commands.md")
 
 HEAD = """# The commands
 
-Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about scores is in
-[evaluation.md](evaluation.md), about pages in [report.md](report.md), about walks in
-[interpolation.md](interpolation.md), about `--init-from`, `--truncation` and `--classes` in
-[going_on.md](going_on.md), about `export` in [export.md](export.md), about `--plugin` in [plugins.md](plugins.md),
-about losses and augmentations in [losses.md](losses.md), about speed in [performance.md](performance.md), about what
-survives what in [reliability.md](reliability.md).
+Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about `init` is in
+[your-own-pictures.md](your-own-pictures.md), about scores in [evaluation.md](evaluation.md), about pages in
+[report.md](report.md), about walks in [interpolation.md](interpolation.md), about `--init-from`, `--truncation` and
+`--classes` in [going_on.md](going_on.md), about `export` in [export.md](export.md), about `--plugin` in
+[plugins.md](plugins.md), about losses and augmentations in [losses.md](losses.md), about speed in
+[performance.md](performance.md), about what survives what in [reliability.md](reliability.md).
 """
 
 

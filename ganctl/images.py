@@ -28,7 +28,7 @@ MAX_PIXELS = 100_000_000
 MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
-_TIFF_CMYK = 5
+_TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
 
 @functools.cache
@@ -165,17 +165,22 @@ def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
     """
     height, width = image.shape[:2]
     if resize == "squash":
-        return _resized(image, size, size)
+        return resized(image, size, size)
     if resize == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return _resized(image[top : top + side, left : left + side], size, size)
+        top, left, side = centred_square(height, width)
+        return resized(image[top : top + side, left : left + side], size, size)
     scale = min(1.0, size / max(height, width))
-    inner = _resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
     top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
     padded = np.zeros((size, size, image.shape[2]), np.uint8)
     padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return padded
+
+
+def centred_square(height: int, width: int) -> tuple[int, int, int]:
+    """Return top row, left column and side of what `fit` keeps of an image when it crops."""
+    side = min(height, width)
+    return (height - side) // 2, (width - side) // 2, side
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
@@ -264,8 +269,11 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Shrink by averaging, then enlarge by cubic interpolation; each axis needs at most one of the two."""
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return an image [H,W,C] in another height and width, distorted if they ask for it.
+
+    It shrinks by averaging, then enlarges by cubic interpolation; each axis needs at most one of the two.
+    """
     cv2 = _opencv()
     for rows, columns, interpolation in (
         (min(height, image.shape[0]), min(width, image.shape[1]), cv2.INTER_AREA),
@@ -358,7 +366,8 @@ def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _tiff_header(data: bytes) -> Header:
     tags = _tiff_tags(data)
     # OpenCV turns TIFFs itself, whatever it is told.
-    return Header("TIFF", tags[_WIDTH], tags[_HEIGHT], components=4 if tags.get(_PHOTOMETRIC) == _TIFF_CMYK else 0)
+    components = _TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0)
+    return Header("TIFF", tags[_WIDTH], tags[_HEIGHT], components=components)
 
 
 def _exif_orientation(exif: bytes) -> int:

@@ -4,12 +4,10 @@ import hashlib
 import itertools
 import json
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
@@ -18,8 +16,18 @@ from ganctl.data_paths import given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment import DatasetSection
+from ganctl.folder_listing import (
+    ListedFile,
+    Listing,
+    class_folders,
+    counted,
+    list_folder,
+    may_be_image,
+    read_image_file,
+    tolerated,
+)
 from ganctl.image_set import ImageSet, Track, choose_classes
-from ganctl.images import MAGIC_BYTES, Decoded, decode, fit, image_kind, to_channels
+from ganctl.images import Decoded, decode, fit, to_channels
 
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
@@ -27,12 +35,8 @@ _DEFAULT_CHANNELS = 3
 # Raised whenever the same files would give other pixels, so that older cache entries are not found any more.
 _CACHE_VERSION = 1
 
-_MAX_FILE_BYTES = 2**29
 _FILES_AT_ONCE = 128
 
-# So many images may be unreadable, or this share of them if that is more.
-_TOLERATED = 10
-_TOLERATED_SHARE = 0.01
 _SHOWN = 5
 
 
@@ -42,66 +46,12 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     folder = given_path(config, "a folder of images")
     if not folder.is_dir():
         raise DataError(f"{shown(folder)} is no folder. `image_folder` reads a folder of images.")
-    listing = _listed(folder)
+    listing = list_folder(folder)
     key = _cache_key(folder, listing.files, config)
     return image_cache.load(key) or _read(folder, listing, config, key, track)
 
 
-@dataclass(frozen=True)
-class _File:
-    """A regular file: its path below the folder, and what changes when its content does."""
-
-    name: str
-    size: int
-    modified: int
-
-    @property
-    def group(self) -> str:
-        """The immediate sub-folder that it lies in; empty for the folder itself."""
-        parts = PurePath(self.name).parts
-        return parts[0] if len(parts) > 1 else ""
-
-
-@dataclass(frozen=True)
-class _Listing:
-    """What lies below a folder: files sorted by name, and how many things of which kind are skipped."""
-
-    files: list[_File] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-
-    def skip(self, *files: _File) -> None:
-        """Count files that turned out to be no images."""
-        for file in files:
-            self.skipped[f"{PurePath(file.name).suffix.lower() or 'other'} file without an image"] += 1
-
-
-def _listed(folder: Path) -> _Listing:
-    """List every file that is not hidden. Links to files are followed; links to folders are not, for they may loop."""
-    files, skipped = [], Counter[str]()
-
-    def skip_folder(_: OSError) -> None:
-        skipped["unreadable folder"] += 1
-
-    for parent, folders, names in os.walk(folder, onerror=skip_folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        skipped["linked folder"] += sum(os.path.islink(os.path.join(parent, name)) for name in folders)
-        below = os.path.relpath(parent, folder)
-        for name in names:
-            try:
-                status = os.stat(os.path.join(parent, name))
-            except OSError:
-                skipped["broken link"] += 1
-                continue
-            if name.startswith("."):
-                skipped["hidden file"] += 1
-            elif stat.S_ISREG(status.st_mode):
-                files.append(_File(os.path.normpath(os.path.join(below, name)), status.st_size, status.st_mtime_ns))
-            else:
-                skipped["pipe, socket or device"] += 1
-    return _Listing(sorted(files, key=lambda file: os.fsencode(file.name)), +skipped)
-
-
-def _cache_key(folder: Path, files: list[_File], config: DatasetSection) -> str:
+def _cache_key(folder: Path, files: list[ListedFile], config: DatasetSection) -> str:
     asked_for = [*_shape(config), config.resize, config.classes, config.limit]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(folder), asked_for]).encode())
     for file in files:
@@ -109,7 +59,7 @@ def _cache_key(folder: Path, files: list[_File], config: DatasetSection) -> str:
     return digest.hexdigest()
 
 
-def _read(folder: Path, listing: _Listing, config: DatasetSection, key: str, track: Track) -> ImageSet:
+def _read(folder: Path, listing: Listing, config: DatasetSection, key: str, track: Track) -> ImageSet:
     """Decode what is asked for and keep it in the cache."""
     files, labels, class_names = _labelled(folder, listing)
     if config.classes is not None:
@@ -131,7 +81,7 @@ def _read(folder: Path, listing: _Listing, config: DatasetSection, key: str, tra
                 rows.append(row)
         notes = _judged(folder, len(rows), refused, listing)
         notes += [
-            f"{title}: {_counted(counts)}"
+            f"{title}: {counted(counts)}"
             for title, counts in (("converted", converted), ("skipped", listing.skipped))
             if counts
         ]
@@ -146,17 +96,17 @@ def _read(folder: Path, listing: _Listing, config: DatasetSection, key: str, tra
     return image_set
 
 
-def _labelled(folder: Path, listing: _Listing) -> tuple[list[_File], np.ndarray | None, tuple[str, ...]]:
+def _labelled(folder: Path, listing: Listing) -> tuple[list[ListedFile], np.ndarray | None, tuple[str, ...]]:
     """The files among which images are, their labels if the images lie in sub-folders, and the sub-folders' names."""
-    groups: dict[str, list[_File]] = {}
+    groups: dict[str, list[ListedFile]] = {}
     for file in listing.files:
         groups.setdefault(file.group, []).append(file)
     for name, group in list(groups.items()):
-        if not any(_may_be_image(folder / file.name) for file in group):
+        if not any(may_be_image(folder / file.name) for file in group):
             listing.skip(*groups.pop(name))
-    class_names = tuple(sorted(groups, key=os.fsencode))
+    class_names = class_folders(groups)
     files = [file for file in listing.files if file.group in groups]
-    if not class_names or "" in class_names:
+    if not class_names:
         return files, None, ()
     numbers = {name: number for number, name in enumerate(class_names)}
     # Names go into JSON and onto terminals, where bytes that are no text have no place.
@@ -164,17 +114,8 @@ def _labelled(folder: Path, listing: _Listing) -> tuple[list[_File], np.ndarray 
     return files, np.array([numbers[file.group] for file in files], np.int32), readable
 
 
-def _may_be_image(path: Path) -> bool:
-    """Whether a file starts like an image; one that cannot be opened may be one, and is reported when it is read."""
-    try:
-        with open(path, "rb") as file:
-            return image_kind(file.read(MAGIC_BYTES)) is not None
-    except OSError:
-        return True
-
-
 def _prepared_files(
-    folder: Path, files: list[_File], config: DatasetSection
+    folder: Path, files: list[ListedFile], config: DatasetSection
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
     """Read files in their order until enough of them are images: each one's number, and what became of it."""
     wanted = config.limit or len(files)
@@ -193,35 +134,29 @@ def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | 
     """An image as it is asked for, the reason why it cannot be read, or None for a file that is no image."""
     size, _, channels = _shape(config)
     try:
-        with open(path, "rb") as file:
-            start = file.read(MAGIC_BYTES)
-            if image_kind(start) is None:
-                return None
-            data = start + file.read(_MAX_FILE_BYTES)
-        if len(data) > _MAX_FILE_BYTES:
-            raise DataError(f"it is larger than {_MAX_FILE_BYTES // 2**20} MiB")
+        data = read_image_file(path)
+        if data is None:
+            return None
         decoded = decode(data, shortest_side=size)
     except DataError as error:
         return error
-    except OSError as error:
-        return DataError(f"it cannot be read: {error.strerror or error}")
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
     if config.resize != "pad" and min(decoded.pixels.shape[:2]) < size:
         conversions.append("enlarged")
     return Decoded(to_channels(fit(decoded.pixels, size, config.resize), channels), tuple(conversions))
 
 
-def _judged(folder: Path, read: int, refused: list[str], listing: _Listing) -> list[str]:
+def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:
     """Notes on images that could not be read; raises DataError where they are too many, or no image is there at all."""
     if not read and not refused:
-        skipped = f" Skipped: {_counted(listing.skipped)}." if listing.skipped else ""
+        skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else ""
         raise DataError(f"There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in {shown(folder)}.{skipped}")
     examples = refused[:_SHOWN] + ([f"and {len(refused) - _SHOWN} more"] if len(refused) > _SHOWN else [])
-    tolerated = max(_TOLERATED, int((read + len(refused)) * _TOLERATED_SHARE))
-    if len(refused) > tolerated or not read:
+    most = tolerated(read + len(refused))
+    if len(refused) > most or not read:
         raise DataError(
             f"{len(refused)} of {read + len(refused)} images in {shown(folder)} cannot be read "
-            f"(at most {tolerated} may be left out). Repair or remove them:\n  " + "\n  ".join(examples)
+            f"(at most {most} may be left out). Repair or remove them:\n  " + "\n  ".join(examples)
         )
     return [f"Warning: {len(refused)} images cannot be read and are left out: {'; '.join(examples)}"] if refused else []
 
@@ -229,7 +164,3 @@ def _judged(folder: Path, read: int, refused: list[str], listing: _Listing) -> l
 def _shape(config: DatasetSection) -> tuple[int, int, int]:
     size = config.image_size or _DEFAULT_SIZE
     return size, size, config.channels or _DEFAULT_CHANNELS
-
-
-def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {what}" for what, count in counts.most_common())

@@ -1,0 +1,80 @@
+"""`ganctl init`."""
+
+import json
+from pathlib import Path
+
+import click
+
+# So long pictures are decoded; with the measurements it is under a minute.
+DECODING_SECONDS = 15.0
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="FILE.yaml to write.  [default: FOLDER.yaml here]"
+)
+@click.option(
+    "--minutes",
+    type=click.FloatRange(1, 20_000),
+    default=60,
+    show_default=True,
+    help="How long the training may take on this machine.",
+)
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def command(folder: Path, output: Path | None, minutes: float, force: bool, device: str, as_json: bool) -> None:
+    """Look at the pictures in FOLDER and at this machine; write the YAML of a GAN that learns them in the time given.
+
+    Says what is in the folder: sizes, kinds, damaged files, copies, classes. FILE.yaml explains every choice. Beside it
+    lie FILE-crop.png, which shows what becomes of the pictures, and FILE-files.txt, which names damaged and double
+    files where there are any. Nothing in FOLDER is changed.
+
+    \b
+    ganctl init photos
+    ganctl init photos -o cats.yaml --minutes 480
+    """
+    from ganctl.folder_survey import survey
+    from ganctl.starting_files import StartingFiles
+
+    folder = folder.expanduser()
+    files = StartingFiles.open(output, folder, force=force)
+
+    from ganctl.session import Session
+    from ganctl.survey_report import described, listed_files, warnings
+
+    session = Session(quiet=as_json)
+    pictures = survey(folder, DECODING_SECONDS, session.track)
+    lines = described(pictures)
+    for title, line in lines:
+        session.say(f"{title:<12}{line}")
+
+    from ganctl.contact_sheet import contact_sheet
+    from ganctl.device import select_device
+    from ganctl.recipe_rules import expectations
+    from ganctl.starting_recipe import start, written_out
+
+    chosen = select_device(device)
+    started = start(pictures, minutes, chosen)
+    names = listed_files(pictures)
+    train = ["ganctl", "train", str(files.yaml)]
+    text = written_out(files.experiment, [f"{title}: {line}" for title, line in lines], started.choices, train)
+    files.write(text, contact_sheet(pictures, started.dataset), names)
+    advice = [*warnings(pictures, str(files.names)), *expectations(pictures)]
+    if as_json:
+        written = {"yaml": str(files.yaml), "crop": str(files.crop), "files": str(files.names) if names else None}
+        facts = {"folder": pictures.as_json(), "device": chosen.name, "minutes": minutes, **started.as_json()}
+        click.echo(json.dumps({**facts, "warnings": advice, **written}, indent=2))
+        return
+    for measured in started.measured:
+        session.say(f"machine     {chosen}: {measured.rate:.3g} iterations/s at {measured.cost}")
+    for choice in started.choices:
+        session.say(f"chosen      {'.'.join(map(str, choice.key))}: {choice.value}")
+    for line in advice:
+        session.say(f"warning     {line}")
+    session.say(f"crop        {files.crop}: some pictures, and what the networks get of them")
+    if names:
+        session.say(f"files       {files.names}: damaged and double files by name")
+    session.say(f"wrote       {files.yaml}, with the reason of each choice. Go on with")
+    session.say(f"  {' '.join(train)}")
