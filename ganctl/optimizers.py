@@ -14,7 +14,7 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
     Args:
         section: says which.
         fused: each variable is updated by one operation of TensorFlow, where Keras takes a dozen and reads it as often;
-            the same update up to rounding. Only Adam has such an operation without a further variable.
+            the same update up to rounding. For Adam and RMSprop.
         rounds: in the whole run, at whose end a schedule is at zero.
     """
     rate: Any = section.learning_rate
@@ -31,7 +31,10 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
                 adam.update_step = _FusedAdam(adam)
             return adam
         case "rmsprop":
-            return keras.optimizers.RMSprop(rate, clipvalue=section.clipvalue)
+            rmsprop = keras.optimizers.RMSprop(rate, clipvalue=section.clipvalue)
+            if fused:
+                rmsprop.update_step = _FusedRMSprop(rmsprop)
+            return rmsprop
         case "sgd":
             return keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
 
@@ -102,3 +105,33 @@ class _FusedAdam:
             epsilon=tf.cast(adam.epsilon, variable.dtype),
             grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),  # an embedding gives it by rows
         )
+
+
+class _FusedRMSprop:
+    """What stands for `RMSprop.update_step` (Tieleman and Hinton 2012, Lecture 6.5, slide 29)."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+        self._steps: dict[int, Any] = {}
+
+    def __call__(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move a variable and the mean of its squared gradients."""
+        rmsprop = self._optimizer
+        index = rmsprop._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=rmsprop._velocities[index].value.handle,
+            mom=self._step(index, variable).handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            rho=tf.cast(rmsprop.rho, variable.dtype),
+            momentum=tf.zeros([], variable.dtype),
+            epsilon=tf.cast(rmsprop.epsilon, variable.dtype),
+            grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+        )
+
+    def _step(self, index: int, variable: Any) -> Any:
+        """Where the operation writes its step: without momentum nothing reads it again, and no checkpoint has it."""
+        if index not in self._steps:
+            with tf.init_scope():
+                self._steps[index] = tf.Variable(tf.zeros(variable.shape, variable.dtype), trainable=False)
+        return self._steps[index]

@@ -332,8 +332,17 @@ def test_a_gradient_of_a_gradient_goes_through_fused_batch_normalization() -> No
     assert np.abs(plain - truth).max() > 1e-3 * np.abs(truth).max(), "TensorFlow mended it: say so in the rewrite"
 
 
-@pytest.mark.parametrize("settings", [{}, {"beta_1": 0.5, "decay": 1e-2}, {"clipvalue": 0.1}])
-def test_fused_adam_moves_as_keras_does(settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"beta_1": 0.5, "decay": 1e-2},
+        {"clipvalue": 0.1},
+        {"name": "rmsprop"},
+        {"name": "rmsprop", "decay": 1e-2, "clipvalue": 0.1},
+    ],
+)
+def test_fused_optimizers_move_as_those_of_keras_do(settings: dict[str, Any]) -> None:
     section = OptimizerSection.model_validate({"learning_rate": 1e-2, **settings})
     for a, b in zip(moved(section, fused=False), moved(section, fused=True), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)

@@ -5,7 +5,8 @@ another `call`. Layers, variables, names and checkpoints stay what they are, and
 rounding of floating-point numbers: `tests/test_rewrites.py` holds every rewrite against float64.
 
 One file each, with a function `rewrite`; nobody edits a list. `training.rewrites: false` leaves them all out, and with
-them what is rewritten elsewhere: Adam (`ganctl.optimizers`) and the fakes of consecutive updates (`ganctl.players`).
+them what is rewritten elsewhere: optimizers (`ganctl.optimizers`) and the fakes of consecutive updates
+(`ganctl.players`).
 """
 
 import importlib
