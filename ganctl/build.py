@@ -15,7 +15,7 @@ from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.optimizers import make_optimizer
-from ganctl.players import AdversarialLoss, Setup, usual_two
+from ganctl.players import AdversarialLoss, Setup, advancing, usual_two
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite
 
@@ -194,6 +194,7 @@ def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = Tr
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)
         setup = _setup(experiment, optimizer, images.num_classes)
         players = make_players(networks, setup, **accepted(make_players, experiment.model.arguments))
+        players = advancing(players, networks)
         _check_players(experiment, asked)
     order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
     feed = Feed(

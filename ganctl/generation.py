@@ -20,9 +20,10 @@ CLASSES = "classes"
 Tensor = Any
 
 
-def takes_classes(generator: Any) -> bool:
-    """Whether the generator draws what it is told to."""
-    return any(tensor.name == CLASSES for tensor in generator.inputs)
+def takes_classes(network: Any) -> bool:
+    """Whether a generator draws what it is told to, or a discriminator is told what it sees."""
+    # A subclass of keras.Model, such as a user's own discriminator, does not say what its inputs are.
+    return any(tensor.name == CLASSES for tensor in getattr(network, "inputs", None) or ())
 
 
 def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list[int]:
@@ -50,16 +51,16 @@ def draw_latent(generator: Any, key: Key, count: int, distribution: str) -> list
     return [key.latent([count, *shape], distribution) for key, shape in zip(keys, shapes, strict=False)]
 
 
-def arrange_inputs(generator: Any, latent: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
-    """Return what the generator is called with, in the order of its inputs.
+def arrange_inputs(network: Any, given: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
+    """Return what a generator or a discriminator is called with, in the order of its inputs.
 
     Args:
-        generator: the network.
-        latent: latent vectors, a list where it takes several.
+        network: the network.
+        given: a generator's latent vectors, a discriminator's images; a list where it takes several.
         classes: int32 [N], where it takes classes.
     """
-    vectors = iter(latent if isinstance(latent, (list, tuple)) else [latent])
-    arranged = [_encoded(classes, tensor) if tensor.name == CLASSES else next(vectors) for tensor in generator.inputs]
+    tensors = iter(given if isinstance(given, (list, tuple)) else [given])
+    arranged = [_encoded(classes, tensor) if tensor.name == CLASSES else next(tensors) for tensor in network.inputs]
     return arranged[0] if len(arranged) == 1 else arranged
 
 

@@ -17,7 +17,7 @@ from ganctl.game import Game, Player
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
-from ganctl.players import AdversarialLoss, Setup, usual_two
+from ganctl.players import AdversarialLoss, Setup, advancing, usual_two
 
 Noise = np.ndarray | Sequence[np.ndarray]
 
@@ -80,7 +80,7 @@ def fit(
         "normal",
         lambda name: {"generator": g_optimizer, "discriminator": d_optimizer}[name],
     )
-    players = usual_two(networks, setup)
+    players = advancing(usual_two(networks, setup), networks)
     if noise is not None:
         players = [_fed_with_noise(player, len(first)) for player in players]
     game = Game(networks, players, feeds, seed)

@@ -5,7 +5,7 @@ its own from the same parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -14,10 +14,12 @@ from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
 from ganctl.generation import arrange_inputs, draw_latent, takes_classes
+from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds
 
 Tensor = Any
+Kind = Literal["real", "fake"]
 
 # In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
 MOST_FAKES_AHEAD = 64
@@ -57,6 +59,12 @@ class AdversarialLoss:
     real_comes_first: bool = True
     """In a mixed batch: whether the real half stands before the generated half."""
 
+    needs_both: bool = False
+    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both."""
+
+    needs_real: bool = False
+    """Whether `generator` looks at real images, too: as many as generated ones are then drawn for its turn."""
+
 
 @dataclass(frozen=True)
 class Penalty:
@@ -89,6 +97,24 @@ class Setup:
     latent_distribution: str
     optimizer: Callable[[str], Any]
     num_classes: int = 0
+
+    def forward(self, kind: "type[GanPass]", count: int, *, generator_training: bool, **settings: Any) -> Any:
+        """Return what makes the forward passes of a turn, with all that the experiment says about them.
+
+        Args:
+            kind: the class of the pass.
+            count: how many images are generated.
+            generator_training: the generator's mode.
+            **settings: the class's own arguments.
+        """
+        return partial(
+            kind,
+            count=count,
+            generator_training=generator_training,
+            distribution=self.latent_distribution,
+            num_classes=self.num_classes,
+            **settings,
+        )
 
 
 class GanPass(ForwardPass):
@@ -160,12 +186,12 @@ class GanPass(ForwardPass):
     @cached_property
     def real_verdict(self) -> list[Tensor]:
         """All that the discriminator says of the real images; its first output is the score."""
-        return self.judge(self.real)
+        return self.judge(self.real, kind="real")
 
     @cached_property
     def fake_verdict(self) -> list[Tensor]:
         """All that the discriminator says of the generated images."""
-        return self.judge(self.fake)
+        return self.judge(self.fake, kind="fake")
 
     @property
     def real_score(self) -> Tensor:
@@ -177,9 +203,27 @@ class GanPass(ForwardPass):
         """The discriminator's scores of the generated images [count, 1]."""
         return self.fake_verdict[0]
 
-    def judge(self, images: Tensor) -> list[Tensor]:
-        """Return the discriminator's outputs."""
-        verdict = self.networks["discriminator"](images, training=True)
+    def judge(self, images: Tensor, classes: Tensor | None = None, kind: Kind = "real") -> list[Tensor]:
+        """Return the discriminator's outputs, in training mode; the first is the score.
+
+        Args:
+            images: float32 [N, H, W, C] in [-1, 1].
+            classes: what a class-conditional discriminator takes them for, int32 [N]; None: the classes of the real or
+                generated images of this pass. Any other discriminator is not told.
+            kind: what the images count as.
+        """
+        return self._ask(images, partial(self._classes_of, classes, kind))
+
+    def _classes_of(self, classes: Tensor | None, kind: Kind) -> Tensor:
+        if classes is not None:
+            return classes
+        return self.real_classes if kind == "real" else self.fake_classes
+
+    def _ask(self, images: Tensor, classes: Callable[[], Tensor]) -> list[Tensor]:
+        """The discriminator's outputs; it is told the classes if it takes them."""
+        discriminator = self.networks["discriminator"]
+        asked = arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
+        verdict = discriminator(asked, training=True)
         return verdict if isinstance(verdict, list) else [verdict]
 
 
@@ -199,7 +243,9 @@ class MixedPass(GanPass):
     @cached_property
     def verdict(self) -> list[Tensor]:
         """All that the discriminator says of the whole batch, in the batch's order."""
-        return self.judge(self.in_order(self.real, self.fake))
+        return self._ask(
+            self.in_order(self.real, self.fake), lambda: self.in_order(self.real_classes, self.fake_classes)
+        )
 
     @property
     def score(self) -> Tensor:
@@ -222,9 +268,35 @@ def usual_two(networks: Networks, setup: Setup) -> list[Player]:
     return [discriminator(setup), generator(setup)]
 
 
+def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
+    """Return the players with turns that begin with one power iteration of every spectral layer that they move.
+
+    So both kinds of images of an update meet the same kernels, and no player's turn changes what another one moves.
+    """
+
+    def with_advance(player: Player) -> Player:
+        layers = [layer for role in player.networks for layer in spectral_layers(networks[role])]
+        turns = [replace(turn, forward=partial(_advanced, layers, turn.forward)) for turn in player.turns]
+        return replace(player, turns=turns) if layers else player
+
+    return [with_advance(player) for player in players]
+
+
+def _advanced(layers: Sequence[Any], forward: Callable[..., ForwardPass], *arguments: Any) -> ForwardPass:
+    for layer in layers:
+        layer.advance()
+    return forward(*arguments)
+
+
 def discriminator(setup: Setup) -> Player:
-    """Return the player that learns to tell real from generated images."""
+    """Return the player that learns to tell real from generated images; raises ConfigurationError."""
     training = setup.training
+    if setup.loss.needs_both and training.discriminator_batches == "separate":
+        raise ConfigurationError(
+            "this loss compares real with generated images, so one update must see both; use `summed`, `mixed` or "
+            "`concatenated`.",
+            key="training.discriminator_batches",
+        )
     return Player(
         name="discriminator",
         prefix="d",
@@ -245,19 +317,14 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
         further: loss terms besides the adversarial one.
     """
     training, loss = setup.training, setup.loss
-    forward = partial(
-        GanPass,
-        count=count or training.batch_size,
-        generator_training=True,
-        distribution=setup.latent_distribution,
-        num_classes=setup.num_classes,
-    )
+    count = count or training.batch_size
     errors = loss.errors()
     turn = Turn(
         name="generate",
-        forward=forward,
+        forward=setup.forward(GanPass, count, generator_training=True),
         terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch))), *further],
         measures={"g_mae": lambda batch: mean(errors["generator"](batch))} if errors else {},
+        draws={"real": count} if loss.needs_real else {},
     )
     return Player(
         name="generator",
@@ -364,15 +431,8 @@ _BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
 
 
 def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:
-    mode = setup.training.fakes == "training"
-    return partial(
-        kind,
-        count=count,
-        generator_training=mode,
-        distribution=setup.latent_distribution,
-        num_classes=setup.num_classes,
-        **settings,
-    )
+    """The passes of a discriminator's turn."""
+    return setup.forward(kind, count, generator_training=setup.training.fakes == "training", **settings)
 
 
 def _ahead(setup: Setup, forward: Any) -> Any:

@@ -28,9 +28,9 @@ FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("pyramid registry yaml_source noise extractor image_order images device interruption footprint background")
     | words("run_folder run_lock packaged_configs changes metrics_table"),
-    words("experiment checkpoint feed generation sample_files animation listing"),
+    words("experiment checkpoint feed generation sample_files animation listing layers"),
     words("game image_set interpolation"),
-    words("players conditional divergence game_state loss_table data_paths probe layers rewrites optimizers")
+    words("players conditional divergence game_state loss_table data_paths probe rewrites optimizers")
     | words("network_checks discriminator_check report"),
     words("image_cache archives evaluation features"),
     words("reference"),

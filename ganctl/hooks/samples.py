@@ -43,6 +43,7 @@ class Samples(Hook):
         self._rows, self._columns = rows, columns
         self._generator, self._distribution = generator, distribution
         self._real = np.asarray(real.images[: rows * columns])
+        self._real_classes = None if real.labels is None else np.asarray(real.labels[: rows * columns], np.int32)
         self._num_classes = real.num_classes
         self._realness = realness
         self._drawn = -1
@@ -53,7 +54,7 @@ class Samples(Hook):
         network = run.game.networks[self._generator]
         self._inputs = self._fixed_inputs(network)
         self._paint = tf.function(lambda inputs: network(inputs, training=False))
-        self._score = tf.function(lambda pictures: self._judge(run, pictures))
+        self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes))
         columns = min(self._columns, len(self._real))
         images.write_png(
             run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns)
@@ -69,7 +70,8 @@ class Samples(Hook):
         pixels, scores = to_pixels(pictures).numpy(), []
         if self._scored:
             real = images.as_networks_see(tf.cast(self._real, tf.float32))
-            scores = [self._score(batch).numpy()[:, 0] for batch in (pictures, real)]
+            shown = ((pictures, self._classes), (real, self._real_classes))
+            scores = [self._score(batch, classes).numpy()[:, 0] for batch, classes in shown]
 
         def write() -> None:
             if self._scored:
@@ -87,19 +89,22 @@ class Samples(Hook):
         wanted = step == run.iterations and self._drawn != step and not run.folder.generator(step).exists()
         return self.act(run, step) if wanted else None
 
-    def _judge(self, run: Run, pictures: Any) -> Any:
+    def _judge(self, run: Run, pictures: Any, classes: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""
-        verdict = run.game.networks["discriminator"](pictures, training=False)
+        discriminator = run.game.networks["discriminator"]
+        verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 
     def _fixed_inputs(self, generator: Any) -> Any:
         """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""
         count = self._rows * self._columns
+        columns = [cell % self._columns % max(self._num_classes, 1) for cell in range(count)]
+        self._classes = tf.constant(columns)  # an unconditional generator's, too, if its discriminator is told some
         if not takes_classes(generator):
             return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))
         latent = draw_latent(generator, self._key, self._rows, self._distribution)
-        classes = tf.constant([cell % self._columns % self._num_classes for cell in range(count)])
-        return arrange_inputs(generator, [tf.repeat(vectors, self._columns, axis=0) for vectors in latent], classes)
+        latent = [tf.repeat(vectors, self._columns, axis=0) for vectors in latent]
+        return arrange_inputs(generator, latent, self._classes)
 
 
 def _titled(rows: list[tuple[np.ndarray, np.ndarray]]) -> Any:

@@ -22,7 +22,7 @@ def gradient_penalty(*, target: Annotated[float, Field(ge=0.0)] = 1.0) -> Penalt
         between = batch.real + share * (batch.fake - batch.real)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(between)
-            score = batch.judge(between)[0]
+            score = batch.judge(between, kind="real")[0]
         slope = tape.gradient(score, between)
         # The square root's gradient is infinite at zero: a constant discriminator must give a penalty, not a NaN.
         norm = tf.sqrt(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]) + 1e-12)

@@ -1,0 +1,144 @@
+"""Spectral normalisation: kernels divided by their largest singular value.
+
+Source: Miyato et al. 2018, https://arxiv.org/abs/1802.05957, equations 6 to 8 and algorithm 1.
+
+What is trained is the raw kernel W; what a layer computes with is W / sigma, where sigma = u^T W v for two vectors that
+one power iteration an update brings nearer to the singular ones. The vectors are constants to the gradient and sigma is
+not, as in equation 12: the raw kernel gets no gradient along the direction that sigma takes away. They stand still
+within an update, so that the real and the generated images of it meet one and the same kernel, and move only in the
+turns of the player that moves the kernel (`ganctl.players.advancing`).
+
+`keras.layers.SpectralNormalization` overwrites the kernel at every call and lets no gradient through sigma.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ganctl.lazy import keras, tf
+
+# Before the first update; a fresh kernel's singular values lie close together, and this is within percents of the top.
+ITERATIONS_AT_BIRTH = 15
+SMALLEST = 1e-12
+"""No vector is divided by a smaller length, no kernel by a smaller sigma."""
+
+
+def spectral_conv2d(*arguments: Any, **settings: Any) -> Any:
+    """Return a `keras.layers.Conv2D` whose kernel, as a matrix [height * width * in, out], has spectral norm 1.
+
+    Takes what `Conv2D` takes. The matrix is the reshaped kernel, as in section 3 of the paper.
+    """
+    return _classes()["SpectralConv2D"](*arguments, **settings)
+
+
+def spectral_dense(*arguments: Any, **settings: Any) -> Any:
+    """Return a `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes what `Dense` takes."""
+    return _classes()["SpectralDense"](*arguments, **settings)
+
+
+def spectral_embedding(*arguments: Any, **settings: Any) -> Any:
+    """Return a `keras.layers.Embedding` whose matrix [classes, dim] has spectral norm 1; takes what `Embedding` takes.
+
+    A projection discriminator's (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
+    """
+    return _classes()["SpectralEmbedding"](*arguments, **settings)
+
+
+def spectral_layers(network: Any) -> list[Any]:
+    """Return the layers of a network, at any depth, whose kernels are divided by their largest singular value."""
+    return [layer for layer in network._flatten_layers() if isinstance(layer, tuple(_classes().values()))]
+
+
+@cache
+def _classes() -> dict[str, Any]:
+    """The classes by name; a function, because base classes at the top of a module would load Keras with it."""
+
+    class Spectral:
+        """What the layers have in common: the vectors beside a kernel, and the kernel divided by sigma."""
+
+        raw_name = "kernel"
+
+        def add_weight(self, *arguments: Any, **settings: Any) -> Any:
+            """Make a variable; the raw kernel stays float32 where the layer computes in bfloat16."""
+            if settings.get("name") == self.raw_name:
+                settings["autocast"] = False
+            return super().add_weight(*arguments, **settings)  # type: ignore[misc]
+
+        def build(self, input_shape: Any = None) -> None:
+            """Make the kernel, and vectors that are close to its singular ones."""
+            super().build(input_shape)  # type: ignore[misc]
+            settings = {"trainable": False, "dtype": "float32", "autocast": False}
+
+            # An initializer, and no value: where shapes alone are wanted, nothing is computed.
+            def vector(side: int) -> Any:
+                return lambda shape, dtype=None: _singular_vectors(self._matrix())[side]
+
+            height, width = self._matrix_shape()
+            self.left = self.add_weight(name="left", shape=(height,), initializer=vector(0), **settings)
+            self.right = self.add_weight(name="right", shape=(width,), initializer=vector(1), **settings)
+
+        @property
+        def raw(self) -> Any:
+            """The trained variable, of the kernel's shape."""
+            return getattr(self, f"_{self.raw_name}")
+
+        def _matrix_shape(self) -> tuple[int, int]:
+            *height, width = self.raw.shape
+            return int(np.prod(height)), int(width)
+
+        def _matrix(self) -> Any:
+            """The raw kernel as a matrix, float32."""
+            return tf.reshape(tf.convert_to_tensor(self.raw.value), self._matrix_shape())
+
+        def sigma(self) -> Any:
+            """Return u^T W v, a float32 scalar: the largest singular value as far as the vectors know it."""
+            left, right = tf.convert_to_tensor(self.left.value), tf.convert_to_tensor(self.right.value)
+            along = tf.linalg.matvec(self._matrix(), tf.stop_gradient(right))
+            return tf.maximum(tf.reduce_sum(tf.stop_gradient(left) * along), SMALLEST)
+
+        def normalised(self) -> Any:
+            """Return the kernel divided by sigma, in the precision that the layer computes in."""
+            return tf.cast(tf.convert_to_tensor(self.raw.value) / self.sigma(), self.compute_dtype)  # type: ignore[attr-defined]
+
+        def advance(self) -> None:
+            """Bring the vectors nearer to the singular ones, by one power iteration (algorithm 1)."""
+            left, right = _iterated(tf.stop_gradient(self._matrix()), tf.convert_to_tensor(self.left.value))
+            self.left.assign(left)
+            self.right.assign(right)
+
+    class SpectralConv2D(Spectral, keras.layers.Conv2D):
+        """A convolution with a normalised kernel."""
+
+        kernel = property(Spectral.normalised)
+
+    class SpectralDense(Spectral, keras.layers.Dense):
+        """A fully connected layer with a normalised kernel."""
+
+        kernel = property(Spectral.normalised)
+
+    class SpectralEmbedding(Spectral, keras.layers.Embedding):
+        """An embedding with a normalised matrix."""
+
+        raw_name = "embeddings"
+        embeddings = property(Spectral.normalised)
+
+    return {kind.__name__: kind for kind in (SpectralConv2D, SpectralDense, SpectralEmbedding)}
+
+
+def _singular_vectors(matrix: Any) -> tuple[Any, Any]:
+    """Vectors [rows], [columns] close to the singular ones of a matrix."""
+    start = np.random.default_rng(0).normal(size=matrix.shape[0])
+    left = tf.constant(start / np.linalg.norm(start), tf.float32)
+    for _ in range(ITERATIONS_AT_BIRTH):
+        left, right = _iterated(matrix, left)
+    return left, right
+
+
+def _iterated(matrix: Any, left: Any) -> tuple[Any, Any]:
+    right = _unit(tf.linalg.matvec(matrix, left, transpose_a=True))
+    return _unit(tf.linalg.matvec(matrix, right)), right
+
+
+def _unit(vector: Any) -> Any:
+    return vector / tf.maximum(tf.norm(vector), SMALLEST)
