@@ -157,7 +157,7 @@ def make_networks(
     arguments = accepted(entry.make, {"image_shape": shape, "num_classes": num_classes, **arguments})
     with _located(experiment):
         _check_shape(experiment, shape)
-        if arguments.get("num_classes") == 0:
+        if arguments.get("num_classes") == 0 and entry.needs_classes:
             raise ConfigurationError(
                 f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
             )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ganctl import checkpoint, game_state, images
-from ganctl.generation import arrange_inputs, draw_latent, seeded, takes_classes, to_pixels
+from ganctl.errors import ConfigurationError
+from ganctl.generation import CLASSES, arrange_inputs, class_count, draw_latent, seeded, takes_classes, to_pixels
 from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
 from ganctl.lazy import keras, tf
@@ -92,13 +93,20 @@ class Samples(Hook):
     def _judge(self, run: Run, pictures: Any, classes: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""
         discriminator = run.game.networks["discriminator"]
+        if any(tensor.name not in (CLASSES, discriminator.inputs[0].name) for tensor in discriminator.inputs):
+            raise ConfigurationError(
+                "`scored` needs a discriminator that judges images alone; this one sees more beside each. "
+                "Give rows x columns, such as 8x8.",
+                key="outputs.sample_grid",
+            )
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 
     def _fixed_inputs(self, generator: Any) -> Any:
         """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""
         count = self._rows * self._columns
-        columns = [cell % self._columns % max(self._num_classes, 1) for cell in range(count)]
+        classes = class_count(generator, self._num_classes) if takes_classes(generator) else self._num_classes
+        columns = [cell % self._columns % max(classes, 1) for cell in range(count)]
         self._classes = tf.constant(columns)  # an unconditional generator's, too, if its discriminator is told some
         if not takes_classes(generator):
             return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))
