@@ -26,6 +26,11 @@ def takes_classes(network: Any) -> bool:
     return any(tensor.name == CLASSES for tensor in getattr(network, "inputs", None) or ())
 
 
+def judges_images_alone(discriminator: Any) -> bool:
+    """Whether a discriminator looks at images, and classes if it takes them, but at nothing else beside them."""
+    return len([tensor for tensor in discriminator.inputs if tensor.name != CLASSES]) == 1
+
+
 def class_count(generator: Any, num_classes: int) -> int:
     """Return how many classes a generator tells apart: as many as its one-hot input is wide, else the data set's.
 

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganctl import checkpoint, game_state, images
-from ganctl.errors import ConfigurationError
-from ganctl.generation import CLASSES, arrange_inputs, class_count, draw_latent, seeded, takes_classes, to_pixels
+from ganctl.generation import arrange_inputs, class_count, draw_latent, seeded, takes_classes, to_pixels
 from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
 from ganctl.lazy import keras, tf
@@ -93,12 +92,6 @@ class Samples(Hook):
     def _judge(self, run: Run, pictures: Any, classes: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""
         discriminator = run.game.networks["discriminator"]
-        if any(tensor.name not in (CLASSES, discriminator.inputs[0].name) for tensor in discriminator.inputs):
-            raise ConfigurationError(
-                "`scored` needs a discriminator that judges images alone; this one sees more beside each. "
-                "Give rows x columns, such as 8x8.",
-                key="outputs.sample_grid",
-            )
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 

@@ -43,7 +43,7 @@ def _layer_class() -> Any:
             **settings: Any,
         ) -> None:
             super().__init__(**settings)
-            self.filters, self.kernel_size, self.groups = filters, kernel_size, groups
+            self.filters, self.kernel_size, self.groups = filters, (kernel_size, kernel_size), groups
             self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
         def build(self, input_shape: Any) -> None:
@@ -53,7 +53,7 @@ def _layer_class() -> Any:
                 raise ValueError(
                     f"{channels} channels to {self.filters} filters cannot be divided into {self.groups} groups."
                 )
-            shape = (self.kernel_size, self.kernel_size, channels // self.groups, self.filters)
+            shape = (*self.kernel_size, channels // self.groups, self.filters)
             self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
             self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
