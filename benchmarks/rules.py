@@ -49,6 +49,8 @@ class Rules:
         told: dict[str, Any] = loss.arguments
         plain = {"disc_updates": 1, "gen_updates": 1, "frozen_batchnorm": "moving", "augment": []}
         strange = [name for name, value in plain.items() if getattr(training, name) != value]
+        for name, section in experiment.optimizer:
+            strange += [f"optimizer.{name}"] * (section.schedule != "constant" or section.warmup > 0)
         if strange or loss.name != "minimax" or loss.penalties or model.get("noise_inputs", 1) != 1:
             raise ValueError(f"The benchmarks play plain rounds. Received: {experiment.name} with {strange or loss}")
         real = abs(told["real_label"] - told["label_smoothing"])

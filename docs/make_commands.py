@@ -14,8 +14,8 @@ HEAD = """# The commands
 
 Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about scores is in
 [evaluation.md](evaluation.md), about pages in [report.md](report.md), about walks in
-[interpolation.md](interpolation.md), about speed in [performance.md](performance.md), about what survives what in
-[reliability.md](reliability.md).
+[interpolation.md](interpolation.md), about speed in [performance.md](performance.md), about losses and augmentations in
+[losses.md](losses.md), about what survives what in [reliability.md](reliability.md).
 """
 
 

@@ -3,11 +3,11 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ganctl import datasets, losses, models
+from ganctl import augmentations, datasets, losses, models
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.registry import Registry
 
@@ -28,6 +28,7 @@ def page() -> str:
         ("Models: further keys of `model`", models.registry),
         ("Losses: further keys of `loss`", losses.registry),
         ("Penalties: further keys of an entry of `loss.penalties`", losses.penalties),
+        ("Augmentations: further keys of an entry of `training.augment`", augmentations.registry),
     ):
         parts += [f"## {title}\n", *_builders(registry)]
     parts.append("## Data sets\n")
@@ -46,8 +47,20 @@ def _section(path: str, schema: type[BaseModel]) -> list[str]:
             inner += _section(f"{path}.{key}".strip("."), annotation)
         else:
             default = "required" if info.is_required() else _shown(info.get_default(call_default_factory=True))
-            lines.append(f"| `{key}` | {default} | {info.description}{_choices(annotation)} |")
+            listed = _listed(annotation)
+            choices = "" if listed else _choices(annotation)
+            lines.append(f"| `{key}` | {default} | {info.description}{choices} |")
+            inner += _section(f"{path}.{key}[]", listed) if listed else []
     return [*lines, "", *inner] if len(lines) > 3 else inner
+
+
+def _listed(annotation: Any) -> type[BaseModel] | None:
+    """The class of a list's items, if they are sections."""
+    for item in get_args(annotation):
+        kind = get_args(item)[0] if get_origin(item) is Annotated else item
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _builders(registry: Registry) -> list[str]:

@@ -1,22 +1,30 @@
 """Experiment -> networks and game. The only place that looks names up."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganctl import datasets, losses, models
+from ganctl import augmentations, datasets, losses, models
 from ganctl.errors import ConfigurationError, DataError, did_you_mean
-from ganctl.experiment import Experiment, LossSection, ModelSection, PenaltySection
+from ganctl.experiment import AugmentationSection, Experiment, LossSection, ModelSection, PenaltySection
 from ganctl.feed import Feed
-from ganctl.game import Average, Game
+from ganctl.game import Average, Game, Player
 from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
-from ganctl.optimizers import make_optimizer
-from ganctl.players import AdversarialLoss, Setup, advancing, usual_two
+from ganctl.optimizers import keep_pace, make_optimizer
+from ganctl.players import (
+    AdversarialLoss,
+    Constraint,
+    Setup,
+    advancing,
+    memory_of,
+    usual_two,
+)
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite
 
@@ -43,13 +51,7 @@ def resolve(experiment: Experiment) -> Experiment:
         dataset = datasets.registry.get(experiment.dataset.name)
         model_arguments = experiment.check_arguments(("model",), model.arguments(), experiment.model.arguments)
         loss_arguments = experiment.check_arguments(("loss",), loss.arguments(), experiment.loss.arguments)
-        penalties: list[PenaltySection] = []
-        for index, penalty in enumerate(experiment.loss.penalties):
-            if penalty.name in [other.name for other in penalties]:
-                raise ConfigurationError(f"'{penalty.name}' is given twice.", key=f"loss.penalties.{index}.name")
-            entry = losses.penalties.get(penalty.name, f"loss.penalties.{index}.name")
-            arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
-            penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, **arguments))
+        penalties, augment = _resolved_penalties(experiment), _resolved_augmentations(experiment)
         for name in model.facts.get("pretrained", ()):
             model_arguments[name] = _absolute(model_arguments[name])
         section = experiment.dataset
@@ -59,8 +61,8 @@ def resolve(experiment: Experiment) -> Experiment:
                 name=experiment.model.name, latent_distribution=experiment.model.latent_distribution, **model_arguments
             ),
             loss=LossSection(name=experiment.loss.name, penalties=penalties, **loss_arguments),
+            training=experiment.training.model_copy(update={"augment": augment}),
         )
-        _refuse_what_is_missing(resolved)
         shape = _shape_in_advance(resolved, dataset.facts.get("shape"))
         if shape:
             _check_shape(resolved, shape)
@@ -77,9 +79,36 @@ def _absolute(path: str | None) -> str | None:
     return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
-def _refuse_what_is_missing(experiment: Experiment) -> None:
-    if experiment.training.augment:
-        raise ConfigurationError("this version ships no augmentations; set it to [].", key="training.augment")
+def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
+    penalties: list[PenaltySection] = []
+    for index, penalty in enumerate(experiment.loss.penalties):
+        key = f"loss.penalties.{index}"
+        if penalty.name in [other.name for other in penalties]:
+            raise ConfigurationError(f"'{penalty.name}' is given twice.", key=f"{key}.name")
+        entry = losses.penalties.get(penalty.name, f"{key}.name")
+        if entry.facts.get("constraint"):
+            for name in ("weight", "every"):
+                if getattr(penalty, name) != PenaltySection.model_fields[name].default:
+                    raise ConfigurationError(
+                        f"means nothing for '{penalty.name}', which is no term of the loss; remove it.",
+                        key=f"{key}.{name}",
+                    )
+        arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
+        penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, every=penalty.every, **arguments))
+    return penalties
+
+
+def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]:
+    resolved: list[AugmentationSection] = []
+    for index, section in enumerate(experiment.training.augment):
+        # A name alone stands in the file where a mapping's would be.
+        key = f"training.augment.{index}"
+        if section.name in [other.name for other in resolved]:
+            raise ConfigurationError(f"'{section.name}' is given twice.", key=key)
+        entry = augmentations.registry.get(section.name, key)
+        arguments = experiment.check_arguments(("training", "augment", index), entry.arguments(), section.arguments)
+        resolved.append(AugmentationSection(name=section.name, **arguments))
+    return resolved
 
 
 def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | None:
@@ -121,10 +150,39 @@ def _located(experiment: Experiment) -> Iterator[None]:
 
 def _setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setup:
     penalties = [
-        (p.name, p.weight, losses.penalties.get(p.name).make(**p.arguments)) for p in experiment.loss.penalties
+        (p.name, p.weight, replace(losses.penalties.get(p.name).make(**p.arguments), every=p.every))
+        for p in experiment.loss.penalties
+        if not losses.penalties.get(p.name).facts.get("constraint")
     ]
+    augment = {a.name: augmentations.registry.get(a.name).make(**a.arguments) for a in experiment.training.augment}
     loss, distribution = make_loss(experiment), experiment.model.latent_distribution
-    return Setup(loss, penalties, experiment.training, distribution, optimizer, num_classes)
+    return Setup(loss, penalties, experiment.training, distribution, optimizer, num_classes, augment)
+
+
+def _memories(experiment: Experiment) -> dict[str, Any]:
+    """What augmentations remember, by role: layers of the game, so that it is in every checkpoint."""
+    made = {a.name: augmentations.registry.get(a.name).make(**a.arguments) for a in experiment.training.augment}
+    memories = {memory_of(name): augmentation.memory() for name, augmentation in made.items()}
+    return {role: memory for role, memory in memories.items() if memory is not None}
+
+
+def _constrain(experiment: Experiment, discriminator: Any) -> None:
+    """Let the discriminator's variables meet the constraints of the experiment after each update, as Keras does it."""
+    for penalty in experiment.loss.penalties:
+        entry = losses.penalties.get(penalty.name)
+        if entry.facts.get("constraint"):
+            constraint: Constraint = entry.make(**penalty.arguments)
+            for variable in discriminator.trainable_variables:
+                variable.constraint = constraint.function
+
+
+def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
+    """Refuse augmentations that a model's own players know nothing of."""
+    forms = [getattr(turn.forward, "keywords", {}) for player in players for turn in player.turns]
+    if experiment.training.augment and not all("augmentations" in form for form in forms):
+        raise ConfigurationError(
+            f"the players of '{experiment.model.name}' augment nothing; set it to [].", key="training.augment"
+        )
 
 
 def make_loss(experiment: Experiment) -> AdversarialLoss:
@@ -184,18 +242,23 @@ def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = Tr
     """Build the whole game; raises ConfigurationError and DataError. `pretrained` as in `make_networks`."""
     networks = make_networks(experiment, images.shape, images.num_classes, pretrained=pretrained)
     asked: set[str] = set()
+    networks |= _memories(experiment)
 
     def optimizer(name: str) -> Any:
         asked.add(name)
         # A player that the file does not mention is moved as the generator is.
         section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
-        return make_optimizer(section, fused=experiment.training.rewrites)
+        return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
 
     with _located(experiment):
         make_players = models.registry.get(experiment.model.name).facts.get("players", usual_two)
         setup = _setup(experiment, optimizer, images.num_classes)
         players = make_players(networks, setup, **accepted(make_players, experiment.model.arguments))
+        _check_augmented(experiment, players)
+        for player in players:
+            keep_pace(player.optimizer, player.updates * len(player.turns))
         players = advancing(players, networks)
+        _constrain(experiment, networks["discriminator"])
         _check_players(experiment, asked)
     order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
     feed = Feed(

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # These change nothing that is learned; moved data is known by its fingerprint.
-_FREE = re.compile(r"name|run_name|root_dir|dataset\.path|training\.iterations|evaluation\..*|outputs\..*")
+_FREE = re.compile(r"name|run_name|root_dir|dataset\.path|evaluation\..*|outputs\..*")
+_LENGTH = "training.iterations"  # is free, too, but for a learning rate that falls to zero at the end
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
-_REFUSED = re.compile(r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay)")
+_REFUSED = re.compile(
+    r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay|schedule|warmup)"
+)
 
 
 class Change(NamedTuple):
@@ -29,8 +32,15 @@ class Change(NamedTuple):
 
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Return what differs between two experiments, as dictionaries, and matters to what is learned."""
-    return [change for change in differences(then, now) if not _FREE.fullmatch(change.key)]
+    """Return what differs between two experiments, as dictionaries, and matters to what is learned.
+
+    A longer run whose learning rate falls towards its end had other rates from its first iteration on: what was played
+    is kept, and the rate jumps to where the longer run's would be by then.
+    """
+    optimizers = {**then.get("optimizer", {}), **now.get("optimizer", {})}.values()
+    falling = any(section.get("schedule", "constant") != "constant" for section in optimizers)
+    changes = [change for change in differences(then, now) if not _FREE.fullmatch(change.key)]
+    return [change for change in changes if falling or change.key != _LENGTH]
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from ganctl.errors import ConfigurationError, UsageError, did_you_mean
 from ganctl.yaml_source import KeyPath, YamlSource, parse_yaml, read_yaml
@@ -99,6 +99,20 @@ class PenaltySection(OpenSection):
     """A penalty of `ganctl list-losses`."""
     weight: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the penalty in the discriminator's loss."""
+    every: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Evaluate it at each so many-th discriminator update only, where it counts so many times."""
+
+
+class AugmentationSection(OpenSection):
+    """One thing that is done to what the discriminator sees."""
+
+    name: str
+    """An augmentation of `ganctl list-augmentations`."""
+
+
+def _named(value: Any) -> Any:
+    """A name alone stands for an entry without further keys."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 class LossSection(OpenSection):
@@ -123,6 +137,10 @@ class OptimizerSection(Section):
     """Adam's decay of the gradient's square (default 0.999); only for adam."""
     decay: Annotated[float, Field(ge=0)] = 0.0
     """The rate at update t is learning_rate / (1 + decay * t), as in Keras 2."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the rate falls from round to round: not at all, on a line or half a cosine to 0 at training.iterations."""
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Rounds in which the rate rises on a line to what it is without; 0 is off."""
     clipvalue: Annotated[float, Field(gt=0)] | None = None
     """Every gradient entry is clipped to plus or minus this; null: not at all."""
 
@@ -172,8 +190,10 @@ class TrainingSection(Section):
     """What a frozen discriminator normalises with: its moving statistics or the batch's."""
     ema: Share = 0.0
     """Decay of the generator's running average, from which samples are drawn; 0 is off."""
-    augment: list[str] = []
-    """Augmentations of what the discriminator sees; this version ships none, so only []."""
+    augment: list[
+        Annotated[AugmentationSection, BeforeValidator(_named, json_schema_input_type=str | AugmentationSection)]
+    ] = []
+    """What is done to real and generated images before the discriminator sees them: names, or names with their keys."""
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
     xla: bool | Literal["auto"] = "auto"

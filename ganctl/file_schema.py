@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ganctl import datasets, losses, models
+from ganctl import augmentations, datasets, losses, models
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.registry import Entry
 
@@ -17,6 +17,7 @@ def file_schema() -> dict[str, Any]:
     _name_one_of(definitions["ModelSection"], models.registry)
     _name_one_of(definitions["LossSection"], losses.registry)
     _name_one_of(definitions["PenaltySection"], losses.penalties)
+    _name_one_of(definitions["AugmentationSection"], augmentations.registry)
     for constant in TUTORIAL_CONSTANTS:
         path = ".".join(TUTORIAL_CONSTANTS[constant])
         schema["properties"][constant.upper()] = {"description": f"The same as {path}.", "type": "integer"}

@@ -36,6 +36,13 @@ class Key:
         """Return a key for a place within this one."""
         return Key(self._seed, self._step, *self._where, *where)
 
+    def number(self, each_step: int) -> TensorLike:
+        """Return how many places like this there were before, int64: in every step so many, numbered by the last word.
+
+        Of the key of an update this is how many updates its turn had before.
+        """
+        return tf.cast(self._step, tf.int64) * each_step + int(self._where[-1])
+
     def _stream(self, purpose: str) -> TensorLike:
         text = repr((self._seed, *self._where, purpose)).encode()
         word = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1

@@ -1,19 +1,26 @@
-"""The Keras optimizer of a section."""
+"""The Keras optimizer of a section, and how its learning rate changes."""
 
+import math
+from functools import cache
 from typing import Any
 
 from ganctl.experiment import OptimizerSection
 from ganctl.lazy import keras, tf
 
 
-def make_optimizer(section: OptimizerSection, *, fused: bool = False) -> Any:
+def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: int = 1) -> Any:
     """Return the Keras optimizer of a section.
 
-    `fused`: each variable is updated by one operation of TensorFlow, where Keras takes a dozen and reads it as often;
-    the same update up to rounding. Only Adam has such an operation without a further variable.
+    Args:
+        section: says which.
+        fused: each variable is updated by one operation of TensorFlow, where Keras takes a dozen and reads it as often;
+            the same update up to rounding. Only Adam has such an operation without a further variable.
+        rounds: in the whole run, at whose end a schedule is at zero.
     """
     rate: Any = section.learning_rate
-    if section.decay:
+    if section.schedule != "constant" or section.warmup:
+        rate = _rate_class()(section, rounds)
+    elif section.decay:
         rate = keras.optimizers.schedules.InverseTimeDecay(
             section.learning_rate, decay_steps=1, decay_rate=section.decay
         )
@@ -27,6 +34,49 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False) -> Any:
             return keras.optimizers.RMSprop(rate, clipvalue=section.clipvalue)
         case "sgd":
             return keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
+
+
+def keep_pace(optimizer: Any, steps_each_round: int) -> None:
+    """Tell an optimizer's schedule how many of its steps make a round; one without a schedule need not know."""
+    rate = getattr(optimizer, "_learning_rate", None)
+    if isinstance(rate, _rate_class()):
+        rate.steps_each_round = steps_each_round
+
+
+@cache
+def _rate_class() -> Any:
+    """The class; a function, because a base class at the top of a module would load Keras with it."""
+
+    class RateOfRound(keras.optimizers.schedules.LearningRateSchedule):
+        """The learning rate as a function of the round r = 0, 1 ...: every step of a round has the same.
+
+        learning_rate * min(1, (r + 1) / warmup) * f(r / rounds), with f(x) = 1 - x for `linear` and
+        (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, equation 5);
+        divided by 1 + decay * step where there is a decay, which counts steps as it does alone.
+        """
+
+        def __init__(self, section: OptimizerSection, rounds: int) -> None:
+            self.section, self.rounds, self.steps_each_round = section, rounds, 1
+
+        def __call__(self, step: Any) -> Any:
+            """Return the rate at an optimizer's step, counted from 0: a float32 scalar."""
+            section, step = self.section, tf.cast(tf.convert_to_tensor(step), tf.int64)
+            number = tf.cast(step // self.steps_each_round, tf.float32)
+            played = tf.minimum(number / self.rounds, 1.0)
+            rate = tf.constant(section.learning_rate, tf.float32)
+            if section.warmup:
+                rate *= tf.minimum((number + 1.0) / section.warmup, 1.0)
+            if section.schedule == "linear":
+                rate *= 1.0 - played
+            elif section.schedule == "cosine":
+                rate *= 0.5 * (1.0 + tf.cos(math.pi * played))
+            return rate / (1.0 + section.decay * tf.cast(step, tf.float32))
+
+        def get_config(self) -> dict[str, Any]:
+            """Return what tells one schedule from another."""
+            return {"section": self.section.model_dump(), "rounds": self.rounds}
+
+    return RateOfRound
 
 
 class _FusedAdam:

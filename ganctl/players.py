@@ -5,8 +5,9 @@ its own from the same parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any, Literal
 
 from ganctl.errors import ConfigurationError
@@ -70,12 +71,47 @@ class AdversarialLoss:
 class Penalty:
     """A further loss term of the discriminator: a scalar function of the forward pass.
 
-    `needs` says which images it looks at; `partial` as in `Term`.
+    `needs` says which images it looks at; `partial` as in `Term`. With `every` = n it is evaluated at each n-th update
+    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1).
     """
 
     function: Callable[["GanPass"], Tensor]
     needs: Literal["real", "fake", "both"]
     partial: bool = False
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What becomes of each of the discriminator's variables after each of its updates."""
+
+    function: Callable[[Any], Tensor]
+
+
+class Augmentation:
+    """What is done to real and generated images alike before the discriminator sees them, in both players' updates.
+
+    It must be differentiable twice: the generator learns through it, and penalties look at gradients.
+    """
+
+    def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
+        """Return other images of the same shape, float32 [N, H, W, C]; `key` and nothing else decides which.
+
+        `memory` is what `memory()` returned, one of the game's networks.
+        """
+        raise NotImplementedError
+
+    def memory(self) -> Any:
+        """Return a Keras layer with what it remembers from update to update, or None."""
+        return None
+
+    def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
+        """Remember how the real images of a discriminator's update were judged, boolean [N, 1].
+
+        Returns:
+            a scalar that is worth a column, `augment_NAME`. Called only where there is a memory.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -89,6 +125,8 @@ class Setup:
         latent_distribution: `normal` or `uniform`.
         optimizer: makes the optimizer of the player of that name.
         num_classes: how many classes the images have; 0 without labels.
+        augmentations: what the discriminator's images go through, by name and in this order. Passes that `forward`
+            makes know them.
     """
 
     loss: AdversarialLoss
@@ -97,6 +135,7 @@ class Setup:
     latent_distribution: str
     optimizer: Callable[[str], Any]
     num_classes: int = 0
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
 
     def forward(self, kind: "type[GanPass]", count: int, *, generator_training: bool, **settings: Any) -> Any:
         """Return what makes the forward passes of a turn, with all that the experiment says about them.
@@ -113,8 +152,12 @@ class Setup:
             generator_training=generator_training,
             distribution=self.latent_distribution,
             num_classes=self.num_classes,
+            augmentations=self.augmentations,
             **settings,
         )
+
+
+NO_AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType({})
 
 
 class GanPass(ForwardPass):
@@ -125,6 +168,7 @@ class GanPass(ForwardPass):
         generator_training: the generator's mode.
         distribution: of the latent vectors.
         num_classes: how many classes a class-conditional generator draws.
+        augmentations: what the discriminator's images go through.
     """
 
     def __init__(
@@ -137,10 +181,11 @@ class GanPass(ForwardPass):
         generator_training: bool,
         distribution: str,
         num_classes: int = 0,
+        augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
     ) -> None:
         super().__init__(networks, images, key)
         self.count, self.generator_training = count, generator_training
-        self.distribution, self.num_classes = distribution, num_classes
+        self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
 
     @property
     def real(self) -> Tensor:
@@ -210,9 +255,24 @@ class GanPass(ForwardPass):
             images: float32 [N, H, W, C] in [-1, 1].
             classes: what a class-conditional discriminator takes them for, int32 [N]; None: the classes of the real or
                 generated images of this pass. Any other discriminator is not told.
-            kind: what the images count as.
+            kind: what the images count as. Both are augmented in the same way, by random numbers of their own; asked
+                twice in one pass about the same images, the discriminator sees them augmented in the same way.
         """
-        return self._ask(images, partial(self._classes_of, classes, kind))
+        return self._ask(self.augmented(images, kind), partial(self._classes_of, classes, kind))
+
+    def augmented(self, images: Tensor, kind: Kind) -> Tensor:
+        """Return images [N, H, W, C] as the discriminator is to see them."""
+        for name, augmentation in self.augmentations.items():
+            key = self.key.narrow("augment", kind, name)
+            images = augmentation.apply(images, key, self.networks.get(memory_of(name)))
+        return images
+
+    def slope(self, images: Tensor, kind: Kind) -> Tensor:
+        """Return the gradient of the discriminator's scores with respect to images, before they are augmented."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            score = self.judge(images, kind=kind)[0]
+        return tape.gradient(score, images)
 
     def _classes_of(self, classes: Tensor | None, kind: Kind) -> Tensor:
         if classes is not None:
@@ -243,9 +303,8 @@ class MixedPass(GanPass):
     @cached_property
     def verdict(self) -> list[Tensor]:
         """All that the discriminator says of the whole batch, in the batch's order."""
-        return self._ask(
-            self.in_order(self.real, self.fake), lambda: self.in_order(self.real_classes, self.fake_classes)
-        )
+        seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
+        return self._ask(seen, lambda: self.in_order(self.real_classes, self.fake_classes))
 
     @property
     def score(self) -> Tensor:
@@ -355,6 +414,19 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
     return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
 
 
+def memory_of(augmentation: str) -> str:
+    """Return the role of the network in which an augmentation of that name remembers."""
+    return f"augment_{augmentation}"
+
+
+def lengths(slope: Tensor) -> Tensor:
+    """Return the Euclidean norm of each image's gradient, [N] of [N, H, W, C].
+
+    The square root's gradient is infinite at zero: a constant discriminator must give a penalty, not a NaN.
+    """
+    return tf.sqrt(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]) + 1e-12)
+
+
 def mean(values: Tensor) -> Tensor:
     """Return the mean as Keras' losses take it: the sum divided by the count."""
     return tf.reduce_sum(values) / tf.cast(tf.size(values), values.dtype)
@@ -368,7 +440,7 @@ def _separate(setup: Setup) -> list[Turn]:
         name="real",
         forward=forward,
         terms=[Term("d_loss_real", lambda batch: mean(loss.real(batch))), *_penalties(setup, "real")],
-        measures=_scores_of(loss, "real", "real_score") | _mae(loss, "real"),
+        measures=_scores_of(loss, "real", "real_score") | _mae(loss, "real") | _learning(setup),
         draws={"real": n},
     )
     fake = Turn(
@@ -418,6 +490,7 @@ def _joint_turn(
     setup: Setup, forward: Any, terms: list[Term], mae: dict[str, Callable[[GanPass], Tensor]], count: int
 ) -> Turn:
     measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
+    measures |= _learning(setup)
     terms = [*terms, *_penalties(setup, "both")]
     return Turn("real and fake", forward, terms, measures, {"real": count}, _ahead(setup, forward))
 
@@ -451,8 +524,24 @@ def _penalties(setup: Setup, sees: str) -> list[Term]:
                 key="training.discriminator_batches",
             )
         if sees in ("both", penalty.needs):
-            terms.append(Term(name, penalty.function, weight, penalty.partial))
+            terms.append(Term(name, _lazy(penalty, setup.training.disc_updates), weight, penalty.partial))
     return terms
+
+
+def _lazy(penalty: Penalty, updates: int) -> Callable[[GanPass], Tensor]:
+    """The penalty at every n-th of the discriminator's updates, of which a round has so many; zero in between."""
+    if penalty.every == 1:
+        return penalty.function
+
+    def now_and_then(batch: GanPass) -> Tensor:
+        if penalty.needs != "real":
+            _ = batch.fake  # made here, because a tensor that is first made within the branch could not leave it
+            if takes_classes(batch.networks["discriminator"]):
+                _ = batch.fake_classes
+        due = batch.key.number(updates) % penalty.every == 0
+        return tf.cond(due, lambda: penalty.every * penalty.function(batch), lambda: tf.constant(0.0))
+
+    return now_and_then
 
 
 def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callable[[GanPass], Tensor]]:
@@ -463,6 +552,17 @@ def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callab
         return mean(judged_real if kind == "real" else 1.0 - judged_real)
 
     return {f"d_{kind}": lambda batch: mean(loss.realness(getattr(batch, score))), f"d_accuracy_{kind}": accuracy}
+
+
+def _learning(setup: Setup) -> dict[str, Callable[[GanPass], Tensor]]:
+    """What augmentations with a memory learn of the real images' scores, and say of it."""
+
+    def learns(name: str, augmentation: Augmentation) -> Callable[[GanPass], Tensor]:
+        role = memory_of(name)
+        return lambda batch: augmentation.learn(batch.networks[role], setup.loss.judged_real(batch.real_score))
+
+    changing = {name: a for name, a in setup.augmentations.items() if type(a).memory is not Augmentation.memory}
+    return {memory_of(name): learns(name, augmentation) for name, augmentation in changing.items()}
 
 
 def _mae(loss: AdversarialLoss, kind: str) -> dict[str, Callable[[GanPass], Tensor]]:

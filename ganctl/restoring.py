@@ -59,7 +59,9 @@ def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
 
 def _accepted_changes(experiment: Experiment, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
     """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
-    changes = changes_between(found.facts["experiment"], experiment.model_dump(mode="json"))
+    # With today's defaults for keys that the checkpoint's version did not have.
+    then = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
+    changes = changes_between(then.model_dump(mode="json"), experiment.model_dump(mode="json"))
     lines = [change.described(found.path) for change in changes]
     if any(change.refused for change in changes):
         raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(lines))

@@ -78,7 +78,8 @@ class Session:
         """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
         networks = prepared.game.networks
         for role, network in networks.items():
-            self._show_table(role, network.layers)
+            if isinstance(network, keras.Model):  # and no layer that only remembers
+                self._show_table(role, network.layers)
         if {"generator", "discriminator"} <= networks.keys():
             self._show_table("stack", [networks["generator"], networks["discriminator"]])
         self.say(

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import WriteYaml, home_shape, untracked
+from conftest import WriteYaml, home_shape, shipped, untracked
 from pydantic import BaseModel
 
-from ganctl import build, datasets, losses, models
+from ganctl import augmentations, build, datasets, losses, models
 from ganctl.cli import commands
 from ganctl.device import Device
 from ganctl.errors import ConfigurationError, GanctlError
@@ -34,11 +34,8 @@ PAIR = "tiny_test_pair"
 def keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
     """Every key of the experiment's classes, dotted; keys of a list's items stand below the list's name and []."""
     for name, info in section.model_fields.items():
-        nested = [
-            kind
-            for kind in (info.annotation, *get_args(info.annotation))
-            if isinstance(kind, type) and issubclass(kind, BaseModel)
-        ]
+        listed = [get_args(item)[0] if get_origin(item) is Annotated else item for item in get_args(info.annotation)]
+        nested = [kind for kind in (info.annotation, *listed) if isinstance(kind, type) and issubclass(kind, BaseModel)]
         is_section = nested[:1] == [info.annotation]
         if nested:
             yield from keys_of(nested[0], f"{path}{name}{'' if is_section else '[]'}.")
@@ -257,6 +254,8 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
             "beta_1": 0.6,
             "beta_2": 0.9,
             "decay": 0.1,
+            "schedule": "cosine",
+            "warmup": 3,
             "clipvalue": 0.5,
         }.items()
     },
@@ -269,7 +268,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "training.fakes": (lambda looks: looks.rows, "training.fakes=training"),
     "training.frozen_batchnorm": (lambda looks: looks.rows, "training.frozen_batchnorm=batch"),
     "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
-    "training.augment": (lambda looks: looks.accepted, "training.augment=[diffaugment]"),  # refused until there is one
+    "loss.penalties[].every": (
+        lambda looks: looks.rows,
+        "loss.penalties=[{name: gradient_penalty, every: 2}]",
+        SUMMED,
+        PENALTY,
+    ),
+    "training.augment": (lambda looks: looks.rows, "training.augment=[diffaugment]"),
+    "training.augment[].name": (lambda looks: looks.rows, "training.augment=[flip]", "training.augment=[diffaugment]"),
     "training.precision": (lambda looks: looks.networks, "training.precision=bfloat16"),
     "training.xla": (lambda looks: looks.rows, "training.xla=true"),  # the last digits
     "training.rewrites": (lambda looks: looks.rows, "training.rewrites=false"),  # the last digits
@@ -308,6 +314,15 @@ OWN_KEYS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "label_noise": ("0.3",),
     "smooth_generator": ("true", "loss.label_smoothing=0.2"),
     "target": ("0.5",),
+    "spread": ("0.25",),
+    "limit": ("0.001",),
+}
+# An augmentation's: two values that can be told apart in three rounds.
+AUGMENTATION_KEYS: dict[tuple[str, str], tuple[str, str]] = {
+    ("diffaugment", "policy"): ("[colour]", "[cutout]"),
+    ("ada", "policy"): ("[colour], speed: 20, target: -1.0", "[pixels], speed: 20, target: -1.0"),
+    ("ada", "speed"): ("20, target: -1.0", "200, target: -1.0"),
+    ("ada", "target"): ("-1.0", "1.0"),
 }
 LOSS_KEYS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
 PENALTY_KEYS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
@@ -317,7 +332,7 @@ MODEL_KEYS = [(entry.name, key) for entry in models.registry for key in entry.ar
 @pytest.mark.parametrize(("loss", "key"), LOSS_KEYS)
 def test_changing_a_losss_own_key_changes_the_rows(loss: str, key: str, looks: Looks) -> None:
     value, *given = OWN_KEYS[key]
-    before = (f"loss.name={loss}", *given)
+    before = (f"loss.name={loss}", SUMMED, *given)
     assert looks.rows((*before, f"loss.{key}={value}")) != looks.rows(before)
 
 
@@ -325,6 +340,18 @@ def test_changing_a_losss_own_key_changes_the_rows(loss: str, key: str, looks: L
 def test_changing_a_penaltys_own_key_changes_the_rows(penalty: str, key: str, looks: Looks) -> None:
     changed = f"loss.penalties=[{{name: {penalty}, {key}: {OWN_KEYS[key][0]}}}]"
     assert looks.rows((SUMMED, changed)) != looks.rows((SUMMED, f"loss.penalties=[{{name: {penalty}}}]"))
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "key"),
+    [(entry.name, key) for entry in shipped(augmentations.registry) for key in entry.arguments().model_fields],
+)
+def test_changing_an_augmentations_own_key_changes_the_rows(augmentation: str, key: str, looks: Looks) -> None:
+    rows = [
+        looks.rows((SUMMED, "training.disc_updates=4", f"training.augment=[{{name: {augmentation}, {key}: {value}}}]"))
+        for value in AUGMENTATION_KEYS[augmentation, key]
+    ]
+    assert rows[0] != rows[1]
 
 
 def another(entry: Entry, key: str) -> Any:

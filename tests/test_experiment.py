@@ -151,9 +151,9 @@ WRONG_KEYS_AND_VALUES = {
         "evaluation: {num: 49}\n",
         "3:14: evaluation.num: input should be greater than or equal to 50. Received: 49",
     ),
-    "no augmentations": (
-        "training: {augment: [diffaugment]}\n",
-        "3:12: training.augment: this version ships no augmentations; set it to [].",
+    "no such augmentation": (
+        "training: {augment: [diffaugmnt]}\n",
+        "3:22: training.augment.0: There is no augmentation 'diffaugmnt'. Did you mean 'diffaugment'?",
     ),
 }
 

@@ -26,8 +26,10 @@ def words(text: str) -> set[str]:
 # A package stands for all of its modules. What is not listed fails the test: whoever adds a file says where it lives.
 FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
-    words("pyramid registry yaml_source noise extractor image_order images device interruption footprint background")
-    | words("run_folder run_lock packaged_configs changes metrics_table"),
+    words(
+        "pyramid registry yaml_source noise resampling extractor image_order images device interruption footprint background"
+    )
+    | words("pyramid run_folder run_lock packaged_configs changes metrics_table"),
     words("experiment checkpoint feed generation sample_files animation listing layers"),
     words("game image_set interpolation"),
     words("players conditional divergence game_state loss_table data_paths probe rewrites optimizers")
@@ -35,7 +37,7 @@ FLOORS: list[set[str]] = [
     words("image_cache archives evaluation features"),
     words("reference"),
     words("scoring"),
-    words("models losses datasets hooks"),
+    words("models losses augmentations datasets hooks"),
     words("trainer file_schema pace precision xla"),
     words("build iterables"),
     words("run_report"),
@@ -113,6 +115,7 @@ WITHOUT_TENSORFLOW = [
     ["list-models", "--json"],
     ["list-datasets", "--json"],
     ["list-losses", "--json"],
+    ["list-augmentations", "--json"],
     ["schema"],
     ["validate", "quickstart"],
     ["report", "run"],

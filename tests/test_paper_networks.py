@@ -194,8 +194,8 @@ def test_infogan_begins_by_guessing_and_its_columns_are_categories(
 def test_bigans_encoder_pays_for_pairs_that_are_taken_for_real(small_game: SmallGame) -> None:
     game = small_game("bigan")
     (turn,) = game.players[1].turns
-    images = np.random.default_rng(0).normal(size=(2, 16, 16, 1)).astype(np.float32)
-    batch = turn.forward(game.networks, {"real": ImageBatch(tf.constant(images), tf.zeros([2], tf.int32))}, Key(0, 0))
+    images = tf.constant(np.random.default_rng(0).normal(size=(2, 16, 16, 1)), tf.float32)
+    batch = turn.forward(game.networks, {"real": ImageBatch(images, tf.zeros([2], tf.int32))}, Key(0, 0))
     code = game.networks["encoder"](images)
     real = game.networks["discriminator"]([images, code]).numpy().astype(np.float64)
     fake = game.networks["discriminator"]([batch.fake, batch.latent]).numpy().astype(np.float64)

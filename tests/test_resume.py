@@ -13,7 +13,7 @@ import yaml
 from conftest import CONFIGS
 from small_runs import KilledAfter, files_of, resume, train
 
-from ganctl import checkpoint, losses, models
+from ganctl import augmentations, checkpoint, losses, models
 from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
 from ganctl.experiment import Experiment, OptimizerSection
@@ -42,20 +42,27 @@ def own_sections(model: str) -> dict[str, Any]:
 
 OPTIMIZERS = get_args(OptimizerSection.model_fields["name"].annotation)
 # Not what other tests register.
-MODELS, LOSSES, PENALTIES = (
+MODELS, LOSSES, PENALTIES, AUGMENTATIONS = (
     [entry.name for entry in registry if entry.make.__module__.startswith("ganctl.")]
-    for registry in (models.registry, losses.registry, losses.penalties)
+    for registry in (models.registry, losses.registry, losses.penalties, augmentations.registry)
 )
+SCHEDULES = get_args(OptimizerSection.model_fields["schedule"].annotation)
 BOTH = "training.discriminator_batches"
 QUICK = ("dense_gan", "decoupled_gan", "dcgan")
 SLOW = {f"model {name}" for name in MODELS if name not in QUICK}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"model {name}": (name, own_sections(name)) for name in MODELS},
-    **{f"loss {name}": ("dense_gan", {"loss": {"name": name}}) for name in LOSSES},
+    **{f"loss {name}": ("dense_gan", {"loss": {"name": name}, BOTH: "summed"}) for name in LOSSES},
     **{
         f"penalty {name}": ("dense_gan", {"loss": {"penalties": [{"name": name}]}, BOTH: "summed"})
         for name in PENALTIES
     },
+    **{f"augmentation {name}": ("dense_gan", {"training.augment": [name], BOTH: "mixed"}) for name in AUGMENTATIONS},
+    **{
+        f"schedule {name}": ("dense_gan", {"optimizer": {"generator": {"schedule": name, "warmup": 20}}})
+        for name in SCHEDULES
+    },
+    "lazy penalty": ("dense_gan", {"loss": {"penalties": [{"name": "r1", "every": 3}]}, "training.disc_updates": 2}),
     **{f"optimizer {name}": ("dense_gan", {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
     "decay and clipping": ("dense_gan", {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
     "running average": ("dense_gan", {"training.ema": 0.9, "training.disc_updates": 2}),
@@ -178,8 +185,11 @@ REFUSED = {
     "dataset.sampling": "window",
     "training.ema": 0.5,
     "optimizer.generator.decay": 0.1,
+    "optimizer.generator.warmup": 10,
+    "optimizer.generator.schedule": "linear",
 }
 WITH_FLAG = {"seed": 9, "training.batch_size": 4, "training.disc_updates": 2, "optimizer.generator.beta_1": 0.6}
+WITH_FLAG["training.augment"] = [{"name": "flip"}]
 FREE = {"name": "other", "training.iterations": 99, "outputs.keep": 7, "dataset.path": "/elsewhere.npz"}
 
 
@@ -189,6 +199,21 @@ def test_a_change_is_free_needs_a_flag_or_is_refused(key: str, experiment: Exper
     before, after = experiment.model_dump(mode="json"), with_changes(experiment, {key: value}).model_dump(mode="json")
     changes = changes_between(before, after)
     assert [change.refused for change in changes if change.key == key] == ([] if key in FREE else [key in REFUSED])
+
+
+def test_a_rate_that_falls_to_zero_at_the_end_binds_the_end(experiment: Experiment) -> None:
+    before = with_changes(experiment, {"optimizer.discriminator.schedule": "cosine"})
+    after = with_changes(before, {"training.iterations": 99})
+    (change,) = changes_between(before.model_dump(mode="json"), after.model_dump(mode="json"))
+    assert (change.key, change.refused) == ("training.iterations", False)
+
+
+def test_a_checkpoint_from_before_a_key_has_its_default(run: RunFolder, experiment: Experiment) -> None:
+    for path in run.checkpoints.glob("*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        del manifest["experiment"]["optimizer"]["generator"]["schedule"]
+        path.write_text(json.dumps(manifest))
+    assert resume(experiment, run) == []
 
 
 def test_another_optimizer_is_refused(experiment: Experiment) -> None:

@@ -35,7 +35,7 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     images = build.read_images(experiment, session.track)
     session.say(f"data set       {images.describe()}, on {chosen}")
     networks = build.make_networks(experiment, images.shape, images.num_classes)
-    optimizer = make_optimizer(experiment.optimizer.discriminator)
+    optimizer = make_optimizer(experiment.optimizer.discriminator, rounds=iterations)
     found = check_discriminator(experiment, images, networks["discriminator"], optimizer, iterations)
     session.say(f"discriminator  {found.verdict}")
     if as_json:

@@ -25,7 +25,8 @@ class PairPass(GanPass):
 
     def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
         """Return the score of images beside the codes of this pass's real, or the vectors of its generated images."""
-        return [self.networks["discriminator"]([images, self.code if kind == "real" else self.latent], training=True)]
+        partner = self.code if kind == "real" else self.latent
+        return [self.networks["discriminator"]([self.augmented(images, kind), partner], training=True)]
 
 
 class MixedPairPass(PairPass, MixedPass):
@@ -34,7 +35,8 @@ class MixedPairPass(PairPass, MixedPass):
     @cached_property
     def verdict(self) -> list[Any]:
         """The scores of the whole batch, in the batch's order."""
-        pairs = [self.in_order(self.real, self.fake), self.in_order(self.code, self.latent)]
+        seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
+        pairs = [seen, self.in_order(self.code, self.latent)]
         return [self.networks["discriminator"](pairs, training=True)]
 
 

@@ -22,7 +22,7 @@ def fastgan_players(
     """The usual two, and a discriminator whose features must suffice to draw the real image again (equation 2).
 
     The paper compares with a perceptual distance, on random parts of large images, too; here it is the mean absolute
-    difference of the whole image, made smaller.
+    difference of the whole image as the discriminator sees it, augmented, made smaller.
 
     Args:
         networks: the networks.
@@ -101,11 +101,11 @@ def fastgan(
 
 
 def _difference_of_real(batch: GanPass) -> Any:
-    return _difference(batch.real, batch.real_verdict[1])
+    return _difference(batch.augmented(batch.real, "real"), batch.real_verdict[1])
 
 
 def _difference_of_fake(batch: GanPass) -> Any:
-    return _difference(batch.fake, batch.fake_verdict[1])
+    return _difference(batch.augmented(batch.fake, "fake"), batch.fake_verdict[1])
 
 
 def _difference(images: Any, drawn_again: Any) -> Any:

@@ -1,0 +1,12 @@
+"""Augmentations of what the discriminator sees, by name: one file each (`ganctl.players.Augmentation`).
+
+Real and generated images go through the same function with random numbers of their own, in both players' updates: the
+discriminator never sees an image that is not augmented, and the generator learns through the augmentation. What is
+done to real images alone would be learned by the generator.
+"""
+
+from ganctl.registry import Registry, import_siblings
+
+registry = Registry("augmentation", "training.augment")
+
+import_siblings(__name__, list(__path__))

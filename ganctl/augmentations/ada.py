@@ -1,0 +1,161 @@
+"""ADA: as much augmentation as the discriminator needs in order not to know the training images by heart."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ganctl.augmentations import registry
+from ganctl.lazy import keras, tf
+from ganctl.noise import Key
+from ganctl.players import Augmentation
+from ganctl.resampling import reflected, with_columns, with_rows
+
+Tensor = Any
+Kind = Literal["pixels", "geometry", "colour"]
+
+UPDATES_BETWEEN = 4
+SHIFT = 0.125
+
+
+@registry.register("ada", source="Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 and appendix B")
+@dataclass(frozen=True)
+class Ada(Augmentation):
+    """Augment with a probability that follows how sure the discriminator is of real images (adaptive).
+
+    Every change is made to an image with probability p, the column `augment_ada`, which begins at 0. After each four
+    discriminator updates p goes up if r, the mean of sign(D(x)) over their real images, is above the target, and down
+    if not: r is 1 for a discriminator that knows them all. The changes are the paper's: mirroring, quarter turns and
+    whole pixels (`pixels`), stretching and moving (`geometry`), brightness, contrast, inverted lightness, hue and
+    saturation (`colour`); without the paper's small rotations, which are no products of rows and columns. For a few
+    hundred to a few thousand images.
+
+    Args:
+        target: the r that p is to keep.
+        speed: images in which p can go from 0 to 1.
+        policy: which groups of changes.
+    """
+
+    target: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.6
+    speed: Annotated[int, Field(ge=1)] = 500_000
+    policy: Annotated[tuple[Kind, ...], Field(min_length=1, strict=False)] = ("pixels", "geometry", "colour")
+
+    def memory(self) -> Any:
+        """Return a layer with p, and the signs of the real images since it changed last."""
+        return _memory_class()(dtype="float32")
+
+    def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
+        """Return the images, each changed by whatever chance allows with the memory's p."""
+        chance = _Chance(key, images.shape[0], memory.probability.value)
+        if "pixels" in self.policy or "geometry" in self.policy:
+            images = self._moved(images, chance)
+        return _coloured(images, chance) if "colour" in self.policy else images
+
+    def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
+        """Count the signs, change p at every fourth update, and return it (equation 1 and section 3.1)."""
+        signs = memory.signs + tf.reduce_sum(2.0 * tf.cast(judged_real, tf.float32) - 1.0)
+        images = memory.images + tf.cast(tf.size(judged_real), tf.float32)
+        updates = memory.updates + 1.0
+        due = updates >= UPDATES_BETWEEN
+        step = tf.sign(signs / images - self.target) * images / self.speed
+        probability = tf.clip_by_value(memory.probability + step, 0.0, 1.0)
+        memory.probability.assign(tf.where(due, probability, memory.probability))
+        for variable, value in ((memory.signs, signs), (memory.images, images), (memory.updates, updates)):
+            variable.assign(tf.where(due, 0.0, value))
+        return tf.convert_to_tensor(memory.probability.value)
+
+    def _moved(self, images: Tensor, chance: "_Chance") -> Tensor:
+        """Mirror, turn, shift and stretch, in the paper's order, with one resampling; borders are mirrors."""
+        height, width = images.shape[1:3]
+        turns = tf.zeros([chance.count], tf.int32)
+        if "pixels" in self.policy:
+            turns = chance.allowed("turn", chance.key.integers("turns", [chance.count], 4), 0)
+            if height != width:
+                turns = turns // 2 * 2
+            else:
+                turned = (turns % 2 == 1)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+                images = tf.where(turned, tf.transpose(images, [0, 2, 1, 3]), images)
+        scale = chance.allowed("scale", tf.exp(chance.normal("scale") * 0.2 * math.log(2.0)), 1.0)
+        slim = chance.allowed("slim", tf.exp(chance.normal("slim") * 0.2 * math.log(2.0)), 1.0)
+        rows = self._sources(chance, "rows", height, turns >= 2, scale / slim)
+        # A quarter turn is a transposition and one mirroring, half a turn is two of these.
+        mirrored = (turns == 1) | (turns == 2)
+        if "pixels" in self.policy:
+            mirrored ^= chance.allowed("mirror", chance.key.uniform("mirrored", [chance.count]) < 0.5, False)
+        return with_columns(with_rows(images, rows), self._sources(chance, "columns", width, mirrored, scale * slim))
+
+    def _sources(self, chance: "_Chance", axis: str, size: int, mirrored: Tensor, scale: Tensor) -> Tensor:
+        """Where each row or column [N, size] of the changed images is taken from."""
+        middle = (size - 1) / 2
+        places = tf.range(size, dtype=tf.float32)[tf.newaxis] - middle
+        if "geometry" in self.policy:
+            shift = chance.allowed("move", SHIFT * size * chance.normal(f"move {axis}"), 0.0)
+            places = (places - shift[:, tf.newaxis]) / scale[:, tf.newaxis]
+        if "pixels" in self.policy:
+            whole = tf.round(chance.key.uniform(f"shift {axis}", [chance.count], -SHIFT, SHIFT) * size)
+            places -= chance.allowed("shift", whole, 0.0)[:, tf.newaxis]
+        return reflected(tf.where(mirrored[:, tf.newaxis], -places, places) + middle, size)
+
+
+class _Chance:
+    """What chance allows: every change to each image with a probability of its own draw."""
+
+    def __init__(self, key: Key, count: int, probability: Tensor) -> None:
+        self.key, self.count, self._probability = key, count, probability
+
+    def normal(self, purpose: str) -> Tensor:
+        """Return float32 [N] from N(0, 1)."""
+        return self.key.normal(purpose, [self.count])
+
+    def allowed(self, change: str, value: Tensor, nothing: Any) -> Tensor:
+        """Return the values [N], and what changes nothing in place of those that chance does not allow."""
+        allowed = self.key.uniform(f"allow {change}", [self.count]) < self._probability
+        return tf.where(allowed, value, nothing)
+
+
+def _coloured(images: Tensor, chance: _Chance) -> Tensor:
+    """Brightness, contrast, lightness inverted, hue and saturation, in the paper's order, as one matrix of colours."""
+
+    def each(change: str, value: Tensor, nothing: Any) -> Tensor:
+        return tf.reshape(chance.allowed(change, value, nothing), [-1, 1, 1])
+
+    brightness = each("brightness", 0.2 * chance.normal("brightness"), 0.0)
+    contrast = each("contrast", tf.exp(chance.normal("contrast") * 0.5 * math.log(2.0)), 1.0)
+    inverted = tf.where(chance.key.uniform("inverted", [chance.count]) < 0.5, -1.0, 1.0)
+    lightness = each("lightness", inverted, 1.0)
+    grey = tf.fill([images.shape[3]] * 2, 1.0 / images.shape[3])
+    matrix = lightness * grey
+    if images.shape[3] > 1:
+        matrix += _of_hue_and_saturation(each, chance, tf.eye(3) - grey)
+    offset = (contrast * lightness * brightness)[..., tf.newaxis]
+    return tf.einsum("nhwc,ncd->nhwd", images, contrast * matrix) + offset
+
+
+def _of_hue_and_saturation(each: Callable[..., Tensor], chance: _Chance, colour: Tensor) -> Tensor:
+    """Matrices [N, 3, 3] that turn colours about the axis of grey and stretch them; `colour` takes grey away, [3, 3].
+
+    Rodrigues' formula: cos(angle) x + sin(angle) k x x for x orthogonal to the axis k = (1, 1, 1) / sqrt(3).
+    """
+    angle = each("hue", chance.key.uniform("hue", [chance.count], -math.pi, math.pi), 0.0)
+    saturation = each("saturation", tf.exp(chance.normal("saturation") * math.log(2.0)), 1.0)
+    across = tf.constant([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]]) / math.sqrt(3.0)
+    return saturation * (tf.cos(angle) * colour + tf.sin(angle) * across)
+
+
+@cache
+def _memory_class() -> Any:
+    """The class; a function, because a base class at the top of a module would load Keras with it."""
+
+    class AdaMemory(keras.layers.Layer):
+        """What ADA knows of the last updates."""
+
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**settings)
+            for name in ("probability", "signs", "images", "updates"):
+                setattr(self, name, self.add_weight(shape=(), initializer="zeros", trainable=False, name=name))
+            self.built = True
+
+    return AdaMemory

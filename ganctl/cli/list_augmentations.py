@@ -1,0 +1,18 @@
+"""`ganctl list-augmentations`."""
+
+import click
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def command(as_json: bool) -> None:
+    """List the augmentations that a YAML file can name.
+
+    \b
+    ganctl list-augmentations
+    ganctl list-augmentations --json
+    """
+    from ganctl import augmentations
+    from ganctl.listing import print_entries
+
+    print_entries([augmentations.registry], as_json=as_json)

@@ -1,0 +1,22 @@
+"""A discriminator that is flat at real images."""
+
+from typing import Any
+
+from ganctl.lazy import tf
+from ganctl.losses import penalties
+from ganctl.players import GanPass, Penalty
+
+
+@penalties.register("r1", source="Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 9")
+def r1() -> Penalty:
+    """|grad D(x)|^2 / 2 at real images x; its weight is the paper's gamma.
+
+    With augmentation the discriminator sees augmented images, and the gradient is that with respect to the images
+    before, as StyleGAN2-ADA and R3GAN take it.
+    """
+
+    def penalty(batch: GanPass) -> Any:
+        slope = batch.slope(batch.real, kind="real")
+        return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]))
+
+    return Penalty(penalty, needs="real", partial=True)

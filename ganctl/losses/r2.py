@@ -1,0 +1,18 @@
+"""A discriminator that is flat at generated images."""
+
+from typing import Any
+
+from ganctl.lazy import tf
+from ganctl.losses import penalties
+from ganctl.players import GanPass, Penalty
+
+
+@penalties.register("r2", source="Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 10")
+def r2() -> Penalty:
+    """|grad D(x)|^2 / 2 at generated images x; its weight is the paper's gamma. As `r1` with augmentation."""
+
+    def penalty(batch: GanPass) -> Any:
+        slope = batch.slope(batch.fake, kind="fake")
+        return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]))
+
+    return Penalty(penalty, needs="fake", partial=True)

@@ -1,0 +1,31 @@
+"""A critic's scores as they are (WGAN)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganctl.losses import registry
+from ganctl.players import AdversarialLoss, GanPass
+
+Tensor = Any
+
+
+@registry.register("wasserstein", source="Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 3")
+@dataclass(frozen=True)
+class Wasserstein(AdversarialLoss):
+    """The critic's mean score of generated images minus that of real ones: an earth mover's distance.
+
+    It is one only of a critic that is Lipschitz: give it `gradient_penalty`, `weight_clipping` or spectral layers, and
+    several `training.disc_updates`. Scores are raw.
+    """
+
+    def real(self, batch: GanPass) -> Tensor:
+        """-D(x)."""
+        return -batch.real_score
+
+    def fake(self, batch: GanPass) -> Tensor:
+        """D(G(z))."""
+        return batch.fake_score
+
+    def generator(self, batch: GanPass) -> Tensor:
+        """-D(G(z))."""
+        return -batch.fake_score

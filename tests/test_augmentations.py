@@ -1,0 +1,315 @@
+"""Augmentations against NumPy, image by image; what both players see of them; what ADA remembers."""
+
+import importlib
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import WriteYaml, shipped
+
+from ganctl import augmentations, build
+from ganctl.errors import ConfigurationError
+from ganctl.game import Game
+from ganctl.lazy import tf
+from ganctl.noise import Key
+from ganctl.players import GanPass
+from ganctl.resampling import reflected, with_columns, with_rows
+
+RANDOM = np.random.default_rng(0)
+COLOUR, GREY = RANDOM.uniform(-1, 1, (40, 8, 8, 3)), RANDOM.uniform(-1, 1, (40, 8, 8, 1))
+NAMES = [entry.name for entry in shipped(augmentations.registry)]
+KEY = Key(0, 3, "somewhere")
+
+
+def made(name: str, probability: float = 1.0, **arguments: Any) -> tuple[Any, Any]:
+    """An augmentation and its memory, in which chance allows so much."""
+    augmentation = augmentations.registry.get(name).make(**arguments)
+    memory = augmentation.memory()
+    if memory is not None:
+        memory.probability.assign(probability)
+    return augmentation, memory
+
+
+def applied(name: str, images: np.ndarray, probability: float = 1.0, key: Key = KEY, **arguments: Any) -> np.ndarray:
+    augmentation, memory = made(name, probability, **arguments)
+    return np.asarray(augmentation.apply(tf.constant(images, tf.float32), key, memory).numpy())
+
+
+# --- each against NumPy
+
+
+def test_flip_mirrors_about_half_of_the_images() -> None:
+    mirrored = applied("flip", COLOUR)
+    kinds = [
+        (bool(np.allclose(m, x[:, ::-1], atol=1e-6)), bool(np.allclose(m, x, atol=1e-6)))
+        for m, x in zip(mirrored, COLOUR, strict=True)
+    ]
+    assert all(a != b for a, b in kinds)
+    assert 0.25 < np.mean([a for a, _ in kinds]) < 0.75
+
+
+@pytest.mark.parametrize("images", [COLOUR, GREY], ids=["colour", "grey"])
+def test_diffaugments_colour_is_the_papers(images: np.ndarray) -> None:
+    """Its three functions one after the other, as https://github.com/mit-han-lab/data-efficient-gans has them."""
+    each = [len(images), 1, 1, 1]
+    brightness, saturation, contrast = (
+        KEY.uniform(name, each, low, high).numpy()
+        for name, low, high in (("brightness", -0.5, 0.5), ("saturation", 0.0, 2.0), ("contrast", 0.5, 1.5))
+    )
+    x = images + brightness
+    x = (x - x.mean(3, keepdims=True)) * saturation + x.mean(3, keepdims=True)
+    x = (x - x.mean((1, 2, 3), keepdims=True)) * contrast + x.mean((1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(applied("diffaugment", images, policy=("colour",)), x, atol=1e-5)
+
+
+def test_diffaugments_translation_moves_by_up_to_an_eighth_and_brings_grey_in() -> None:
+    images = RANDOM.uniform(-1, 1, (200, 16, 24, 3))
+    found = applied("diffaugment", images, policy=("translation",))
+    shifts = [
+        KEY.integers(axis, [200, 1], 2 * most + 1).numpy()[:, 0] - most for axis, most in (("rows", 2), ("columns", 3))
+    ]
+    for x, y, down, right in zip(images, found, *shifts, strict=True):
+        padded = np.pad(x, ((8, 8), (8, 8), (0, 0)))
+        np.testing.assert_allclose(y, padded[8 - down : 24 - down, 8 - right : 32 - right], atol=1e-6)
+    assert set(shifts[0]) == {-2, -1, 0, 1, 2}
+    assert set(shifts[1]) == {-3, -2, -1, 0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("size", [8, 9])
+def test_diffaugments_cutout_is_a_square_of_half_the_side_that_may_hang_over_the_border(size: int) -> None:
+    holes = applied("diffaugment", np.ones((400, size, size, 1)), policy=("cutout",))[..., 0] == 0
+    half = int(size / 2 + 0.5)
+    heights, widths = holes.any(2).sum(1), holes.any(1).sum(1)
+    assert (holes.sum((1, 2)) == heights * widths).all(), "rectangles"
+    assert heights.max() == widths.max() == half
+    assert 1 <= heights.min() <= half // 2 + 1
+    assert holes.mean(0).min() > 0, "every pixel is cut out at times"
+
+
+def test_images_are_taken_from_anywhere() -> None:
+    images = RANDOM.uniform(-1, 1, (2, 5, 4, 3)).astype(np.float32)
+    rows = np.array([[0, 0.5, 1, 3.25, 9], [-1, 4, 3, 2, 1]], np.float32)
+    found = with_rows(tf.constant(images), tf.constant(rows)).numpy()
+    expected = [images[0, 0], images[0, :2].mean(0), images[0, 1], 0.75 * images[0, 3] + 0.25 * images[0, 4]]
+    np.testing.assert_allclose(found[0], [*expected, np.zeros((4, 3))], atol=1e-6)
+    np.testing.assert_allclose(found[1], [np.zeros((4, 3)), *images[1, :0:-1]], atol=1e-6)
+    turned = with_columns(tf.constant(images.transpose(0, 2, 1, 3)), tf.constant(rows)).numpy()
+    np.testing.assert_allclose(turned, found.transpose(0, 2, 1, 3), atol=1e-6)
+    mirrored = reflected(tf.constant([-2.0, -0.5, 0.0, 3.0, 4.5, 9.0]), 5).numpy()
+    np.testing.assert_allclose(mirrored, [2.0, 0.5, 0.0, 3.0, 3.5, 1.0])
+
+
+def symmetries(image: np.ndarray) -> dict[tuple[int, bool, int, int], np.ndarray]:
+    """An image turned, mirrored and moved by up to a pixel, with mirrors at its borders."""
+    size, found = len(image), {}
+    for turns, mirrored in itertools.product(range(4), (False, True)):
+        padded = np.pad(np.rot90(image[:, ::-1] if mirrored else image, turns), ((1, 1), (1, 1), (0, 0)), "reflect")
+        for down, right in itertools.product((-1, 0, 1), repeat=2):
+            moved = padded[1 - down : 1 - down + size, 1 - right : 1 - right + size]
+            found[turns, mirrored, down, right] = moved
+    return found
+
+
+def test_adas_pixels_are_the_eight_symmetries_of_the_square_and_whole_pixels() -> None:
+    images = RANDOM.uniform(-1, 1, (300, 8, 8, 3))
+    seen = set()
+    for before, after in zip(images, applied("ada", images, policy=("pixels",)), strict=True):
+        matching = [kind for kind, image in symmetries(before).items() if np.allclose(image, after, atol=1e-5)]
+        assert len(matching) == 1
+        seen.update(matching)
+    assert len({(turns, mirrored) for turns, mirrored, *_ in seen}) == 8
+    assert len({(down, right) for *_, down, right in seen}) == 9
+
+
+@pytest.mark.parametrize("images", [COLOUR, GREY], ids=["colour", "grey"])
+def test_adas_colour_is_the_product_of_the_papers_matrices(images: np.ndarray) -> None:
+    count, channels = len(images), images.shape[3]
+    normal = {name: KEY.normal(name, [count]).numpy() for name in ("brightness", "contrast", "saturation")}
+    hue = KEY.uniform("hue", [count], -np.pi, np.pi).numpy()
+    inverted = KEY.uniform("inverted", [count]).numpy() < 0.5
+    found = applied("ada", images, policy=("colour",))
+    axis = np.ones(3) / np.sqrt(3)
+    cross = np.cross(np.eye(3), axis)  # rows e_i x v
+    for i in range(count):
+        x = (images[i] + 0.2 * normal["brightness"][i]) * 2.0 ** (0.5 * normal["contrast"][i])
+        if channels == 1:
+            expected = -x if inverted[i] else x
+        else:
+            luma = np.eye(3) - 2.0 * np.outer(axis, axis) * inverted[i]
+            turn = np.outer(axis, axis) + np.cos(hue[i]) * (np.eye(3) - np.outer(axis, axis)) - np.sin(hue[i]) * cross
+            strength = 2.0 ** normal["saturation"][i]
+            stretch = np.outer(axis, axis) + strength * (np.eye(3) - np.outer(axis, axis))
+            expected = x @ luma @ turn @ stretch
+        np.testing.assert_allclose(found[i], expected, atol=2e-4)
+
+
+def test_adas_geometry_keeps_a_constant_image_and_moves_others() -> None:
+    np.testing.assert_allclose(applied("ada", np.full((40, 8, 8, 1), 0.3), policy=("geometry",)), 0.3, atol=1e-5)
+    changed = np.abs(applied("ada", COLOUR, policy=("geometry",)) - COLOUR).max((1, 2, 3))
+    assert (changed > 0.05).all()
+
+
+def test_ada_changes_as_many_images_as_its_probability_says() -> None:
+    images = RANDOM.uniform(-1, 1, (2000, 4, 4, 3))
+    np.testing.assert_allclose(applied("ada", images, probability=0.0), images, atol=1e-5)
+    changed = np.abs(applied("ada", images, probability=0.3) - images).max((1, 2, 3)) > 1e-3
+    none = 0.7**7 * (1 - 0.3 * 3 / 4) * (1 - 0.3 / 2) * (1 - 0.3 / 2)  # turns, mirroring and inversion may do nothing
+    assert 1 - none - 0.05 < changed.mean() <= 1.0
+
+
+# --- what every one must be
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (6, 10, 3)])
+def test_an_augmentation_is_decided_by_its_key_and_differs_from_image_to_image(name: str, shape: Any) -> None:
+    images = np.broadcast_to(RANDOM.uniform(-1, 1, shape), (16, *shape))
+    once, again = applied(name, images), applied(name, images)
+    assert once.shape == images.shape
+    assert once.tobytes() == again.tobytes()
+    assert applied(name, images, key=KEY.narrow("elsewhere")).tobytes() != once.tobytes()
+    assert len({image.round(4).tobytes() for image in once}) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("jit", [False, True])
+def test_an_augmentation_has_derivatives_of_second_order_also_under_xla(name: str, jit: bool) -> None:
+    """All are linear in the images, or affine: the gradient of |grad f(T x)|^2 is that of a quadratic form."""
+    augmentation, memory = made(name)
+    images = tf.constant(COLOUR[:4], tf.float32)
+
+    @tf.function(jit_compile=jit)
+    def penalised(x: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                total = tf.reduce_sum(augmentation.apply(x, KEY, memory) ** 3)
+            squared = tf.reduce_sum(tf.square(inner.gradient(total, x)))
+        return squared, outer.gradient(squared, x)
+
+    squared, gradient = penalised(images)
+    assert gradient is not None
+    direction = np.asarray(RANDOM.normal(size=images.shape), np.float32)
+    step = 1e-2
+    ahead, behind = (float(penalised(images + sign * step * direction)[0]) for sign in (1, -1))
+    assert float(tf.reduce_sum(gradient * direction)) == pytest.approx((ahead - behind) / (2 * step), rel=2e-2)
+    assert np.isfinite(float(squared))
+
+
+# --- in a game
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [*((name, "summed") for name in NAMES), *(("ada", form) for form in ("separate", "mixed", "concatenated"))],
+)
+def test_every_augmentation_plays_and_one_in_every_form_of_batches(
+    name: str, form: str, small_game: Callable[..., Game]
+) -> None:
+    penalties = [{"name": "r1", "every": 2}]
+    changes = {"training.augment": [name], "training.discriminator_batches": form, "loss": {"penalties": penalties}}
+    game = small_game("dense_gan", changes)
+    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
+
+
+def passes(game: Game) -> dict[str, GanPass]:
+    """A pass of each player's turn."""
+    feed = game.feeds["real"]
+    pixels, labels = feed.look_up(feed.chunk([2], 0, 1)[0])
+    images = {"real": feed.prepare(pixels, labels, KEY)}
+    return {p.name: p.turns[0].forward(game.networks, images, Key(0, 0, p.name, 0)) for p in game.players}  # type: ignore[misc]
+
+
+def test_both_players_see_both_kinds_of_images_augmented_each_by_draws_of_its_own(
+    small_game: Callable[..., Game],
+) -> None:
+    game = small_game("dense_gan", {"training.augment": ["diffaugment"], "training.discriminator_batches": "summed"})
+    judge, maker = (passes(game)[name] for name in ("discriminator", "generator"))
+    same = judge.real
+    seen = [judge.augmented(same, "real"), judge.augmented(same, "fake"), maker.augmented(same, "fake")]
+    assert len({images.numpy().tobytes() for images in (same, *seen)}) == 4
+    again = judge.augmented(same, "real")
+    assert again.numpy().tobytes() == seen[0].numpy().tobytes(), "penalties see what the scores are of"
+    plain = small_game("dense_gan", {"training.discriminator_batches": "summed"})
+    direct = plain.networks["discriminator"]
+    direct.set_weights(game.networks["discriminator"].get_weights())
+    np.testing.assert_allclose(judge.real_score, direct(seen[0], training=True), atol=1e-5)
+    np.testing.assert_allclose(judge.fake_score, direct(judge.augmented(judge.fake, "fake"), training=True), atol=1e-5)
+
+
+def test_r1_is_the_slope_at_the_image_before_it_is_augmented(small_game: Callable[..., Game]) -> None:
+    cuts = [{"name": "diffaugment", "policy": ["translation", "cutout"]}]
+    game = small_game("dense_gan", {"training.augment": cuts, "training.discriminator_batches": "summed"})
+    batch = passes(game)["discriminator"]
+    slope = batch.slope(batch.real, kind="real")
+    assert slope.shape == batch.real.shape
+    # What is cut out or moved beyond the border has no slope; of a dense discriminator, all else has.
+    cut_out = (slope.numpy() == 0).mean()
+    assert 0.05 < cut_out < 0.7
+
+
+def test_adas_probability_follows_the_signs_of_real_images() -> None:
+    augmentation, memory = made("ada", probability=0.0, target=0.6, speed=1000)
+    sure, unsure = tf.ones([10, 1], tf.bool), tf.constant([[True]] * 7 + [[False]] * 3)  # r = 1 and r = .4
+    found = [float(augmentation.learn(memory, sure)) for _ in range(8)]
+    np.testing.assert_allclose(found, [0, 0, 0, 0.04, 0.04, 0.04, 0.04, 0.08], atol=1e-6)
+    found = [float(augmentation.learn(memory, unsure)) for _ in range(12)]
+    np.testing.assert_allclose(found[3::4], [0.04, 0.0, 0.0], atol=1e-6)
+    assert found[0] == pytest.approx(0.08)
+
+
+@pytest.mark.parametrize("form", ["separate", "summed"])
+def test_adas_probability_is_a_column_and_moves_only_with_the_discriminator(
+    form: str, small_game: Callable[..., Game]
+) -> None:
+    augment = [{"name": "ada", "target": -1.0, "speed": 100}]
+    changes = {
+        "training.augment": augment,
+        "training.disc_updates": 4,
+        "training.gen_updates": 3,
+        "training.discriminator_batches": form,
+    }
+    game = small_game("dense_gan", changes)
+    rows = game.play(game.chunk(0, 3)).numpy()
+    column = rows[:, game.columns.index("augment_ada")]
+    # Each fourth update adds 4 * 2 / 100 where r is above -1; the column is the mean over the round's updates.
+    now = float(game.networks["augment_ada"].probability.numpy())
+    assert np.abs(now - 0.08 * np.arange(4)).min() < 1e-6
+    assert 0 < column[0] <= column[1] <= column[2] <= now
+
+
+# --- in the file
+
+
+def test_a_name_alone_and_a_mapping_are_the_same(tiny_yaml: WriteYaml) -> None:
+    short, long = (build.load_experiment(tiny_yaml({"training.augment": [e]})) for e in ("flip", {"name": "flip"}))
+    assert short.to_yaml() == long.to_yaml()
+    whole = build.load_experiment(tiny_yaml({"training.augment": ["diffaugment", {"name": "ada", "target": 0.5}]}))
+    assert "policy:\n    - colour\n    - translation\n    - cutout" in whole.to_yaml()
+    assert whole.training.augment[1].arguments["target"] == 0.5
+
+
+WRONG: list[tuple[Any, str]] = [
+    (["diffaugmnt"], r"training.augment.0: There is no augmentation 'diffaugmnt'. Did you mean 'diffaugment'\?"),
+    (["flip", "flip"], "training.augment.1: 'flip' is given twice"),
+    ([{"name": "diffaugment", "policy": ["color"]}], r"policy.*'colour', 'translation' or 'cutout'.*'color'"),
+    ([{"name": "diffaugment", "polcy": ["colour"]}], r"unknown key 'polcy'.*Did you mean 'policy'"),
+    ([{"name": "ada", "target": 2}], r"target.*less than or equal to 1"),
+    ([7], r"training.augment.0"),
+]
+
+
+@pytest.mark.parametrize(("augment", "message"), WRONG)
+def test_mistakes_are_said_with_their_place(augment: Any, message: str, tiny_yaml: WriteYaml) -> None:
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        build.load_experiment(tiny_yaml({"training.augment": augment}))
+    assert "tiny.yaml:" in str(caught.value)
+
+
+def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[..., Game]) -> None:
+    importlib.import_module("plugins.bigan")
+    with pytest.raises(ConfigurationError, match="the players of 'plugin_bigan' augment nothing"):
+        small_game("plugin_bigan", {"training.augment": ["flip"]})

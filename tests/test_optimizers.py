@@ -1,0 +1,91 @@
+"""Learning rates as functions of the round, against their formulas, in whatever game."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ganctl.experiment import OptimizerSection
+from ganctl.game import Game
+from ganctl.optimizers import keep_pace, make_optimizer
+
+ROUNDS, RATE = 20, 0.5
+FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "constant": lambda x: np.ones_like(x),
+    "linear": lambda x: 1 - x,
+    "cosine": lambda x: (1 + np.cos(np.pi * x)) / 2,
+}
+
+
+def rates(optimizer: Any, steps: int) -> np.ndarray:
+    found = []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        found.append(float(optimizer._get_current_learning_rate()))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("steps_each_round", [1, 2, 5])
+@pytest.mark.parametrize("warmup", [0, 1, 7])
+@pytest.mark.parametrize("schedule", FALLING)
+def test_a_rate_is_its_formula_and_the_same_in_all_steps_of_a_round(
+    schedule: str, warmup: int, steps_each_round: int
+) -> None:
+    section = OptimizerSection(name="sgd", learning_rate=RATE, schedule=schedule, warmup=warmup)
+    optimizer = make_optimizer(section, rounds=ROUNDS)
+    keep_pace(optimizer, steps_each_round)
+    number = np.repeat(np.arange(ROUNDS + 3), steps_each_round)
+    rising = np.minimum(1.0, (number + 1) / warmup) if warmup else 1.0
+    expected = RATE * rising * FALLING[schedule](np.minimum(number / ROUNDS, 1.0))
+    np.testing.assert_allclose(rates(optimizer, len(number)), expected, atol=1e-6)
+
+
+def test_decay_counts_steps_with_a_schedule_and_without() -> None:
+    for schedule in ("constant", "linear"):
+        section = OptimizerSection(name="sgd", learning_rate=RATE, schedule=schedule, decay=0.1)
+        optimizer = make_optimizer(section, rounds=ROUNDS)
+        keep_pace(optimizer, 2)
+        step = np.arange(12)
+        np.testing.assert_allclose(
+            rates(optimizer, 12), RATE * FALLING[schedule](step // 2 / ROUNDS) / (1 + 0.1 * step), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("rewrites", [False, True])
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_every_optimizer_moves_at_the_rate_of_its_schedule(
+    name: str, rewrites: bool, small_game: Callable[..., Game]
+) -> None:
+    """Of a rate that is at zero nothing moves any more; before that everything does."""
+    sections = {player: {"name": name, "schedule": "linear"} for player in ("generator", "discriminator")}
+    game = small_game("dense_gan", {"optimizer": sections, "training.iterations": 2, "training.rewrites": rewrites})
+
+    def weights() -> list[np.ndarray]:
+        return [v.numpy() for player in game.players for v in game.moved[player.name] if v.name == "kernel"]
+
+    start = weights()
+    game.play(game.chunk(0, 2))
+    end = weights()
+    game.play(game.chunk(2, 1))
+    assert all((a != b).any() for a, b in zip(start, end, strict=True))
+    assert all((a == b).all() for a, b in zip(end, weights(), strict=True))
+
+
+def test_a_round_is_a_round_whatever_it_is_made_of(small_game: Callable[..., Game]) -> None:
+    """Three updates on real and three on fake images are six steps of the discriminator, two of the generator."""
+    sections = {player: {"schedule": "linear"} for player in ("generator", "discriminator")}
+    game = small_game(
+        "dense_gan",
+        {
+            "optimizer": sections,
+            "training.iterations": 10,
+            "training.disc_updates": 3,
+            "training.gen_updates": 2,
+            "training.discriminator_batches": "separate",
+        },
+    )
+    game.play(game.chunk(0, 4))
+    for player, steps in zip(game.players, (24, 8), strict=True):
+        assert int(player.optimizer.iterations.numpy()) == steps
+        assert float(player.optimizer._get_current_learning_rate()) == pytest.approx(2e-4 * 0.6, rel=1e-5)
