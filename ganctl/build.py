@@ -12,6 +12,7 @@ from ganctl.errors import ConfigurationError, DataError, did_you_mean
 from ganctl.experiment import AugmentationSection, Experiment, LossSection, ModelSection, PenaltySection
 from ganctl.feed import Feed
 from ganctl.game import Average, Game, Player
+from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
@@ -219,7 +220,7 @@ def make_networks(
     arguments = accepted(entry.make, {"image_shape": shape, "num_classes": num_classes, **arguments})
     with _located(experiment):
         _check_shape(experiment, shape)
-        if arguments.get("num_classes") == 0:
+        if arguments.get("num_classes") == 0 and entry.needs_classes:
             raise ConfigurationError(
                 f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
             )
@@ -271,6 +272,14 @@ def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = Tr
         flip=experiment.dataset.flip,
         resident=_fits_on_device(images.images.nbytes),
     )
+    if experiment.outputs.sample_grid == "scored" and not judges_images_alone(networks["discriminator"]):
+        raise experiment.located(
+            ConfigurationError(
+                "`scored` needs a discriminator that judges images alone, and this one sees more beside each; "
+                "give rows x columns, such as 8x8.",
+                key="outputs.sample_grid",
+            )
+        )
     averages = [Average("generator", AVERAGED, experiment.training.ema)] if AVERAGED in networks else []
     game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=experiment.training.xla is True)
     most = max(game.draws["real"], default=0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ganctl.errors import DataError, GanctlError
 from ganctl.experiment import Experiment
+from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
 from ganctl.images import as_networks_see
@@ -82,7 +83,7 @@ def check_discriminator(
     assert train.labels is not None
     assert held_out is not None
     assert held_out.labels is not None
-    body = keras.Model(discriminator.inputs[0], _body(discriminator))
+    body = body_of(discriminator)
     head = keras.layers.Dense(images.num_classes, dtype="float32")
     classifier = keras.Sequential([body, keras.layers.Flatten(), head])
     classifier.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -98,12 +99,19 @@ def check_discriminator(
     return DiscriminatorCheck(float(accuracy), float(chance), iterations, images.num_classes, len(train), len(held_out))
 
 
-def _body(discriminator: Any) -> Any:
-    """The features that the layer of the real-or-fake score looks at."""
-    score = discriminator.outputs[0]
+def body_of(discriminator: Any) -> Any:
+    """Return a network from images to the features that the layer of the real-or-fake score looks at.
+
+    That is the layer with a single unit; to its output a class-conditional discriminator adds a projection.
+
+    Raises:
+        GanctlError: there is no such layer, or the features depend on more than images.
+    """
+    if not judges_images_alone(discriminator):
+        raise GanctlError("The discriminator judges more than images, so its body cannot classify them.")
     for layer in reversed(discriminator.layers):
-        if layer.output is score and isinstance(layer, keras.layers.Dense):
-            return layer.input
+        if isinstance(layer, keras.layers.Dense) and layer.units == 1:
+            return keras.Model(discriminator.inputs[0], layer.input)
     raise GanctlError("The discriminator does not end in a Dense layer, so its body cannot be told from its head.")
 
 

@@ -26,6 +26,20 @@ def takes_classes(network: Any) -> bool:
     return any(tensor.name == CLASSES for tensor in getattr(network, "inputs", None) or ())
 
 
+def judges_images_alone(discriminator: Any) -> bool:
+    """Whether a discriminator looks at images, and classes if it takes them, but at nothing else beside them."""
+    return len([tensor for tensor in discriminator.inputs if tensor.name != CLASSES]) == 1
+
+
+def class_count(generator: Any, num_classes: int) -> int:
+    """Return how many classes a generator tells apart: as many as its one-hot input is wide, else the data set's.
+
+    Only the width is sure where a generator finds categories itself (InfoGAN).
+    """
+    wanted = next(tensor for tensor in generator.inputs if tensor.name == CLASSES)
+    return num_classes if "int" in wanted.dtype else int(wanted.shape[-1])
+
+
 def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list[int]:
     """Return the classes to draw: those that are listed, such as `0,1,2`, or all; none of a generator that takes none.
 
@@ -36,6 +50,7 @@ def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list
         if wanted is not None:
             raise UsageError("--classes: this generator knows no classes; leave the option out.")
         return []
+    num_classes = class_count(generator, num_classes)
     if wanted is None:
         return list(range(num_classes))
     numbers = [part.strip() for part in wanted.split(",")]

@@ -43,6 +43,12 @@ class Entry:
         return "\n".join(inspect.getdoc(function) or "" for function in functions if function)
 
     @property
+    def needs_classes(self) -> bool:
+        """Whether the function cannot do without classes: it has a parameter `num_classes` without a default."""
+        parameter = inspect.signature(self.make).parameters.get("num_classes")
+        return parameter is not None and parameter.default is parameter.empty
+
+    @property
     def summary(self) -> str:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.make) or "").split("\n", 1)[0]

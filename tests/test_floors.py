@@ -27,12 +27,12 @@ def words(text: str) -> set[str]:
 FLOORS: list[set[str]] = [
     words("errors lazy cache_root") | {""},
     words("registry yaml_source noise resampling extractor image_order images device interruption footprint background")
-    | words("run_folder run_lock packaged_configs changes metrics_table"),
+    | words("pyramid run_folder run_lock packaged_configs changes metrics_table"),
     words("plugins"),
     words("experiment checkpoint feed generation sample_files animation listing formats pictures layers")
     | words("folder_listing near_duplicates yaml_editing"),
     words("game image_set interpolation image_glance"),
-    words("players divergence game_state loss_table data_paths probe rewrites optimizers")
+    words("players conditional divergence game_state loss_table data_paths probe rewrites optimizers")
     | words("network_checks discriminator_check report"),
     words("image_cache archives evaluation features folder_survey starting_files"),
     words("reference transfer contact_sheet survey_report"),

@@ -5,7 +5,7 @@ from ganctl.errors import GanctlError
 from ganctl.evaluation.pairs import nearest_pairs
 from ganctl.experiment import EvaluationSection
 from ganctl.features import extractor_for
-from ganctl.generation import generate, takes_classes
+from ganctl.generation import choose_classes, generate
 from ganctl.hooks import Hook, Run
 from ganctl.image_set import ImageSet, gathered
 from ganctl.metrics_table import COLUMNS, line
@@ -57,7 +57,7 @@ class Metrics(Hook):
             source = f"training images of {self._training.source}"
             self._reference = Reference.of(self._training, extractor, source, self._held_out)
         network = run.game.networks[self._generator]
-        classes = range(self._training.num_classes) if takes_classes(network) else ()
+        classes = choose_classes(network, None, self._training.num_classes)
         drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
         samples = gathered(drawn, self._section.num, self._training.shape)
         found = evaluate(samples, self._reference)

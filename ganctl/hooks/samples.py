@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganctl import checkpoint, game_state, images
-from ganctl.generation import arrange_inputs, draw_latent, seeded, takes_classes, to_pixels
+from ganctl.generation import arrange_inputs, class_count, draw_latent, seeded, takes_classes, to_pixels
 from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
 from ganctl.lazy import keras, tf
@@ -98,7 +98,8 @@ class Samples(Hook):
     def _fixed_inputs(self, generator: Any) -> Any:
         """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""
         count = self._rows * self._columns
-        columns = [cell % self._columns % max(self._num_classes, 1) for cell in range(count)]
+        classes = class_count(generator, self._num_classes) if takes_classes(generator) else self._num_classes
+        columns = [cell % self._columns % max(classes, 1) for cell in range(count)]
         self._classes = tf.constant(columns)  # an unconditional generator's, too, if its discriminator is told some
         if not takes_classes(generator):
             return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))

@@ -1,7 +1,8 @@
 """Models by name: one file each, a builder that makes the networks for an image shape.
 
 A builder gets `image_shape` (height, width, channels) and, if it has such a parameter, `num_classes`, and returns
-networks by role; its other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's
+networks by role. `num_classes: int = 0` says that it can do without classes; without a default it refuses images that
+have no labels. Its other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's
 first output is its score. Last layers compute in float32, whatever the precision. A generator's inputs are latent
 vectors, and classes where one is called `classes` (`ganctl.generation`).
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ganctl.lazy import keras
 from ganctl.models import registry
+from ganctl.pyramid import Pyramid
 
 
 def _unfit(height: int, width: int) -> str:
@@ -32,9 +33,9 @@ def dcgan(
     """
     size, channels = image_shape[0], image_shape[2]
     layers, normal = keras.layers, keras.initializers.RandomNormal
-    steps = next(n for n in range(1, 6) if size <= 7 * 2**n)
-    base = -(-size // 2**steps)
-    widths = [capacity * min(8, 2**n) for n in range(1, steps + 1)]
+    pyramid = Pyramid.of(size)
+    base, steps = pyramid.base, pyramid.steps
+    widths = [pyramid.width(capacity, level) for level in range(1, steps + 1)]
 
     generator = keras.Sequential([keras.Input([latent_dim])], name="generator")
     generator.add(layers.Dense(base * base * widths[-1], use_bias=False, kernel_initializer=normal(0.0, 0.02)))
@@ -47,9 +48,8 @@ def dcgan(
         )
         generator.add(layers.BatchNormalization())
         generator.add(layers.ReLU())
-    surplus = base * 2**steps - size
-    if surplus:
-        generator.add(layers.Cropping2D(((surplus // 2, surplus - surplus // 2),) * 2))
+    if base * 2**steps > size:
+        generator.add(layers.Cropping2D(pyramid.cropping))
     generator.add(
         layers.Conv2D(
             channels, 3, padding="same", activation="tanh", kernel_initializer=normal(0.0, 0.02), dtype="float32"

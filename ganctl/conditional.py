@@ -1,0 +1,55 @@
+"""What class-conditional networks share: whether they are, their input, and the projection that scores."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from ganctl.errors import ConfigurationError
+from ganctl.generation import CLASSES
+from ganctl.lazy import keras
+
+Conditional = Literal["auto", False, True]
+"""The user's key: `auto` is true where the images have labels."""
+
+
+def told_classes(conditional: Conditional, num_classes: int) -> bool:
+    """Whether networks are told classes.
+
+    Raises:
+        ConfigurationError: they should be, and the images have no labels.
+    """
+    if conditional is True and not num_classes:
+        raise ConfigurationError(
+            "these images have no labels to learn; take `auto` or false, or sort them into a folder for each class.",
+            key="model.conditional",
+        )
+    return bool(num_classes) and conditional is not False
+
+
+def class_input() -> Any:
+    """Return a network's input of classes, integers [N, 1]."""
+    return keras.Input([1], dtype="int32", name=CLASSES)
+
+
+def projection_score(
+    features: Any,
+    classes: Any,
+    num_classes: int,
+    dense: Callable[..., Any],
+    embedding: Callable[..., Any],
+) -> Any:
+    """Return scores [N, 1] of features [N, d]: psi(features), and with classes + embedding(class) . features.
+
+    Source: Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637, equation 3 and figure 1d.
+
+    Args:
+        features: a Keras tensor, float32.
+        classes: a Keras tensor, integers [N, 1]; None where the network is not told.
+        num_classes: how many classes there are.
+        dense: makes the layer psi.
+        embedding: makes the layer of the embedding.
+    """
+    score = dense(1, dtype="float32", name="score")(features)
+    if classes is None:
+        return score
+    embedded = keras.layers.Flatten()(embedding(num_classes, features.shape[-1], dtype="float32")(classes))
+    return score + keras.ops.sum(embedded * features, axis=-1, keepdims=True)

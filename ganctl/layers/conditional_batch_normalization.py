@@ -1,0 +1,59 @@
+"""BatchNorm whose scale and shift depend on the class."""
+
+from functools import cache
+from typing import Any
+
+from ganctl.lazy import keras
+
+
+def conditional_batch_normalization(num_classes: int, **settings: Any) -> Any:
+    """Return a layer that normalises feature maps and scales and shifts them by class.
+
+        y = gamma[c] (x - mean) / sqrt(variance + epsilon) + beta[c]
+
+    It is called with maps [N, H, W, C] and integer classes [N, 1]. gamma begins at 1 and beta at 0 for every class; the
+    moments are those of the whole batch, whatever the classes, and are averaged as in Keras' BatchNorm.
+
+    Source: Dumoulin et al. 2016, https://arxiv.org/abs/1610.07629, equation 5, as used in Miyato and Koyama 2018,
+    https://arxiv.org/abs/1802.05637.
+
+    Args:
+        num_classes: how many classes there are.
+        settings: of the layer, such as its name.
+    """
+    return _layer_class()(num_classes, **settings)
+
+
+@cache
+def _layer_class() -> Any:
+    """The class; a function, because a base class at the top of a module would load Keras with it."""
+
+    class ConditionalBatchNormalization(keras.layers.Layer):
+        """BatchNorm with a scale and a shift for each class."""
+
+        def __init__(self, num_classes: int, **settings: Any) -> None:
+            super().__init__(**settings)
+            self._num_classes = num_classes
+
+        def build(self, input_shape: Any) -> None:
+            """Make BatchNorm, scales and shifts for [N, H, W, C]."""
+            channels = input_shape[-1]
+            # Keras' own, so that it is frozen and rewritten like any other.
+            self.norm = keras.layers.BatchNormalization(center=False, scale=False, dtype=self.dtype_policy)
+            self.norm.build(input_shape)
+            self.gamma = self.add_weight(shape=(self._num_classes, channels), initializer="ones", name="gamma")
+            self.beta = self.add_weight(shape=(self._num_classes, channels), initializer="zeros", name="beta")
+
+        def call(self, inputs: Any, classes: Any, training: bool | None = None) -> Any:
+            """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
+            ops = keras.ops
+            chosen = ops.cast(ops.reshape(classes, (-1,)), "int32")
+            scale = ops.take(self.gamma, chosen, axis=0)[:, None, None, :]
+            shift = ops.take(self.beta, chosen, axis=0)[:, None, None, :]
+            return self.norm(inputs, training=training) * scale + shift
+
+        def compute_output_shape(self, input_shape: Any, *_: Any) -> Any:
+            """Return the shape of the maps."""
+            return input_shape
+
+    return ConditionalBatchNormalization

@@ -1,0 +1,53 @@
+"""Residual blocks that double or halve a map, as SNGAN and its descendants have them.
+
+The 1x1 convolution of a shortcut stands where the map is small, before an upsampling and after a pooling: the result is
+the same, and it costs a quarter.
+
+Source: Miyato et al. 2018, https://arxiv.org/abs/1802.05957, appendix B.4; Gulrajani et al. 2017, appendix C.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ganctl.lazy import keras
+
+Convolution = Callable[..., Any]
+
+
+def up_block(maps: Any, filters: int, convolution: Convolution, normalise: Callable[[Any], Any]) -> Any:
+    """Return maps of twice the size: [N, H, W, C] to [N, 2H, 2W, filters].
+
+    Args:
+        maps: a Keras tensor.
+        filters: channels of the output.
+        convolution: makes a convolution layer, such as `keras.layers.Conv2D`.
+        normalise: what is done before each activation, such as a BatchNorm of its own.
+    """
+    layers = keras.layers
+    inner = layers.UpSampling2D()(layers.ReLU()(normalise(maps)))
+    inner = convolution(filters, 3, padding="same")(inner)
+    inner = convolution(filters, 3, padding="same")(layers.ReLU()(normalise(inner)))
+    return layers.Add()([inner, layers.UpSampling2D()(convolution(filters, 1)(maps))])
+
+
+def down_block(maps: Any, filters: int, convolution: Convolution, *, halve: bool = True, activate: bool = True) -> Any:
+    """Return maps of half the size, rounded up, without normalisation: [N, H, W, C] to [N, H / 2, W / 2, filters].
+
+    Args:
+        maps: a Keras tensor.
+        filters: channels of the output.
+        convolution: makes a convolution layer.
+        halve: pool by two; otherwise the size stays.
+        activate: begin with ReLU; not the block that sees the image.
+    """
+    layers = keras.layers
+
+    def pooled(tensor: Any) -> Any:
+        return layers.AveragePooling2D(2, padding="same")(tensor) if halve else tensor
+
+    inner = convolution(filters, 3, padding="same")(layers.ReLU()(maps) if activate else maps)
+    inner = pooled(convolution(filters, 3, padding="same")(layers.ReLU()(inner)))
+    shortcut = pooled(maps)
+    if halve or maps.shape[-1] != filters:
+        shortcut = convolution(filters, 1)(shortcut)
+    return layers.Add()([inner, shortcut])

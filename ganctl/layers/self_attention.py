@@ -1,0 +1,66 @@
+"""A layer with which every place of a map sees every other."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ganctl.lazy import keras
+
+
+def self_attention(convolution: Callable[..., Any] | None = None, **settings: Any) -> Any:
+    """Return a layer that adds to feature maps [N, H, W, C] what is seen at other places.
+
+        y_j = gamma o_j + x_j,  o_j = v(sum_i beta_ji h(x_i)),  beta_ji = softmax_i(f(x_i) . g(x_j))
+
+    f and g have C/8 channels, h has C/2, v has C; all are 1x1 convolutions without bias. The places i are those of a
+    map pooled by two, as in the authors' code: a quarter of the work. gamma is learned and begins at 0, so that the
+    layer begins as the identity. The attention itself is computed in float32.
+
+    Source: Zhang et al. 2018, https://arxiv.org/abs/1805.08318, equations 1 to 3.
+
+    Args:
+        convolution: makes a convolution layer of filters, kernel size and `use_bias`; Keras' own, if not given.
+        settings: of the layer, such as its name.
+    """
+    return _layer_class()(convolution or keras.layers.Conv2D, **settings)
+
+
+@cache
+def _layer_class() -> Any:
+    """The class; a function, because a base class at the top of a module would load Keras with it."""
+
+    class SelfAttention(keras.layers.Layer):
+        """Adds what is seen at other places."""
+
+        def __init__(self, convolution: Callable[..., Any], **settings: Any) -> None:
+            super().__init__(**settings)
+            self._convolution = convolution
+
+        def build(self, input_shape: Any) -> None:
+            """Make the four convolutions for [N, H, W, C]."""
+            height, width, channels = input_shape[1:]
+            self.narrow = max(1, channels // 8)
+            self.middle = max(1, channels // 2)
+            self.f, self.g, self.h, self.v = (
+                self._convolution(filters, 1, use_bias=False, dtype=self.dtype_policy, name=name)
+                for filters, name in ((self.narrow, "f"), (self.narrow, "g"), (self.middle, "h"), (channels, "v"))
+            )
+            for part in (self.f, self.g, self.h):
+                part.build(input_shape)
+            self.v.build((*input_shape[:3], self.middle))
+            self.pooling = keras.layers.MaxPooling2D(2 if min(height, width) > 1 else 1, dtype=self.dtype_policy)
+            self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+
+        def call(self, inputs: Any) -> Any:
+            """Return [N, H, W, C] for [N, H, W, C]."""
+            ops = keras.ops
+            height, width = inputs.shape[1:3]
+            keys, values = self.pooling(self.f(inputs)), self.pooling(self.h(inputs))
+            places = keys.shape[1] * keys.shape[2]
+            keys = ops.cast(ops.reshape(keys, (-1, places, self.narrow)), "float32")
+            queries = ops.cast(ops.reshape(self.g(inputs), (-1, height * width, self.narrow)), "float32")
+            attention = ops.softmax(ops.matmul(queries, ops.transpose(keys, (0, 2, 1))), axis=-1)
+            seen = ops.matmul(ops.cast(attention, inputs.dtype), ops.reshape(values, (-1, places, self.middle)))
+            return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
+
+    return SelfAttention

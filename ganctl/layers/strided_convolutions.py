@@ -1,0 +1,46 @@
+"""The bodies of plain convolutional networks: maps doubled and halved by convolutions with a stride of two."""
+
+from typing import Any
+
+from ganctl.lazy import keras
+from ganctl.pyramid import Pyramid
+
+
+def enlarged(vectors: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:
+    """Return maps [N, size, size, capacity] made of vectors [N, d], with BatchNorm and ReLU after every layer.
+
+    A filter size that two divides leaves no checkerboards.
+
+    Args:
+        vectors: a Keras tensor.
+        pyramid: from which base, in how many steps.
+        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        filter_size: side of the transposed convolutions' kernels.
+    """
+    layers, normal = keras.layers, keras.initializers.RandomNormal
+    base, widest = pyramid.base, pyramid.width(capacity, pyramid.steps)
+    maps = layers.Dense(base * base * widest, use_bias=False, kernel_initializer=normal(0.0, 0.02))(vectors)
+    maps = layers.Reshape((base, base, widest))(maps)
+    maps = layers.ReLU()(layers.BatchNormalization()(maps))
+    for level in reversed(range(pyramid.steps)):
+        width = pyramid.width(capacity, level)
+        maps = layers.Conv2DTranspose(
+            width, filter_size, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)
+        )(maps)
+        maps = layers.ReLU()(layers.BatchNormalization()(maps))
+    return layers.Cropping2D(pyramid.cropping)(maps)
+
+
+def reduced(images: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:
+    """Return maps [N, base, base, C] of images, LeakyReLU(0.2) after every layer and no BatchNorm.
+
+    Arguments as of `enlarged`; the first map has twice `capacity` channels.
+    """
+    layers, maps = keras.layers, images
+    for level in range(1, pyramid.steps + 1):
+        width = pyramid.width(capacity, level)
+        maps = layers.Conv2D(
+            width, filter_size, 2, padding="same", kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02)
+        )(maps)
+        maps = layers.LeakyReLU(0.2)(maps)
+    return maps

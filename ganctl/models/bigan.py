@@ -1,0 +1,131 @@
+"""BiGAN: a generator, the encoder that turns it round, and a discriminator of pairs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.game import Networks, Player, Term, Turn
+from ganctl.layers.strided_convolutions import enlarged, reduced
+from ganctl.lazy import keras
+from ganctl.models import registry
+from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean
+from ganctl.pyramid import Pyramid, unfit
+
+
+class PairPass(GanPass):
+    """A batch of pairs: a real image and its code (x, E(x)), a latent vector and its image (G(z), z)."""
+
+    @cached_property
+    def code(self) -> Any:
+        """What the encoder makes of the real images [N, latent_dim]."""
+        return self.networks["encoder"](self.real, training=True)
+
+    def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
+        """Return the score of images beside the codes of this pass's real, or the vectors of its generated images."""
+        partner = self.code if kind == "real" else self.latent
+        return [self.networks["discriminator"]([self.augmented(images, kind), partner], training=True)]
+
+
+class MixedPairPass(PairPass, MixedPass):
+    """Pairs of both kinds as one batch."""
+
+    @cached_property
+    def verdict(self) -> list[Any]:
+        """The scores of the whole batch, in the batch's order."""
+        seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
+        pairs = [seen, self.in_order(self.code, self.latent)]
+        return [self.networks["discriminator"](pairs, training=True)]
+
+
+class Swapped:
+    """A pass in which real pairs stand for generated ones and the other way round.
+
+    A loss that asks of it what the generator pays is told what the encoder does: it, too, wants its pairs to be taken
+    for the other kind.
+
+    Args:
+        batch: the pass.
+    """
+
+    def __init__(self, batch: PairPass) -> None:
+        self._batch = batch
+
+    @property
+    def real_score(self) -> Any:
+        """How much the generated pairs look like what they are not."""
+        return -self._batch.fake_score
+
+    @property
+    def fake_score(self) -> Any:
+        """How much the real pairs look like what they are not."""
+        return -self._batch.real_score
+
+
+def bigan_players(networks: Networks, setup: Setup) -> list[Player]:
+    """A discriminator of pairs, and the generator and the encoder as one player against it (equation 3).
+
+    Args:
+        networks: the networks.
+        setup: what the experiment says.
+    """
+    judge = discriminator(setup)
+    judge = replace(judge, turns=_of_pairs(judge), opponents={**judge.opponents, "encoder": "batch"})
+    deceived = Term("e_adversarial", lambda batch: mean(setup.loss.generator(Swapped(batch))))  # type: ignore[arg-type]
+    pair = generator(setup, further=[deceived])
+    turns = [replace(turn, draws={"real": setup.training.batch_size}) for turn in _of_pairs(pair)]
+    return [judge, replace(pair, networks=["generator", "encoder"], turns=turns)]
+
+
+@registry.register(
+    "bigan",
+    source="Donahue et al. 2016, https://arxiv.org/abs/1605.09782; Dumoulin et al. 2016, https://arxiv.org/abs/1606.00704",
+    unfit=unfit,
+    players=bigan_players,
+)
+def bigan(
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 50,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+) -> dict[str, Any]:
+    """Convolutional generator and encoder that learn each other's inverse, for square images from 16x16 to 256x256.
+
+    Neither is told to reconstruct anything: a discriminator that cannot tell the pairs (x, E(x)) from (G(z), z) means
+    that E inverts G. In the paper the networks for small images are fully connected; these are convolutional, and only
+    the generator has BatchNorm.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the latent vector and of the encoder's code.
+        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+    """
+    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
+    maps = enlarged(latent, pyramid, capacity, 4)
+    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+
+    code = layers.Dense(latent_dim, dtype="float32")(layers.Flatten()(reduced(image, pyramid, capacity, 4)))
+
+    partner = keras.Input([latent_dim], name="code")
+    seen = layers.Dense(16 * capacity)(layers.Flatten()(reduced(image, pyramid, capacity, 4)))
+    known = layers.Dense(16 * capacity)(partner)
+    both = layers.Concatenate()([layers.LeakyReLU(0.2)(seen), layers.LeakyReLU(0.2)(known)])
+    both = layers.LeakyReLU(0.2)(layers.Dense(16 * capacity)(both))
+    return {
+        "generator": keras.Model(latent, painted, name="generator"),
+        "encoder": keras.Model(image, code, name="encoder"),
+        "discriminator": keras.Model([image, partner], layers.Dense(1, dtype="float32")(both), name="discriminator"),
+    }
+
+
+def _of_pairs(player: Player) -> list[Turn]:
+    """The player's turns, on passes of pairs."""
+    return [replace(turn, forward=_pairs(turn.forward)) for turn in player.turns]
+
+
+def _pairs(forward: Any) -> Callable[..., PairPass]:
+    kind = MixedPairPass if issubclass(forward.func, MixedPass) else PairPass
+    return partial(kind, **forward.keywords)

@@ -1,0 +1,115 @@
+"""A light FastGAN, for few images: skip-layer excitation, and a discriminator that has to remember what it sees."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.game import Networks, Player
+from ganctl.layers.skip_layer_excitation import skip_layer_excitation
+from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
+from ganctl.lazy import keras, tf
+from ganctl.models import registry
+from ganctl.players import GanPass, Penalty, Setup, discriminator, generator, mean
+from ganctl.pyramid import Pyramid, unfit
+
+_DECODED_DOUBLINGS = 2
+
+
+def fastgan_players(
+    networks: Networks, setup: Setup, *, reconstruction_weight: Annotated[float, Field(ge=0.0)] = 1.0
+) -> list[Player]:
+    """The usual two, and a discriminator whose features must suffice to draw the real image again (equation 2).
+
+    The paper compares with a perceptual distance, on random parts of large images, too; here it is the mean absolute
+    difference of the whole image as the discriminator sees it, augmented, made smaller.
+
+    Args:
+        networks: the networks.
+        setup: what the experiment says.
+        reconstruction_weight: factor of that difference in the discriminator's loss.
+    """
+    terms = [("d_reconstruction", reconstruction_weight, Penalty(_difference_of_real, needs="real", partial=True))]
+    if setup.training.discriminator_batches == "separate":
+        # The update on generated images does not move the decoder, which is no mistake.
+        terms.append(("d_reconstruction_fake", 0.0, Penalty(_difference_of_fake, needs="fake", partial=True)))
+    return [discriminator(replace(setup, penalties=[*setup.penalties, *terms])), generator(setup)]
+
+
+@registry.register(
+    "fastgan",
+    source="Liu et al. 2021, https://arxiv.org/abs/2101.04775, made light",
+    unfit=unfit,
+    players=fastgan_players,
+)
+def fastgan(
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 128,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 16,
+) -> dict[str, Any]:
+    """Light pair for few square images from 16x16 to 256x256.
+
+    The generator has one convolution with a gated linear unit for each doubling, and its last two maps are multiplied
+    by factors from maps that are two to four doublings smaller. The discriminator halves with spectrally normalised
+    convolutions; a small decoder draws the image again, in at most 56 pixels a side, from maps of 8 to 14.
+    The paper's noise injection, second output size and batch-normalised discriminator are left out.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the latent vector.
+        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+    """
+    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    steps, channels = pyramid.steps, image_shape[2]
+    latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
+
+    def gated(maps: Any, filters: int) -> Any:
+        maps = layers.Conv2D(2 * filters, 3, padding="same", use_bias=False)(maps)
+        return keras.ops.glu(layers.BatchNormalization()(maps))
+
+    widest = pyramid.width(capacity, steps)
+    maps = layers.Dense(2 * pyramid.base**2 * widest, use_bias=False)(latent)
+    maps = layers.Reshape((pyramid.base, pyramid.base, 2 * widest))(maps)
+    maps = keras.ops.glu(layers.BatchNormalization()(maps))
+    sizes, distance = [maps], min(4, max(2, steps - 1))
+    for doubling in range(1, steps + 1):
+        maps = gated(layers.UpSampling2D()(maps), pyramid.width(capacity, steps - doubling))
+        if doubling >= max(distance, steps - 1):
+            maps = skip_layer_excitation()(maps, sizes[doubling - distance])
+        sizes.append(maps)
+    maps = layers.Cropping2D(pyramid.cropping)(maps)
+    painted = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(maps)
+
+    maps = small = image
+    for level in range(1, steps + 1):
+        maps = spectral_conv2d(pyramid.width(capacity, level), 4, 2, padding="same")(maps)
+        maps = layers.LeakyReLU(0.2)(maps)
+        if level == steps - 1:
+            small = maps
+    score = spectral_dense(1, dtype="float32")(layers.Flatten(dtype="float32")(maps))
+    for doubling in range(min(_DECODED_DOUBLINGS, steps - 1)):
+        small = gated(layers.UpSampling2D()(small), max(capacity, pyramid.width(capacity, steps - 2 - doubling)))
+    halvings = steps - 1 - min(_DECODED_DOUBLINGS, steps - 1)
+    surplus = small.shape[1] - -(-image_shape[0] // 2**halvings)
+    small = layers.Cropping2D(((0, surplus), (0, surplus)))(small)
+    drawn_again = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(small)
+    return {
+        "generator": keras.Model(latent, painted, name="generator"),
+        "discriminator": keras.Model(image, [score, drawn_again], name="discriminator"),
+    }
+
+
+def _difference_of_real(batch: GanPass) -> Any:
+    return _difference(batch.augmented(batch.real, "real"), batch.real_verdict[1])
+
+
+def _difference_of_fake(batch: GanPass) -> Any:
+    return _difference(batch.augmented(batch.fake, "fake"), batch.fake_verdict[1])
+
+
+def _difference(images: Any, drawn_again: Any) -> Any:
+    """Mean absolute difference of images [N, H, W, C], made as small as what was drawn [N, h, w, C], and that."""
+    while images.shape[1] > drawn_again.shape[1]:
+        images = tf.nn.avg_pool2d(images, 2, 2, "SAME")
+    return mean(tf.abs(images - drawn_again))

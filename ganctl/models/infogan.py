@@ -1,0 +1,118 @@
+"""InfoGAN: a generator whose code can be read off its images, so that the code comes to mean something."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.game import Networks, Player, Term
+from ganctl.generation import CLASSES, class_count
+from ganctl.layers.strided_convolutions import enlarged, reduced
+from ganctl.lazy import keras, tf
+from ganctl.models import registry
+from ganctl.players import GanPass, Setup, discriminator, generator, mean
+from ganctl.pyramid import Pyramid, unfit
+
+Weight = Annotated[float, Field(ge=0.0)]
+
+
+class InfoPass(GanPass):
+    """A batch of which the codes are guessed, too."""
+
+    @cached_property
+    def guesses(self) -> list[Any]:
+        """Scores of the categories [N, categories], and the continuous codes [N, codes] if there are any."""
+        found = self.networks["q_head"](self.fake_verdict[1], training=True)
+        return found if isinstance(found, list) else [found]
+
+    @property
+    def code(self) -> Any:
+        """The continuous codes of the generated images [N, codes]."""
+        return self.latent[1]
+
+
+def infogan_players(
+    networks: Networks, setup: Setup, *, category_weight: Weight = 1.0, code_weight: Weight = 0.1
+) -> list[Player]:
+    """A discriminator, and a generator that moves together with the head that guesses its codes (equation 6).
+
+    Both minimise -log Q(code | image), which bounds the mutual information of code and image from below: the cross
+    entropy of the category, and half the squared error of the continuous codes, which is what a normal Q of variance 1
+    gives. The head looks at the discriminator's last features, which the authors train on this loss, too; here, as
+    in the equation, the discriminator only learns to tell real from generated.
+
+    Args:
+        networks: the networks.
+        setup: what the experiment says.
+        category_weight: factor of the category's cross entropy (lambda of the paper).
+        code_weight: factor of the continuous codes' loss.
+    """
+    setup = replace(setup, num_classes=class_count(networks["generator"], 0))
+    terms = [Term("g_category_loss", _category_loss, category_weight)]
+    if len(networks["q_head"].outputs) > 1:
+        terms.append(Term("g_code_loss", _code_loss, code_weight))
+    usual = generator(setup, further=terms)
+    turns = [replace(turn, forward=_with_guesses(turn.forward)) for turn in usual.turns]
+    return [discriminator(setup), replace(usual, networks=["generator", "q_head"], turns=turns)]
+
+
+@registry.register(
+    "infogan",
+    source="Chen et al. 2016, https://arxiv.org/abs/1606.03657, equation 6 and appendix C",
+    unfit=unfit,
+    players=infogan_players,
+)
+def infogan(
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 62,
+    categories: Annotated[int, Field(ge=2, le=1000)] = 10,
+    codes: Annotated[int, Field(ge=0, le=64)] = 2,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+) -> dict[str, Any]:
+    """Convolutional pair that finds categories in images without labels, for square images from 16x16 to 256x256.
+
+    The generator is given noise, a category and continuous codes. The categories stand where other models have the
+    classes, so that the columns of sample grids are categories and `ganctl sample --classes` draws some of them. The
+    networks grow with the image, where the paper has one for each data set; the discriminator has no BatchNorm.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the noise.
+        categories: how many kinds of images there may be.
+        codes: continuous codes, drawn like the noise.
+        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+    """
+    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)
+    inputs = [latent, *([keras.Input([codes], name="code")] if codes else []), category]
+    maps = enlarged(layers.Concatenate()(inputs), pyramid, capacity, 4)
+    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+
+    image = keras.Input(image_shape, name="image")
+    features = layers.Flatten()(reduced(image, pyramid, capacity, 4))
+    features = layers.LeakyReLU(0.2)(layers.Dense(16 * capacity)(features))
+    score = layers.Dense(1, dtype="float32")(features)
+
+    seen = keras.Input(features.shape[1:], name="features")
+    hidden = layers.LeakyReLU(0.1)(layers.Dense(128)(seen))
+    guesses = [layers.Dense(width, dtype="float32")(hidden) for width in (categories, codes) if width]
+    return {
+        "generator": keras.Model(inputs, painted, name="generator"),
+        "discriminator": keras.Model(image, [score, features], name="discriminator"),
+        "q_head": keras.Model(seen, guesses, name="q_head"),
+    }
+
+
+def _with_guesses(forward: Any) -> Callable[..., InfoPass]:
+    return partial(InfoPass, **forward.keywords)
+
+
+def _category_loss(batch: InfoPass) -> Any:
+    return mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.fake_classes, logits=batch.guesses[0]))
+
+
+def _code_loss(batch: InfoPass) -> Any:
+    return mean(0.5 * tf.square(batch.guesses[1] - batch.code))

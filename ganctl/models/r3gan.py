@@ -1,0 +1,100 @@
+"""A small R3GAN: plain residual networks without normalisation, for a relativistic loss with R1 and R2."""
+
+import math
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.conditional import Conditional, class_input, projection_score, told_classes
+from ganctl.layers.grouped_convolution import grouped_convolution
+from ganctl.lazy import keras
+from ganctl.models import registry
+from ganctl.pyramid import Pyramid, unfit
+
+# Of LeakyReLU(0.2): weights drawn with it keep the variance (He et al. 2015, equation 15).
+_GAIN = math.sqrt(2.0 / (1.0 + 0.2**2))
+_EXPANSION = 2
+
+
+@registry.register("r3gan", source="Huang et al. 2024, https://arxiv.org/abs/2501.05441, made small", unfit=unfit)
+def r3gan(
+    image_shape: tuple[int, int, int],
+    num_classes: int = 0,
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 64,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+    blocks: Annotated[int, Field(ge=1, le=8)] = 1,
+    groups: Annotated[int, Field(ge=1, le=64)] = 4,
+    conditional: Conditional = "auto",
+) -> dict[str, Any]:
+    """Residual pair without normalisation for square images from 16x16 to 256x256; class-conditional by embedding.
+
+    Both networks are mirror images: at every size some residual blocks (1x1 to twice the channels, grouped 3x3, 1x1
+    back), and between two sizes a 1x1 convolution and nearest upsampling or average pooling, where the paper has a
+    bilinear filter. The last convolution of a block begins at zero and the others small, by the number of blocks
+    (Fixup: Zhang et al. 2019), which is what makes normalisation unnecessary. The generator's image is a linear
+    function of its last maps: no tanh, as in the authors' code.
+
+    Args:
+        image_shape: height, width and channels.
+        num_classes: how many classes the images have; 0 without labels.
+        latent_dim: length of the latent vector.
+        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        blocks: residual blocks at each resolution; 2 in the paper.
+        groups: of the 3x3 convolutions; where the channels cannot be divided by it, as many as can.
+        conditional: tell both networks the class: an embedding beside the latent vector, and one that is projected on
+            the discriminator's features.
+    """
+    told = told_classes(conditional, num_classes)
+    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    widths = [pyramid.width(capacity, level) for level in range(pyramid.steps + 1)]
+    small = _GAIN * (blocks * len(widths)) ** (-1 / 4)
+
+    def residual(maps: Any) -> Any:
+        for _ in range(blocks):
+            width = maps.shape[-1]
+            middle = _EXPANSION * width
+            inner = layers.LeakyReLU(0.2)(layers.Conv2D(middle, 1, kernel_initializer=_drawn(small))(maps))
+            inner = grouped_convolution(middle, 3, math.gcd(groups, middle), kernel_initializer=_drawn(small))(inner)
+            inner = layers.LeakyReLU(0.2)(inner)
+            inner = layers.Conv2D(width, 1, use_bias=False, kernel_initializer="zeros")(inner)
+            maps = layers.Add()([maps, inner])
+        return maps
+
+    def resized(maps: Any, width: int) -> Any:
+        if maps.shape[-1] == width:
+            return maps
+        return layers.Conv2D(width, 1, use_bias=False, kernel_initializer=_drawn(1.0))(maps)
+
+    latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
+    named, seen = (class_input(), class_input()) if told else (None, None)
+
+    code = latent
+    if named is not None:
+        # As loud as the latent vector, or the class would long be overheard.
+        loud = keras.initializers.RandomNormal(0.0, 1.0)
+        embedded = layers.Flatten()(layers.Embedding(num_classes, latent_dim, embeddings_initializer=loud)(named))
+        code = layers.Concatenate()([latent, embedded])
+    maps = layers.Dense(pyramid.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
+    maps = residual(layers.Reshape((pyramid.base, pyramid.base, widths[-1]))(maps))
+    for width in reversed(widths[:-1]):
+        maps = residual(layers.UpSampling2D()(resized(maps, width)))
+    painted = layers.Conv2D(image_shape[2], 1, kernel_initializer=_drawn(1.0), dtype="float32")(
+        layers.Cropping2D(pyramid.cropping)(maps)
+    )
+
+    maps = residual(layers.Conv2D(widths[0], 1, kernel_initializer=_drawn(1.0))(image))
+    for width in widths[1:]:
+        maps = residual(resized(layers.AveragePooling2D(2, padding="same")(maps), width))
+    maps = layers.DepthwiseConv2D(pyramid.base, use_bias=False, depthwise_initializer=_drawn(1.0))(maps)
+    features = layers.Activation("linear", dtype="float32")(layers.Flatten()(maps))
+    score = projection_score(features, seen, num_classes, layers.Dense, layers.Embedding)
+    return {
+        "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
+        "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),
+    }
+
+
+def _drawn(gain: float) -> Any:
+    """Normal weights that multiply the standard deviation by `gain`."""
+    return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal")

@@ -1,0 +1,72 @@
+"""The residual networks of SNGAN, and of its class-conditional successor."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.conditional import Conditional, class_input, projection_score, told_classes
+from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
+from ganctl.layers.residual_blocks import down_block, up_block
+from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
+from ganctl.lazy import keras
+from ganctl.models import registry
+from ganctl.pyramid import Pyramid, unfit
+
+
+@registry.register(
+    "sngan",
+    source="Miyato et al. 2018, https://arxiv.org/abs/1802.05957, appendix B.4; "
+    "Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637",
+    unfit=unfit,
+)
+def sngan(
+    image_shape: tuple[int, int, int],
+    num_classes: int = 0,
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 128,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+    conditional: Conditional = "auto",
+) -> dict[str, Any]:
+    """Residual pair with a spectrally normalised discriminator, for square images from 16x16 to 256x256.
+
+    The generator has a block for each doubling, the discriminator one for each halving and one more, then the sum over
+    all places. With classes, the generator's BatchNorm is conditional and the discriminator scores by projection. The
+    widths follow the paper's networks for large images, which double; that for 32x32 has 256 and 128 channels
+    throughout.
+
+    Args:
+        image_shape: height, width and channels.
+        num_classes: how many classes the images have; 0 without labels.
+        latent_dim: length of the latent vector.
+        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        conditional: tell both networks the class.
+    """
+    told = told_classes(conditional, num_classes)
+    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
+    named, seen = (class_input(), class_input()) if told else (None, None)
+
+    def normalise(maps: Any) -> Any:
+        if named is None:
+            return layers.BatchNormalization()(maps)
+        return conditional_batch_normalization(num_classes)(maps, named)
+
+    widest = pyramid.width(capacity, pyramid.steps)
+    maps = layers.Dense(pyramid.base**2 * widest)(latent)
+    maps = layers.Reshape((pyramid.base, pyramid.base, widest))(maps)
+    for level in reversed(range(pyramid.steps)):
+        maps = up_block(maps, pyramid.width(capacity, level), layers.Conv2D, normalise)
+    maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(pyramid.cropping)(maps)))
+    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+
+    maps = image
+    for level in range(1, pyramid.steps + 1):
+        maps = down_block(maps, pyramid.width(capacity, level), spectral_conv2d, activate=level > 1)
+    maps = down_block(maps, maps.shape[-1], spectral_conv2d, halve=False)
+    maps = layers.Activation("relu", dtype="float32")(maps)
+    features = keras.ops.sum(maps, axis=(1, 2))
+    score = projection_score(features, seen, num_classes, spectral_dense, spectral_embedding)
+    return {
+        "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
+        "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),
+    }

@@ -1,0 +1,52 @@
+"""The convolutional pair of WGAN-GP, whose critic has no BatchNorm."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ganctl.layers.minibatch_standard_deviation import minibatch_standard_deviation
+from ganctl.layers.strided_convolutions import enlarged, reduced
+from ganctl.lazy import keras
+from ganctl.models import registry
+from ganctl.pyramid import Pyramid, unfit
+
+
+@registry.register(
+    "wgan_gp",
+    source="Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, and their gan_cifar.py",
+    unfit=unfit,
+)
+def wgan_gp(
+    image_shape: tuple[int, int, int],
+    *,
+    latent_dim: Annotated[int, Field(ge=1, le=4096)] = 128,
+    capacity: Annotated[int, Field(ge=1, le=512)] = 32,
+    filter_size: Annotated[int, Field(ge=1, le=15)] = 5,
+    minibatch_deviation: bool = False,
+) -> dict[str, Any]:
+    """Convolutional pair for square images from 16x16 to 256x256; the critic's gradient is what a penalty holds at 1.
+
+    The penalty is one of each single image's score, so that nothing in the critic may mix the images of a batch
+    (section 4 of the paper). The authors' network for 32x32 is `capacity: 64`.
+
+    Args:
+        image_shape: height, width and channels.
+        latent_dim: length of the latent vector.
+        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+        filter_size: side of the filters; an even one leaves no checkerboards.
+        minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against a generator that
+            repeats itself; its scores then depend on the whole batch after all.
+    """
+    pyramid = Pyramid.of(image_shape[0])
+    latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
+    painted = keras.layers.Conv2D(image_shape[2], filter_size, padding="same", activation="tanh", dtype="float32")(
+        enlarged(latent, pyramid, capacity, filter_size)
+    )
+    maps = reduced(image, pyramid, capacity, filter_size)
+    if minibatch_deviation:
+        maps = minibatch_standard_deviation()(maps)
+    score = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(maps))
+    return {
+        "generator": keras.Model(latent, painted, name="generator"),
+        "discriminator": keras.Model(image, score, name="discriminator"),
+    }
