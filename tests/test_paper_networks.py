@@ -39,8 +39,8 @@ def made(entry: Entry, size: int, channels: int = 1, num_classes: int = 0, **arg
 
 @pytest.mark.parametrize("entry", ANY_SIZE, ids=lambda entry: entry.name)
 def test_every_size_and_both_numbers_of_channels_are_made(entry: Entry) -> None:
-    """A power of two or not, odd or not; built, not trained."""
-    for size, channels in ((16, 3), (20, 1), (29, 3), (48, 3), (100, 1), (256, 3)):
+    """A power of two or not; built, not trained. The pyramid's own test walks all sizes."""
+    for size, channels in ((16, 3), (20, 1), (48, 3), (256, 1)):
         networks = made(entry, size, channels)
         assert networks["generator"].output_shape == (None, size, size, channels)
         discriminator = networks["discriminator"]
@@ -99,6 +99,7 @@ def test_classes_that_are_not_there_are_an_error_with_a_place(entry: Entry, tiny
         build.make_networks(build.load_experiment(path), (16, 16, 1), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", TOLD, ids=lambda entry: entry.name)
 def test_the_class_changes_the_picture_and_the_score(entry: Entry, small_game: SmallGame) -> None:
     game = small_game(entry.name)

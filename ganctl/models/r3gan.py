@@ -71,9 +71,10 @@ def r3gan(
 
     code = latent
     if named is not None:
-        # As loud as the latent vector, or the class would long be overheard.
-        loud = keras.initializers.RandomNormal(0.0, 1.0)
-        embedded = layers.Flatten()(layers.Embedding(num_classes, latent_dim, embeddings_initializer=loud)(named))
+        # Drawn as the authors draw it, N(0, 1 / classes). Much softer, the class is overheard for long; as loud as the
+        # latent vector, it drowns that, and all images of a class are the same.
+        embedding = layers.Embedding(num_classes, latent_dim, embeddings_initializer=_drawn(1.0))
+        embedded = layers.Flatten()(embedding(named))
         code = layers.Concatenate()([latent, embedded])
     maps = layers.Dense(pyramid.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
     maps = residual(layers.Reshape((pyramid.base, pyramid.base, widths[-1]))(maps))
