@@ -60,9 +60,9 @@ def _classes() -> dict[str, Any]:
         raw_name = "kernel"
 
         def add_weight(self, *arguments: Any, **settings: Any) -> Any:
-            """Make a variable; the raw kernel stays float32 where the layer computes in bfloat16."""
+            """Make a variable; the raw kernel is float32 whatever the layer computes in."""
             if settings.get("name") == self.raw_name:
-                settings["autocast"] = False
+                settings |= {"autocast": False, "dtype": "float32"}
             return super().add_weight(*arguments, **settings)  # type: ignore[misc]
 
         def build(self, input_shape: Any = None) -> None:
