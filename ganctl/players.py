@@ -53,6 +53,10 @@ class AdversarialLoss:
         """Whether the discriminator takes the image for real, boolean [N, 1]."""
         return score > 0
 
+    def mirrored(self, score: Tensor) -> Tensor:
+        """The score that says `fake` as surely as this one says `real`: 0 lies between the two."""
+        return -score
+
     def errors(self) -> "Mapping[str, Callable[[Any], Tensor]] | None":
         """Absolute errors against the target for `real`, `fake`, `mixed` and `generator`; None for critics."""
         return None

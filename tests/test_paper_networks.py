@@ -12,7 +12,7 @@ import tensorflow as tf
 from conftest import WriteYaml, shipped, untracked
 from small_runs import CPU
 
-from ganctl import build, models
+from ganctl import build, losses, models
 from ganctl.conditional import projection_score
 from ganctl.discriminator_check import body_of
 from ganctl.errors import ConfigurationError, GanctlError
@@ -207,12 +207,40 @@ def test_bigans_encoder_pays_for_pairs_that_are_taken_for_real(small_game: Small
     assert list(game.players[1].networks) == ["generator", "encoder"]
 
 
-def test_a_swapped_pass_turns_scores_round() -> None:
-    class Batch:
-        real_score, fake_score = 2.0, -3.0
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0.0, x)
 
-    swapped = bigan.Swapped(Batch())  # type: ignore[arg-type]
-    assert (swapped.real_score, swapped.fake_score) == (3.0, -2.0)
+
+# What the generator pays for the pairs (G(z), z) and the encoder for (x, E(x)): each wants the other kind's label.
+OF_PAIRS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] = {
+    "minimax": (lambda real, fake: softplus(-fake), lambda real, fake: softplus(real)),
+    "non_saturating": (lambda real, fake: softplus(-fake), lambda real, fake: softplus(real)),
+    "least_squares": (lambda real, fake: (fake - 1) ** 2 / 2, lambda real, fake: real**2 / 2),
+    "hinge": (lambda real, fake: -fake, lambda real, fake: real),
+    "wasserstein": (lambda real, fake: -fake, lambda real, fake: real),
+    "relativistic": (lambda real, fake: softplus(real - fake),) * 2,
+}
+
+
+@pytest.mark.parametrize("loss", [entry.name for entry in shipped(losses.registry)])
+def test_bigans_encoder_wants_the_label_of_the_other_kind(loss: str, small_game: SmallGame) -> None:
+    game = small_game("bigan", {"loss": {"name": loss}, "training.discriminator_batches": "summed"})
+    (turn,) = game.players[1].turns
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float32)
+    images = ImageBatch(tf.constant(pixels), tf.zeros([2], tf.int32))
+    batch: Any = turn.forward(game.networks, {"real": images}, Key(0, 0))
+    real, fake = batch.real_score.numpy().astype(np.float64), batch.fake_score.numpy().astype(np.float64)
+    found = [float(term.function(batch)) for term in turn.terms]
+    expected = [float(pays(real, fake).mean()) for pays in OF_PAIRS[loss]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_a_swapped_pass_turns_scores_round_and_is_else_the_pass() -> None:
+    class Batch:
+        real_score, fake_score, count = 2.0, -3.0, 5
+
+    swapped: Any = bigan.Swapped(Batch(), lambda score: 1.0 - score)  # type: ignore[arg-type]
+    assert (swapped.real_score, swapped.fake_score, swapped.count) == (4.0, -1.0, 5)
 
 
 def test_scored_grids_need_a_discriminator_of_images_alone(
