@@ -65,7 +65,10 @@ class AdversarialLoss:
     """In a mixed batch: whether the real half stands before the generated half."""
 
     needs_both: bool = False
-    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both."""
+    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both.
+
+    They are compared in pairs, which a discriminator that is told classes sees within one class.
+    """
 
     needs_real: bool = False
     """Whether `generator` looks at real images, too: as many as generated ones are then drawn for its turn."""
@@ -157,6 +160,7 @@ class Setup:
             distribution=self.latent_distribution,
             num_classes=self.num_classes,
             augmentations=self.augmentations,
+            pairs=self.loss.needs_both,
             **settings,
         )
 
@@ -173,6 +177,8 @@ class GanPass(ForwardPass):
         distribution: of the latent vectors.
         num_classes: how many classes a class-conditional generator draws.
         augmentations: what the discriminator's images go through.
+        pairs: the loss compares each generated image with a real one. A discriminator that is told classes is then
+            shown two images of one class.
     """
 
     def __init__(
@@ -186,10 +192,12 @@ class GanPass(ForwardPass):
         distribution: str,
         num_classes: int = 0,
         augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
+        pairs: bool = False,
     ) -> None:
         super().__init__(networks, images, key)
         self.count, self.generator_training = count, generator_training
         self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
+        self.pairs = pairs
 
     @property
     def real(self) -> Tensor:
@@ -216,8 +224,19 @@ class GanPass(ForwardPass):
 
     @cached_property
     def fake_classes(self) -> Tensor:
-        """The classes that a class-conditional generator is to draw, int32 [count], each as likely as any other."""
+        """The classes that a class-conditional generator is to draw, int32 [count]: all as likely, or in pairs.
+
+        In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
+        both calls of the discriminator.
+        """
+        if self.follows_real:
+            return self.real_classes
         return self.key.integers("classes", [self.count], self.num_classes)
+
+    @property
+    def follows_real(self) -> bool:
+        """Whether the generator draws the classes of the real images."""
+        return self.pairs and takes_classes(self.networks["discriminator"])
 
     @property
     def generator_inputs(self) -> Tensor:
@@ -404,11 +423,11 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
     """Generate the images of consecutive updates together, from the noise that each would draw for itself.
 
     Only for a generator in inference mode: it then makes of a latent vector what it makes of it among any others. One
-    that draws noise of its own would draw it otherwise.
+    that draws noise of its own would draw it otherwise, and one that follows the real images does not know them yet.
     """
     generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
     most = MOST_FAKES_AHEAD // passes[0].count
-    if min(most, len(keys)) < 2 or layer_seeds(generator):
+    if min(most, len(keys)) < 2 or layer_seeds(generator) or passes[0].follows_real:
         return nothing_ahead(networks, keys)
     fakes: list[Tensor] = []
     for start in range(0, len(keys), most):

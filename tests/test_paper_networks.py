@@ -112,6 +112,33 @@ def test_the_class_changes_the_picture_and_the_score(entry: Entry, small_game: S
     assert (scores[0] != scores[1]).all()
 
 
+@pytest.mark.parametrize("fakes", ["inference", "training"])
+def test_pairs_that_are_compared_are_of_one_class(fakes: str, small_game: SmallGame) -> None:
+    """Of either player, also where fakes would be made ahead; a loss without pairs draws classes by chance."""
+
+    def classes(loss: str) -> dict[str, bool]:
+        changes = {"training.discriminator_batches": "summed", "training.fakes": fakes, "training.disc_updates": 2}
+        game = small_game("r3gan", {"loss": {"name": loss}, **changes, "training.batch_size": 8})
+        if loss == "relativistic":
+            assert np.isfinite(game.play(game.chunk(0, 1)).numpy()).all()
+        labels = tf.constant([7, 0, 3, 3, 9, 1, 5, 2])
+        images = {"real": ImageBatch(tf.zeros([8, 16, 16, 1]), labels)}
+        passes = {p.name: p.turns[0].forward(game.networks, images, Key(0, 0, p.name, 0)) for p in game.players}
+        return {name: bool((made.fake_classes == labels).numpy().all()) for name, made in passes.items()}  # type: ignore[attr-defined]
+
+    assert classes("relativistic") == {"discriminator": True, "generator": True}
+    assert classes("hinge") == {"discriminator": False, "generator": False}
+
+
+def test_a_generator_that_finds_its_own_categories_draws_them_by_chance_also_in_pairs(small_game: SmallGame) -> None:
+    changes = {"loss": {"name": "relativistic"}, "training.discriminator_batches": "summed"}
+    game = small_game("infogan", {**changes, "model": {"name": "infogan", "capacity": 2, "categories": 3}})
+    images = {"real": ImageBatch(tf.zeros([2, 16, 16, 1]), tf.constant([8, 9]))}
+    for player in game.players:
+        drawn: Any = player.turns[0].forward(game.networks, images, Key(0, 0))
+        assert (drawn.fake_classes.numpy() < 3).all()
+
+
 def test_a_projections_score_is_an_affine_function_and_an_inner_product() -> None:
     features, classes = keras.Input([4]), keras.Input([1], dtype="int32")
     network = keras.Model(
