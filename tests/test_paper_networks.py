@@ -165,6 +165,15 @@ def test_the_blocks_of_r3gan_begin_as_the_identity() -> None:
             assert not output.numpy().any()
 
 
+def test_r3gans_depthwise_convolution_keeps_the_variance() -> None:
+    """Each output is a sum of base^2 products, so that its weights have the variance 1 / base^2."""
+    discriminator = models.registry.get("r3gan").make((16, 16, 1), capacity=32)["discriminator"]
+    (layer,) = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    height, width, channels, _ = layer.kernel.shape
+    assert channels == 128
+    assert layer.kernel.numpy().var() * height * width == pytest.approx(1.0, abs=0.15), "2048 draws: 5 deviations"
+
+
 def test_sagan_attends_after_the_second_block_and_normalises_every_convolution() -> None:
     networks = made(models.registry.get("sagan"), 64, 3)
     for network in networks.values():
