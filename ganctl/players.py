@@ -79,13 +79,16 @@ class Penalty:
     """A further loss term of the discriminator: a scalar function of the forward pass.
 
     `needs` says which images it looks at; `partial` as in `Term`. With `every` = n it is evaluated at each n-th update
-    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1).
+    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1). `in_one_batch` multiplies
+    its weight where real and generated images are one batch: the adversarial term is then a mean over twice as many
+    scores, half of the sum of two means, and a weight is to mean the same beside either.
     """
 
     function: Callable[["GanPass"], Tensor]
     needs: Literal["real", "fake", "both"]
     partial: bool = False
     every: int = 1
+    in_one_batch: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -506,15 +509,21 @@ def _one_batch(setup: Setup, count: int) -> list[Turn]:
     loss = setup.loss
     forward = _forward(setup, MixedPass, count, real_first=loss.real_comes_first)
     terms = [Term("d_adversarial", lambda batch: mean(loss.mixed(batch)))]
-    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count)]
+    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count, one_batch=True)]
 
 
 def _joint_turn(
-    setup: Setup, forward: Any, terms: list[Term], mae: dict[str, Callable[[GanPass], Tensor]], count: int
+    setup: Setup,
+    forward: Any,
+    terms: list[Term],
+    mae: dict[str, Callable[[GanPass], Tensor]],
+    count: int,
+    *,
+    one_batch: bool = False,
 ) -> Turn:
     measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
     measures |= _learning(setup)
-    terms = [*terms, *_penalties(setup, "both")]
+    terms = [*terms, *_penalties(setup, "both", one_batch=one_batch)]
     return Turn("real and fake", forward, terms, measures, {"real": count}, _ahead(setup, forward))
 
 
@@ -537,16 +546,17 @@ def _ahead(setup: Setup, forward: Any) -> Any:
     return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead
 
 
-def _penalties(setup: Setup, sees: str) -> list[Term]:
+def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
     """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than that."""
     terms = []
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":
             raise ConfigurationError(
-                f"'{name}' needs real and generated images in one update; use `summed` or `mixed`.",
+                f"'{name}' needs real and generated images in one update; use `summed`, `mixed` or `concatenated`.",
                 key="training.discriminator_batches",
             )
         if sees in ("both", penalty.needs):
+            weight *= penalty.in_one_batch if one_batch else 1.0
             terms.append(Term(name, _lazy(penalty, setup.training.disc_updates), weight, penalty.partial))
     return terms
 
