@@ -61,6 +61,9 @@ class AdversarialLoss:
         """Absolute errors against the target for `real`, `fake`, `mixed` and `generator`; None for critics."""
         return None
 
+    zero_divides: bool = True
+    """Whether a score by itself says real or fake: `judged_real` then means something, and ADA can look at it."""
+
     real_comes_first: bool = True
     """In a mixed batch: whether the real half stands before the generated half."""
 
@@ -440,6 +443,11 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
     return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
 
 
+def remembers(augmentation: Augmentation) -> bool:
+    """Whether an augmentation has a memory, and so learns from how real images are judged."""
+    return type(augmentation).memory is not Augmentation.memory
+
+
 def memory_of(augmentation: str) -> str:
     """Return the role of the network in which an augmentation of that name remembers."""
     return f"augment_{augmentation}"
@@ -594,7 +602,7 @@ def _learning(setup: Setup) -> dict[str, Callable[[GanPass], Tensor]]:
         role = memory_of(name)
         return lambda batch: augmentation.learn(batch.networks[role], setup.loss.judged_real(batch.real_score))
 
-    changing = {name: a for name, a in setup.augmentations.items() if type(a).memory is not Augmentation.memory}
+    changing = {name: a for name, a in setup.augmentations.items() if remembers(a)}
     return {memory_of(name): learns(name, augmentation) for name, augmentation in changing.items()}
 
 

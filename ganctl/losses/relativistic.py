@@ -27,6 +27,7 @@ class Relativistic(AdversarialLoss):
 
     needs_both = True  # without a type, so that these are no keys of the file
     needs_real = True
+    zero_divides = False
 
     def real(self, batch: GanPass) -> Tensor:
         """softplus(-(D(x) - D(G(z)))) / 2."""
