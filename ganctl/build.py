@@ -18,6 +18,7 @@ from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.optimizers import keep_pace, make_optimizer
 from ganctl.players import (
+    AVERAGED,
     AdversarialLoss,
     Constraint,
     Setup,
@@ -29,7 +30,6 @@ from ganctl.players import (
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite
 
-AVERAGED = "generator_ema"
 # The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
 RESIDENT_SHARE = 0.25
 RESIDENT_BYTES_ON_GPU = 2**31

@@ -22,6 +22,9 @@ from ganctl.noise import Key, layer_seeds
 Tensor = Any
 Kind = Literal["real", "fake"]
 
+AVERAGED = "generator_ema"
+"""The role of the generator's running average."""
+
 # In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
 MOST_FAKES_AHEAD = 64
 
@@ -423,6 +426,19 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
         updates=training.gen_updates,
         opponents={"discriminator": training.frozen_batchnorm},
     )
+
+
+def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = None) -> Turn:
+    """Return a turn of `discriminator` or `generator` on passes of another class, which know all that its own do.
+
+    Args:
+        turn: the turn.
+        kind: the class.
+        mixed: the class where real and generated images are one batch; None: such turns are on `kind`, too.
+    """
+    forward: Any = turn.forward  # as `Setup.forward` made it
+    chosen = mixed if mixed and issubclass(forward.func, MixedPass) else kind
+    return replace(turn, forward=partial(chosen, **forward.keywords))
 
 
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:

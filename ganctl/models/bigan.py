@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from ganctl.game import Networks, Player, Term, Turn
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean
+from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean, on_passes
 from ganctl.pyramid import Pyramid, unfit
 
 
@@ -128,9 +128,4 @@ def bigan(
 
 def _of_pairs(player: Player) -> list[Turn]:
     """The player's turns, on passes of pairs."""
-    return [replace(turn, forward=_pairs(turn.forward)) for turn in player.turns]
-
-
-def _pairs(forward: Any) -> Callable[..., PairPass]:
-    kind = MixedPairPass if issubclass(forward.func, MixedPass) else PairPass
-    return partial(kind, **forward.keywords)
+    return [on_passes(turn, PairPass, mixed=MixedPairPass) for turn in player.turns]
