@@ -18,17 +18,18 @@ from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
 from ganctl.optimizers import keep_pace, make_optimizer
 from ganctl.players import (
+    AVERAGED,
     AdversarialLoss,
     Constraint,
     Setup,
     advancing,
     memory_of,
+    remembers,
     usual_two,
 )
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite
 
-AVERAGED = "generator_ema"
 # The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
 RESIDENT_SHARE = 0.25
 RESIDENT_BYTES_ON_GPU = 2**31
@@ -59,6 +60,7 @@ def resolve(experiment: Experiment) -> Experiment:
         for name in model.facts.get("pretrained", ()):
             model_arguments[name] = _absolute(model_arguments[name])
         section = experiment.dataset
+        _check_judged(experiment, loss.make(**loss_arguments), augment)
         resolved = experiment.replace(
             dataset=section.model_copy(update={"path": _absolute(section.path)}),
             model=ModelSection(
@@ -113,6 +115,17 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
         arguments = experiment.check_arguments(("training", "augment", index), entry.arguments(), section.arguments)
         resolved.append(AugmentationSection(name=section.name, **arguments))
     return resolved
+
+
+def _check_judged(experiment: Experiment, loss: AdversarialLoss, augment: Sequence[AugmentationSection]) -> None:
+    """Refuse augmentations that learn how real images are judged, where the loss lets nobody say that."""
+    for index, section in enumerate(augment):
+        if not loss.zero_divides and remembers(augmentations.registry.get(section.name).make(**section.arguments)):
+            raise ConfigurationError(
+                f"'{section.name}' follows the signs of real images' scores, and of '{experiment.loss.name}' only "
+                "differences of scores mean anything; take `diffaugment`, or another loss.",
+                key=f"training.augment.{index}",
+            )
 
 
 def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | None:

@@ -1,7 +1,7 @@
 """What a resumed run may have otherwise than its checkpoint."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 # These change nothing that is learned; moved data is known by its fingerprint.
@@ -13,34 +13,65 @@ _REFUSED = re.compile(
     r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay|schedule|warmup)"
 )
 
+# A schedule counts the steps of its player, so many of which make a round. Of other players than these two nobody
+# knows whose number of updates they follow.
+_PACE = {"training.disc_updates": "discriminator", "training.gen_updates": "generator"}
+
 
 class Change(NamedTuple):
-    """A key of the experiment that says something else now."""
+    """A key of the experiment that says something else now.
+
+    Attributes:
+        key: in dotted form.
+        then: its value before.
+        now: its value.
+        refused: whether it makes another run of it, whatever the user wants; `changes_between` says so.
+    """
 
     key: str
     then: Any
     now: Any
+    refused: bool = False
 
     def described(self, source: object) -> str:
         """Return the difference from `source` on one line."""
         return f"{self.key}: {self.then!r} in {source}, {self.now!r} now"
 
-    @property
-    def refused(self) -> bool:
-        """Whether it makes another run of it, whatever the user wants."""
-        return _REFUSED.fullmatch(self.key) is not None
 
-
-def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering: Collection[str] = ()) -> list[Change]:
     """Return what differs between two experiments, as dictionaries, and matters to what is learned.
 
     A longer run whose learning rate falls towards its end had other rates from its first iteration on: what was played
     is kept, and the rate jumps to where the longer run's would be by then.
+
+    Args:
+        then: the experiment of the checkpoint.
+        now: the experiment that is to go on from it.
+        remembering: names of augmentations that have a memory, one of the checkpoint's networks.
     """
-    optimizers = {**then.get("optimizer", {}), **now.get("optimizer", {})}.values()
-    falling = any(section.get("schedule", "constant") != "constant" for section in optimizers)
+    optimizers = {**then.get("optimizer", {}), **now.get("optimizer", {})}
+    falling = any(section.get("schedule", "constant") != "constant" for section in optimizers.values())
     changes = [change for change in differences(then, now) if not _FREE.fullmatch(change.key)]
-    return [change for change in changes if falling or change.key != _LENGTH]
+    return [
+        change._replace(refused=_makes_another_run(change, optimizers, remembering))
+        for change in changes
+        if falling or change.key != _LENGTH
+    ]
+
+
+def _makes_another_run(change: Change, optimizers: Mapping[str, Any], remembering: Collection[str]) -> bool:
+    if change.key in _PACE:
+        others = set(_PACE.values()) - {_PACE[change.key]}
+        return any(_follows_rounds(section) for name, section in optimizers.items() if name not in others)
+    if change.key == "training.augment":
+        before, after = ({entry["name"] for entry in entries or ()} for entries in (change.then, change.now))
+        return bool((before ^ after) & set(remembering))
+    return _REFUSED.fullmatch(change.key) is not None
+
+
+def _follows_rounds(section: Mapping[str, Any]) -> bool:
+    """Whether an optimizer's rate is a function of the round."""
+    return section.get("schedule", "constant") != "constant" or bool(section.get("warmup", 0))
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:

@@ -22,6 +22,9 @@ from ganctl.noise import Key, layer_seeds
 Tensor = Any
 Kind = Literal["real", "fake"]
 
+AVERAGED = "generator_ema"
+"""The role of the generator's running average."""
+
 # In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
 MOST_FAKES_AHEAD = 64
 
@@ -53,15 +56,25 @@ class AdversarialLoss:
         """Whether the discriminator takes the image for real, boolean [N, 1]."""
         return score > 0
 
+    def mirrored(self, score: Tensor) -> Tensor:
+        """The score that says `fake` as surely as this one says `real`: 0 lies between the two."""
+        return -score
+
     def errors(self) -> "Mapping[str, Callable[[Any], Tensor]] | None":
         """Absolute errors against the target for `real`, `fake`, `mixed` and `generator`; None for critics."""
         return None
+
+    zero_divides: bool = True
+    """Whether a score by itself says real or fake: `judged_real` then means something, and ADA can look at it."""
 
     real_comes_first: bool = True
     """In a mixed batch: whether the real half stands before the generated half."""
 
     needs_both: bool = False
-    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both."""
+    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both.
+
+    They are compared in pairs, which a discriminator that is told classes sees within one class.
+    """
 
     needs_real: bool = False
     """Whether `generator` looks at real images, too: as many as generated ones are then drawn for its turn."""
@@ -72,13 +85,16 @@ class Penalty:
     """A further loss term of the discriminator: a scalar function of the forward pass.
 
     `needs` says which images it looks at; `partial` as in `Term`. With `every` = n it is evaluated at each n-th update
-    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1).
+    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1). `in_one_batch` multiplies
+    its weight where real and generated images are one batch: the adversarial term is then a mean over twice as many
+    scores, half of the sum of two means, and a weight is to mean the same beside either.
     """
 
     function: Callable[["GanPass"], Tensor]
     needs: Literal["real", "fake", "both"]
     partial: bool = False
     every: int = 1
+    in_one_batch: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -153,6 +169,7 @@ class Setup:
             distribution=self.latent_distribution,
             num_classes=self.num_classes,
             augmentations=self.augmentations,
+            pairs=self.loss.needs_both,
             **settings,
         )
 
@@ -169,6 +186,8 @@ class GanPass(ForwardPass):
         distribution: of the latent vectors.
         num_classes: how many classes a class-conditional generator draws.
         augmentations: what the discriminator's images go through.
+        pairs: the loss compares each generated image with a real one. A discriminator that is told classes is then
+            shown two images of one class.
     """
 
     def __init__(
@@ -182,10 +201,12 @@ class GanPass(ForwardPass):
         distribution: str,
         num_classes: int = 0,
         augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
+        pairs: bool = False,
     ) -> None:
         super().__init__(networks, images, key)
         self.count, self.generator_training = count, generator_training
         self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
+        self.pairs = pairs
 
     @property
     def real(self) -> Tensor:
@@ -212,8 +233,19 @@ class GanPass(ForwardPass):
 
     @cached_property
     def fake_classes(self) -> Tensor:
-        """The classes that a class-conditional generator is to draw, int32 [count], each as likely as any other."""
+        """The classes that a class-conditional generator is to draw, int32 [count]: all as likely, or in pairs.
+
+        In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
+        both calls of the discriminator.
+        """
+        if self.follows_real:
+            return self.real_classes
         return self.key.integers("classes", [self.count], self.num_classes)
+
+    @property
+    def follows_real(self) -> bool:
+        """Whether the generator draws the classes of the real images."""
+        return self.pairs and takes_classes(self.networks["discriminator"])
 
     @property
     def generator_inputs(self) -> Tensor:
@@ -396,15 +428,28 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
     )
 
 
+def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = None) -> Turn:
+    """Return a turn of `discriminator` or `generator` on passes of another class, which know all that its own do.
+
+    Args:
+        turn: the turn.
+        kind: the class.
+        mixed: the class where real and generated images are one batch; None: such turns are on `kind`, too.
+    """
+    forward: Any = turn.forward  # as `Setup.forward` made it
+    chosen = mixed if mixed and issubclass(forward.func, MixedPass) else kind
+    return replace(turn, forward=partial(chosen, **forward.keywords))
+
+
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
     """Generate the images of consecutive updates together, from the noise that each would draw for itself.
 
     Only for a generator in inference mode: it then makes of a latent vector what it makes of it among any others. One
-    that draws noise of its own would draw it otherwise.
+    that draws noise of its own would draw it otherwise, and one that follows the real images does not know them yet.
     """
     generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
     most = MOST_FAKES_AHEAD // passes[0].count
-    if min(most, len(keys)) < 2 or layer_seeds(generator):
+    if min(most, len(keys)) < 2 or layer_seeds(generator) or passes[0].follows_real:
         return nothing_ahead(networks, keys)
     fakes: list[Tensor] = []
     for start in range(0, len(keys), most):
@@ -412,6 +457,11 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
         together = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *inputs)
         fakes += tf.split(generator(together, training=False), len(inputs))
     return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
+
+
+def remembers(augmentation: Augmentation) -> bool:
+    """Whether an augmentation has a memory, and so learns from how real images are judged."""
+    return type(augmentation).memory is not Augmentation.memory
 
 
 def memory_of(augmentation: str) -> str:
@@ -483,15 +533,21 @@ def _one_batch(setup: Setup, count: int) -> list[Turn]:
     loss = setup.loss
     forward = _forward(setup, MixedPass, count, real_first=loss.real_comes_first)
     terms = [Term("d_adversarial", lambda batch: mean(loss.mixed(batch)))]
-    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count)]
+    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count, one_batch=True)]
 
 
 def _joint_turn(
-    setup: Setup, forward: Any, terms: list[Term], mae: dict[str, Callable[[GanPass], Tensor]], count: int
+    setup: Setup,
+    forward: Any,
+    terms: list[Term],
+    mae: dict[str, Callable[[GanPass], Tensor]],
+    count: int,
+    *,
+    one_batch: bool = False,
 ) -> Turn:
     measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
     measures |= _learning(setup)
-    terms = [*terms, *_penalties(setup, "both")]
+    terms = [*terms, *_penalties(setup, "both", one_batch=one_batch)]
     return Turn("real and fake", forward, terms, measures, {"real": count}, _ahead(setup, forward))
 
 
@@ -514,16 +570,17 @@ def _ahead(setup: Setup, forward: Any) -> Any:
     return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead
 
 
-def _penalties(setup: Setup, sees: str) -> list[Term]:
+def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
     """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than that."""
     terms = []
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":
             raise ConfigurationError(
-                f"'{name}' needs real and generated images in one update; use `summed` or `mixed`.",
+                f"'{name}' needs real and generated images in one update; use `summed`, `mixed` or `concatenated`.",
                 key="training.discriminator_batches",
             )
         if sees in ("both", penalty.needs):
+            weight *= penalty.in_one_batch if one_batch else 1.0
             terms.append(Term(name, _lazy(penalty, setup.training.disc_updates), weight, penalty.partial))
     return terms
 
@@ -561,7 +618,7 @@ def _learning(setup: Setup) -> dict[str, Callable[[GanPass], Tensor]]:
         role = memory_of(name)
         return lambda batch: augmentation.learn(batch.networks[role], setup.loss.judged_real(batch.real_score))
 
-    changing = {name: a for name, a in setup.augmentations.items() if type(a).memory is not Augmentation.memory}
+    changing = {name: a for name, a in setup.augmentations.items() if remembers(a)}
     return {memory_of(name): learns(name, augmentation) for name, augmentation in changing.items()}
 
 

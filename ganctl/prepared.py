@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ganctl import __version__, footprint, plugins
-from ganctl.build import AVERAGED, make_game, make_loss, read_images, with_training
+from ganctl.build import make_game, make_loss, read_images, with_training
 from ganctl.device import Device
 from ganctl.experiment import Experiment
 from ganctl.features import check_available
@@ -25,6 +25,7 @@ from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
+from ganctl.players import AVERAGED
 from ganctl.precision import faster_precision
 from ganctl.reference import check_enough
 from ganctl.run_folder import RunFolder

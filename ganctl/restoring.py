@@ -10,6 +10,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
 from ganctl.loss_table import last_iteration
+from ganctl.players import memory_of
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import YamlSource
@@ -34,7 +35,7 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
         return ["no checkpoint was saved yet"]
     found, problems = checkpoint.load_newest(folder.checkpoints)
     notes = [f"skipped     {problem}" for problem in problems]
-    notes += [f"changed     {line}" for line in _accepted_changes(prepared.experiment, found, allow_changes)]
+    notes += [f"changed     {line}" for line in _accepted_changes(prepared, found, allow_changes)]
     if found.facts.get("dataset_fingerprint") != prepared.fingerprint:
         raise GanctlError(
             f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
@@ -57,11 +58,14 @@ def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
         )
 
 
-def _accepted_changes(experiment: Experiment, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
+def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
     """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
     # With today's defaults for keys that the checkpoint's version did not have.
     then = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
-    changes = changes_between(then.model_dump(mode="json"), experiment.model_dump(mode="json"))
+    now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
+    augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
+    remembering = {name for name in augmentations if memory_of(name) in known}
+    changes = changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
     lines = [change.described(found.path) for change in changes]
     if any(change.refused for change in changes):
         raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(lines))

@@ -13,8 +13,9 @@ from ganctl.checkpoint import Checkpoint, Tensors
 from ganctl.errors import UsageError
 from ganctl.game import Game
 from ganctl.game_state import assign, named_variables
+from ganctl.players import AVERAGED
 
-GENERATOR, AVERAGED = "generator", "generator_ema"
+GENERATOR = "generator"
 SHOWN = 3
 """So many layers that did not fit are named, for each network."""
 

@@ -3,13 +3,14 @@
 import importlib
 import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import augmentations, build
+from ganctl import augmentations, build, losses
 from ganctl.errors import ConfigurationError
 from ganctl.game import Game
 from ganctl.lazy import tf
@@ -309,6 +310,26 @@ def test_mistakes_are_said_with_their_place(augment: Any, message: str, tiny_yam
     with pytest.raises(ConfigurationError, match=message) as caught:
         build.load_experiment(tiny_yaml({"training.augment": augment}))
     assert "tiny.yaml:" in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", [entry.name for entry in shipped(losses.registry)])
+def test_ada_is_refused_where_a_scores_sign_means_nothing(loss: str, tiny_yaml: WriteYaml) -> None:
+    """A loss to which all scores may be moved by a constant has no zero that parts real from fake."""
+    scores = tf.constant([[2.0], [-1.0], [0.5]])
+    judge, here, there = losses.registry.get(loss).make(), (scores, -scores), (scores + 3.0, -scores + 3.0)
+
+    def paid(real: Any, fake: Any) -> float:
+        batch: Any = SimpleNamespace(real_score=real, fake_score=fake, key=KEY)
+        return float(tf.reduce_sum(judge.real(batch) + judge.fake(batch)))
+
+    moves_nothing = paid(*here) == pytest.approx(paid(*there))
+    content = {"loss": {"name": loss}, "training.discriminator_batches": "summed", "training.augment": ["flip", "ada"]}
+    if moves_nothing:
+        with pytest.raises(ConfigurationError, match=rf"tiny.yaml:\d+:\d+: training.augment.1: 'ada' .* '{loss}'"):
+            build.load_experiment(tiny_yaml(content))
+    else:
+        build.load_experiment(tiny_yaml(content))
+    build.load_experiment(tiny_yaml({**content, "training.augment": ["diffaugment"]}))
 
 
 def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[..., Game]) -> None:

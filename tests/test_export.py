@@ -20,6 +20,7 @@ from ganctl.export import COMPARED, LIMIT, Generator, check_output, export
 from ganctl.formats import formats
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
+from ganctl.players import AVERAGED
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 
@@ -48,7 +49,7 @@ def generator_file(
         experiment = small_experiment(model, {**capacity, **changes})
         shape = home_shape(model)
         networks = build.make_networks(experiment, shape, len(CLASS_NAMES))
-        role = build.AVERAGED if build.AVERAGED in networks else "generator"
+        role = AVERAGED if AVERAGED in networks else "generator"
         variables = game_state.named_variables(networks[role])
         random = np.random.default_rng(0)
         for name, variable in variables.items():

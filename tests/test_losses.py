@@ -188,6 +188,23 @@ def test_a_lazy_penalty_leaves_no_tensor_in_its_branch(
     assert (column > 0).tolist() == [True, False, True, False]
 
 
+@pytest.mark.parametrize("form", ["separate", "summed", "mixed", "concatenated"])
+def test_a_penaltys_weight_means_the_same_beside_the_adversarial_term_in_every_form(
+    form: str, small_game: Callable[..., Game]
+) -> None:
+    """A mean over both kinds is half of the sum of two means, and so is the penalty's part of the loss."""
+    changes = {"loss": {"penalties": [{"name": "r1", "weight": 6.0}]}, "training.discriminator_batches": form}
+    game = small_game("dense_gan", changes)
+    row = dict(zip(game.columns, game.play(game.chunk(0, 1)).numpy()[0], strict=True))
+    if form in ("mixed", "concatenated"):
+        expected = row["d_adversarial"] + 3.0 * row["r1"]
+    else:
+        expected = row["d_loss_real"] + row["d_loss_fake"] + 6.0 * row["r1"]
+        expected /= 2 if form == "separate" else 1  # d_loss is the mean of the two updates'
+    assert row["r1"] > 0
+    assert row["d_loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_weight_clipping_holds_after_every_update_and_only_for_the_discriminator(
     small_game: Callable[..., Game],
 ) -> None:

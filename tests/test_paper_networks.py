@@ -12,7 +12,7 @@ import tensorflow as tf
 from conftest import WriteYaml, shipped, untracked
 from small_runs import CPU
 
-from ganctl import build, models
+from ganctl import build, losses, models
 from ganctl.conditional import projection_score
 from ganctl.discriminator_check import body_of
 from ganctl.errors import ConfigurationError, GanctlError
@@ -112,6 +112,33 @@ def test_the_class_changes_the_picture_and_the_score(entry: Entry, small_game: S
     assert (scores[0] != scores[1]).all()
 
 
+@pytest.mark.parametrize("fakes", ["inference", "training"])
+def test_pairs_that_are_compared_are_of_one_class(fakes: str, small_game: SmallGame) -> None:
+    """Of either player, also where fakes would be made ahead; a loss without pairs draws classes by chance."""
+
+    def classes(loss: str) -> dict[str, bool]:
+        changes = {"training.discriminator_batches": "summed", "training.fakes": fakes, "training.disc_updates": 2}
+        game = small_game("r3gan", {"loss": {"name": loss}, **changes, "training.batch_size": 8})
+        if loss == "relativistic":
+            assert np.isfinite(game.play(game.chunk(0, 1)).numpy()).all()
+        labels = tf.constant([7, 0, 3, 3, 9, 1, 5, 2])
+        images = {"real": ImageBatch(tf.zeros([8, 16, 16, 1]), labels)}
+        passes = {p.name: p.turns[0].forward(game.networks, images, Key(0, 0, p.name, 0)) for p in game.players}
+        return {name: bool((made.fake_classes == labels).numpy().all()) for name, made in passes.items()}  # type: ignore[attr-defined]
+
+    assert classes("relativistic") == {"discriminator": True, "generator": True}
+    assert classes("hinge") == {"discriminator": False, "generator": False}
+
+
+def test_a_generator_that_finds_its_own_categories_draws_them_by_chance_also_in_pairs(small_game: SmallGame) -> None:
+    changes = {"loss": {"name": "relativistic"}, "training.discriminator_batches": "summed"}
+    game = small_game("infogan", {**changes, "model": {"name": "infogan", "capacity": 2, "categories": 3}})
+    images = {"real": ImageBatch(tf.zeros([2, 16, 16, 1]), tf.constant([8, 9]))}
+    for player in game.players:
+        drawn: Any = player.turns[0].forward(game.networks, images, Key(0, 0))
+        assert (drawn.fake_classes.numpy() < 3).all()
+
+
 def test_a_projections_score_is_an_affine_function_and_an_inner_product() -> None:
     features, classes = keras.Input([4]), keras.Input([1], dtype="int32")
     network = keras.Model(
@@ -136,6 +163,15 @@ def test_the_blocks_of_r3gan_begin_as_the_identity() -> None:
         inner = keras.Model(network.inputs, [tensors[1] for tensors in skipped])
         for output in inner(tf.random.normal([2, *network.inputs[0].shape[1:]])):
             assert not output.numpy().any()
+
+
+def test_r3gans_depthwise_convolution_keeps_the_variance() -> None:
+    """Each output is a sum of base^2 products, so that its weights have the variance 1 / base^2."""
+    discriminator = models.registry.get("r3gan").make((16, 16, 1), capacity=32)["discriminator"]
+    (layer,) = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    height, width, channels, _ = layer.kernel.shape
+    assert channels == 128
+    assert layer.kernel.numpy().var() * height * width == pytest.approx(1.0, abs=0.15), "2048 draws: 5 deviations"
 
 
 def test_sagan_attends_after_the_second_block_and_normalises_every_convolution() -> None:
@@ -207,12 +243,40 @@ def test_bigans_encoder_pays_for_pairs_that_are_taken_for_real(small_game: Small
     assert list(game.players[1].networks) == ["generator", "encoder"]
 
 
-def test_a_swapped_pass_turns_scores_round() -> None:
-    class Batch:
-        real_score, fake_score = 2.0, -3.0
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0.0, x)
 
-    swapped = bigan.Swapped(Batch())  # type: ignore[arg-type]
-    assert (swapped.real_score, swapped.fake_score) == (3.0, -2.0)
+
+# What the generator pays for the pairs (G(z), z) and the encoder for (x, E(x)): each wants the other kind's label.
+OF_PAIRS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] = {
+    "minimax": (lambda real, fake: softplus(-fake), lambda real, fake: softplus(real)),
+    "non_saturating": (lambda real, fake: softplus(-fake), lambda real, fake: softplus(real)),
+    "least_squares": (lambda real, fake: (fake - 1) ** 2 / 2, lambda real, fake: real**2 / 2),
+    "hinge": (lambda real, fake: -fake, lambda real, fake: real),
+    "wasserstein": (lambda real, fake: -fake, lambda real, fake: real),
+    "relativistic": (lambda real, fake: softplus(real - fake),) * 2,
+}
+
+
+@pytest.mark.parametrize("loss", [entry.name for entry in shipped(losses.registry)])
+def test_bigans_encoder_wants_the_label_of_the_other_kind(loss: str, small_game: SmallGame) -> None:
+    game = small_game("bigan", {"loss": {"name": loss}, "training.discriminator_batches": "summed"})
+    (turn,) = game.players[1].turns
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float32)
+    images = ImageBatch(tf.constant(pixels), tf.zeros([2], tf.int32))
+    batch: Any = turn.forward(game.networks, {"real": images}, Key(0, 0))
+    real, fake = batch.real_score.numpy().astype(np.float64), batch.fake_score.numpy().astype(np.float64)
+    found = [float(term.function(batch)) for term in turn.terms]
+    expected = [float(pays(real, fake).mean()) for pays in OF_PAIRS[loss]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_a_swapped_pass_turns_scores_round_and_is_else_the_pass() -> None:
+    class Batch:
+        real_score, fake_score, count = 2.0, -3.0, 5
+
+    swapped: Any = bigan.Swapped(Batch(), lambda score: 1.0 - score)  # type: ignore[arg-type]
+    assert (swapped.real_score, swapped.fake_score, swapped.count) == (4.0, -1.0, 5)
 
 
 def test_scored_grids_need_a_discriminator_of_images_alone(

@@ -108,7 +108,7 @@ def test_every_penalty_plays_with_every_form_of_batches_that_shows_it_what_it_ne
     changes = {"loss": {"penalties": [{"name": penalty}]}, "training.discriminator_batches": form}
     made = losses.penalties.get(penalty).make()
     if getattr(made, "needs", "") == "both" and form == "separate":
-        with pytest.raises(ConfigurationError, match="needs real and generated images in one update"):
+        with pytest.raises(ConfigurationError, match="in one update; use `summed`, `mixed` or `concatenated`"):
             small_game("dense_gan", changes)
         return
     game = small_game("dense_gan", changes)

@@ -208,6 +208,40 @@ def test_a_rate_that_falls_to_zero_at_the_end_binds_the_end(experiment: Experime
     assert (change.key, change.refused) == ("training.iterations", False)
 
 
+@pytest.mark.parametrize("changed", ["discriminator", "generator"])
+@pytest.mark.parametrize("paced", ["discriminator", "generator", "encoder"])
+@pytest.mark.parametrize("how", [{"schedule": "linear"}, {"warmup": 5}, {"decay": 0.1}])
+def test_a_rate_that_follows_rounds_binds_its_players_updates(
+    changed: str, paced: str, how: dict[str, Any], experiment: Experiment
+) -> None:
+    """It counts its player's steps, so many to a round: with more of them it would jump. A decay just counts steps."""
+    own = experiment.model_dump(mode="json")["optimizer"]
+    paced_now = {**own.get(paced, own["generator"]), **how}
+    before = with_changes(experiment, {"optimizer": {**own, paced: paced_now}})
+    key = {"discriminator": "training.disc_updates", "generator": "training.gen_updates"}[changed]
+    after = with_changes(before, {key: 3})
+    (change,) = changes_between(before.model_dump(mode="json"), after.model_dump(mode="json"))
+    assert (change.key, change.refused) == (key, paced in (changed, "encoder") and "decay" not in how)
+
+
+def test_an_augmentation_with_a_memory_neither_comes_nor_goes(
+    run: RunFolder, experiment: Experiment, tmp_path: Path
+) -> None:
+    with_ada = with_changes(experiment, {"training.augment": [{"name": "flip"}, {"name": "ada"}]})
+    before = files_of(run)
+    refusal = r"another experiment than the checkpoint's:\n.*training.augment: .*ada"
+    with pytest.raises(ConfigurationError, match=refusal):
+        resume(with_ada, run, allow_changes=True)
+    assert files_of(run) == before
+    other = RunFolder.create(tmp_path, "with ada", explicit=True)
+    train(with_ada, other)
+    with pytest.raises(ConfigurationError, match=refusal):
+        resume(experiment, other, allow_changes=True)
+    only_ada = {"training.augment": [{"name": "ada", "target": 0.5}], "training.iterations": 5}
+    (note,) = resume(with_changes(experiment, only_ada), other, allow_changes=True)
+    assert "training.augment" in note
+
+
 def test_a_checkpoint_from_before_a_key_has_its_default(run: RunFolder, experiment: Experiment) -> None:
     for path in run.checkpoints.glob("*/manifest.json"):
         manifest = json.loads(path.read_text())

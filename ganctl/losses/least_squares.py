@@ -45,6 +45,10 @@ class LeastSquares(AdversarialLoss):
         """Whether the score is nearer to 1 than to 0."""
         return score > 0.5
 
+    def mirrored(self, score: Tensor) -> Tensor:
+        """1 - D: the label of the one kind becomes that of the other."""
+        return 1.0 - score
+
     def errors(self) -> Mapping[str, Callable[[Any], Tensor]]:
         """Absolute differences of score and label."""
 

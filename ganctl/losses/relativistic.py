@@ -21,11 +21,13 @@ class Relativistic(AdversarialLoss):
 
     The discriminator pays log(1 + exp(-(D(x) - D(G(z))))), and it says so half on the real and half on the generated
     image; the generator pays log(1 + exp(-(D(G(z)) - D(x)))), for which its turn sees real images, too. Only
-    differences of scores mean anything: d_real lies above d_fake where the discriminator is right.
+    differences of scores mean anything: d_real lies above d_fake where the discriminator is right. A discriminator that
+    is told classes compares two images of one class: the generator draws those of the real images.
     """
 
     needs_both = True  # without a type, so that these are no keys of the file
     needs_real = True
+    zero_divides = False
 
     def real(self, batch: GanPass) -> Tensor:
         """softplus(-(D(x) - D(G(z)))) / 2."""

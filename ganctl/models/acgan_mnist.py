@@ -79,9 +79,12 @@ def acgan_players(
         raise ConfigurationError(
             "a generator that makes its noise itself takes it from N(0, 1).", "model.latent_distribution"
         )
+    # In one batch, too, Keras' example gives the class loss of real images its whole weight.
+    of_real = Penalty(_class_loss_of_real, needs="real", partial=True, in_one_batch=1.0)
+    of_fake = Penalty(_class_loss_of_fake, needs="fake", partial=True, in_one_batch=1.0)
     attentive = [
-        ("d_class_loss", class_weight, Penalty(_class_loss_of_real, needs="real", partial=True)),
-        ("d_class_loss_fake", class_weight * classify_fakes, Penalty(_class_loss_of_fake, needs="fake", partial=True)),
+        ("d_class_loss", class_weight, of_real),
+        ("d_class_loss_fake", class_weight * classify_fakes, of_fake),
     ]
     recognised = Term("g_class_loss", _class_loss_of_fake, class_weight, partial=True)
     count = generator_batches * setup.training.batch_size

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from ganctl.game import Networks, Player, Term, Turn
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean
+from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean, on_passes
 from ganctl.pyramid import Pyramid, unfit
 
 
@@ -44,24 +44,28 @@ class Swapped:
     """A pass in which real pairs stand for generated ones and the other way round.
 
     A loss that asks of it what the generator pays is told what the encoder does: it, too, wants its pairs to be taken
-    for the other kind.
+    for the other kind. All but the scores is the pass's own.
 
     Args:
         batch: the pass.
+        mirrored: turns a score round, as the loss means it (`AdversarialLoss.mirrored`).
     """
 
-    def __init__(self, batch: PairPass) -> None:
-        self._batch = batch
+    def __init__(self, batch: PairPass, mirrored: Callable[[Any], Any]) -> None:
+        self._batch, self._mirrored = batch, mirrored
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
 
     @property
     def real_score(self) -> Any:
         """How much the generated pairs look like what they are not."""
-        return -self._batch.fake_score
+        return self._mirrored(self._batch.fake_score)
 
     @property
     def fake_score(self) -> Any:
         """How much the real pairs look like what they are not."""
-        return -self._batch.real_score
+        return self._mirrored(self._batch.real_score)
 
 
 def bigan_players(networks: Networks, setup: Setup) -> list[Player]:
@@ -73,7 +77,8 @@ def bigan_players(networks: Networks, setup: Setup) -> list[Player]:
     """
     judge = discriminator(setup)
     judge = replace(judge, turns=_of_pairs(judge), opponents={**judge.opponents, "encoder": "batch"})
-    deceived = Term("e_adversarial", lambda batch: mean(setup.loss.generator(Swapped(batch))))  # type: ignore[arg-type]
+    loss = setup.loss
+    deceived = Term("e_adversarial", lambda batch: mean(loss.generator(Swapped(batch, loss.mirrored))))  # type: ignore[arg-type]
     pair = generator(setup, further=[deceived])
     turns = [replace(turn, draws={"real": setup.training.batch_size}) for turn in _of_pairs(pair)]
     return [judge, replace(pair, networks=["generator", "encoder"], turns=turns)]
@@ -123,9 +128,4 @@ def bigan(
 
 def _of_pairs(player: Player) -> list[Turn]:
     """The player's turns, on passes of pairs."""
-    return [replace(turn, forward=_pairs(turn.forward)) for turn in player.turns]
-
-
-def _pairs(forward: Any) -> Callable[..., PairPass]:
-    kind = MixedPairPass if issubclass(forward.func, MixedPass) else PairPass
-    return partial(kind, **forward.keywords)
+    return [on_passes(turn, PairPass, mixed=MixedPairPass) for turn in player.turns]

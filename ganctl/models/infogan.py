@@ -1,8 +1,7 @@
 """InfoGAN: a generator whose code can be read off its images, so that the code comes to mean something."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,7 +11,7 @@ from ganctl.generation import CLASSES, class_count
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.players import GanPass, Setup, discriminator, generator, mean
+from ganctl.players import GanPass, Setup, discriminator, generator, mean, on_passes
 from ganctl.pyramid import Pyramid, unfit
 
 Weight = Annotated[float, Field(ge=0.0)]
@@ -54,7 +53,7 @@ def infogan_players(
     if len(networks["q_head"].outputs) > 1:
         terms.append(Term("g_code_loss", _code_loss, code_weight))
     usual = generator(setup, further=terms)
-    turns = [replace(turn, forward=_with_guesses(turn.forward)) for turn in usual.turns]
+    turns = [on_passes(turn, InfoPass) for turn in usual.turns]
     return [discriminator(setup), replace(usual, networks=["generator", "q_head"], turns=turns)]
 
 
@@ -104,10 +103,6 @@ def infogan(
         "discriminator": keras.Model(image, [score, features], name="discriminator"),
         "q_head": keras.Model(seen, guesses, name="q_head"),
     }
-
-
-def _with_guesses(forward: Any) -> Callable[..., InfoPass]:
-    return partial(InfoPass, **forward.keywords)
 
 
 def _category_loss(batch: InfoPass) -> Any:

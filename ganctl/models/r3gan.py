@@ -87,7 +87,9 @@ def r3gan(
     maps = residual(layers.Conv2D(widths[0], 1, kernel_initializer=_drawn(1.0))(image))
     for width in widths[1:]:
         maps = residual(resized(layers.AveragePooling2D(2, padding="same")(maps), width))
-    maps = layers.DepthwiseConv2D(pyramid.base, use_bias=False, depthwise_initializer=_drawn(1.0))(maps)
+    # Keras counts all channels as what flows in; an output of a depthwise convolution sees one.
+    one_channel = _drawn(math.sqrt(maps.shape[-1]))
+    maps = layers.DepthwiseConv2D(pyramid.base, use_bias=False, depthwise_initializer=one_channel)(maps)
     features = layers.Activation("linear", dtype="float32")(layers.Flatten()(maps))
     score = projection_score(features, seen, num_classes, layers.Dense, layers.Embedding)
     return {

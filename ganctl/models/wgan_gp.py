@@ -27,7 +27,8 @@ def wgan_gp(
     """Convolutional pair for square images from 16x16 to 256x256; the critic's gradient is what a penalty holds at 1.
 
     The penalty is one of each single image's score, so that nothing in the critic may mix the images of a batch
-    (section 4 of the paper). The authors' network for 32x32 is `capacity: 64`.
+    (section 4 of the paper). For 32x32, `capacity: 64` is the authors' critic; their generator makes the image with the
+    third transposed convolution, and this one with a convolution after it.
 
     Args:
         image_shape: height, width and channels.
