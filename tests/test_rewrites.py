@@ -14,6 +14,7 @@ from ganctl.experiment import OptimizerSection, TrainingSection
 from ganctl.game import Game
 from ganctl.game_state import named_variables
 from ganctl.generation import CLASSES
+from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
@@ -63,6 +64,8 @@ def built(model: str, shape: tuple[int, int, int], precision: str) -> dict[str, 
             if variable.dtype.startswith("float"):
                 values = random.normal(0, 1 / math.sqrt(max(1, math.prod(variable.shape[:-1]))), variable.shape)
                 variable.assign(np.abs(values) + 0.5 if variable.name == "moving_variance" else values)
+        for layer in spectral_layers(network):  # its vectors belong to the kernel
+            layer.advance()
     return networks
 
 
