@@ -240,7 +240,7 @@ class Experiment(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Everything random in the run follows from it."""
     plugins: list[str] = []
-    """Python files with models, losses or data sets; they run only where `--plugin` or `--allow-plugins` permits it."""
+    """Python files with models, losses and the like; they run only where `--plugin` or `--allow-plugins` permits it."""
     dataset: DatasetSection
     model: ModelSection
     loss: LossSection = LossSection()

@@ -19,7 +19,7 @@ from ganctl.build import with_training
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
-from ganctl.generation import CLASSES, sample_latent, takes_classes
+from ganctl.generation import CLASSES, class_count, sample_latent, takes_classes
 from ganctl.lazy import keras, silent_stderr
 from ganctl.restoring import build_generator, experiment_of
 from ganctl.sample_files import writing
@@ -28,6 +28,9 @@ LIMIT = 1e-4
 """Largest difference to the original that is accepted, of images in [-1, 1]."""
 COMPARED = 16
 """So many images are compared, and then a batch of another size."""
+_IN_A_SAVED_MODEL = frozenset(
+    ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra")
+)
 _PIXELS = "pixels = np.round((np.asarray(images) + 1) * 127.5).clip(0, 255).astype(np.uint8)"
 
 
@@ -65,7 +68,7 @@ class Generator:
         found, experiment = _with_noise_given(found, experiment)
         distribution = experiment.model.latent_distribution
         original = build_generator(found, experiment)
-        num_classes = len(found.facts.get("class_names", ())) if takes_classes(original) else 0
+        num_classes = class_count(original, len(found.facts.get("class_names", ()))) if takes_classes(original) else 0
         inputs = _examples(original, distribution, num_classes)
         plain = build_generator(found, with_training(experiment, rewrites=False))
         description = f"{experiment.name} after {found.step:,} iterations"
@@ -80,7 +83,7 @@ class Generator:
         return generator
 
     def draw(self, inputs: Arrays) -> np.ndarray:
-        """Return the original's images, float32 [N, H, W, C] in [-1, 1]."""
+        """Return the original's images, float32 [N, H, W, C], -1 is black and 1 white; some go beyond (r3gan's)."""
         values = list(inputs.values())
         images: np.ndarray = self.original(values if len(values) > 1 else values[0], training=False).numpy()
         return images
@@ -107,13 +110,15 @@ class Exported:
     usage: list[str]
 
     def facts(self) -> dict[str, Any]:
-        """Return what `--json` prints."""
+        """Return what `--json` prints. Images run from black at -1 to white at 1; what is beyond is to be clipped."""
+        shape = [None, *self.image_shape]
+        output = {"name": OUTPUT, "shape": shape, "dtype": "float32", "range": [-1, 1], "clip": True}
         return {
             "path": str(self.path),
             "format": self.format,
             "largest_difference": self.difference,
             "inputs": {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in self.inputs.items()},
-            "output": {"name": OUTPUT, "shape": [None, *self.image_shape], "dtype": "float32", "range": [-1, 1]},
+            "output": output,
             "usage": self.usage,
         }
 
@@ -160,8 +165,12 @@ def check_output(name: str, path: Path | None = None) -> Path:
         raise UsageError(f"--format {name} writes FILE{kind.suffix}. Received: {path}")
     if kind.suffix and path.is_dir():
         raise UsageError(f"{path} is a folder. Choose another --output.")
-    if not kind.suffix and path.exists() and not (path / "saved_model.pb").is_file():
-        raise UsageError(f"{path} exists already and is no {name}. Choose another --output.")
+    if not kind.suffix and path.exists():
+        if not (path / "saved_model.pb").is_file():
+            raise UsageError(f"{path} exists already and is no {name}. Choose another --output.")
+        foreign = sorted({entry.name for entry in path.iterdir()} - _IN_A_SAVED_MODEL)
+        if foreign:  # all of it would be removed
+            raise UsageError(f"{path} holds {foreign[0]}, which is no part of a {name}. Choose another --output.")
     return path
 
 

@@ -1,4 +1,4 @@
-"""Plugins: Python files of the user's that register models, losses, penalties and data sets.
+"""Plugins: Python files of the user's that register models, losses, penalties, augmentations and data sets.
 
 A plugin is code, and an experiment file may come from anybody. So only files run that the user names (`--plugin FILE`)
 or allows (`--allow-plugins`); an experiment that names another is refused.

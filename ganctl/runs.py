@@ -4,9 +4,10 @@ Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "
 command line: everything is saved, and `StoppedError` says how to go on.
 """
 
-import copy
 import csv
 import json
+import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,7 +28,7 @@ from ganctl.plugins import blame, permitted
 from ganctl.restoring import build_generator, experiment_of
 from ganctl.run_folder import RunFolder
 from ganctl.session import Session
-from ganctl.yaml_source import YamlSource
+from ganctl.yaml_source import YamlSource, parse_yaml
 
 Overrides = Mapping[str, Any] | Sequence[str]
 Plugins = Sequence[str | Path]
@@ -56,7 +57,7 @@ def train(
         seed: the same as the override `seed`.
         device: `auto`, `cpu`, `gpu` or `gpu:N`; a process stays on its first one.
         init_from: a run folder, checkpoint or generator file whose weights are the start, wherever they fit.
-        plugins: Python files that register models, losses or data sets.
+        plugins: Python files that register models, losses, penalties, augmentations or data sets.
         allow_plugins: also run those that the experiment names.
         quiet: say nothing.
 
@@ -74,7 +75,7 @@ def train(
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
         if isinstance(config, Mapping):
             experiment = build.resolve(
-                Experiment.from_source(YamlSource("config", copy.deepcopy(dict(config))), settings)
+                Experiment.from_source(YamlSource("config", parse_yaml(_json(config), "config").data), settings)
             )
         else:
             experiment = build.load_experiment(find_config(str(config)), tuple(settings))
@@ -101,7 +102,8 @@ def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_p
         allow_plugins: run those that it names.
 
     Raises:
-        GanctlError: there is nothing of the kind, or it cannot be read.
+        GanctlError: there is nothing of the kind, or it cannot be read. A damaged checkpoint is a warning, where an
+            older one is whole.
 
     Example:
         >>> ganctl.load("outputs/quickstart").sample(64, truncation=0.7)
@@ -243,7 +245,9 @@ class Run:
     @cached_property
     def _loaded(self) -> tuple[Any, Experiment, checkpoint.Checkpoint]:
         with _permitted(self._plugins, self._allow_plugins):
-            found, _ = checkpoint.find(self.path, best=self._best)
+            found, problems = checkpoint.find(self.path, best=self._best)
+            for problem in problems:
+                warnings.warn(f"skipped: {problem}", stacklevel=2)
             experiment = experiment_of(found)
             return build_generator(found, experiment), experiment, found
 
@@ -272,8 +276,27 @@ def _settings(overrides: Overrides) -> list[str]:
     if isinstance(overrides, str):
         raise UsageError(f"overrides is a dictionary or a list, such as [{overrides!r}].")
     if isinstance(overrides, Mapping):
-        return [f"{key}={json.dumps(value, default=str)}" for key, value in overrides.items()]
+        return [f"{key}={_json(value)}" for key, value in overrides.items()]
     return list(overrides)
+
+
+def _json(value: Any) -> str:
+    """What YAML could say, as text; raises UsageError for anything else."""
+    try:
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"A configuration holds texts, numbers, lists and dictionaries only: {error}") from None
+
+
+def _plain(value: object) -> Any:
+    """A path as text, NumPy's numbers and arrays as Python's own."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise TypeError(f"{value!r} is of type {type(value).__name__}.")
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -404,25 +404,26 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_from_a_mixed_folder_to_a_trained_gan(mixed: Path, run_cli: RunCli, tmp_path: Path) -> None:
-    done = run_cli("init", mixed, "-o", "mine.yaml", "--minutes", 1, cwd=tmp_path)
+    done = run_cli("init", mixed, "-o", "my own.yaml", "--minutes", 1, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "damaged     3: " in done.stdout
     assert "53 different pictures are very few" in done.stdout
-    assert done.stdout.endswith("  ganctl train mine.yaml\n")
-    assert {path.name for path in tmp_path.iterdir()} >= {"mine.yaml", "mine-crop.png", "mine-files.txt"}
-    text = (tmp_path / "mine.yaml").read_text("utf-8")
-    assert "#   ganctl train mine.yaml\n" in text
-    experiment = build.load_experiment(tmp_path / "mine.yaml")
-    assert (experiment.name, experiment.dataset.image_size, experiment.dataset.path) == ("mine", 16, str(mixed))
+    assert done.stdout.endswith("  ganctl train 'my own.yaml'\n"), "as a shell takes it"
+    assert {path.name for path in tmp_path.iterdir()} >= {"my own.yaml", "my own-crop.png", "my own-files.txt"}
+    text = (tmp_path / "my own.yaml").read_text("utf-8")
+    assert "#   ganctl train 'my own.yaml'\n" in text
+    experiment = build.load_experiment(tmp_path / "my own.yaml")
+    assert (experiment.name, experiment.dataset.image_size, experiment.dataset.path) == ("my_own", 16, str(mixed))
     recipe = build.load_experiment(packaged_configs()[RECIPE])
     assert (experiment.loss, experiment.optimizer) == (recipe.loss, recipe.optimizer)
-    for arguments in (["validate", "mine.yaml"], ["train", "mine.yaml", "--set", "training.iterations=2", "--quiet"]):
+    briefly = ["--set", "training.iterations=2", "--quiet"]
+    for arguments in (["validate", "my own.yaml"], ["train", "my own.yaml", *briefly]):
         done = run_cli(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "outputs" / "mine" / "samples" / "real.png").is_file()
-    again = run_cli("init", mixed, "-o", "mine.yaml", "--minutes", 1, "--force", "--json", cwd=tmp_path)
+    assert (tmp_path / "outputs" / "my_own" / "samples" / "real.png").is_file()
+    again = run_cli("init", mixed, "-o", "my own.yaml", "--minutes", 1, "--force", "--json", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     facts = json.loads(again.stdout)
-    assert (facts["folder"]["pictures"], facts["yaml"], facts["files"]) == (57, "mine.yaml", "mine-files.txt")
+    assert (facts["folder"]["pictures"], facts["yaml"], facts["files"]) == (57, "my own.yaml", "my own-files.txt")
     assert facts["choices"]["dataset.image_size"]["value"] == 16
     assert facts["measured"][0]["iterations_per_second"] > 0

@@ -257,6 +257,21 @@ def test_the_documented_wgan_gp_has_thirty_lines_of_code() -> None:
     assert len(ast.unparse(tree).split("\n")) - imports - ast.unparse(tree).count("\n\n") <= 30
 
 
+def test_every_kind_that_a_plugin_can_register_is_named_wherever_plugins_are_explained() -> None:
+    """Walks the registries; and a reader who installed ganctl has no tests to look at."""
+    page = (DOCS / "plugins.md").read_text()
+    places = [" ".join(page.split("## ")[0].split()), user_plugins.__doc__, (DOCS / "commands.md").read_text()]
+    places = [text.split("register", 1)[1] for text in places if text]
+    kinds = [known.kind for known in registry._registries if list(known)]
+    assert len(kinds) >= 5
+    for kind in kinds:
+        several = f"{kind[:-1]}ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+        assert f"**{kind}**" in page
+        for text in places:
+            assert re.search(rf"\b{several}\b", re.sub(r"\s+", " ", text[:150])), f"{several} in: {text[:150]}"
+    assert "tests/" not in page
+
+
 def test_a_keras_file_with_a_plugins_layer_says_how_to_load_it(plugin: Path, tmp_path: Path) -> None:
     plugin.write_text(
         "import keras\n\nclass Doubled(keras.layers.Layer):\n    def call(self, inputs):\n        return 2 * inputs\n"

@@ -71,6 +71,13 @@ def test_a_run_says_what_it_is(run: Run) -> None:
     assert run.generator.output_shape == (None, 8, 8, 1)
 
 
+def test_a_damaged_checkpoint_is_a_warning_where_an_older_one_is_whole(run: Run) -> None:
+    path = run.path / "checkpoints" / "000000008" / "generator.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.warns(UserWarning, match=r"skipped: .*000000008/generator.safetensors is damaged"):
+        assert ganctl.load(run.path).step == 4
+
+
 def test_samples_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     done = run_cli("sample", "--checkpoint", run.path, "--num", 5, "--seed", 3, "--output", run.path / "a.npz")
     assert done.returncode == 0, done.stderr
@@ -117,6 +124,8 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
             lambda run: ganctl.train({"dataset": {"name": "npz"}, "model": {"nmae": "dcgan"}}),
             "config: .*'name' is missing",
         ),
+        (lambda run: ganctl.train({"seed": {1}}), r"texts, numbers, lists and dictionaries only: \{1\} is of type set"),
+        (lambda run: ganctl.train({"name": "a", "Name": "b"}), "'Name' is given twice"),
         (lambda run: ganctl.train("nonesuch"), "There is no file nonesuch"),
     ],
 )
@@ -138,6 +147,27 @@ def test_a_dictionary_trains_and_is_resumed(
     assert capfd.readouterr() == ("", "")
     with pytest.raises(UsageError, match="mine exists already"):
         ganctl.train(config, output_dir=tmp_path, run_name="mine", quiet=True)
+
+
+def test_a_dictionary_says_what_a_file_says(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    """Also in capitals and with NumPy's numbers, paths and characters beyond ASCII."""
+    tiny, config = (yaml.safe_load(tiny_yaml().read_text()) for _ in range(2))
+    images = tmp_path / "a\N{DOG FACE}b.npz"
+    config["dataset"]["path"] = images
+    shutil.copy(tiny["dataset"]["path"], images)
+    config["model"]["LATENT_DIM"] = np.int64(config["model"].pop("latent_dim"))
+    config["Training"] = {**config.pop("training"), "ema": np.float32(0.5)}
+    said = {"BATCH_SIZE": 8, "LATENT_DIM": np.int64(3)}
+    for dictionary, overrides in (
+        ({**config, **said, "model": {"name": "dense_gan"}}, {}),
+        (config, {**said, "dataset.path": images, "training.xla": np.bool_(False)}),
+    ):
+        iterations = {"training.iterations": np.int64(2)}
+        run = ganctl.train(dictionary, {**overrides, **iterations}, output_dir=tmp_path / "a", quiet=True)
+        resolved = run.config
+        assert (resolved["training"]["batch_size"], resolved["model"]["latent_dim"]) == (8, 3)
+        assert (run.step, resolved["training"]["ema"]) == (2, 0.5)
+        assert resolved["dataset"]["path"] == str(images)
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tiny_yaml: WriteYaml, tmp_path: Path) -> None:

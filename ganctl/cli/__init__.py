@@ -39,7 +39,7 @@ def _plugin_option() -> click.Option:
         ["--plugin", "plugins"],
         multiple=True,
         metavar="FILE.py",
-        help="Run a Python file that registers models, losses or data sets; may be repeated.",
+        help="Run a Python file that registers models, losses, penalties, augmentations or data sets; may be repeated.",
         expose_value=False,
         callback=lambda context, _, files: _permit(context, files) if files else None,
     )

@@ -1,6 +1,7 @@
 """`ganctl init`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -77,4 +78,4 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     if names:
         session.say(f"files       {files.names}: damaged and double files by name")
     session.say(f"wrote       {files.yaml}, with the reason of each choice. Go on with")
-    session.say(f"  {' '.join(train)}")
+    session.say(f"  {shlex.join(train)}")

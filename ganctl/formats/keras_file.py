@@ -35,15 +35,16 @@ def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
     foreign = _foreign_classes(network)
     imports, objects = [], []
     for name, kind in sorted(foreign.items()):
-        # A class that a function makes, because a base class at the top of a module would load Keras with it.
-        maker, _, _ = kind.__qualname__.partition(".<locals>.")
-        line = f"from {kind.__module__} import {maker}"
+        # A class may be what a function without arguments makes, because a base class at the top of a module would load
+        # Keras with it. Such functions share a name.
+        maker, made, _ = kind.__qualname__.partition(".<locals>.")
+        line = f"from {kind.__module__} import {maker}" + (f" as make_{name}" if made else "")
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
         if kind.__module__.startswith(PLUGIN_PREFIX):
             imports += ["from ganctl.plugins import permitted", f"with permitted([{file!r}]):", f"    {line}"]
         else:
             imports.append(line)
-        objects.append(f'"{name}": {maker}{"" if maker == kind.__qualname__ else "()"}')
+        objects.append(f'"{name}": ' + (f"make_{name}()" if made else maker))
     custom = f", custom_objects={{{', '.join(objects)}}}" if objects else ""
     single = len(network.inputs) == 1
     return (

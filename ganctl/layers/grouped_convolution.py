@@ -68,4 +68,10 @@ def _layer_class() -> Any:
             """Return the shape of the output."""
             return (*input_shape[:-1], self.filters)
 
+        def get_config(self) -> dict[str, Any]:
+            """Return the arguments, for Keras' file."""
+            initializer = keras.initializers.serialize(self.kernel_initializer)
+            own = {"filters": self.filters, "kernel_size": self.kernel_size[0], "groups": self.groups}
+            return {**super().get_config(), **own, "kernel_initializer": initializer}
+
     return GroupedConvolution

@@ -63,4 +63,20 @@ def _layer_class() -> Any:
             seen = ops.matmul(ops.cast(attention, inputs.dtype), ops.reshape(values, (-1, places, self.middle)))
             return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
 
+        def get_config(self) -> dict[str, Any]:
+            """Return the arguments, for Keras' file: a convolution stands for what makes them."""
+            pattern = keras.saving.serialize_keras_object(self._convolution(1, 1, use_bias=False))
+            return {**super().get_config(), "convolution": pattern}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            """Return the layer whose `get_config` this was."""
+            pattern = keras.saving.deserialize_keras_object(config["convolution"])
+
+            def convolution(filters: int, kernel_size: int, **settings: Any) -> Any:
+                changes = {"filters": filters, "kernel_size": kernel_size, **settings}
+                return type(pattern).from_config({**pattern.get_config(), **changes})
+
+            return super().from_config({**config, "convolution": convolution})
+
     return SelfAttention

@@ -29,12 +29,12 @@ def spectral_conv2d(*arguments: Any, **settings: Any) -> Any:
 
     Takes what `Conv2D` takes. The matrix is the reshaped kernel, as in section 3 of the paper.
     """
-    return _classes()["SpectralConv2D"](*arguments, **settings)
+    return _conv2d_class()(*arguments, **settings)
 
 
 def spectral_dense(*arguments: Any, **settings: Any) -> Any:
     """Return a `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes what `Dense` takes."""
-    return _classes()["SpectralDense"](*arguments, **settings)
+    return _dense_class()(*arguments, **settings)
 
 
 def spectral_embedding(*arguments: Any, **settings: Any) -> Any:
@@ -42,17 +42,17 @@ def spectral_embedding(*arguments: Any, **settings: Any) -> Any:
 
     A projection discriminator's (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
     """
-    return _classes()["SpectralEmbedding"](*arguments, **settings)
+    return _embedding_class()(*arguments, **settings)
 
 
 def spectral_layers(network: Any) -> list[Any]:
     """Return the layers of a network, at any depth, whose kernels are divided by their largest singular value."""
-    return [layer for layer in network._flatten_layers() if isinstance(layer, tuple(_classes().values()))]
+    return [layer for layer in network._flatten_layers() if isinstance(layer, _spectral_class())]
 
 
 @cache
-def _classes() -> dict[str, Any]:
-    """The classes by name; a function, because base classes at the top of a module would load Keras with it."""
+def _spectral_class() -> Any:
+    """What all have in common; a function, because base classes at the top of a module would load Keras with it."""
 
     class Spectral:
         """What the layers have in common: the vectors beside a kernel, and the kernel divided by sigma."""
@@ -107,23 +107,53 @@ def _classes() -> dict[str, Any]:
             self.left.assign(left)
             self.right.assign(right)
 
-    class SpectralConv2D(Spectral, keras.layers.Conv2D):
+        # Keras' convolution writes the kernel that it computes with, and neither it nor Dense knows of the vectors.
+        def save_own_variables(self, store: Any) -> None:
+            """Write the raw kernel, the bias and the vectors."""
+            keras.layers.Layer.save_own_variables(self, store)
+
+        def load_own_variables(self, store: Any) -> None:
+            """Read what `save_own_variables` wrote."""
+            keras.layers.Layer.load_own_variables(self, store)
+
+    return Spectral
+
+
+@cache
+def _conv2d_class() -> Any:
+    spectral: Any = _spectral_class()
+
+    class SpectralConv2D(spectral, keras.layers.Conv2D):
         """A convolution with a normalised kernel."""
 
-        kernel = property(Spectral.normalised)
+        kernel = property(spectral.normalised)
 
-    class SpectralDense(Spectral, keras.layers.Dense):
+    return SpectralConv2D
+
+
+@cache
+def _dense_class() -> Any:
+    spectral: Any = _spectral_class()
+
+    class SpectralDense(spectral, keras.layers.Dense):
         """A fully connected layer with a normalised kernel."""
 
-        kernel = property(Spectral.normalised)
+        kernel = property(spectral.normalised)
 
-    class SpectralEmbedding(Spectral, keras.layers.Embedding):
+    return SpectralDense
+
+
+@cache
+def _embedding_class() -> Any:
+    spectral: Any = _spectral_class()
+
+    class SpectralEmbedding(spectral, keras.layers.Embedding):
         """An embedding with a normalised matrix."""
 
         raw_name = "embeddings"
-        embeddings = property(Spectral.normalised)
+        embeddings = property(spectral.normalised)
 
-    return {kind.__name__: kind for kind in (SpectralConv2D, SpectralDense, SpectralEmbedding)}
+    return SpectralEmbedding
 
 
 def _singular_vectors(matrix: Any) -> tuple[Any, Any]:
