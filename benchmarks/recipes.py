@@ -1,6 +1,7 @@
 """`python -m benchmarks.recipes`: trains the shipped recipes again and fails where one draws worse than it says.
 
-The head comment of every file in `configs/` has a line that begins with `# Score:`, and below it what was run.
+The head comment of every file in `configs/` has a line that begins with `# Score:`, and below it what was run. A new
+one says `not measured yet`, until `--write` has filled it in.
 """
 
 import json
@@ -25,8 +26,9 @@ from ganctl.errors import GanctlError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 _LINE = re.compile(
-    r"^# Score: KID-Lite0 (?P<kid>[-\d.]+), deviation (?P<deviation>[\d.]+) over seeds (?P<seeds>[\d, ]+); "
-    r"floor (?P<floor>[-\d.]+); N = (?P<num>\d+); (?P<minutes>[\d.]+) minutes on two cores; commit (?P<commit>\w+)\n"
+    r"^# Score: (?:not measured yet|"
+    r"KID-Lite0 (?P<kid>[-\d.]+), deviation (?P<deviation>[\d.]+) over seeds (?P<seeds>[\d, ]+); "
+    r"floor (?P<floor>[-\d.]+); N = (?P<num>\d+); (?P<minutes>[\d.]+) minutes on two cores; commit (?P<commit>\w+))\n"
     r"#   (?P<command>ganctl train .*)$",
     re.MULTILINE,
 )
@@ -39,7 +41,7 @@ class Score:
     """What a recipe's head comment says of it.
 
     Attributes:
-        kid: mean KID-Lite0 over the seeds.
+        kid: mean KID-Lite0 over the seeds; infinite where nobody has measured it yet.
         deviation: its standard deviation over the seeds.
         seeds: those.
         floor: KID of as many real images.
@@ -64,6 +66,8 @@ class Score:
         found = _LINE.search(text)
         if found is None:
             raise GanctlError(f"{source} has no line '# Score: ...' followed by a command, as other recipes have.")
+        if found["kid"] is None:
+            return cls(math.inf, 0.0, (0, 1, 2), 0.0, 2000, 0.0, "", found["command"])
         return cls(
             float(found["kid"]),
             float(found["deviation"]),
@@ -161,7 +165,7 @@ def command(names: tuple[str, ...], write: bool) -> None:
             f"{found.minutes:.1f}",
             f"{found.kid:.4f} ± {found.deviation:.4f}",
             f"{found.floor:.4f}",
-            f"{recorded.kid:.4f} ± {recorded.deviation:.4f}",
+            f"{recorded.kid:.4f} ± {recorded.deviation:.4f}" if recorded.commit else "not measured yet",
             recorded.commit,
             verdict,
         )

@@ -70,9 +70,16 @@ def _spectral_class() -> Any:
             super().build(input_shape)  # type: ignore[misc]
             settings = {"trainable": False, "dtype": "float32", "autocast": False}
 
-            # An initializer, and no value: where shapes alone are wanted, nothing is computed.
+            # An initializer, and no value: where shapes alone are wanted, nothing is computed. The pair is found once.
+            pair: list[Any] = []
+
             def vector(side: int) -> Any:
-                return lambda shape, dtype=None: _singular_vectors(self._matrix())[side]
+                def value(shape: Any, dtype: Any = None) -> Any:
+                    if not pair:
+                        pair.extend(_singular_vectors(self._matrix()))
+                    return pair[side]
+
+                return value
 
             height, width = self._matrix_shape()
             self.left = self.add_weight(name="left", shape=(height,), initializer=vector(0), **settings)
