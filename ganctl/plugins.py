@@ -173,4 +173,4 @@ def _failure(path: Path, error: BaseException) -> str:
 def _module_name(path: Path) -> str:
     """A name for the plugin's module that no other has."""
     name = PLUGIN_PREFIX + re.sub(r"\W", "_", path.stem)
-    return name if name not in sys.modules else f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

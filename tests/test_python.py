@@ -202,6 +202,7 @@ def test_a_plugins_mistake_is_a_ganctl_error(tiny_yaml: WriteYaml, tmp_path: Pat
     )
     with pytest.raises(ganctl.GanctlError, match=r"broken_model.py:6: ZeroDivisionError: division by zero"):
         ganctl.train(tiny_yaml({"model": {"name": "broken_model"}}), plugins=[plugin], output_dir=tmp_path, quiet=True)
+    from ganctl import models
     from ganctl.registry import forget
 
-    forget("ganctl_plugin_broken_model")
+    forget(models.registry.get("broken_model").make.__module__)

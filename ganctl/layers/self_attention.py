@@ -38,7 +38,7 @@ def _layer_class() -> Any:
 
         def build(self, input_shape: Any) -> None:
             """Make the four convolutions for [N, H, W, C]."""
-            height, width, channels = input_shape[1:]
+            channels = input_shape[-1]
             self.narrow = max(1, channels // 8)
             self.middle = max(1, channels // 2)
             self.f, self.g, self.h, self.v = (
@@ -48,14 +48,13 @@ def _layer_class() -> Any:
             for part in (self.f, self.g, self.h):
                 part.build(input_shape)
             self.v.build((*input_shape[:3], self.middle))
-            self.pooling = keras.layers.MaxPooling2D(2 if min(height, width) > 1 else 1, dtype=self.dtype_policy)
             self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
 
         def call(self, inputs: Any) -> Any:
             """Return [N, H, W, C] for [N, H, W, C]."""
             ops = keras.ops
             height, width = inputs.shape[1:3]
-            keys, values = self.pooling(self.f(inputs)), self.pooling(self.h(inputs))
+            keys, values = _pooled(self.f(inputs)), _pooled(self.h(inputs))
             places = keys.shape[1] * keys.shape[2]
             keys = ops.cast(ops.reshape(keys, (-1, places, self.narrow)), "float32")
             queries = ops.cast(ops.reshape(self.g(inputs), (-1, height * width, self.narrow)), "float32")
@@ -80,3 +79,15 @@ def _layer_class() -> Any:
             return super().from_config({**config, "convolution": convolution})
 
     return SelfAttention
+
+
+def _pooled(maps: Any) -> Any:
+    """Return the maxima of 2x2 places, [N, H // 2, W // 2, C] for [N, H, W, C]; as they are where there is but one row.
+
+    By hand, because XLA has no deterministic gradient of MaxPooling2D.
+    """
+    height, width, channels = maps.shape[1:]
+    if min(height, width) < 2:
+        return maps
+    even = maps[:, : height // 2 * 2, : width // 2 * 2]
+    return keras.ops.max(keras.ops.reshape(even, (-1, height // 2, 2, width // 2, 2, channels)), axis=(2, 4))
