@@ -1,10 +1,13 @@
-"""What class-conditional networks share: whether they are, their input, and the projection that scores."""
+"""What class-conditional networks share: whether they are, their input, BatchNorm, and the projection that scores."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
 from ganctl.errors import ConfigurationError
 from ganctl.generation import CLASSES
+from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
+from ganctl.layers.residual_blocks import down_block
+from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
 from ganctl.lazy import keras
 
 Conditional = Literal["auto", False, True]
@@ -30,6 +33,22 @@ def class_input() -> Any:
     return keras.Input([1], dtype="int32", name=CLASSES)
 
 
+def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:
+    """Return what normalises maps: a BatchNorm of its own each time, conditional where the network is told classes.
+
+    Args:
+        classes: a Keras tensor, integers [N, 1]; None where the network is not told.
+        num_classes: how many classes there are.
+    """
+
+    def normalise(maps: Any) -> Any:
+        if classes is None:
+            return keras.layers.BatchNormalization()(maps)
+        return conditional_batch_normalization(num_classes)(maps, classes)
+
+    return normalise
+
+
 def projection_score(
     features: Any,
     classes: Any,
@@ -53,3 +72,14 @@ def projection_score(
         return score
     embedded = keras.layers.Flatten()(embedding(num_classes, features.shape[-1], dtype="float32")(classes))
     return score + keras.ops.sum(embedded * features, axis=-1, keepdims=True)
+
+
+def spectral_residual_score(maps: Any, classes: Any, num_classes: int) -> Any:
+    """Return scores [N, 1] of maps [N, H, W, C]: a last residual block, the sum over all places, and the projection.
+
+    All kernels are spectrally normalised (Miyato et al. 2018, appendix B.4). Arguments as of `projection_score`.
+    """
+    maps = down_block(maps, maps.shape[-1], spectral_conv2d, halve=False)
+    maps = keras.layers.Activation("relu", dtype="float32")(maps)
+    features = keras.ops.sum(maps, axis=(1, 2))
+    return projection_score(features, classes, num_classes, spectral_dense, spectral_embedding)

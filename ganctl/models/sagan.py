@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, class_input, projection_score, told_classes
-from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
+from ganctl.conditional import Conditional, class_input, normalisation, spectral_residual_score, told_classes
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.layers.self_attention import self_attention
-from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
+from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
 from ganctl.lazy import keras
 from ganctl.models import registry
 from ganctl.pyramid import Pyramid, unfit
@@ -42,11 +41,7 @@ def sagan(
     pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     named, seen = (class_input(), class_input()) if told else (None, None)
-
-    def normalise(maps: Any) -> Any:
-        if named is None:
-            return layers.BatchNormalization()(maps)
-        return conditional_batch_normalization(num_classes)(maps, named)
+    normalise = normalisation(named, num_classes)
 
     widest = pyramid.width(capacity, pyramid.steps)
     maps = spectral_dense(pyramid.base**2 * widest)(latent)
@@ -63,10 +58,7 @@ def sagan(
         maps = down_block(maps, pyramid.width(capacity, level), spectral_conv2d, activate=level > 1)
         if level == max(1, pyramid.steps - _ATTENTIVE_BLOCK):
             maps = self_attention(spectral_conv2d)(maps)
-    maps = down_block(maps, maps.shape[-1], spectral_conv2d, halve=False)
-    maps = layers.Activation("relu", dtype="float32")(maps)
-    features = keras.ops.sum(maps, axis=(1, 2))
-    score = projection_score(features, seen, num_classes, spectral_dense, spectral_embedding)
+    score = spectral_residual_score(maps, seen, num_classes)
     return {
         "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
         "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),

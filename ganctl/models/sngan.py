@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, class_input, projection_score, told_classes
-from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
+from ganctl.conditional import Conditional, class_input, normalisation, spectral_residual_score, told_classes
 from ganctl.layers.residual_blocks import down_block, up_block
-from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
+from ganctl.layers.spectral_normalization import spectral_conv2d
 from ganctl.lazy import keras
 from ganctl.models import registry
 from ganctl.pyramid import Pyramid, unfit
@@ -45,11 +44,7 @@ def sngan(
     pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     named, seen = (class_input(), class_input()) if told else (None, None)
-
-    def normalise(maps: Any) -> Any:
-        if named is None:
-            return layers.BatchNormalization()(maps)
-        return conditional_batch_normalization(num_classes)(maps, named)
+    normalise = normalisation(named, num_classes)
 
     widest = pyramid.width(capacity, pyramid.steps)
     maps = layers.Dense(pyramid.base**2 * widest)(latent)
@@ -62,10 +57,7 @@ def sngan(
     maps = image
     for level in range(1, pyramid.steps + 1):
         maps = down_block(maps, pyramid.width(capacity, level), spectral_conv2d, activate=level > 1)
-    maps = down_block(maps, maps.shape[-1], spectral_conv2d, halve=False)
-    maps = layers.Activation("relu", dtype="float32")(maps)
-    features = keras.ops.sum(maps, axis=(1, 2))
-    score = projection_score(features, seen, num_classes, spectral_dense, spectral_embedding)
+    score = spectral_residual_score(maps, seen, num_classes)
     return {
         "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
         "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),
