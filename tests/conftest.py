@@ -1,10 +1,13 @@
 """What the tests share: tiny data, a tiny experiment, the real command line, and shipped experiments made small."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +40,24 @@ RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 def shipped(registry: Registry) -> list[Entry]:
     """What ganctl itself registers: other tests register plugins in this process."""
     return [entry for entry in registry if entry.make.__module__.startswith("ganctl.")]
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Assert that what follows takes no more than so many seconds of the processor.
+
+    Neither what runs beside the tests counts, nor the millions of objects of the tests before, which a garbage
+    collection would go through.
+    """
+    gc.collect()
+    gc.freeze()
+    began = time.process_time()
+    try:
+        yield
+        taken = time.process_time() - began
+    finally:
+        gc.unfreeze()
+    assert taken < seconds
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -45,9 +45,9 @@ def test_what_whoever_is_told_raises_reaches_the_caller() -> None:
 
 def test_no_more_than_so_much_is_ever_pending() -> None:
     with Background() as background:
-        background.do(lambda: time.sleep(0.2), pytest.fail)
+        background.do(lambda: time.sleep(2), pytest.fail)
         for _ in range(MOST_PENDING + 1):
             began = time.monotonic()
             background.do(lambda: None, pytest.fail)
-        assert time.monotonic() - began < 0.1
+        assert time.monotonic() - began < 1
         assert len(background._pending) <= MOST_PENDING

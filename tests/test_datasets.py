@@ -10,12 +10,12 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import at_most
 from image_files import (
     BLUE,
     RED,
@@ -615,7 +615,7 @@ for name in ("mnist", "fashion_mnist", "cifar10"):
         assert sys.argv[1] in str(error), error
     else:
         raise AssertionError("downloaded")
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 20
 """
     # A proxy where nobody listens: refused at once, whether or not this machine has a network.
     with socket.socket() as unused:
@@ -849,9 +849,8 @@ def test_restart_on_many_files_only_lists_them(tmp_path):
     for number in range(5000):
         (tmp_path / "i" / str(number)).write_bytes(image)
     load("image_folder", path=tmp_path / "i", image_size=8)
-    started = time.perf_counter()
-    assert len(load("image_folder", path=tmp_path / "i", image_size=8)) == 5000
-    assert time.perf_counter() - started < 1
+    with at_most(1):
+        assert len(load("image_folder", path=tmp_path / "i", image_size=8)) == 5000
 
 
 @pytest.mark.parametrize("change", ["modified", "new", "removed", "image_size", "channels", "resize", "limit"])

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+from conftest import at_most
 from image_files import (
     BLACK,
     BLUE,
@@ -169,15 +170,12 @@ def test_text_is_no_image():
 
 
 def test_bombs_are_refused_from_the_header():
-    started = time.perf_counter()
-    with pytest.raises(DataError, match="30000 x 30000"):
-        decode(png_bomb(30_000, 30_000))
     jpeg = bytearray(encoded(noise(0), "JPEG"))
     frame = jpeg.index(b"\xff\xc0")
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", 30_000, 30_000)
-    with pytest.raises(DataError, match="30000 x 30000"):
-        decode(bytes(jpeg))
-    assert time.perf_counter() - started < 0.5
+    for bomb in (png_bomb(30_000, 30_000), bytes(jpeg)):
+        with at_most(0.5), pytest.raises(DataError, match="30000 x 30000"):
+            decode(bomb)
 
 
 def test_no_pixels_are_refused():
@@ -195,9 +193,9 @@ def test_large_photos_are_decoded_reduced_and_look_the_same():
     seconds = {}
     fitted = {}
     for shortest_side in (None, 64):
-        started = time.perf_counter()
+        started = time.process_time()
         fitted[shortest_side] = fit(decode(data, shortest_side).pixels, 64, "crop").astype(int)
-        seconds[shortest_side] = time.perf_counter() - started
+        seconds[shortest_side] = time.process_time() - started
     assert np.abs(fitted[None] - fitted[64]).mean() < 1
     assert seconds[64] * 2 < seconds[None]
 
