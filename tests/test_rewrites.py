@@ -294,6 +294,63 @@ def test_a_leaky_relu_has_the_gradients_of_keras_to_the_last_bit(slope: float) -
     np.testing.assert_array_equal(penalised(plain, x), penalised(network, x))
 
 
+def operations(function: Callable[..., Any], *inputs: Any) -> list[Any]:
+    """The operations of a function as it is traced."""
+    return list(tf.function(function).get_concrete_function(*inputs).graph.get_operations())
+
+
+def test_the_gradient_of_a_penalty_goes_through_a_leaky_relu_once() -> None:
+    """Through the wrapped operation, too, it cost every convolution before it once more, with zeros."""
+
+    def penalty(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            score = tf.reduce_sum(tf.sin(network(x)))
+        return tf.reduce_sum(tape.gradient(score, x) ** 2)
+
+    def gradient(x: Any) -> Any:
+        weights = [variable.value for variable in network.trainable_variables[::2]]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            found = penalty(x)
+        return tape.gradient(found, weights)
+
+    layers = keras.layers
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(5, 3), layers.LeakyReLU(0.2), layers.Conv2D(5, 3)]
+    )
+    rewrite(network)
+    found = operations(gradient, tf.zeros((4, 8, 8, 3)))
+    looked_at = [operation.inputs[1].op.type for operation in found if operation.type == "LeakyReluGrad"]
+    assert looked_at
+    assert set(looked_at) == {"LeakyRelu"}
+
+
+def stumbling_blocks(network: Any) -> list[str]:
+    """Sums of a convolution and a shortcut that an activation reads and others, too: the remapper trips over them."""
+    found = operations(lambda inputs: network(inputs, training=True), inputs_of(network))
+    return [
+        operation.name
+        for operation in found
+        if operation.type in ("Add", "AddV2", "AddN")
+        and any(tensor.op.type == "BiasAdd" for tensor in operation.inputs)
+        and len(consumers := operation.outputs[0].consumers()) > 1
+        and any("Relu" in consumer.type for consumer in consumers)
+    ]
+
+
+@pytest.mark.parametrize(("model", "shape"), CASES)
+def test_no_residual_sum_is_joined_in_one_process_and_not_in_the_next(model: str, shape: tuple[int, int, int]) -> None:
+    for network in built(model, shape, "mixed_bfloat16").values():
+        rewrite(network)
+        assert not stumbling_blocks(network)
+
+
+def test_plain_residual_networks_do_have_such_sums() -> None:
+    networks = built("sngan", (32, 32, 3), "mixed_bfloat16")
+    assert stumbling_blocks(networks["discriminator"])
+
+
 def computed_with(network: Any, x: Any) -> list[np.ndarray]:
     """What a network makes of `x`, and the gradients of its sine by its variables and by `x`, compiled."""
 

@@ -37,7 +37,8 @@ class _ByItsOutput:
 
         @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
         def activated(x: Any) -> Any:
-            outputs = tf.raw_ops.LeakyRelu(features=x, alpha=slope)
+            # A gradient of a gradient would go through this operation, too, with zeros, and through all before it.
+            outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)
             return outputs, lambda above: tf.raw_ops.LeakyReluGrad(gradients=above, features=outputs, alpha=slope)
 
         return activated(inputs)
