@@ -56,8 +56,8 @@ def test_the_examples_of_the_page_run(monkeypatch: pytest.MonkeyPatch, tmp_path:
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert len(blocks) >= 6
     text = "\n".join(blocks)
-    assert '{"training.iterations": 4800}' in text
-    exec(text.replace('{"training.iterations": 4800}', repr(SMALL)), {})
+    assert '{"training.iterations": 5100}' in text
+    exec(text.replace('{"training.iterations": 5100}', repr(SMALL)), {})
     assert (tmp_path / "outputs" / "quickstart" / "report.html").is_file()
 
 
