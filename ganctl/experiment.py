@@ -199,7 +199,8 @@ class TrainingSection(Section):
     xla: bool | Literal["auto"] = "auto"
     """Compile the rounds with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
     rewrites: bool = True
-    """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does."""
+    """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does. Without
+    them, a residual network in bfloat16 may not repeat itself to the last bit (docs/performance.md)."""
 
 
 class EvaluationSection(Section):

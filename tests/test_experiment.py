@@ -25,7 +25,7 @@ def load(folder: Path, text: str | bytes, *overrides: str) -> Experiment:
 
 
 def refusal(folder: Path, text: str | bytes, *overrides: str) -> str:
-    """The message with which a file is refused, in under a second, the folder's name taken out."""
+    """The message with which a file is refused, in under a second of the processor, the folder's name taken out."""
     with at_most(1), pytest.raises((ConfigurationError, UsageError)) as caught:
         load(folder, text, *overrides)
     assert caught.value.exit_code == 2

@@ -306,6 +306,13 @@ def test_the_time_decides_on_size_and_capacity(rate: float, minutes: float, expe
     assert best_cost([16, 32, 64, 128], measured, 60 * minutes) == expected
 
 
+def test_half_an_hour_at_the_recipes_own_cost_is_enough_for_64_pixels() -> None:
+    recipe = Cost(64, 16)
+    assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), 30 * 60) == recipe
+    assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), 10 * 3600) == Cost(64, 32)
+    assert best_cost([16, 32, 64], Measured(recipe, 0.01, "CPU"), 60) == Cost(32, 8)
+
+
 def test_a_model_without_a_capacity_and_pictures_without_pixels_have_a_cost() -> None:
     assert best_cost([16, 32], Measured(Cost(32, None), 0.01, "CPU"), 60) == Cost(32, None)
     assert best_cost([16], Measured(Cost(16, 32), 10.0, "CPU"), 3600) == Cost(16, 64)

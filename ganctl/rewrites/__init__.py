@@ -1,4 +1,4 @@
-"""Rewrites: the same function, computed faster.
+"""Rewrites: the same function, computed faster, or in the same way every time.
 
 A rewrite looks through a finished network for layers that TensorFlow can compute in a better way, and gives them
 another `call`. Layers, variables, names and checkpoints stay what they are, and so does what is computed, up to the

@@ -37,7 +37,8 @@ class _ByItsOutput:
 
         @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
         def activated(x: Any) -> Any:
-            # A gradient of a gradient would go through this operation, too, with zeros, and through all before it.
+            # A gradient of a gradient would go through this operation, too, with zeros, and through all before it;
+            # and TensorFlow would join it to its convolution in one process and not in the next (`residual_sum`).
             outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)
             return outputs, lambda above: tf.raw_ops.LeakyReluGrad(gradients=above, features=outputs, alpha=slope)
 
