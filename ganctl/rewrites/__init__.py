@@ -31,6 +31,14 @@ def rewrite(network: Any) -> None:
         apply(network)
 
 
+def untouched(network: Any, kind: type) -> list[Any]:
+    """Return the layers of a network, at any depth, that are exactly of a kind and still have its `call`.
+
+    A subclass has a `call` of its own, and what is rewritten already has another.
+    """
+    return [layer for layer in network._flatten_layers() if type(layer) is kind and "call" not in vars(layer)]
+
+
 def is_plain_convolution(layer: Any) -> bool:
     """Whether a layer is a finished convolution of stride 1 that keeps the size, with a kernel that has a middle."""
     return (

@@ -9,21 +9,15 @@ repeated to the last bit. On a processor nothing is lost: see docs/performance.m
 from typing import Any
 
 from ganctl.lazy import keras, tf
+from ganctl.rewrites import untouched
 
 
 def rewrite(network: Any) -> int:
     """Keep every addition apart from what is before it; returns how many there are."""
-    found = [layer for layer in network._flatten_layers() if _fits(layer)]
+    found = untouched(network, keras.layers.Add)
     for layer in found:
         layer.call = _Apart(layer)
     return len(found)
-
-
-def _fits(layer: Any) -> bool:
-    return (
-        type(layer) is keras.layers.Add  # a subclass has a `call` of its own
-        and "call" not in vars(layer)  # it is rewritten already
-    )
 
 
 class _Apart:
