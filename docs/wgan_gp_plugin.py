@@ -3,7 +3,7 @@
 from ganctl.lazy import keras
 from ganctl.losses import registry as losses
 from ganctl.models import registry as models
-from ganctl.players import AdversarialLoss
+from ganctl.objectives import AdversarialLoss
 
 
 @losses.register("my_wasserstein", source="equation 2 of the paper, without its penalty, which ganctl has")

@@ -16,17 +16,10 @@ from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
+from ganctl.objectives import AdversarialLoss, Constraint
 from ganctl.optimizers import keep_pace, make_optimizer
-from ganctl.players import (
-    AVERAGED,
-    AdversarialLoss,
-    Constraint,
-    Setup,
-    advancing,
-    memory_of,
-    remembers,
-    usual_two,
-)
+from ganctl.passes import memory_of, remembers
+from ganctl.players import AVERAGED, Setup, advancing, usual_two
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite
 

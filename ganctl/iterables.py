@@ -17,7 +17,8 @@ from ganctl.game import Game, Player
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
-from ganctl.players import AdversarialLoss, Setup, advancing, usual_two
+from ganctl.objectives import AdversarialLoss
+from ganctl.players import Setup, advancing, usual_two
 
 Noise = np.ndarray | Sequence[np.ndarray]
 

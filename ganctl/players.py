@@ -6,128 +6,27 @@ its own from the same parts.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from types import MappingProxyType
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
-from ganctl.generation import arrange_inputs, draw_latent, takes_classes
+from ganctl.generation import takes_classes
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds
+from ganctl.objectives import AdversarialLoss, Penalty, mean
+from ganctl.passes import Augmentation, GanPass, MixedPass, memory_of, remembers
 
 Tensor = Any
-Kind = Literal["real", "fake"]
 
 AVERAGED = "generator_ema"
 """The role of the generator's running average."""
 
 # In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
 MOST_FAKES_AHEAD = 64
-
-
-class AdversarialLoss:
-    """An adversarial loss: what each network pays, one value an example. Scores are raw network outputs [N, 1]."""
-
-    def real(self, batch: "GanPass") -> Tensor:
-        """What the discriminator pays on real images, [N, 1]."""
-        raise NotImplementedError
-
-    def fake(self, batch: "GanPass") -> Tensor:
-        """What the discriminator pays on generated images, [N, 1]."""
-        raise NotImplementedError
-
-    def mixed(self, batch: "MixedPass") -> Tensor:
-        """What the discriminator pays on a batch of real and generated images, [2N, 1] in the batch's order."""
-        return batch.in_order(self.real(batch), self.fake(batch))
-
-    def generator(self, batch: "GanPass") -> Tensor:
-        """What the generator pays, [N, 1]."""
-        raise NotImplementedError
-
-    def realness(self, score: Tensor) -> Tensor:
-        """What the log says of a score: the probability of being real, or a critic's score as it is."""
-        return score
-
-    def judged_real(self, score: Tensor) -> Tensor:
-        """Whether the discriminator takes the image for real, boolean [N, 1]."""
-        return score > 0
-
-    def mirrored(self, score: Tensor) -> Tensor:
-        """The score that says `fake` as surely as this one says `real`: 0 lies between the two."""
-        return -score
-
-    def errors(self) -> "Mapping[str, Callable[[Any], Tensor]] | None":
-        """Absolute errors against the target for `real`, `fake`, `mixed` and `generator`; None for critics."""
-        return None
-
-    zero_divides: bool = True
-    """Whether a score by itself says real or fake: `judged_real` then means something, and ADA can look at it."""
-
-    real_comes_first: bool = True
-    """In a mixed batch: whether the real half stands before the generated half."""
-
-    needs_both: bool = False
-    """Whether `real` and `fake` look at real and generated images: a discriminator's update must then see both.
-
-    They are compared in pairs, which a discriminator that is told classes sees within one class.
-    """
-
-    needs_real: bool = False
-    """Whether `generator` looks at real images, too: as many as generated ones are then drawn for its turn."""
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """A further loss term of the discriminator: a scalar function of the forward pass.
-
-    `needs` says which images it looks at; `partial` as in `Term`. With `every` = n it is evaluated at each n-th update
-    and counts n times (Karras et al. 2019, https://arxiv.org/abs/1912.04958, section 3.1). `in_one_batch` multiplies
-    its weight where real and generated images are one batch: the adversarial term is then a mean over twice as many
-    scores, half of the sum of two means, and a weight is to mean the same beside either.
-    """
-
-    function: Callable[["GanPass"], Tensor]
-    needs: Literal["real", "fake", "both"]
-    partial: bool = False
-    every: int = 1
-    in_one_batch: float = 0.5
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """What becomes of each of the discriminator's variables after each of its updates."""
-
-    function: Callable[[Any], Tensor]
-
-
-class Augmentation:
-    """What is done to real and generated images alike before the discriminator sees them, in both players' updates.
-
-    It must be differentiable twice: the generator learns through it, and penalties look at gradients.
-    """
-
-    def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
-        """Return other images of the same shape, float32 [N, H, W, C]; `key` and nothing else decides which.
-
-        `memory` is what `memory()` returned, one of the game's networks.
-        """
-        raise NotImplementedError
-
-    def memory(self) -> Any:
-        """Return a Keras layer with what it remembers from update to update, or None."""
-        return None
-
-    def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
-        """Remember how the real images of a discriminator's update were judged, boolean [N, 1].
-
-        Returns:
-            a scalar that is worth a column, `augment_NAME`. Called only where there is a memory.
-        """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -153,7 +52,7 @@ class Setup:
     num_classes: int = 0
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
 
-    def forward(self, kind: "type[GanPass]", count: int, *, generator_training: bool, **settings: Any) -> Any:
+    def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Any:
         """Return what makes the forward passes of a turn, with all that the experiment says about them.
 
         Args:
@@ -172,186 +71,6 @@ class Setup:
             pairs=self.loss.needs_both,
             **settings,
         )
-
-
-NO_AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType({})
-
-
-class GanPass(ForwardPass):
-    """One batch of a generator and a discriminator.
-
-    Args:
-        count: how many images are generated.
-        generator_training: the generator's mode.
-        distribution: of the latent vectors.
-        num_classes: how many classes a class-conditional generator draws.
-        augmentations: what the discriminator's images go through.
-        pairs: the loss compares each generated image with a real one. A discriminator that is told classes is then
-            shown two images of one class.
-    """
-
-    def __init__(
-        self,
-        networks: Networks,
-        images: Mapping[str, Any],
-        key: Key,
-        *,
-        count: int,
-        generator_training: bool,
-        distribution: str,
-        num_classes: int = 0,
-        augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
-        pairs: bool = False,
-    ) -> None:
-        super().__init__(networks, images, key)
-        self.count, self.generator_training = count, generator_training
-        self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
-        self.pairs = pairs
-
-    @property
-    def real(self) -> Tensor:
-        """Real images [N, H, W, C] in [-1, 1]."""
-        return self.images["real"].pixels
-
-    @property
-    def real_classes(self) -> Tensor:
-        """Labels of the real images, int32 [N]."""
-        return self.images["real"].labels
-
-    @cached_property
-    def latent(self) -> Tensor:
-        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input.
-
-        They are drawn, or come from a feed called `latent`, joined along the last axis.
-        """
-        if "latent" in self.images:
-            widths = [tensor.shape[1] for tensor in self.networks["generator"].inputs]
-            vectors = tf.split(self.images["latent"].pixels, widths, axis=1)
-        else:
-            vectors = draw_latent(self.networks["generator"], self.key, self.count, self.distribution)
-        return vectors[0] if len(vectors) == 1 else vectors
-
-    @cached_property
-    def fake_classes(self) -> Tensor:
-        """The classes that a class-conditional generator is to draw, int32 [count]: all as likely, or in pairs.
-
-        In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
-        both calls of the discriminator.
-        """
-        if self.follows_real:
-            return self.real_classes
-        return self.key.integers("classes", [self.count], self.num_classes)
-
-    @property
-    def follows_real(self) -> bool:
-        """Whether the generator draws the classes of the real images."""
-        return self.pairs and takes_classes(self.networks["discriminator"])
-
-    @property
-    def generator_inputs(self) -> Tensor:
-        """What the generator is called with."""
-        generator = self.networks["generator"]
-        return arrange_inputs(generator, self.latent, self.fake_classes if takes_classes(generator) else None)
-
-    @cached_property
-    def fake(self) -> Tensor:
-        """Generated images [count, H, W, C], where they were not made ahead."""
-        if "fake" in self.images:
-            return self.images["fake"].pixels
-        return self.networks["generator"](self.generator_inputs, training=self.generator_training)
-
-    @cached_property
-    def real_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the real images; its first output is the score."""
-        return self.judge(self.real, kind="real")
-
-    @cached_property
-    def fake_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the generated images."""
-        return self.judge(self.fake, kind="fake")
-
-    @property
-    def real_score(self) -> Tensor:
-        """The discriminator's scores of the real images [N, 1]."""
-        return self.real_verdict[0]
-
-    @property
-    def fake_score(self) -> Tensor:
-        """The discriminator's scores of the generated images [count, 1]."""
-        return self.fake_verdict[0]
-
-    def judge(self, images: Tensor, classes: Tensor | None = None, kind: Kind = "real") -> list[Tensor]:
-        """Return the discriminator's outputs, in training mode; the first is the score.
-
-        Args:
-            images: float32 [N, H, W, C] in [-1, 1].
-            classes: what a class-conditional discriminator takes them for, int32 [N]; None: the classes of the real or
-                generated images of this pass. Any other discriminator is not told.
-            kind: what the images count as. Both are augmented in the same way, by random numbers of their own; asked
-                twice in one pass about the same images, the discriminator sees them augmented in the same way.
-        """
-        return self._ask(self.augmented(images, kind), partial(self._classes_of, classes, kind))
-
-    def augmented(self, images: Tensor, kind: Kind) -> Tensor:
-        """Return images [N, H, W, C] as the discriminator is to see them."""
-        for name, augmentation in self.augmentations.items():
-            key = self.key.narrow("augment", kind, name)
-            images = augmentation.apply(images, key, self.networks.get(memory_of(name)))
-        return images
-
-    def slope(self, images: Tensor, kind: Kind) -> Tensor:
-        """Return the gradient of the discriminator's scores with respect to images, before they are augmented."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            score = self.judge(images, kind=kind)[0]
-        return tape.gradient(score, images)
-
-    def _classes_of(self, classes: Tensor | None, kind: Kind) -> Tensor:
-        if classes is not None:
-            return classes
-        return self.real_classes if kind == "real" else self.fake_classes
-
-    def _ask(self, images: Tensor, classes: Callable[[], Tensor]) -> list[Tensor]:
-        """The discriminator's outputs; it is told the classes if it takes them."""
-        discriminator = self.networks["discriminator"]
-        asked = arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
-        verdict = discriminator(asked, training=True)
-        return verdict if isinstance(verdict, list) else [verdict]
-
-
-class MixedPass(GanPass):
-    """The same with one call of the discriminator on both halves as one batch: BatchNorm then sees both at once."""
-
-    def __init__(
-        self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any
-    ) -> None:
-        super().__init__(networks, images, key, **settings)
-        self.real_first = real_first
-
-    def in_order(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the two halves in the order of the batch."""
-        return tf.concat([real, fake] if self.real_first else [fake, real], axis=0)
-
-    @cached_property
-    def verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the whole batch, in the batch's order."""
-        seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
-        return self._ask(seen, lambda: self.in_order(self.real_classes, self.fake_classes))
-
-    @property
-    def score(self) -> Tensor:
-        """The discriminator's scores of the whole batch, [2N, 1] in the batch's order."""
-        return self.verdict[0]
-
-    @cached_property
-    def real_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the real half."""
-        return [tf.split(output, 2)[0 if self.real_first else 1] for output in self.verdict]
-
-    @cached_property
-    def fake_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the generated half."""
-        return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]
 
 
 def usual_two(networks: Networks, setup: Setup) -> list[Player]:
@@ -457,29 +176,6 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
         together = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *inputs)
         fakes += tf.split(generator(together, training=False), len(inputs))
     return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
-
-
-def remembers(augmentation: Augmentation) -> bool:
-    """Whether an augmentation has a memory, and so learns from how real images are judged."""
-    return type(augmentation).memory is not Augmentation.memory
-
-
-def memory_of(augmentation: str) -> str:
-    """Return the role of the network in which an augmentation of that name remembers."""
-    return f"augment_{augmentation}"
-
-
-def lengths(slope: Tensor) -> Tensor:
-    """Return the Euclidean norm of each image's gradient, [N] of [N, H, W, C].
-
-    The square root's gradient is infinite at zero: a constant discriminator must give a penalty, not a NaN.
-    """
-    return tf.sqrt(tf.reduce_sum(tf.square(slope), axis=[1, 2, 3]) + 1e-12)
-
-
-def mean(values: Tensor) -> Tensor:
-    """Return the mean as Keras' losses take it: the sum divided by the count."""
-    return tf.reduce_sum(values) / tf.cast(tf.size(values), values.dtype)
 
 
 def _separate(setup: Setup) -> list[Turn]:

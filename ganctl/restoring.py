@@ -10,7 +10,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
 from ganctl.loss_table import last_iteration
-from ganctl.players import memory_of
+from ganctl.passes import memory_of
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import YamlSource

@@ -15,7 +15,7 @@ from ganctl.errors import ConfigurationError
 from ganctl.game import Game
 from ganctl.lazy import tf
 from ganctl.noise import Key
-from ganctl.players import GanPass
+from ganctl.passes import GanPass
 from ganctl.resampling import reflected, with_columns, with_rows
 
 RANDOM = np.random.default_rng(0)

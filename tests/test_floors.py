@@ -33,6 +33,8 @@ FLOORS: list[set[str]] = [
     words("experiment checkpoint feed generation sample_files animation listing formats pictures layers")
     | words("folder_listing near_duplicates yaml_editing"),
     words("game image_set interpolation image_glance"),
+    words("passes"),
+    words("objectives"),
     words("players conditional divergence game_state loss_table data_paths probe rewrites optimizers")
     | words("network_checks discriminator_check report"),
     words("image_cache archives evaluation features folder_survey starting_files"),

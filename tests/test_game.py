@@ -16,7 +16,9 @@ from ganctl.image_order import ImageOrder
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
-from ganctl.players import AdversarialLoss, GanPass, Setup, discriminator, generator, usual_two
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass
+from ganctl.players import Setup, discriminator, generator, usual_two
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)

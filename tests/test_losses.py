@@ -13,7 +13,8 @@ from ganctl.feed import ImageBatch
 from ganctl.game import Game
 from ganctl.lazy import keras, tf
 from ganctl.noise import Key
-from ganctl.players import AdversarialLoss, GanPass
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass
 
 REAL, FAKE = np.array([2.0, -1.0, 0.3, 40.0]), np.array([0.5, -3.0, 1.5, -40.0])
 SHAPE = (4, 4, 2)

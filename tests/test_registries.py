@@ -14,7 +14,7 @@ from ganctl.device import Device
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import Experiment
 from ganctl.game import Game
-from ganctl.players import Penalty
+from ganctl.objectives import Penalty
 from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder import RunFolder

@@ -8,7 +8,7 @@ from pydantic import Field
 from ganctl.augmentations import registry
 from ganctl.lazy import tf
 from ganctl.noise import Key
-from ganctl.players import Augmentation
+from ganctl.passes import Augmentation
 from ganctl.resampling import with_columns, with_rows
 
 Tensor = Any

@@ -5,7 +5,7 @@ from typing import Any
 from ganctl.augmentations import registry
 from ganctl.lazy import tf
 from ganctl.noise import Key
-from ganctl.players import Augmentation
+from ganctl.passes import Augmentation
 from ganctl.resampling import with_columns
 
 

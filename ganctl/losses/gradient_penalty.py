@@ -6,7 +6,8 @@ from pydantic import Field
 
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.players import GanPass, Penalty, lengths
+from ganctl.objectives import Penalty, lengths
+from ganctl.passes import GanPass
 
 
 @penalties.register("gradient_penalty", source="Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, equation 3")

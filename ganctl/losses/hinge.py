@@ -5,7 +5,8 @@ from typing import Any
 
 from ganctl.lazy import tf
 from ganctl.losses import registry
-from ganctl.players import AdversarialLoss, GanPass
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass
 
 Tensor = Any
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from ganctl.lazy import tf
 from ganctl.losses import registry
-from ganctl.players import AdversarialLoss, GanPass, MixedPass
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass, MixedPass
 
 Tensor = Any
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.players import GanPass, Penalty
+from ganctl.objectives import Penalty
+from ganctl.passes import GanPass
 
 
 @penalties.register("r1", source="Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 9")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl.losses import registry
-from ganctl.players import AdversarialLoss, GanPass
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass
 
 Tensor = Any
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.players import Constraint
+from ganctl.objectives import Constraint
 
 
 @penalties.register(

@@ -27,7 +27,9 @@ from ganctl.generation import CLASSES
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.players import GanPass, Penalty, Setup, discriminator, generator, mean
+from ganctl.objectives import Penalty, mean
+from ganctl.passes import GanPass
+from ganctl.players import Setup, discriminator, generator
 
 LatentDim = Annotated[int, Field(ge=1, le=4096)]
 Weight = Annotated[float, Field(ge=0.0)]

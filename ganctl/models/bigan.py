@@ -11,7 +11,9 @@ from ganctl.game import Networks, Player, Term, Turn
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.players import GanPass, Kind, MixedPass, Setup, discriminator, generator, mean, on_passes
+from ganctl.objectives import mean
+from ganctl.passes import GanPass, Kind, MixedPass
+from ganctl.players import Setup, discriminator, generator, on_passes
 from ganctl.pyramid import Pyramid, unfit
 
 

@@ -10,7 +10,9 @@ from ganctl.layers.skip_layer_excitation import skip_layer_excitation
 from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.players import GanPass, Penalty, Setup, discriminator, generator, mean
+from ganctl.objectives import Penalty, mean
+from ganctl.passes import GanPass
+from ganctl.players import Setup, discriminator, generator
 from ganctl.pyramid import Pyramid, unfit
 
 _DECODED_DOUBLINGS = 2

@@ -11,7 +11,9 @@ from ganctl.generation import CLASSES, class_count
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.players import GanPass, Setup, discriminator, generator, mean, on_passes
+from ganctl.objectives import mean
+from ganctl.passes import GanPass
+from ganctl.players import Setup, discriminator, generator, on_passes
 from ganctl.pyramid import Pyramid, unfit
 
 Weight = Annotated[float, Field(ge=0.0)]

@@ -6,7 +6,9 @@ from typing import Any
 from ganctl import models
 from ganctl.game import Networks, Player, Term, Turn
 from ganctl.lazy import keras, tf
-from ganctl.players import GanPass, Setup, mean
+from ganctl.objectives import mean
+from ganctl.passes import GanPass
+from ganctl.players import Setup
 
 LATENT_DIM = 8
 

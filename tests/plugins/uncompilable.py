@@ -6,7 +6,7 @@ from typing import Any
 from ganctl import losses
 from ganctl.lazy import tf
 from ganctl.losses.minimax import Minimax
-from ganctl.players import GanPass
+from ganctl.passes import GanPass
 
 
 @losses.registry.register("plugin_uncompilable", source="made for a test")

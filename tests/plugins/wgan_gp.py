@@ -5,7 +5,8 @@ from typing import Any
 
 from ganctl import losses, models
 from ganctl.lazy import keras
-from ganctl.players import AdversarialLoss, GanPass
+from ganctl.objectives import AdversarialLoss
+from ganctl.passes import GanPass
 
 
 @losses.registry.register(
