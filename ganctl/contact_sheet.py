@@ -33,20 +33,20 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
     for picture in _chosen(pictures):
         try:
             data = read_image_file(pictures.folder / picture.name)
-            pixels = None if data is None else decode(data, dataset.image_size).pixels
+            if data is None:
+                continue
+            original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.image_size).pixels
         except DataError:
             continue  # a photo of which only the ends were looked at
-        if pixels is None or place == ROWS * COLUMNS:
-            continue
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
-        _paste(sheet, _framed(pixels, dataset.resize), top, left, ORIGINAL)
-        _paste(sheet, _result(pixels, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
+        _paste(sheet, _framed(original, dataset.resize), top, left, ORIGINAL)
+        _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
         place += 1
     return sheet
 
 
 def _chosen(pictures: Survey) -> list[Picture]:
-    """Different pictures, from the one that loses most to one that loses nothing; some more than there is room for."""
+    """Different pictures, from the one that loses most to one that loses nothing, as many as there is room for."""
     again = {name for group in (*pictures.copies, *pictures.near) for name in group[1:]}
     ordered = sorted(
         (picture for picture in pictures.pictures if picture.name not in again),

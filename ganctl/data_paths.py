@@ -32,7 +32,7 @@ def given_path(config: DatasetSection, wanted: str) -> Path:
     """Return the absolute `path:`; raises ConfigurationError where it is missing, DataError where there is nothing."""
     if config.path is None:
         raise ConfigurationError(f"The data set '{config.name}' needs {wanted} here.", key="dataset.path")
-    path = Path(config.path).expanduser().absolute()
+    path = Path(os.path.expanduser(config.path)).absolute()
     with reading(path):
         if not path.exists():
             raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")

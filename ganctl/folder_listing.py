@@ -47,7 +47,10 @@ class Listing:
     def skip(self, *files: ListedFile) -> None:
         """Count files that turned out to be no images."""
         for file in files:
-            self.skipped[f"{PurePath(file.name).suffix.lower() or 'other'} file without an image"] += 1
+            suffix = PurePath(file.name).suffix.lower()
+            # Bytes that are no text, and what moves the cursor, can stand in no YAML and on no terminal.
+            kind = suffix if suffix.isprintable() else ""
+            self.skipped[f"{kind or 'other'} file without an image"] += 1
 
 
 def list_folder(folder: Path) -> Listing:

@@ -130,6 +130,11 @@ class Survey:
         return np.array([picture.short_side for picture in self.pictures])
 
     @cached_property
+    def long_sides(self) -> np.ndarray:
+        """The longer side of each picture, in pixels."""
+        return np.array([max(picture.height, picture.width) for picture in self.pictures])
+
+    @cached_property
     def kept_shares(self) -> np.ndarray:
         """The share of each picture's area that the centred square has."""
         return np.array([picture.kept for picture in self.pictures])

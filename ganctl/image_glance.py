@@ -1,7 +1,7 @@
 """What an image file is, told from its beginning and its end: a folder of large photos is looked through in seconds.
 
-What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a PNG
-or WebP file notes behind its pixels.
+What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a WebP
+file notes, or a PNG file behind its pixels.
 """
 
 import os
@@ -18,7 +18,8 @@ TAIL_BYTES = 2**12
 
 _PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
 _TIFF_MODES = {1: "grey", 3: "RGB", 4: "CMYK"}
-_PNG_FIRST_CHUNK_ENDS, _PNG_LAST_CHUNK = 33, 12
+_PNG_MAGIC, _PNG_LAST_CHUNK = 8, 12
+_BMP_CORE_HEADER = 12
 _WEBP_FIRST_CHUNK = 20
 _WEBP_BYTES_NEEDED = {b"VP8X": 10, b"VP8L": 5, b"VP8 ": 10}
 
@@ -84,11 +85,23 @@ def mode_of(head: bytes, header: Header) -> str:
     if header.kind == "GIF":
         return "palette"
     if header.kind == "BMP":
-        return "palette" if head[28] <= 8 else "RGB"
+        bits = head[24] if head[14] == _BMP_CORE_HEADER else head[28]
+        return "palette" if bits <= 8 else "RGB"
     if header.kind == "WebP":
         alpha = (head[12:16] == b"VP8X" and head[20] & 0x10) or (head[12:16] == b"VP8L" and head[24] & 0x10)
         return "RGBA" if alpha else "RGB"
     return _TIFF_MODES.get(header.components, "palette")
+
+
+def _png_before_pixels(head: bytes) -> bytes:
+    """The magic bytes and every whole chunk before the pixels: size, mode, and where they note it a rotation."""
+    end = _PNG_MAGIC
+    while end + 12 <= len(head) and head[end + 4 : end + 8] != b"IDAT":
+        (length,) = struct.unpack_from(">I", head, end)
+        if end + 12 + length > len(head):
+            break
+        end += 12 + length
+    return head[:end]
 
 
 def _stand_in(ends: Ends) -> bytes:
@@ -96,7 +109,7 @@ def _stand_in(ends: Ends) -> bytes:
     kind = image_kind(ends.head[:MAGIC_BYTES])
     if kind == "PNG":
         end = ends.tail.rfind(b"IEND") - 4
-        return ends.head[:_PNG_FIRST_CHUNK_ENDS] + ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
+        return _png_before_pixels(ends.head) + ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
     if kind == "WebP":
         name = ends.head[12:16]
         (length,) = struct.unpack_from("<I", ends.head, 4)

@@ -1,5 +1,6 @@
 """What a user compares: samples of a run or checkpoint, an npz or a folder, and the real images beside them."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Callable
@@ -124,7 +125,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         return _training_images(samples.experiment, samples.fingerprint, track)
     if not against:
         raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
-    path = Path(against).expanduser()
+    path = Path(os.path.expanduser(against))
     if against in {entry.name for entry in datasets.registry}:
         found = datasets.registry.get(against).make(DatasetSection(name=against), track)
         real = RealImages(f"images of {found.source}", found)

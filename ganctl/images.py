@@ -333,7 +333,7 @@ def _gif_header(data: bytes) -> Header:
 
 def _bmp_header(data: bytes) -> Header:
     (header_size,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
+    width, height, _planes, _bits = struct.unpack_from("<HHHH" if header_size == 12 else "<iiHH", data, 18)
     return Header("BMP", width, abs(height))  # a negative height means that the top row comes first
 
 
@@ -341,9 +341,8 @@ def _webp_header(data: bytes) -> Header:
     chunks = dict(_webp_chunks(data))
     orientation = _exif_orientation(chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"))
     if b"VP8X" in chunks:
-        canvas = chunks[b"VP8X"]
-        width = 1 + int.from_bytes(canvas[4:7], "little")
-        height = 1 + int.from_bytes(canvas[7:10], "little")
+        width_low, width_high, height_low, height_high = struct.unpack_from("<4xHBHB", chunks[b"VP8X"])
+        width, height = 1 + width_low + (width_high << 16), 1 + height_low + (height_high << 16)
     elif b"VP8L" in chunks:
         (bits,) = struct.unpack_from("<xI", chunks[b"VP8L"])
         width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)

@@ -20,8 +20,9 @@ MAX_MEAN_DIFFERENCE, MAX_DIFFERENCE = 3.0, 24
 
 _PARTS = 4
 _FLAT = 1  # grey levels that rounding and compression make of an even background
-# Of one part's equal hashes, each is compared with so many next to it: a hundred thousand empty pictures take seconds.
-_WINDOW = 256
+# Pairs that a part of the hash may propose: those next to each other first, where a folder of a hundred thousand empty
+# pictures has more. They take seconds.
+_MOST_PAIRS = 20_000_000
 _POPULATION = np.array([bin(value).count("1") for value in range(2**16)], np.uint8)
 
 
@@ -59,16 +60,16 @@ def groups_of_near_duplicates(sketches: list[Sketch]) -> list[list[int]]:
     for part in range(_PARTS):
         same = _part(hashes, part)
         order = np.lexsort((colours.sum(axis=1), hashes, same))
-        for shift in range(1, min(_WINDOW, len(order))):
+        proposed = 0
+        for shift in range(1, len(order)):
             first, second = order[:-shift], order[shift:]
             within = same[first] == same[second]
-            if not within.any():
+            proposed += int(within.sum())
+            if not within.any() or proposed > _MOST_PAIRS:
                 break
             first, second = first[within], second[within]
-            # What costs least is asked first. Pairs that an earlier part has in common were proposed by it.
+            # What costs least is asked first.
             new = leaders[first] != leaders[second]
-            for earlier in range(part):
-                new &= _part(hashes[first], earlier) != _part(hashes[second], earlier)
             first, second = first[new], second[new]
             close = _distance(hashes[first], hashes[second]) <= MAX_DISTANCE
             close &= np.abs(colours[first] - colours[second]).mean(axis=1) <= MAX_MEAN_DIFFERENCE

@@ -17,16 +17,19 @@ from ganctl.pace import spoken
 from ganctl.reference import FEWEST_IMAGES
 from ganctl.yaml_source import KeyPath
 
-ITERATIONS_NEEDED = {16: 3_000, 32: 5_000, 64: 10_000, 128: 40_000, 256: 150_000}
-"""Sizes to choose from, and the iterations below which the next smaller size makes the better pictures."""
+ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
+"""Sizes to choose from, and the iterations below which a smaller size is taken.
+
+That of 64 was measured: with 4,050 most pictures are told apart (docs/your-own-pictures.md). The others are guesses.
+"""
 USUAL_SIZE, LEAST_SIZE = 64, 32
 """What is measured first; and what a lack of time does not go below."""
 ENLARGED_SHARE = 0.1
-"""So many pictures may be smaller than the chosen size; what is enlarged is blurred, and blur is learned."""
+"""So many pictures may be smaller than the chosen size; they are enlarged, and blur is learned, or framed in black."""
 LEAST_CAPACITY = 8
 CAPACITY_EXPONENT = 1.5
 """A network of twice the filters has four times the multiplications, done somewhat faster each."""
-AMPLE = 4
+AMPLE = 10
 """A larger network is taken where it, too, gets so many times the iterations needed."""
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.05, 1000
@@ -248,19 +251,26 @@ def _rounded_down(number: float) -> int:
     return max(1, int(number // unit) * unit)
 
 
+def _sides(pictures: Survey) -> np.ndarray:
+    """The sides that become an image's: the shorter ones, or the longer ones of pictures that are shrunk to fit."""
+    return pictures.long_sides if resize_of(pictures) == "pad" else pictures.short_sides
+
+
 def _smaller_share(pictures: Survey, size: int) -> float:
-    return float(np.mean(pictures.short_sides < size))
+    return float(np.mean(_sides(pictures) < size))
 
 
 def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
-    smaller = int((pictures.short_sides < cost.size).sum())
-    what = f"The shorter sides have {_quantiles(pictures)}; {smaller:,} pictures are enlarged."
+    padded = resize_of(pictures) == "pad"
+    smaller, what_happens = int((_sides(pictures) < cost.size).sum()), "get more black" if padded else "are enlarged"
+    which = "longer" if padded else "shorter"
+    what = f"The {which} sides have {_quantiles(pictures)}; {smaller:,} pictures {what_happens}."
     larger = [size for size in sizes if size > cost.size]
     needed = ITERATIONS_NEEDED[cost.size]
     if larger:
         what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
     elif _smaller_share(pictures, 2 * cost.size) > ENLARGED_SHARE:
-        what += f" {2 * cost.size} would enlarge more than {ENLARGED_SHARE:.0%} of them."
+        what += f" More than {ENLARGED_SHARE:.0%} of them have fewer than {2 * cost.size}."
     if rate * seconds < needed:
         what += f" Even this size should have {needed:,} iterations: give it more time (--minutes)."
     return what
@@ -275,7 +285,7 @@ def _why_channels(pictures: Survey) -> str:
     seen = _seen(pictures)
     coloured = sum(picture.coloured for picture in seen)
     if not coloured:
-        return f"None of {len(seen):,} pictures has colours."
+        return f"None of the {len(seen):,} pictures that were looked into has colours."
     grey = len(seen) - coloured
     return f"{coloured:,} of {len(seen):,} pictures have colours" + (
         "; grey ones are learned as such." if grey else "."
@@ -303,6 +313,6 @@ def _why_holdout(count: int, holdout: float) -> str:
 
 
 def _quantiles(pictures: Survey) -> str:
-    sides = pictures.short_sides
+    sides = _sides(pictures)
     least, middle, most = (int(value) for value in (sides.min(), np.median(sides), sides.max()))
     return f"{least:,} pixels" if least == most else f"{least:,} to {most:,} pixels, half of them {middle:,} or more"

@@ -1,5 +1,6 @@
 """The files that `ganctl init` writes: a YAML, and beside it a picture and a list."""
 
+import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from ganctl.run_folder import write_atomically
 from ganctl.sample_files import writing
 
 _SUFFIXES = (".yaml", ".yml")
+_LONGEST_FILE_NAME = 230  # bytes, of which file systems take 255, and files that are being written have longer names
+_LONGEST_NAME = 100  # bytes, of which run folders take 200
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class StartingFiles:
         Raises:
             UsageError: there is a file already, it cannot be written, or it would lie among the pictures.
         """
-        path = output.expanduser() if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
+        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
         _check_text(path, pictures)
         if path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"--output takes FILE.yaml. Received: {path}")
@@ -47,6 +50,8 @@ class StartingFiles:
                 f"{path} would lie among the pictures, and {files.crop.name} be learned as one of them. "
                 "Name another place: --output ../FILE.yaml"
             )
+        if len(os.fsencode(files.names.name)) > _LONGEST_FILE_NAME:
+            raise UsageError(f"The name {path.name} is too long. Choose another --output.")
         with writing(path):
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
@@ -91,8 +96,9 @@ class StartingFiles:
 
 
 def plain_name(name: str) -> str:
-    """Return letters, digits, `-` and `_` of a name; `pictures` where nothing is left."""
-    return re.sub(r"[^\w-]+", "_", name).strip("_-")[:100] or "pictures"
+    """Return letters, digits, `-` and `_` of a name, not too many; `pictures` where nothing is left."""
+    plain = re.sub(r"[^\w-]+", "_", name).strip("_-")
+    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "pictures"
 
 
 def _check_text(*paths: Path) -> None:

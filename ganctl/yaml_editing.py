@@ -44,6 +44,7 @@ def comment(text: str, indent: str = "") -> list[str]:
     """Return a text as lines of a comment; what begins with two spaces is not wrapped."""
     lines: list[str] = []
     for paragraph in text.splitlines():
+        paragraph = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in paragraph)
         wrapped = [paragraph] if paragraph.startswith("  ") else textwrap.wrap(paragraph, _WIDTH) or [""]
         lines += [f"{indent}# {line}".rstrip() for line in wrapped]
     return lines
@@ -51,7 +52,13 @@ def comment(text: str, indent: str = "") -> list[str]:
 
 def scalar(value: Any) -> str:
     """Return a plain value as YAML, in one line."""
-    dumped: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9)
+    dumped = _dumped(value)
+    # PyYAML writes as YAML 1.1 has it; read as 1.2, the text 1e3 would be a number.
+    return dumped if parse_yaml(f"value: {dumped}", "").data["value"] == value else _dumped(value, default_style='"')
+
+
+def _dumped(value: Any, **style: Any) -> str:
+    dumped: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9, **style)
     return dumped.removesuffix("\n").removesuffix("\n...")
 
 

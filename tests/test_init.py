@@ -16,7 +16,7 @@ from ganctl import build, datasets, folder_survey
 from ganctl.cli import commands
 from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
-from ganctl.experiment import DatasetSection
+from ganctl.experiment import DatasetSection, Experiment
 from ganctl.folder_survey import Survey, survey
 from ganctl.image_glance import HEAD_BYTES, glance, mode_of, read_ends
 from ganctl.images import Header, decode, read_header
@@ -28,6 +28,7 @@ from ganctl.recipe_rules import (
     batch_size,
     best_cost,
     channels_of,
+    choices,
     evaluations_in,
     held_out,
     playing_seconds,
@@ -143,6 +144,7 @@ LARGE = {
     "grey.jpg": encoded(noise(1, 500, 400).convert("L"), "JPEG", quality=95),
     "cmyk.jpg": encoded(noise(1, 400, 300).convert("CMYK"), "JPEG", quality=95),
     "png": encoded(noise(2, 200, 150), "PNG"),
+    "turned.png": encoded(noise(2, 200, 150), "PNG", exif=exif(6)),
     "alpha.png": encoded(with_right_half_transparent(noise(2, 250, 200)), "PNG"),
     "webp": encoded(noise(3, 400, 300), "WEBP", quality=95),
     "lossless.webp": encoded(with_right_half_transparent(noise(3, 250, 200)), "WEBP", lossless=True),
@@ -163,9 +165,29 @@ def test_the_ends_of_a_large_file_tell_what_all_of_it_tells(kind: str, tmp_path:
     header = glance(path, ends)
     assert header == read_header(data)
     expected = {"jpg": "RGB", "png": "RGB", "webp": "RGB", "gif": "palette", "tif": "RGB", "bmp": "RGB"} | {
-        "grey.jpg": "grey", "cmyk.jpg": "CMYK", "alpha.png": "RGBA", "lossless.webp": "RGBA"
+        "grey.jpg": "grey", "cmyk.jpg": "CMYK", "turned.png": "RGB", "alpha.png": "RGBA", "lossless.webp": "RGBA"
     }  # fmt: skip
     assert mode_of(ends.head, header) == expected[kind]
+
+
+CUT_WEBP = b"RIFF" + (12).to_bytes(4, "little") + b"WEBPVP8X" + bytes(4)
+CORE_BMP = b"BM" + bytes(12) + bytes([12, 0, 0, 0, 3, 0, 2, 0, 1, 0])
+
+
+@pytest.mark.parametrize("data", [CUT_WEBP, CORE_BMP, CORE_BMP[:20]], ids=["webp", "bmp", "shorter bmp"])
+def test_headers_that_are_too_short_are_damage(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(data)
+    ends = read_ends(path)
+    assert ends is not None
+    with pytest.raises(DataError, match="damaged or cut off"):
+        glance(path, ends)
+
+
+@pytest.mark.parametrize(("bits", "mode"), [(8, "palette"), (24, "RGB")])
+def test_an_old_bitmap_tells_its_mode(bits: int, mode: str) -> None:
+    data = CORE_BMP + bytes([bits, 0]) + bytes(40)
+    assert mode_of(data, read_header(data)) == mode
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LARGE if kind not in ("tif", "bmp")])
@@ -253,6 +275,19 @@ def test_all_pairs_of_near_hashes_are_found() -> None:
     assert len(near) > 30
 
 
+def test_near_pictures_are_found_among_many_of_one_background() -> None:
+    """A background makes part of all hashes the same."""
+    random = np.random.default_rng(0)
+    copy = np.zeros((16, 16, 3), np.uint8)
+    for part in range(4):
+        hashes = [int(value) & ~(0xFFFF << 16 * part) for value in random.integers(0, 2**63, 2000)]
+        for value in hashes[:500]:
+            places = [bit for bit in range(64) if bit // 16 != part]
+            hashes.append(value ^ sum(1 << int(bit) for bit in random.choice(places, 3, replace=False)))
+        groups = groups_of_near_duplicates([Sketch(value, copy) for value in hashes])
+        assert groups == [[place, 2000 + place] for place in range(500)]
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_sheet_shows_pictures_upright_and_in_their_colours(turned: bool, tmp_path: Path) -> None:
     """Red on the left and blue on the right, as it is, or stored lying and turned by EXIF."""
@@ -282,6 +317,18 @@ def any_size(height: int, width: int) -> str:
     return ""
 
 
+def test_the_longer_side_counts_where_pictures_are_padded(tmp_path: Path) -> None:
+    pictures = facts_of(tmp_path, [(240, 60)] * 20)
+    sizes = possible_sizes(pictures, any_size)
+    assert sizes == [16, 32, 64, 128]
+    recipe = Experiment.load(packaged_configs()[RECIPE])
+    measured = Measured(Cost(128, 16), 10, "CPU")
+    chosen = {choice.key[-1]: choice for choice in choices(pictures, recipe, sizes, measured, 60)}
+    assert chosen["resize"].value == "pad"
+    assert chosen["image_size"].reason.startswith("The longer sides have 240 pixels; 0 pictures get more black.")
+    assert "10% of them have fewer than 256" in chosen["image_size"].reason
+
+
 def test_no_size_is_offered_to_which_many_pictures_would_be_enlarged(tmp_path: Path) -> None:
     pictures = facts_of(tmp_path, [(150, 130)] * 18 + [(40, 40), (50, 300)])
     assert possible_sizes(pictures, any_size) == [16, 32, 64, 128]
@@ -295,7 +342,8 @@ def test_no_size_is_offered_to_which_many_pictures_would_be_enlarged(tmp_path: P
     [
         (50, 60, Cost(128, 32)),  # 45,000 iterations of 128x128
         (10, 60, Cost(64, 32)),
-        (2, 60, Cost(32, 32)),
+        (2, 60, Cost(64, 32)),
+        (1, 60, Cost(32, 32)),
         (1, 10, Cost(32, 16)),
         (0.01, 10, Cost(32, 8)),
         (1000, 600, Cost(128, 64)),
@@ -306,16 +354,17 @@ def test_the_time_decides_on_size_and_capacity(rate: float, minutes: float, expe
     assert best_cost([16, 32, 64, 128], measured, 60 * minutes) == expected
 
 
-def test_half_an_hour_at_the_recipes_own_cost_is_enough_for_64_pixels() -> None:
+def test_ten_minutes_at_the_recipes_own_cost_are_enough_for_64_pixels() -> None:
     recipe = Cost(64, 16)
-    assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), 30 * 60) == recipe
+    assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), playing_seconds(10, 1)) == recipe
+    assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), 3600) == recipe
     assert best_cost([16, 32, 64], Measured(recipe, 13.0, "CPU"), 10 * 3600) == Cost(64, 32)
     assert best_cost([16, 32, 64], Measured(recipe, 0.01, "CPU"), 60) == Cost(32, 8)
 
 
 def test_a_model_without_a_capacity_and_pictures_without_pixels_have_a_cost() -> None:
     assert best_cost([16, 32], Measured(Cost(32, None), 0.01, "CPU"), 60) == Cost(32, None)
-    assert best_cost([16], Measured(Cost(16, 32), 10.0, "CPU"), 3600) == Cost(16, 64)
+    assert best_cost([16], Measured(Cost(16, 32), 10.0, "CPU"), 7200) == Cost(16, 64)
 
 
 def test_rules_for_few_and_for_many() -> None:
@@ -389,6 +438,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["."], 2, "would lie among the pictures"),
         (["photos", "-o", "there.yaml/a.yaml"], 2, "there.yaml/a.yaml cannot be written: "),
         (["photos", "--minutes", "0.5"], 2, "0.5 is not in the range"),
+        (["photos", "--minutes", "nan"], 2, "nan is no number of minutes"),
+        (["photos", "-o", "a" * 245 + ".yaml"], 2, ".yaml is too long. Choose another --output."),
+        (["~of nobody"], 3, "There is nothing at ~of nobody."),
         (["photos", "--minutes", "99999"], 2, "99999.0 is not in the range"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -402,6 +454,24 @@ def test_a_mistake_is_explained_and_nothing_is_written(
     assert code == exit_code
     assert message in str(result.exception) + result.output
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["1e3", "0o17", "0x1F", "1_000", "null", "yes", "a: b", "\x1b[31m", "2026-11-22", "~"])
+def test_every_text_is_read_as_it_was_written(name: str) -> None:
+    text = with_values("# head\nname: a\n", {("name",): (name, f"Because of {name}.")})
+    assert parse_yaml(text, "").data == {"name": name}
+
+
+def test_names_become_short_enough_for_folders() -> None:
+    assert plain_name("猫" * 90) == "猫" * 33
+    assert plain_name("\x1b~") == "pictures"
+
+
+def test_what_is_no_text_about_a_skipped_file_is_left_out(tmp_path: Path) -> None:
+    for number, suffix in enumerate((b".\xff", b".\x1b[31m", b".txt")):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/%d" % number + suffix)).write_text("x")
+    (tmp_path / "a.png").write_bytes(encoded(picture(1), "PNG"))
+    assert look(tmp_path).skipped == {"other file without an image": 2, ".txt file without an image": 1}
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """`ganctl init`."""
 
 import json
+import math
+import os
 import shlex
 from pathlib import Path
 
@@ -39,7 +41,9 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     from ganctl.folder_survey import survey
     from ganctl.starting_files import StartingFiles
 
-    folder = folder.expanduser()
+    if math.isnan(minutes):  # in no range, and out of none
+        raise click.BadParameter("nan is no number of minutes.", param_hint="--minutes")
+    folder = Path(os.path.expanduser(folder))  # which leaves a ~name alone that is nobody's
     files = StartingFiles.open(output, folder, force=force)
 
     from ganctl.session import Session
