@@ -1,7 +1,7 @@
 """Experiment -> networks and game. The only place that looks names up."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +15,13 @@ from ganctl.game import Average, Game, Player
 from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
+from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import keras, tf
 from ganctl.objectives import AdversarialLoss, Constraint
 from ganctl.optimizers import keep_pace, make_optimizer
 from ganctl.passes import memory_of, remembers
 from ganctl.players import AVERAGED, Setup, advancing, usual_two
-from ganctl.registry import accepted
+from ganctl.registry import Entry, accepted
 from ganctl.rewrites import rewrite
 
 # The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
@@ -195,6 +196,17 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
         )
 
 
+def _check_deviation(experiment: Experiment, discriminator: Any) -> None:
+    """Refuse a discriminator that looks at how a batch varies where each of its batches has images of both kinds."""
+    form = experiment.training.discriminator_batches
+    if form in ("mixed", "concatenated") and varies_with_batch(discriminator):
+        raise ConfigurationError(
+            f"'{form}' shows the discriminator real and generated images at once, and its minibatch deviation is then "
+            "the same for both; use `separate` or `summed`.",
+            key="training.discriminator_batches",
+        )
+
+
 def make_loss(experiment: Experiment) -> AdversarialLoss:
     """Return the adversarial loss."""
     loss: AdversarialLoss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
@@ -235,7 +247,7 @@ def make_networks(
     keras.config.set_dtype_policy("mixed_bfloat16" if experiment.training.precision == "bfloat16" else "float32")
     try:
         with _located(experiment):
-            networks = entry.make(**arguments)
+            networks = _checked(entry, entry.make(**arguments), shape)
         if experiment.training.ema:
             copy = entry.make(**arguments)["generator"]
             copy.set_weights(networks["generator"].get_weights())
@@ -246,6 +258,25 @@ def make_networks(
         for network in networks.values():
             rewrite(network)
     return networks
+
+
+def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
+    """Return what a builder returned, once it is what a game can be played with."""
+    must = f"{entry.place}: the model '{entry.name}' must return its networks by role, 'generator' and 'discriminator'"
+    if not isinstance(made, Mapping) or not {"generator", "discriminator"} <= set(made):
+        received = f"the roles {', '.join(map(repr, made)) or 'none'}" if isinstance(made, Mapping) else repr(made)
+        raise ConfigurationError(f"{must}. Received: {received}", key="model.name")
+    for role, network in made.items():
+        if not isinstance(network, keras.Model):
+            raise ConfigurationError(f"{must}, Keras models. Received as '{role}': {network!r}", key="model.name")
+    outputs = getattr(made["generator"], "outputs", None) or ()
+    drawn = tuple(outputs[0].shape[1:]) if outputs else shape
+    if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):
+        raise ConfigurationError(
+            f"{entry.place}: the generator of '{entry.name}' draws images of shape {drawn}, and these have {shape}.",
+            key="model.name",
+        )
+    return dict(made)
 
 
 def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = True) -> Game:
@@ -269,6 +300,7 @@ def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = Tr
             keep_pace(player.optimizer, player.updates * len(player.turns))
         players = advancing(players, networks)
         _constrain(experiment, networks["discriminator"])
+        _check_deviation(experiment, networks["discriminator"])
         _check_players(experiment, asked)
     order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
     feed = Feed(

@@ -155,11 +155,13 @@ def _load(path: Path) -> None:
     try:
         # Not through the loader, which may take what an earlier version of the file was compiled to.
         exec(compile(content, str(path), "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         message = _failure(path, error)
         registry.forget(name)
         del _loaded[path], sys.modules[name]
-        raise UsageError(message) from error
+        if isinstance(error, (Exception, SystemExit)):
+            raise UsageError(message) from error
+        raise  # Ctrl-C: what ran of the plugin is forgotten, and it runs again when it is wanted again
 
 
 def _failure(path: Path, error: BaseException) -> str:

@@ -63,6 +63,12 @@ class Entry:
         config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
         return create_model(f"{self.name}_arguments", __config__=config, **fields)
 
+    @property
+    def place(self) -> str:
+        """Where the function is defined, `file:line`, for messages to whoever wrote it."""
+        code = getattr(inspect.unwrap(self.make), "__code__", None)
+        return f"{code.co_filename}:{code.co_firstlineno}" if code else self.make.__module__
+
 
 def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the values that the function has parameters for."""
@@ -105,9 +111,21 @@ class Registry:
         _registries.append(self)
 
     def register(self, name: str, *, source: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Register the decorated function under `name`; raises ValueError where the name is taken."""
+        """Register the decorated function under `name`.
+
+        Raises:
+            ValueError: the name is taken or no text, or a key of the user's has no type.
+        """
+        if not isinstance(name, str):
+            raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
+            keys = [*inspect.signature(make).parameters.values(), *_keyword_only(facts.get("players"))]
+            untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
+            if untyped:
+                raise ValueError(
+                    f"{self.kind} '{name}': the key '{untyped[0]}' needs a type, as in {untyped[0]}: int = 8"
+                )
             taken = self._entries.get(name)
             if taken is not None:
                 raise ValueError(

@@ -160,6 +160,10 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
             LOSS.format(body="pass").replace("user_loss", "minimax"),
             r":\d+: ValueError: loss 'minimax' is registered twice",
         ),
+        (
+            LOSS.format(body="def __init__(self, width): pass"),
+            r":\d+: ValueError: loss 'user_loss': the key 'width' needs",
+        ),
         ("\0", r"ValueError|SyntaxError"),
     ],
 )
@@ -172,6 +176,42 @@ def test_a_plugin_that_fails_names_its_line_and_leaves_nothing(text: str, said: 
     plugin.write_text(LOSS.format(body="pass"))
     with user_plugins.permitted([plugin]):  # mended, as in a notebook
         assert losses.registry.get("user_loss").make.__module__.startswith("ganctl_plugin_own_loss")
+
+
+MODEL = """
+from ganctl.lazy import keras
+from ganctl.models import registry
+
+@registry.register("user_model", source="a test")
+def user_model(image_shape):
+    "A model."
+    latent, image = keras.Input([4]), keras.Input(image_shape)
+    generator = keras.Model(latent, keras.layers.Dense(7)(latent))
+    return {made}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("None", "must return its networks by role, 'generator' and 'discriminator'. Received: None"),
+        ("{}", "'generator' and 'discriminator'. Received: the roles none"),
+        ("{'generator': generator, 'discriminator': None}", "Keras models. Received as 'discriminator': None"),
+        (
+            "{'generator': generator, 'discriminator': generator}",
+            r"draws images of shape \(7,\), and these have \(8, 8, 1",
+        ),
+    ],
+)
+def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
+    made: str, said: str, plugin: Path, tiny_yaml: WriteYaml
+) -> None:
+    plugin.write_text(MODEL.format(made=made))
+    path = tiny_yaml({"model": {"name": "user_model"}})
+    with user_plugins.permitted([plugin]):
+        experiment = build.load_experiment(path)
+        with pytest.raises(ConfigurationError, match=f"own loss.py:5: the .*{said}"):
+            build.make_networks(experiment, SHAPE)
 
 
 def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,11 @@ def minibatch_standard_deviation(**settings: Any) -> Any:
     return _layer_class()(**settings)
 
 
+def varies_with_batch(network: Any) -> bool:
+    """Whether a network has such a layer."""
+    return any(type(layer) is _layer_class() for layer in network._flatten_layers())
+
+
 @cache
 def _layer_class() -> Any:
     """The class; a function, because a base class at the top of a module would load Keras with it."""

@@ -36,7 +36,7 @@ def wgan_gp(
         capacity: filters at the full resolution; twice as many at each halving, up to eight times.
         filter_size: side of the filters; an even one leaves no checkerboards.
         minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against a generator that
-            repeats itself; its scores then depend on the whole batch after all.
+            repeats itself; its scores then depend on the whole batch after all, which must hold images of one kind.
     """
     pyramid = Pyramid.of(image_shape[0])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
