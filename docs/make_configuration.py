@@ -49,7 +49,7 @@ def _section(path: str, schema: type[BaseModel]) -> list[str]:
             default = "required" if info.is_required() else _shown(info.get_default(call_default_factory=True))
             listed = _listed(annotation)
             choices = "" if listed else _choices(annotation)
-            lines.append(f"| `{key}` | {default} | {info.description}{choices} |")
+            lines.append(f"| `{key}` | {default} | {' '.join(info.description.split())}{choices} |")
             inner += _section(f"{path}.{key}[]", listed) if listed else []
     return [*lines, "", *inner] if len(lines) > 3 else inner
 

@@ -63,7 +63,11 @@ def transfer(game: Game, found: Checkpoint) -> list[Fit]:
     """
     fits = []
     plans: list[tuple[Mapping[str, Any], Tensors]] = []
+    players = {role for player in game.players for role in player.networks}
+    learning = players | {average.copy for average in game.averages}  # the rest is what augmentations remember
     for role, network in game.networks.items():
+        if role not in learning:
+            continue
         variables = {name: v for name, v in named_variables(network).items() if not _is_seed(name)}
         if not variables:
             continue

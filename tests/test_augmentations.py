@@ -152,12 +152,39 @@ def test_adas_geometry_keeps_a_constant_image_and_moves_others() -> None:
     assert (changed > 0.05).all()
 
 
-def test_ada_changes_as_many_images_as_its_probability_says() -> None:
-    images = RANDOM.uniform(-1, 1, (2000, 4, 4, 3))
+def test_adas_geometry_stretches_and_moves_as_much_as_the_paper_says() -> None:
+    """Every pixel is taken from where the inverse of scaling, stretching and moving puts it; borders are mirrors."""
+    size, count = 9, 60
+    images = RANDOM.uniform(-1, 1, (count, size, size, 1))
+    scale, slim = (2.0 ** (0.2 * KEY.normal(name, [count]).numpy()) for name in ("scale", "slim"))
+    moves = [0.125 * size * KEY.normal(f"move {axis}", [count]).numpy() for axis in ("rows", "columns")]
+    middle = (size - 1) / 2
+
+    def sources(factor: float, move: float) -> np.ndarray:
+        places = np.abs((np.arange(size) - middle - move) / factor + middle) % (2 * (size - 1))
+        return np.minimum(places, 2 * (size - 1) - places)
+
+    def taken(image: np.ndarray, places: np.ndarray) -> np.ndarray:
+        below = np.minimum(places.astype(int), size - 2)
+        part = (places - below)[:, np.newaxis, np.newaxis]
+        return (1 - part) * image[below] + part * image[below + 1]
+
+    found = applied("ada", images, policy=("geometry",))
+    for i in range(count):
+        rows = taken(images[i], sources(scale[i] / slim[i], moves[0][i]))
+        columns = taken(rows.transpose(1, 0, 2), sources(scale[i] * slim[i], moves[1][i])).transpose(1, 0, 2)
+        np.testing.assert_allclose(found[i], columns, atol=1e-4)
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.3])
+def test_ada_changes_as_many_images_as_its_probability_says(probability: float) -> None:
+    """Each of three changes of colours with that probability, of them the inversion only half of the time."""
+    images = RANDOM.uniform(-1, 1, (4000, 2, 2, 1))
     np.testing.assert_allclose(applied("ada", images, probability=0.0), images, atol=1e-5)
-    changed = np.abs(applied("ada", images, probability=0.3) - images).max((1, 2, 3)) > 1e-3
-    none = 0.7**7 * (1 - 0.3 * 3 / 4) * (1 - 0.3 / 2) * (1 - 0.3 / 2)  # turns, mirroring and inversion may do nothing
-    assert 1 - none - 0.05 < changed.mean() <= 1.0
+    found = applied("ada", images, probability=probability, policy=("colour",))
+    changed = np.abs(found - images).max((1, 2, 3)) > 1e-3
+    expected = 1 - (1 - probability) ** 2 * (1 - probability / 2)
+    assert changed.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 4000))
 
 
 # --- what every one must be

@@ -199,6 +199,13 @@ def test_fastgan_compares_with_the_image_made_smaller() -> None:
     np.testing.assert_allclose(found, np.abs(means - drawn).mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("form", ["mixed", "concatenated"])
+def test_a_deviation_over_real_and_generated_images_at_once_is_refused(form: str, small_game: SmallGame) -> None:
+    changes = {"training.discriminator_batches": form, "model.minibatch_deviation": True}
+    with pytest.raises(ConfigurationError, match="the same for both"):
+        small_game("wgan_gp", {**changes, "loss": {"name": "wasserstein"}})
+
+
 @pytest.mark.parametrize("form", ["separate", "summed", "mixed", "concatenated"])
 @pytest.mark.parametrize("model", ["bigan", "fastgan", "infogan"])
 @pytest.mark.slow
@@ -220,6 +227,13 @@ def test_infogan_begins_by_guessing_and_its_columns_are_categories(
     assert row["g_loss"] == pytest.approx(
         row["g_adversarial"] + row["g_category_loss"] + 0.1 * row["g_code_loss"], rel=1e-5
     )
+    (turn,) = game.players[1].turns
+    batch = turn.forward(game.networks, {}, Key(0, 0))
+    code, guess = batch.code.numpy(), batch.guesses[1].numpy()
+    assert code.shape[1] == 2
+    expected = (0.5 * (code - guess) ** 2).sum(axis=1).mean()
+    code_loss = next(term for term in turn.terms if term.name == "g_code_loss")
+    assert float(code_loss.function(batch)) == pytest.approx(expected, rel=1e-5)
     generator = game.networks["generator"]
     assert [tensor.name for tensor in generator.inputs] == ["latent", "code", CLASSES]
     assert choose_classes(generator, None, 0) == list(range(7)), "the data set's labels have no say"

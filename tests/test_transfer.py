@@ -93,10 +93,15 @@ def test_generator_and_running_average_stand_for_each_other(small_game: Callable
     np.testing.assert_array_equal(state["generator"]["000.Dense.kernel"], state["generator_ema"]["000.Dense.kernel"])
 
 
-def test_where_nothing_fits_nothing_changes(small_game: Callable[..., Game]) -> None:
-    game = small_game("dense_gan")
+@pytest.mark.parametrize("augment", [[], ["ada"]])
+def test_where_nothing_fits_nothing_changes(augment: list[str], small_game: Callable[..., Game]) -> None:
+    """What ADA remembers always fits, and is never taken over."""
+    game = small_game("dense_gan", {"training.augment": augment})
     before = game_state.collect(game)
-    other = Checkpoint(Path("a run"), {"step": 1}, {"generator": {"000.Conv2D.kernel": np.zeros([3, 3, 1, 1], "f")}})
+    memory = {role: {name: array + 1 for name, array in before[role].items()} for role in before if "augment" in role}
+    assert bool(memory) == bool(augment)
+    groups = {"generator": {"000.Conv2D.kernel": np.zeros([3, 3, 1, 1], "f")}, **memory}
+    other = Checkpoint(Path("a run"), {"step": 1}, groups)
     with pytest.raises(UsageError, match="Nothing of a run fits"):
         transfer(game, other)
     assert not any(moved(before, game).values())

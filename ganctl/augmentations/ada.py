@@ -55,7 +55,7 @@ class Ada(Augmentation):
         return _coloured(images, chance) if "colour" in self.policy else images
 
     def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
-        """Count the signs, change p at every fourth update, and return it (equation 1 and section 3.1)."""
+        """Count the signs, change p at every fourth update, and return it (equation 1 and section 3)."""
         signs = memory.signs + tf.reduce_sum(2.0 * tf.cast(judged_real, tf.float32) - 1.0)
         images = memory.images + tf.cast(tf.size(judged_real), tf.float32)
         updates = memory.updates + 1.0

@@ -13,9 +13,9 @@ Tensor = Any
 @registry.register("wasserstein", source="Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 3")
 @dataclass(frozen=True)
 class Wasserstein(AdversarialLoss):
-    """The critic's mean score of generated images minus that of real ones: an earth mover's distance.
+    """The critic's mean score of generated images minus that of real ones: minus an earth mover's distance.
 
-    It is one only of a critic that is Lipschitz: give it `gradient_penalty`, `weight_clipping` or spectral layers, and
+    It is that only of a critic that is Lipschitz: give it `gradient_penalty`, `weight_clipping` or spectral layers, and
     several `training.disc_updates`. Scores are raw.
     """
 

@@ -33,7 +33,8 @@ def fastgan_players(
     """
     terms = [("d_reconstruction", reconstruction_weight, Penalty(_difference_of_real, needs="real", partial=True))]
     if setup.training.discriminator_batches == "separate":
-        # The update on generated images does not move the decoder, which is no mistake.
+        # The update on generated images has a gradient of zero for the decoder, which is no mistake; Adam's momentum
+        # still moves it.
         terms.append(("d_reconstruction_fake", 0.0, Penalty(_difference_of_fake, needs="fake", partial=True)))
     return [discriminator(replace(setup, penalties=[*setup.penalties, *terms])), generator(setup)]
 
@@ -52,10 +53,11 @@ def fastgan(
 ) -> dict[str, Any]:
     """Light pair for few square images from 16x16 to 256x256.
 
-    The generator has one convolution with a gated linear unit for each doubling, and its last two maps are multiplied
-    by factors from maps that are two to four doublings smaller. The discriminator halves with spectrally normalised
-    convolutions; a small decoder draws the image again, in at most 56 pixels a side, from maps of 8 to 14.
-    The paper's noise injection, second output size and batch-normalised discriminator are left out.
+    The generator has one convolution with a gated linear unit for each doubling, and its last two maps (from 16 to 28
+    pixels a side the last one) are multiplied by factors from maps that are two to four doublings smaller. The
+    discriminator halves with spectrally normalised convolutions; a small decoder draws the image again, in at most 56
+    pixels a side, from maps of 8 to 14. The paper's noise injection, second output size and batch-normalised
+    discriminator are left out.
 
     Args:
         image_shape: height, width and channels.

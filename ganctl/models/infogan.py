@@ -40,9 +40,9 @@ def infogan_players(
     """A discriminator, and a generator that moves together with the head that guesses its codes (equation 6).
 
     Both minimise -log Q(code | image), which bounds the mutual information of code and image from below: the cross
-    entropy of the category, and half the squared error of the continuous codes, which is what a normal Q of variance 1
-    gives. The head looks at the discriminator's last features, which the authors train on this loss, too; here, as
-    in the equation, the discriminator only learns to tell real from generated.
+    entropy of the category, and half the squared errors of the continuous codes, added up, which is what a normal Q of
+    variance 1 gives. The head looks at the discriminator's last features, which the authors train on this loss, too;
+    here, as in the equation, the discriminator only learns to tell real from generated.
 
     Args:
         networks: the networks.
@@ -112,4 +112,4 @@ def _category_loss(batch: InfoPass) -> Any:
 
 
 def _code_loss(batch: InfoPass) -> Any:
-    return mean(0.5 * tf.square(batch.guesses[1] - batch.code))
+    return mean(tf.reduce_sum(0.5 * tf.square(batch.guesses[1] - batch.code), axis=1))
