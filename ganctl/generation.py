@@ -48,14 +48,14 @@ def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list
     """
     if not takes_classes(generator):
         if wanted is not None:
-            raise UsageError("--classes: this generator knows no classes; leave the option out.")
+            raise UsageError("classes: this generator knows none; leave them out.")
         return []
     num_classes = class_count(generator, num_classes)
     if wanted is None:
         return list(range(num_classes))
     numbers = [part.strip() for part in wanted.split(",")]
     if not all(number.isascii() and number.isdigit() and int(number) < num_classes for number in numbers):
-        raise UsageError(f"--classes takes numbers from 0 to {num_classes - 1}, such as 0,1,2. Received: {wanted!r}")
+        raise UsageError(f"classes takes numbers from 0 to {num_classes - 1}, such as 0,1,2. Received: {wanted!r}")
     return [int(number) for number in numbers]
 
 
@@ -64,13 +64,13 @@ def check_truncation(generator: Any, distribution: str, truncation: float | None
     if truncation is None:
         return
     if not truncation > 0:
-        raise UsageError(f"--truncation takes a number above 0, such as 0.7. Received: {truncation:g}")
+        raise UsageError(f"truncation takes a number above 0, such as 0.7. Received: {truncation:g}")
     if distribution != "normal":
         raise UsageError(
-            "--truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."
+            "truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."
         )
     if all(tensor.name == CLASSES for tensor in generator.inputs):
-        raise UsageError("--truncation: this generator draws its noise itself and takes no latent vectors.")
+        raise UsageError("truncation: this generator draws its noise itself and takes no latent vectors.")
 
 
 def draw_latent(

@@ -62,10 +62,12 @@ def fit(
         raise UsageError(f"The discriminator's last layer '{last.name}' must give logits: remove its activation.")
     first, images = _peek(images)
     networks = {"generator": generator, "discriminator": discriminator}
-    feeds: dict[str, Any] = {"real": IteratedFeed(images, first.shape[1:])}
+    feeds: dict[str, Any] = {"real": IteratedFeed(images, first.shape[1:], "images in [-1, 1]")}
     if noise is not None:
         feeds["latent"] = IteratedFeed(
-            (_joined(batch) for batch in noise), [sum(tensor.shape[1] for tensor in generator.inputs)]
+            (_joined(batch) for batch in noise),
+            [sum(tensor.shape[1] for tensor in generator.inputs)],
+            "latent vectors",
         )
     g_optimizer, d_optimizer = optimizers or (
         keras.optimizers.Adam(1e-4, 0.5, 0.9),
@@ -101,11 +103,12 @@ class IteratedFeed:
     Args:
         batches: float arrays [N, ...], as many as the game asks for.
         shape: of one example.
+        what: they are, for the user.
     """
 
-    def __init__(self, batches: Iterable[np.ndarray], shape: Sequence[int]) -> None:
+    def __init__(self, batches: Iterable[np.ndarray], shape: Sequence[int], what: str) -> None:
         self._batches: Iterator[np.ndarray] = iter(batches)
-        self._shape = tuple(shape)
+        self._shape, self._what = tuple(shape), what
 
     def signature(self, width: int) -> Any:
         """Return the TensorSpec of a chunk whose rounds take `width` examples each."""
@@ -120,7 +123,7 @@ class IteratedFeed:
         batch = np.asarray(next(self._batches))
         if batch.shape != (count, *self._shape) or not np.issubdtype(batch.dtype, np.floating):
             expected = f"floating-point numbers of shape {(count, *self._shape)}"
-            raise DataError(f"Expected {expected} (images in [-1, 1]). Received: {batch.dtype} {batch.shape}")
+            raise DataError(f"Expected {expected} ({self._what}). Received: {batch.dtype} {batch.shape}")
         return batch.astype(np.float32)
 
     def look_up(self, row: Any) -> tuple[Any, Any]:
@@ -155,4 +158,13 @@ def _peek(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarra
 
 
 def _joined(noise: Noise) -> np.ndarray:
-    return noise if isinstance(noise, np.ndarray) else np.concatenate([np.asarray(part) for part in noise], axis=1)
+    if isinstance(noise, np.ndarray):
+        return noise
+    parts = [np.asarray(part) for part in noise]
+    try:
+        return np.concatenate(parts, axis=1)
+    except ValueError:
+        shapes = ", ".join(str(part.shape) for part in parts)
+        raise DataError(
+            f"Expected latent vectors [N, length] of one N for each latent input. Received: {shapes}"
+        ) from None

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def train(
         folder = training.train(
             experiment,
             Session(quiet=quiet),
-            ["ganctl.train", config if isinstance(config, str) else experiment.name, *settings],
+            ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
             outputs=Path(output_dir or experiment.root_dir),
             run_name=run_name,
             device=device,
@@ -108,6 +109,8 @@ def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_p
     Example:
         >>> ganctl.load("outputs/quickstart").sample(64, truncation=0.7)
     """
+    if not isinstance(path, (str, Path)):
+        raise UsageError(f"path names a run folder, a checkpoint or a generator file. Received: {path!r}")
     run = Run(Path(path), best=best, plugins=plugins, allow_plugins=allow_plugins)
     _ = run.generator
     return run
@@ -180,8 +183,10 @@ class Run:
         Returns:
             uint8 [num, H, W, C]; a notebook shows them.
         """
-        if num < 1:
-            raise UsageError(f"num starts at 1. Received: {num}")
+        if not isinstance(num, Integral) or num < 1:
+            raise UsageError(f"num is a whole number, from 1 on. Received: {num!r}")
+        if not isinstance(seed, Integral) or seed < 0:
+            raise UsageError(f"seed is a whole number, from 0 on. Received: {seed!r}")
         distribution = self._distribution
         drawing.check_truncation(self.generator, distribution, truncation)
         wanted = self._classes(classes)
@@ -210,7 +215,7 @@ class Run:
             uint8 [rows, points * frames, H, W, C]; a notebook shows a row for each walk.
         """
         wanted = self._classes(classes)
-        rows = rows or len(wanted) or 4
+        rows = len(wanted) or 4 if rows is None else rows
         if min(rows, points - 1, frames) < 1:
             raise UsageError(f"A walk has 2 points and 1 frame at least. Received: {rows=}, {points=}, {frames=}")
         steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))

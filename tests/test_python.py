@@ -111,9 +111,13 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda run: run.sample(0), "num starts at 1"),
-        (lambda run: run.sample(classes=[1]), "knows no classes"),
-        (lambda run: run.sample(truncation=-1.0), "--truncation takes a number above 0"),
+        (lambda run: run.sample(0), "num is a whole number, from 1 on"),
+        (lambda run: run.sample(1.5), "num is a whole number, from 1 on"),
+        (lambda run: run.sample(seed=-1), "seed is a whole number, from 0 on"),
+        (lambda run: run.interpolate(rows=0), "Received: rows=0"),
+        (lambda run: ganctl.load(5), "path names a run folder"),
+        (lambda run: run.sample(classes=[1]), "classes: this generator knows none"),
+        (lambda run: run.sample(truncation=-1.0), "truncation takes a number above 0"),
         (lambda run: run.interpolate(points=1), "2 points"),
         (lambda run: run.resume({"training.batch_size": 2}), "can only get more iterations"),
         (lambda run: ganctl.load(run.path / "nowhere"), "does not exist"),
