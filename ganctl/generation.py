@@ -48,7 +48,7 @@ def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list
     """
     if not takes_classes(generator):
         if wanted is not None:
-            raise UsageError("classes: this generator knows none; leave them out.")
+            raise UsageError("classes: this generator knows no classes; leave them out.")
         return []
     num_classes = class_count(generator, num_classes)
     if wanted is None:

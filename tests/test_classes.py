@@ -11,6 +11,8 @@ from ganctl import build
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.generation import choose_classes, generate, seeded, takes_classes
+from ganctl.hooks.samples import Samples
+from ganctl.image_set import ImageSet
 from ganctl.network_checks import checkerboards
 from ganctl.noise import Key, layer_seeds
 from ganctl.sample_files import writer_for
@@ -135,3 +137,15 @@ def test_checkerboards_are_announced(config: str, shape: tuple[int, int, int], w
     lines = checkerboards(networks["generator"])
     assert len(lines) == bool(warned)
     assert all(warned in line for line in lines)
+
+
+def test_the_real_images_that_are_shown_come_from_all_over_the_data_set() -> None:
+    """A folder's first images are all of its first class."""
+    images = np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis].repeat(8, axis=1)
+    labels = np.arange(100, dtype=np.int32) // 50
+    hook = Samples(1, "2x3", "generator", "normal", ImageSet(images, labels, ("cat", "dog"), "test"), 0, lambda s: s)
+    assert hook._real[:, 0, 0, 0].tolist() == [0, 20, 40, 59, 79, 99]
+    assert hook._real_classes is not None
+    assert hook._real_classes.tolist() == [0, 0, 0, 1, 1, 1]
+    few = Samples(1, "2x3", "generator", "normal", ImageSet(images[:4], None, (), "test"), 0, lambda s: s)
+    assert few._real[:, 0, 0, 0].tolist() == [0, 1, 2, 3]

@@ -116,7 +116,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.sample(seed=-1), "seed is a whole number, from 0 on"),
         (lambda run: run.interpolate(rows=0), "Received: rows=0"),
         (lambda run: ganctl.load(5), "path names a run folder"),
-        (lambda run: run.sample(classes=[1]), "classes: this generator knows none"),
+        (lambda run: run.sample(classes=[1]), "this generator knows no classes"),
         (lambda run: run.sample(truncation=-1.0), "truncation takes a number above 0"),
         (lambda run: run.interpolate(points=1), "2 points"),
         (lambda run: run.resume({"training.batch_size": 2}), "can only get more iterations"),

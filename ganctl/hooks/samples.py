@@ -22,7 +22,7 @@ class Samples(Hook):
         grid: `ROWSxCOLUMNS`, or `scored`.
         generator: role of the network to draw from.
         distribution: of the latent vectors.
-        real: images to show as real.
+        real: the images, of which some are shown as real.
         seed: the experiment's seed.
         realness: what a discriminator's score says, as in `AdversarialLoss`.
     """
@@ -42,8 +42,10 @@ class Samples(Hook):
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
         self._rows, self._columns = rows, columns
         self._generator, self._distribution = generator, distribution
-        self._real = np.asarray(real.images[: rows * columns])
-        self._real_classes = None if real.labels is None else np.asarray(real.labels[: rows * columns], np.int32)
+        # From all over the data set: the first images of a folder are all of one kind, and of one class.
+        shown = np.linspace(0, len(real) - 1, min(rows * columns, len(real))).round().astype(int)
+        self._real = np.asarray(real.images[shown])
+        self._real_classes = None if real.labels is None else np.asarray(real.labels[shown], np.int32)
         self._num_classes = real.num_classes
         self._realness = realness
         self._drawn = -1
