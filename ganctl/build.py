@@ -261,7 +261,7 @@ def make_networks(
 
 
 def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
-    """Return what a builder returned, once it is what a game can be played with."""
+    """Return what a builder returned, once it is networks by role, and a generator of images of this shape."""
     must = f"{entry.place}: the model '{entry.name}' must return its networks by role, 'generator' and 'discriminator'"
     if not isinstance(made, Mapping) or not {"generator", "discriminator"} <= set(made):
         received = f"the roles {', '.join(map(repr, made)) or 'none'}" if isinstance(made, Mapping) else repr(made)

@@ -19,6 +19,15 @@ def shown(path: Path) -> str:
     return str(path) if str(path).isprintable() else repr(str(path))
 
 
+def is_text(path: Path) -> bool:
+    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are no text."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn an error of the file system into one that the user reads."""

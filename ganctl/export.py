@@ -16,7 +16,7 @@ import numpy as np
 
 from ganctl import checkpoint, game_state, models
 from ganctl.build import with_training
-from ganctl.data_paths import shown
+from ganctl.data_paths import is_text, shown
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
@@ -162,8 +162,8 @@ def check_output(name: str, path: Path | None = None) -> Path:
         raise UsageError(
             f"--format {name} needs {' and '.join(missing)}, not installed here: pip install 'ganctl[{kind.extra}]'"
         )
-    if shown(path) != str(path):
-        raise UsageError(f"{shown(path)} is no plain text; not every format can write there. Choose another --output.")
+    if not is_text(path):
+        raise UsageError(f"{shown(path.absolute())} is no text; not every format can be written there. Rename it.")
     if path.is_symlink() and not kind.suffix:
         raise UsageError(f"{path} is a link, and a folder cannot be put in its place. Choose another --output.")
     if path.suffix.lower() != kind.suffix and kind.suffix:

@@ -20,9 +20,10 @@ MAX_MEAN_DIFFERENCE, MAX_DIFFERENCE = 3.0, 24
 
 _PARTS = 4
 _FLAT = 1  # grey levels that rounding and compression make of an even background
-# Pairs that a part of the hash may propose: those next to each other first, where a folder of a hundred thousand empty
-# pictures has more. They take seconds.
-_MOST_PAIRS = 20_000_000
+# Pairs whose hashes are compared for each part, and pairs of copies that are compared in all, those next to each other
+# in the order of the hashes first: a folder of a hundred thousand empty pictures has more, and would take hours. Each
+# limit is reached in a few seconds.
+_MOST_HASHES, _MOST_COPIES = 20_000_000, 1_000_000
 _POPULATION = np.array([bin(value).count("1") for value in range(2**16)], np.uint8)
 
 
@@ -57,22 +58,30 @@ def groups_of_near_duplicates(sketches: list[Sketch]) -> list[list[int]]:
     copies = np.stack([sketch.copy for sketch in sketches])
     colours = copies.mean(axis=(1, 2))
     leaders = np.arange(len(sketches))
+    searched: list[int] = []
+    copies_left = _MOST_COPIES
     for part in range(_PARTS):
         same = _part(hashes, part)
         order = np.lexsort((colours.sum(axis=1), hashes, same))
-        proposed = 0
+        hashes_left = _MOST_HASHES
         for shift in range(1, len(order)):
             first, second = order[:-shift], order[shift:]
             within = same[first] == same[second]
-            proposed += int(within.sum())
-            if not within.any() or proposed > _MOST_PAIRS:
+            if not within.any():
+                searched.append(part)
                 break
             first, second = first[within], second[within]
-            # What costs least is asked first.
+            hashes_left -= len(first)
+            if min(hashes_left, copies_left) < 0:
+                break
+            # What costs least is asked first. Pairs with an earlier part in common were proposed by it.
             new = leaders[first] != leaders[second]
+            for earlier in searched:
+                new &= _part(hashes[first], earlier) != _part(hashes[second], earlier)
             first, second = first[new], second[new]
             close = _distance(hashes[first], hashes[second]) <= MAX_DISTANCE
             close &= np.abs(colours[first] - colours[second]).mean(axis=1) <= MAX_MEAN_DIFFERENCE
+            copies_left -= int(close.sum())
             for one, other in _alike(copies, first[close], second[close]):
                 _join(leaders, one, other)
     return _collected(leaders)

@@ -20,7 +20,8 @@ from ganctl.yaml_source import KeyPath
 ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
 """Sizes to choose from, and the iterations below which a smaller size is taken.
 
-That of 64 was measured: with 4,050 most pictures are told apart (docs/your-own-pictures.md). The others are guesses.
+That of 64 was measured: after 4,000, heads, people and hands can be told (docs/your-own-pictures.md). The others are
+guesses.
 """
 USUAL_SIZE, LEAST_SIZE = 64, 32
 """What is measured first; and what a lack of time does not go below."""
@@ -261,16 +262,16 @@ def _smaller_share(pictures: Survey, size: int) -> float:
 
 
 def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
-    padded = resize_of(pictures) == "pad"
-    smaller, what_happens = int((_sides(pictures) < cost.size).sum()), "get more black" if padded else "are enlarged"
-    which = "longer" if padded else "shorter"
-    what = f"The {which} sides have {_quantiles(pictures)}; {smaller:,} pictures {what_happens}."
+    which, result = ("longer", "framed in black") if resize_of(pictures) == "pad" else ("shorter", "enlarged")
+    smaller = int((_sides(pictures) < cost.size).sum())
+    what = f"The {which} sides have {_quantiles(pictures)}; "
+    what += f"{smaller:,} pictures have fewer than {cost.size} and are {result}."
     larger = [size for size in sizes if size > cost.size]
     needed = ITERATIONS_NEEDED[cost.size]
     if larger:
         what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
     elif _smaller_share(pictures, 2 * cost.size) > ENLARGED_SHARE:
-        what += f" More than {ENLARGED_SHARE:.0%} of them have fewer than {2 * cost.size}."
+        what += f" {2 * cost.size} are more than the {which} side has in over {ENLARGED_SHARE:.0%} of them."
     if rate * seconds < needed:
         what += f" Even this size should have {needed:,} iterations: give it more time (--minutes)."
     return what

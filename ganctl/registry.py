@@ -114,13 +114,18 @@ class Registry:
         """Register the decorated function under `name`.
 
         Raises:
-            ValueError: the name is taken or no text, or a key of the user's has no type.
+            ValueError: the name is taken or no text, or a key of the user's has no name or no type.
         """
         if not isinstance(name, str):
             raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
             keys = [*inspect.signature(make).parameters.values(), *_keyword_only(facts.get("players"))]
+            several = [p.name for p in keys if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            if several:
+                raise ValueError(
+                    f"{self.kind} '{name}': '{several[0]}' stands for any keys; write each key by its name"
+                )
             untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
             if untyped:
                 raise ValueError(

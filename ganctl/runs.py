@@ -183,10 +183,8 @@ class Run:
         Returns:
             uint8 [num, H, W, C]; a notebook shows them.
         """
-        if not isinstance(num, Integral) or num < 1:
-            raise UsageError(f"num is a whole number, from 1 on. Received: {num!r}")
-        if not isinstance(seed, Integral) or seed < 0:
-            raise UsageError(f"seed is a whole number, from 0 on. Received: {seed!r}")
+        _check_whole("num", num, 1)
+        _check_whole("seed", seed, 0)
         distribution = self._distribution
         drawing.check_truncation(self.generator, distribution, truncation)
         wanted = self._classes(classes)
@@ -216,8 +214,8 @@ class Run:
         """
         wanted = self._classes(classes)
         rows = len(wanted) or 4 if rows is None else rows
-        if min(rows, points - 1, frames) < 1:
-            raise UsageError(f"A walk has 2 points and 1 frame at least. Received: {rows=}, {points=}, {frames=}")
+        for name, value, least in (("rows", rows, 1), ("points", points, 2), ("frames", frames, 1), ("seed", seed, 0)):
+            _check_whole(name, value, least)
         steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
@@ -257,6 +255,9 @@ class Run:
             return build_generator(found, experiment), experiment, found
 
     def _classes(self, classes: Sequence[int] | None) -> list[int]:
+        known = classes is None or isinstance(classes, (Sequence, np.ndarray))
+        if not known or isinstance(classes, str) or not all(isinstance(number, Integral) for number in classes or ()):
+            raise UsageError(f"classes is a list of whole numbers, such as [0, 1, 2]. Received: {classes!r}")
         text = None if classes is None else ",".join(map(str, classes))
         return drawing.choose_classes(self.generator, text, len(self.class_names))
 
@@ -274,6 +275,11 @@ def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
             if place is None:
                 raise
             raise GanctlError(place) from error
+
+
+def _check_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, Integral) or value < least:
+        raise UsageError(f"{name} is a whole number, from {least} on. Received: {value!r}")
 
 
 def _settings(overrides: Overrides) -> list[str]:

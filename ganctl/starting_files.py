@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from ganctl.data_paths import shown
+from ganctl.data_paths import is_text, shown
 from ganctl.errors import UsageError
 from ganctl.images import write_png
 from ganctl.run_folder import write_atomically
@@ -40,7 +40,10 @@ class StartingFiles:
             UsageError: there is a file already, it cannot be written, or it would lie among the pictures.
         """
         path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
-        _check_text(path, pictures)
+        for place in (path, pictures):
+            if not is_text(place):
+                message = f"{shown(place.absolute())} is no text, and cannot stand in a YAML file. Rename it."
+                raise UsageError(message)
         if path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"--output takes FILE.yaml. Received: {path}")
         files = cls(path)
@@ -99,12 +102,3 @@ def plain_name(name: str) -> str:
     """Return letters, digits, `-` and `_` of a name, not too many; `pictures` where nothing is left."""
     plain = re.sub(r"[^\w-]+", "_", name).strip("_-")
     return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "pictures"
-
-
-def _check_text(*paths: Path) -> None:
-    for path in paths:
-        try:
-            str(path.absolute()).encode()
-        except UnicodeEncodeError:
-            message = f"{shown(path.absolute())} is no text, and cannot stand in a YAML file. Rename it."
-            raise UsageError(message) from None

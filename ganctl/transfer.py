@@ -13,6 +13,7 @@ from ganctl.checkpoint import Checkpoint, Tensors
 from ganctl.errors import UsageError
 from ganctl.game import Game
 from ganctl.game_state import assign, named_variables
+from ganctl.passes import memory_of
 from ganctl.players import AVERAGED
 
 GENERATOR = "generator"
@@ -56,17 +57,15 @@ def transfer(game: Game, found: Checkpoint) -> list[Fit]:
     """Put the weights of a checkpoint or generator file into the networks of a game, where they fit.
 
     Every network takes those of its own role. A generator and its running average take each other's where the file has
-    only one of them.
+    only one of them. What augmentations remember is left as it is.
 
     Raises:
         UsageError: nothing fits.
     """
     fits = []
     plans: list[tuple[Mapping[str, Any], Tensors]] = []
-    players = {role for player in game.players for role in player.networks}
-    learning = players | {average.copy for average in game.averages}  # the rest is what augmentations remember
     for role, network in game.networks.items():
-        if role not in learning:
+        if role.startswith(memory_of("")):
             continue
         variables = {name: v for name, v in named_variables(network).items() if not _is_seed(name)}
         if not variables:

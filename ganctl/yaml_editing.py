@@ -1,6 +1,7 @@
 """Writes values and their reasons into the text of a YAML file, and leaves every other line as it is."""
 
 import textwrap
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,10 +45,15 @@ def comment(text: str, indent: str = "") -> list[str]:
     """Return a text as lines of a comment; what begins with two spaces is not wrapped."""
     lines: list[str] = []
     for paragraph in text.splitlines():
-        paragraph = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in paragraph)
+        paragraph = "".join("\N{REPLACEMENT CHARACTER}" if _unbearable(c) else c for c in paragraph)
         wrapped = [paragraph] if paragraph.startswith("  ") else textwrap.wrap(paragraph, _WIDTH) or [""]
         lines += [f"{indent}# {line}".rstrip() for line in wrapped]
     return lines
+
+
+def _unbearable(character: str) -> bool:
+    """Whether YAML forbids a character in a comment: control characters and halves of surrogate pairs."""
+    return unicodedata.category(character) in ("Cc", "Cs")
 
 
 def scalar(value: Any) -> str:

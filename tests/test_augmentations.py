@@ -176,15 +176,26 @@ def test_adas_geometry_stretches_and_moves_as_much_as_the_paper_says() -> None:
         np.testing.assert_allclose(found[i], columns, atol=1e-4)
 
 
-@pytest.mark.parametrize("probability", [0.05, 0.3])
-def test_ada_changes_as_many_images_as_its_probability_says(probability: float) -> None:
-    """Each of three changes of colours with that probability, of them the inversion only half of the time."""
-    images = RANDOM.uniform(-1, 1, (4000, 2, 2, 1))
-    np.testing.assert_allclose(applied("ada", images, probability=0.0), images, atol=1e-5)
-    found = applied("ada", images, probability=probability, policy=("colour",))
-    changed = np.abs(found - images).max((1, 2, 3)) > 1e-3
-    expected = 1 - (1 - probability) ** 2 * (1 - probability / 2)
-    assert changed.mean() == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 4000))
+@pytest.mark.parametrize("p", [0.05, 0.3])
+@pytest.mark.parametrize(
+    ("policy", "channels", "unchanged"),
+    [
+        # Half of the inversions and of the mirrorings do nothing, and a quarter of the turns.
+        ("colour", 1, lambda p: (1 - p) ** 2 * (1 - p / 2)),
+        ("colour", 3, lambda p: (1 - p) ** 4 * (1 - p / 2)),
+        ("geometry", 1, lambda p: (1 - p) ** 3),
+        # A shift is -1, 0 or 1 pixels with 1/4, 1/2, 1/4 along either axis: a quarter of all are none.
+        ("pixels", 1, lambda p: (1 - p * 3 / 4) ** 2 * (1 - p / 2)),
+    ],
+)
+def test_ada_changes_as_many_images_as_its_probability_says(
+    policy: str, channels: int, unchanged: Callable[[float], float], p: float
+) -> None:
+    images = RANDOM.uniform(-1, 1, (2000, 8, 8, channels))
+    np.testing.assert_allclose(applied("ada", images, 0.0, policy=(policy,)), images, atol=1e-5)
+    changed = (np.abs(applied("ada", images, p, policy=(policy,)) - images).max((1, 2, 3)) > 1e-3).mean()
+    share = unchanged(p)
+    assert changed == pytest.approx(1 - share, abs=4 * np.sqrt(share * (1 - share) / 2000))
 
 
 # --- what every one must be

@@ -295,7 +295,7 @@ def test_where_a_file_cannot_go(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="is a link"):
         check_output("savedmodel", tmp_path / "link")
-    with pytest.raises(UsageError, match="is no plain text"):
+    with pytest.raises(UsageError, match="is no text; not every format"):
         check_output("keras", Path("\udcff.keras"))
     assert check_output("savedmodel") == Path("generator_savedmodel")
 

@@ -12,7 +12,7 @@ from conftest import RunCli, untracked
 from image_files import encoded, exif, noise, palette, red_left_blue_right, with_right_half_transparent
 from PIL import Image
 
-from ganctl import build, datasets, folder_survey
+from ganctl import build, datasets, folder_survey, near_duplicates
 from ganctl.cli import commands
 from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
@@ -275,6 +275,23 @@ def test_all_pairs_of_near_hashes_are_found() -> None:
     assert len(near) > 30
 
 
+def test_the_search_for_near_pictures_ends_where_all_have_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 400 pictures there are 79,800 pairs; those next to each other in colour are compared, and a copy is found."""
+    copies = np.random.default_rng(0).integers(0, 256, (400, 16, 16, 3), np.uint8)
+    compared: list[int] = []
+    alike = near_duplicates._alike
+
+    def counting(copies: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
+        compared.append(len(first))
+        return alike(copies, first, second)
+
+    monkeypatch.setattr(near_duplicates, "_alike", counting)
+    monkeypatch.setattr(near_duplicates, "MAX_MEAN_DIFFERENCE", 256.0)
+    monkeypatch.setattr(near_duplicates, "_MOST_COPIES", 1000)
+    assert groups_of_near_duplicates([Sketch(0, copy) for copy in [*copies, copies[0]]]) == [[0, 400]]
+    assert 1000 < sum(compared) < 1500
+
+
 def test_near_pictures_are_found_among_many_of_one_background() -> None:
     """A background makes part of all hashes the same."""
     random = np.random.default_rng(0)
@@ -325,8 +342,10 @@ def test_the_longer_side_counts_where_pictures_are_padded(tmp_path: Path) -> Non
     measured = Measured(Cost(128, 16), 10, "CPU")
     chosen = {choice.key[-1]: choice for choice in choices(pictures, recipe, sizes, measured, 60)}
     assert chosen["resize"].value == "pad"
-    assert chosen["image_size"].reason.startswith("The longer sides have 240 pixels; 0 pictures get more black.")
-    assert "10% of them have fewer than 256" in chosen["image_size"].reason
+    assert chosen["image_size"].reason.startswith(
+        "The longer sides have 240 pixels; 0 pictures have fewer than 128 and are"
+    )
+    assert "256 are more than the longer side has in over 10% of them" in chosen["image_size"].reason
 
 
 def test_no_size_is_offered_to_which_many_pictures_would_be_enlarged(tmp_path: Path) -> None:
@@ -438,7 +457,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["."], 2, "would lie among the pictures"),
         (["photos", "-o", "there.yaml/a.yaml"], 2, "there.yaml/a.yaml cannot be written: "),
         (["photos", "--minutes", "0.5"], 2, "0.5 is not in the range"),
-        (["photos", "--minutes", "nan"], 2, "nan is no number of minutes"),
+        (["photos", "--minutes", "nan"], 2, "nan is not a finite number"),
         (["photos", "-o", "a" * 245 + ".yaml"], 2, ".yaml is too long. Choose another --output."),
         (["~of nobody"], 3, "There is nothing at ~of nobody."),
         (["photos", "--minutes", "99999"], 2, "99999.0 is not in the range"),
@@ -456,10 +475,14 @@ def test_a_mistake_is_explained_and_nothing_is_written(
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("name", ["1e3", "0o17", "0x1F", "1_000", "null", "yes", "a: b", "\x1b[31m", "2026-11-22", "~"])
+@pytest.mark.parametrize(
+    "name",
+    ["1e3", "0o17", "0x1F", "1_000", "null", "yes", "a: b", "\x1b[31m", "2026-11-22", "~", "a\u3000b", "a\u200db"],
+)
 def test_every_text_is_read_as_it_was_written(name: str) -> None:
     text = with_values("# head\nname: a\n", {("name",): (name, f"Because of {name}.")})
     assert parse_yaml(text, "").data == {"name": name}
+    assert (f"# Because of {name}." in text) == (name != "\x1b[31m")
 
 
 def test_names_become_short_enough_for_folders() -> None:

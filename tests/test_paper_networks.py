@@ -227,19 +227,22 @@ def test_infogan_begins_by_guessing_and_its_columns_are_categories(
     assert row["g_loss"] == pytest.approx(
         row["g_adversarial"] + row["g_category_loss"] + 0.1 * row["g_code_loss"], rel=1e-5
     )
-    (turn,) = game.players[1].turns
-    batch = turn.forward(game.networks, {}, Key(0, 0))
-    code, guess = batch.code.numpy(), batch.guesses[1].numpy()
-    assert code.shape[1] == 2
-    expected = (0.5 * (code - guess) ** 2).sum(axis=1).mean()
-    code_loss = next(term for term in turn.terms if term.name == "g_code_loss")
-    assert float(code_loss.function(batch)) == pytest.approx(expected, rel=1e-5)
     generator = game.networks["generator"]
     assert [tensor.name for tensor in generator.inputs] == ["latent", "code", CLASSES]
     assert choose_classes(generator, None, 0) == list(range(7)), "the data set's labels have no say"
     (images,) = generate(generator, 3, 0, "uniform", [6])
     assert images.shape == (3, 16, 16, 1)
     assert len(made(models.registry.get("infogan"), 16, codes=0)["generator"].inputs) == 2
+
+
+def test_infogans_code_loss_adds_up_the_codes(small_game: SmallGame) -> None:
+    game = small_game("infogan", {"model": {"name": "infogan", "capacity": 2, "codes": 3}})
+    (turn,) = game.players[1].turns
+    batch = turn.forward(game.networks, {}, Key(0, 0))
+    code, guess = batch.code.numpy(), batch.guesses[1].numpy()
+    assert code.shape[1] == 3
+    code_loss = next(term for term in turn.terms if term.name == "g_code_loss")
+    assert float(code_loss.function(batch)) == pytest.approx((0.5 * (code - guess) ** 2).sum(axis=1).mean(), rel=1e-5)
 
 
 def test_bigans_encoder_pays_for_pairs_that_are_taken_for_real(small_game: SmallGame) -> None:

@@ -164,6 +164,14 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
             LOSS.format(body="def __init__(self, width): pass"),
             r":\d+: ValueError: loss 'user_loss': the key 'width' needs",
         ),
+        (
+            LOSS.format(body="def __init__(self, **settings): pass"),
+            r":\d+: ValueError: loss 'user_loss': 'settings' stands for any keys",
+        ),
+        (
+            LOSS.format(body="pass").replace('"user_loss"', "5"),
+            r":\d+: ValueError: The name of a loss is a text. Received: 5",
+        ),
         ("\0", r"ValueError|SyntaxError"),
     ],
 )
@@ -176,6 +184,14 @@ def test_a_plugin_that_fails_names_its_line_and_leaves_nothing(text: str, said: 
     plugin.write_text(LOSS.format(body="pass"))
     with user_plugins.permitted([plugin]):  # mended, as in a notebook
         assert losses.registry.get("user_loss").make.__module__.startswith("ganctl_plugin_own_loss")
+
+
+def test_a_plugin_that_is_interrupted_is_forgotten_and_runs_again(plugin: Path) -> None:
+    plugin.write_text(LOSS.format(body="pass") + "raise KeyboardInterrupt")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), user_plugins.permitted([plugin]):
+            pass
+        assert "user_loss" not in [entry.name for entry in losses.registry]
 
 
 MODEL = """

@@ -4,17 +4,30 @@ A command's module is named after it and holds a click command called `command`.
 """
 
 import importlib
+import math
 import os
 import pkgutil
 import sys
 import traceback
 from contextlib import suppress
+from typing import Any
 
 import click
 
 from ganctl import __version__
 from ganctl.errors import GanctlError
 from ganctl.interruption import Terminated, terminable
+
+
+class FiniteRange(click.FloatRange):
+    """A range that nan and inf are not in: no comparison tells the one, and none but an upper end the other."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; fails for what is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 class _Commands(click.Group):

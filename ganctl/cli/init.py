@@ -1,12 +1,13 @@
 """`ganctl init`."""
 
 import json
-import math
 import os
 import shlex
 from pathlib import Path
 
 import click
+
+from ganctl.cli import FiniteRange
 
 # So long pictures are decoded; with the measurements it is under a minute.
 DECODING_SECONDS = 15.0
@@ -19,7 +20,7 @@ DECODING_SECONDS = 15.0
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(1, 20_000),
+    type=FiniteRange(1, 20_000),
     default=60,
     show_default=True,
     help="How long the training may take on this machine.",
@@ -41,8 +42,6 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     from ganctl.folder_survey import survey
     from ganctl.starting_files import StartingFiles
 
-    if math.isnan(minutes):  # in no range, and out of none
-        raise click.BadParameter("nan is no number of minutes.", param_hint="--minutes")
     folder = Path(os.path.expanduser(folder))  # which leaves a ~name alone that is nobody's
     files = StartingFiles.open(output, folder, force=force)
 
