@@ -23,7 +23,7 @@ from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation import CLASSES, class_count, sample_latent, takes_classes
 from ganctl.lazy import keras, silent_stderr
 from ganctl.restoring import build_generator, experiment_of
-from ganctl.sample_files import writing
+from ganctl.sample_files import is_folder, writing
 
 LIMIT = 1e-4
 """Largest difference to the original that is accepted, of images in [-1, 1]."""
@@ -164,11 +164,12 @@ def check_output(name: str, path: Path | None = None) -> Path:
         )
     if not is_text(path):
         raise UsageError(f"{shown(path.absolute())} is no text; not every format can be written there. Rename it.")
+    folder = is_folder(path)
     if path.is_symlink() and not kind.suffix:
         raise UsageError(f"{path} is a link, and a folder cannot be put in its place. Choose another --output.")
     if path.suffix.lower() != kind.suffix and kind.suffix:
         raise UsageError(f"--format {name} writes FILE{kind.suffix}. Received: {path}")
-    if kind.suffix and path.is_dir():
+    if folder and kind.suffix:
         raise UsageError(f"{path} is a folder. Choose another --output.")
     if not kind.suffix and path.exists():
         if not (path / "saved_model.pb").is_file():

@@ -40,11 +40,11 @@ def class_count(generator: Any, num_classes: int) -> int:
     return num_classes if "int" in wanted.dtype else int(wanted.shape[-1])
 
 
-def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list[int]:
-    """Return the classes to draw: those that are listed, such as `0,1,2`, or all; none of a generator that takes none.
+def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: int) -> list[int]:
+    """Return the classes to draw: those that are wanted, all where nobody said, none of a generator that takes none.
 
     Raises:
-        UsageError: there is no such class.
+        UsageError: there is no such class, or none is wanted.
     """
     if not takes_classes(generator):
         if wanted is not None:
@@ -53,10 +53,10 @@ def choose_classes(generator: Any, wanted: str | None, num_classes: int) -> list
     num_classes = class_count(generator, num_classes)
     if wanted is None:
         return list(range(num_classes))
-    numbers = [part.strip() for part in wanted.split(",")]
-    if not all(number.isascii() and number.isdigit() and int(number) < num_classes for number in numbers):
-        raise UsageError(f"classes takes numbers from 0 to {num_classes - 1}, such as 0,1,2. Received: {wanted!r}")
-    return [int(number) for number in numbers]
+    if not wanted or not all(0 <= number < num_classes for number in wanted):
+        received = ", ".join(map(str, wanted)) or "none"
+        raise UsageError(f"classes takes numbers from 0 to {num_classes - 1}. Received: {received}")
+    return list(wanted)
 
 
 def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:

@@ -12,7 +12,7 @@ from ganctl.animation import write_gif
 from ganctl.errors import UsageError
 from ganctl.generation import arrange_inputs, painter, sample_key, sample_latent, seeded
 from ganctl.lazy import tf
-from ganctl.sample_files import MAX_GRID_PIXELS, writing
+from ganctl.sample_files import MAX_GRID_PIXELS, is_folder, writing
 
 MAX_FRAMES = 500
 MILLISECONDS = 100
@@ -105,7 +105,7 @@ def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
         raise UsageError(f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}.")
     paths = [output] if output else [Path(f"walk-{seed}.png"), Path(f"walk-{seed}.gif")]
     for path in paths:
-        if path.suffix.lower() not in (".png", ".gif") or path.is_dir():
+        if path.suffix.lower() not in (".png", ".gif") or is_folder(path):
             raise UsageError(f"--output takes FILE.png or FILE.gif. Received: {path}")
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -258,8 +258,8 @@ class Run:
         known = classes is None or isinstance(classes, (Sequence, np.ndarray))
         if not known or isinstance(classes, str) or not all(isinstance(number, Integral) for number in classes or ()):
             raise UsageError(f"classes is a list of whole numbers, such as [0, 1, 2]. Received: {classes!r}")
-        text = None if classes is None else ",".join(map(str, classes))
-        return drawing.choose_classes(self.generator, text, len(self.class_names))
+        wanted = None if classes is None else [int(number) for number in classes]
+        return drawing.choose_classes(self.generator, wanted, len(self.class_names))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def writer_for(path: Path, count: int) -> Write:
         count: how many images there will be.
     """
     writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
-    if path.is_dir():
+    if is_folder(path):
         write = _write_folder
     elif path.suffix.lower() in writers:
         write = writers[path.suffix.lower()]
@@ -48,6 +48,12 @@ def writer_for(path: Path, count: int) -> Write:
         return path
 
     return guarded
+
+
+def is_folder(path: Path) -> bool:
+    """Whether the user's path is a folder; raises UsageError where nothing can be called so: too long a name."""
+    with writing(path):
+        return path.is_dir()
 
 
 @contextmanager

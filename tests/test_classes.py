@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from conftest import CONFIGS
 
 from ganctl import build
+from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.generation import choose_classes, generate, seeded, takes_classes
@@ -91,15 +93,26 @@ def test_a_missing_pretrained_generator_is_named_with_its_line(tmp_path: Path) -
     build.make_networks(experiment, SHAPE, 10, pretrained=False)
 
 
-@pytest.mark.parametrize(("wanted", "chosen"), [(None, [0, 1, 2]), ("2", [2]), ("0, 2,0", [0, 2, 0])])
-def test_chosen_classes(wanted: str | None, chosen: list[int]) -> None:
+@pytest.mark.parametrize(("wanted", "chosen"), [(None, [0, 1, 2]), ([2], [2]), ([0, 2, 0], [0, 2, 0])])
+def test_chosen_classes(wanted: list[int] | None, chosen: list[int]) -> None:
     assert choose_classes(generator(num_classes=3), wanted, 3) == chosen
 
 
-@pytest.mark.parametrize("wanted", ["3", "-1", "a", "", "1;2", "1.0"])
-def test_no_such_class(wanted: str) -> None:
-    with pytest.raises(UsageError, match="from 0 to 2"):
+@pytest.mark.parametrize(("wanted", "received"), [([3], "3"), ([0, -1], "0, -1"), ([], "none")])
+def test_no_such_class(wanted: list[int], received: str) -> None:
+    with pytest.raises(UsageError, match=f"from 0 to 2. Received: {received}$"):
         choose_classes(generator(num_classes=3), wanted, 3)
+
+
+def test_classes_of_the_command_line() -> None:
+    assert WholeNumbers().convert("0, 2,0", None, None) == [0, 2, 0]
+    assert WholeNumbers().convert("-1", None, None) == [-1], "the generator says which there are"
+
+
+@pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²"])
+def test_no_classes_of_the_command_line(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="no whole numbers with commas between them, such as 0,1,2"):
+        WholeNumbers().convert(text, None, None)
 
 
 def test_a_generator_without_classes() -> None:
@@ -107,7 +120,7 @@ def test_a_generator_without_classes() -> None:
     network = build.make_networks(experiment, SHAPE)["generator"]
     assert choose_classes(network, None, 10) == []
     with pytest.raises(UsageError, match="knows no classes"):
-        choose_classes(network, "1", 10)
+        choose_classes(network, [1], 10)
 
 
 def test_a_grid_has_a_column_for_each_class_and_an_npz_its_labels(tmp_path: Path) -> None:

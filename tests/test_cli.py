@@ -533,6 +533,8 @@ USAGE = [
         ["sample", "--checkpoint", "nowhere", "--output", "x.gif"],
         "--output takes FILE.png, FILE.npz or a folder. Received: x.gif",
     ),
+    (["sample", "--checkpoint", "nowhere", "--output", "x" * 300], "cannot be written: File name too long."),
+    (["sample", "--checkpoint", "nowhere", "--classes", "1;2"], "'1;2' are no whole numbers"),
     (["interpolate", "--checkpoint", "nowhere"], "nowhere does not exist"),
     (["interpolate", "--checkpoint", "nowhere", "--points", "1"], "Invalid value for '--points'"),
     (

@@ -297,6 +297,9 @@ def test_where_a_file_cannot_go(tmp_path: Path) -> None:
         check_output("savedmodel", tmp_path / "link")
     with pytest.raises(UsageError, match="is no text; not every format"):
         check_output("keras", Path("\udcff.keras"))
+    for name, suffix in (("keras", ".keras"), ("savedmodel", "")):
+        with pytest.raises(UsageError, match="cannot be written: File name too long"):
+            check_output(name, Path("x" * 300 + suffix))
     assert check_output("savedmodel") == Path("generator_savedmodel")
 
 

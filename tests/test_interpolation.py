@@ -173,3 +173,5 @@ def test_where_a_walk_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
             prepare_files(Path(name), 0, 32)
     with pytest.raises(UsageError, match="file cannot be written"):
         prepare_files(Path("file/walk.gif"), 0, 32)
+    with pytest.raises(UsageError, match="cannot be written: File name too long"):
+        prepare_files(Path("x" * 300 + ".gif"), 0, 32)

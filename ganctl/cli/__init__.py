@@ -30,6 +30,19 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+class WholeNumbers(click.ParamType):
+    """Whole numbers with commas between them, such as `0,1,2`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the numbers; fails for what is none."""
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.removeprefix("-").isdecimal() for part in parts):
+            self.fail(f"{value!r} are no whole numbers with commas between them, such as 0,1,2.", param, ctx)
+        return [int(part) for part in parts]
+
+
 class _Commands(click.Group):
     """Finds commands among the modules of this package, and imports only what is asked for."""
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli import WholeNumbers
+
 
 @click.command()
 @click.option(
@@ -26,7 +28,11 @@ import click
 @click.option(
     "--rows", type=click.IntRange(1, 64), help="How many walks.  [default: 4, or one for each of the classes]"
 )
-@click.option("--classes", help="The class of each walk, such as 0,1,2, if the generator takes them.  [default: all]")
+@click.option(
+    "--classes",
+    type=WholeNumbers(),
+    help="The class of each walk, such as 0,1,2, if the generator takes them.  [default: all]",
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -41,7 +47,7 @@ def command(
     points: int,
     frames: int,
     rows: int | None,
-    classes: str | None,
+    classes: list[int] | None,
     output: Path | None,
     best: bool,
     device: str,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli import WholeNumbers
+
 
 @click.command()
 @click.option(
@@ -16,7 +18,11 @@ import click
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
 )
-@click.option("--classes", help="Which classes to draw, such as 0,1,2, if the generator takes them.  [default: all]")
+@click.option(
+    "--classes",
+    type=WholeNumbers(),
+    help="Which classes to draw, such as 0,1,2, if the generator takes them.  [default: all]",
+)
 @click.option(
     "--truncation",
     type=float,
@@ -37,7 +43,7 @@ def command(
     checkpoint: Path,
     num: int,
     seed: int,
-    classes: str | None,
+    classes: list[int] | None,
     truncation: float | None,
     output: Path | None,
     best: bool,
