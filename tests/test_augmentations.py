@@ -11,6 +11,7 @@ import pytest
 from conftest import WriteYaml, shipped
 
 from ganctl import augmentations, build, losses
+from ganctl.augmentations import ada
 from ganctl.errors import ConfigurationError
 from ganctl.game import Game
 from ganctl.lazy import tf
@@ -36,6 +37,13 @@ def made(name: str, probability: float = 1.0, **arguments: Any) -> tuple[Any, An
 def applied(name: str, images: np.ndarray, probability: float = 1.0, key: Key = KEY, **arguments: Any) -> np.ndarray:
     augmentation, memory = made(name, probability, **arguments)
     return np.asarray(augmentation.apply(tf.constant(images, tf.float32), key, memory).numpy())
+
+
+def adas_draws(count: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """What ADA draws for so many images, by name: from N(0, 1) and from U[0, 1)."""
+    normal = KEY.normal("normal", [len(ada.NORMAL), count]).numpy()
+    uniform = KEY.uniform("uniform", [len(ada.UNIFORM), count]).numpy()
+    return dict(zip(ada.NORMAL, normal, strict=True)), dict(zip(ada.UNIFORM, uniform, strict=True))
 
 
 # --- each against NumPy
@@ -127,9 +135,8 @@ def test_adas_pixels_are_the_eight_symmetries_of_the_square_and_whole_pixels() -
 @pytest.mark.parametrize("images", [COLOUR, GREY], ids=["colour", "grey"])
 def test_adas_colour_is_the_product_of_the_papers_matrices(images: np.ndarray) -> None:
     count, channels = len(images), images.shape[3]
-    normal = {name: KEY.normal(name, [count]).numpy() for name in ("brightness", "contrast", "saturation")}
-    hue = KEY.uniform("hue", [count], -np.pi, np.pi).numpy()
-    inverted = KEY.uniform("inverted", [count]).numpy() < 0.5
+    normal, uniform = adas_draws(count)
+    hue, inverted = np.pi * (2 * uniform["hue"] - 1), uniform["inverted"] < 0.5
     found = applied("ada", images, policy=("colour",))
     axis = np.ones(3) / np.sqrt(3)
     cross = np.cross(np.eye(3), axis)  # rows e_i x v
@@ -156,8 +163,9 @@ def test_adas_geometry_stretches_and_moves_as_much_as_the_paper_says() -> None:
     """Every pixel is taken from where the inverse of scaling, stretching and moving puts it; borders are mirrors."""
     size, count = 9, 60
     images = RANDOM.uniform(-1, 1, (count, size, size, 1))
-    scale, slim = (2.0 ** (0.2 * KEY.normal(name, [count]).numpy()) for name in ("scale", "slim"))
-    moves = [0.125 * size * KEY.normal(f"move {axis}", [count]).numpy() for axis in ("rows", "columns")]
+    normal, _ = adas_draws(count)
+    scale, slim = (2.0 ** (0.2 * normal[name]) for name in ("scale", "slim"))
+    moves = [0.125 * size * normal[f"move {axis}"] for axis in ("rows", "columns")]
     middle = (size - 1) / 2
 
     def sources(factor: float, move: float) -> np.ndarray:

@@ -20,6 +20,14 @@ Kind = Literal["pixels", "geometry", "colour"]
 UPDATES_BETWEEN = 4
 SHIFT = 0.125
 
+# What is drawn for every image, from N(0, 1) and U[0, 1), and the changes that chance allows or not.
+NORMAL = ("scale", "slim", "move rows", "move columns", "brightness", "contrast", "saturation")
+UNIFORM = ("turns", "mirrored", "shift rows", "shift columns", "inverted", "hue")
+CHANGES = (
+    *("turn", "mirror", "shift", "scale", "slim", "move"),
+    *("brightness", "contrast", "lightness", "hue", "saturation"),
+)
+
 
 @registry.register("ada", source="Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 and appendix B")
 @dataclass(frozen=True)
@@ -70,9 +78,9 @@ class Ada(Augmentation):
     def _moved(self, images: Tensor, chance: "_Chance") -> Tensor:
         """Mirror, turn, shift and stretch, in the paper's order, with one resampling; borders are mirrors."""
         height, width = images.shape[1:3]
-        turns = tf.zeros([chance.count], tf.int32)
+        turns = tf.zeros(images.shape[:1], tf.int32)
         if "pixels" in self.policy:
-            turns = chance.allowed("turn", chance.key.integers("turns", [chance.count], 4), 0)
+            turns = chance.allowed("turn", tf.cast(chance.uniform("turns", 0.0, 4.0), tf.int32), 0)
             if height != width:
                 turns = turns // 2 * 2
             else:
@@ -84,7 +92,7 @@ class Ada(Augmentation):
         # A quarter turn is a transposition and one mirroring, half a turn is two of these.
         mirrored = (turns == 1) | (turns == 2)
         if "pixels" in self.policy:
-            mirrored ^= chance.allowed("mirror", chance.key.uniform("mirrored", [chance.count]) < 0.5, False)
+            mirrored ^= chance.allowed("mirror", chance.uniform("mirrored") < 0.5, False)
         return with_columns(with_rows(images, rows), self._sources(chance, "columns", width, mirrored, scale * slim))
 
     def _sources(self, chance: "_Chance", axis: str, size: int, mirrored: Tensor, scale: Tensor) -> Tensor:
@@ -95,25 +103,36 @@ class Ada(Augmentation):
             shift = chance.allowed("move", SHIFT * size * chance.normal(f"move {axis}"), 0.0)
             places = (places - shift[:, tf.newaxis]) / scale[:, tf.newaxis]
         if "pixels" in self.policy:
-            whole = tf.round(chance.key.uniform(f"shift {axis}", [chance.count], -SHIFT, SHIFT) * size)
+            whole = tf.round(chance.uniform(f"shift {axis}", -SHIFT, SHIFT) * size)
             places -= chance.allowed("shift", whole, 0.0)[:, tf.newaxis]
         return reflected(tf.where(mirrored[:, tf.newaxis], -places, places) + middle, size)
 
 
 class _Chance:
-    """What chance allows: every change to each image with a probability of its own draw."""
+    """What chance draws and allows, [N] each: every change to an image with a probability of its own draw.
+
+    It is drawn all at once, because a graph of many small draws takes long to compile and to run.
+    """
 
     def __init__(self, key: Key, count: int, probability: Tensor) -> None:
-        self.key, self.count, self._probability = key, count, probability
+        def drawn(draw: Callable[..., Tensor], purpose: str, names: tuple[str, ...]) -> dict[str, Tensor]:
+            return dict(zip(names, tf.unstack(draw(purpose, [len(names), count])), strict=True))
 
-    def normal(self, purpose: str) -> Tensor:
+        self._normal = drawn(key.normal, "normal", NORMAL)
+        self._uniform = drawn(key.uniform, "uniform", UNIFORM)
+        self._allowed = drawn(lambda *where: key.uniform(*where) < probability, "allowed", CHANGES)
+
+    def normal(self, what: str) -> Tensor:
         """Return float32 [N] from N(0, 1)."""
-        return self.key.normal(purpose, [self.count])
+        return self._normal[what]
+
+    def uniform(self, what: str, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Return float32 [N] from U[low, high)."""
+        return low + (high - low) * self._uniform[what]
 
     def allowed(self, change: str, value: Tensor, nothing: Any) -> Tensor:
         """Return the values [N], and what changes nothing in place of those that chance does not allow."""
-        allowed = self.key.uniform(f"allow {change}", [self.count]) < self._probability
-        return tf.where(allowed, value, nothing)
+        return tf.where(self._allowed[change], value, nothing)
 
 
 def _coloured(images: Tensor, chance: _Chance) -> Tensor:
@@ -124,7 +143,7 @@ def _coloured(images: Tensor, chance: _Chance) -> Tensor:
 
     brightness = each("brightness", 0.2 * chance.normal("brightness"), 0.0)
     contrast = each("contrast", tf.exp(chance.normal("contrast") * 0.5 * math.log(2.0)), 1.0)
-    inverted = tf.where(chance.key.uniform("inverted", [chance.count]) < 0.5, -1.0, 1.0)
+    inverted = tf.where(chance.uniform("inverted") < 0.5, -1.0, 1.0)
     lightness = each("lightness", inverted, 1.0)
     grey = tf.fill([images.shape[3]] * 2, 1.0 / images.shape[3])
     matrix = lightness * grey
@@ -139,7 +158,7 @@ def _of_hue_and_saturation(each: Callable[..., Tensor], chance: _Chance, colour:
 
     Rodrigues' formula: cos(angle) x + sin(angle) k x x for x orthogonal to the axis k = (1, 1, 1) / sqrt(3).
     """
-    angle = each("hue", chance.key.uniform("hue", [chance.count], -math.pi, math.pi), 0.0)
+    angle = each("hue", chance.uniform("hue", -math.pi, math.pi), 0.0)
     saturation = each("saturation", tf.exp(chance.normal("saturation") * math.log(2.0)), 1.0)
     across = tf.constant([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]]) / math.sqrt(3.0)
     return saturation * (tf.cos(angle) * colour + tf.sin(angle) * across)
