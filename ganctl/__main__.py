@@ -6,9 +6,9 @@ from ganctl.huge_pages import restart_with_huge_pages
 
 
 def program() -> None:
-    """Run the command that the arguments name, and exit."""
+    """Run the command that the arguments name, and exit. Only for a process of its own, which may begin again."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Until a command says what Ctrl-C means, it ends the program as the shell expects, without a traceback.
+        # Before and after a command, which says itself what Ctrl-C means, a traceback would help nobody.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     restart_with_huge_pages()
 

@@ -164,12 +164,12 @@ def check_output(name: str, path: Path | None = None) -> Path:
         )
     if not is_text(path):
         raise UsageError(f"{shown(path.absolute())} is no text; not every format can be written there. Rename it.")
-    folder = is_folder(path)
+    at_a_folder = is_folder(path)  # first: of a name that is too long nothing else can be asked
     if path.is_symlink() and not kind.suffix:
         raise UsageError(f"{path} is a link, and a folder cannot be put in its place. Choose another --output.")
     if path.suffix.lower() != kind.suffix and kind.suffix:
         raise UsageError(f"--format {name} writes FILE{kind.suffix}. Received: {path}")
-    if folder and kind.suffix:
+    if at_a_folder and kind.suffix:
         raise UsageError(f"{path} is a folder. Choose another --output.")
     if not kind.suffix and path.exists():
         if not (path / "saved_model.pb").is_file():

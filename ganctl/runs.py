@@ -255,11 +255,19 @@ class Run:
             return build_generator(found, experiment), experiment, found
 
     def _classes(self, classes: Sequence[int] | None) -> list[int]:
-        known = classes is None or isinstance(classes, (Sequence, np.ndarray))
-        if not known or isinstance(classes, str) or not all(isinstance(number, Integral) for number in classes or ()):
-            raise UsageError(f"classes is a list of whole numbers, such as [0, 1, 2]. Received: {classes!r}")
-        wanted = None if classes is None else [int(number) for number in classes]
+        wanted = None if classes is None else _whole_numbers(classes)
         return drawing.choose_classes(self.generator, wanted, len(self.class_names))
+
+
+def _whole_numbers(classes: Any) -> list[int]:
+    # A mask of truth values would be taken for the classes 0 and 1.
+    if (
+        isinstance(classes, str)
+        or not isinstance(classes, (Sequence, np.ndarray))
+        or not all(isinstance(number, Integral) and not isinstance(number, bool) for number in classes)
+    ):
+        raise UsageError(f"classes is a list of whole numbers, such as [0, 1, 2]. Received: {classes!r}")
+    return [int(number) for number in classes]
 
 
 @contextmanager

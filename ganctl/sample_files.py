@@ -1,9 +1,10 @@
 """Writes generated images as a grid, an npz or a folder of PNGs, as they come."""
 
 import math
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -52,8 +53,9 @@ def writer_for(path: Path, count: int) -> Write:
 
 def is_folder(path: Path) -> bool:
     """Whether the user's path is a folder; raises UsageError where nothing can be called so: too long a name."""
-    with writing(path):
-        return path.is_dir()
+    with writing(path), suppress(FileNotFoundError, NotADirectoryError):
+        return stat.S_ISDIR(path.stat().st_mode)
+    return False
 
 
 @contextmanager

@@ -106,10 +106,11 @@ def test_no_such_class(wanted: list[int], received: str) -> None:
 
 def test_classes_of_the_command_line() -> None:
     assert WholeNumbers().convert("0, 2,0", None, None) == [0, 2, 0]
+    assert WholeNumbers().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
     assert WholeNumbers().convert("-1", None, None) == [-1], "the generator says which there are"
 
 
-@pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²"])
+@pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²", "٣", "1" * 5000])
 def test_no_classes_of_the_command_line(text: str) -> None:
     with pytest.raises(click.BadParameter, match="no whole numbers with commas between them, such as 0,1,2"):
         WholeNumbers().convert(text, None, None)

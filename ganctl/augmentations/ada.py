@@ -1,7 +1,7 @@
 """ADA: as much augmentation as the discriminator needs in order not to know the training images by heart."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -20,13 +20,11 @@ Kind = Literal["pixels", "geometry", "colour"]
 UPDATES_BETWEEN = 4
 SHIFT = 0.125
 
-# What is drawn for every image, from N(0, 1) and U[0, 1), and the changes that chance allows or not.
-NORMAL = ("scale", "slim", "move rows", "move columns", "brightness", "contrast", "saturation")
-UNIFORM = ("turns", "mirrored", "shift rows", "shift columns", "inverted", "hue")
-CHANGES = (
-    *("turn", "mirror", "shift", "scale", "slim", "move"),
-    *("brightness", "contrast", "lightness", "hue", "saturation"),
-)
+# Drawn for every image from N(0, 1) and from U[0, 1), and what chance allows or not. The order is part of the game:
+# another one draws other numbers.
+NORMAL = "scale", "slim", "move rows", "move columns", "brightness", "contrast", "saturation"
+UNIFORM = "turns", "mirrored", "shift rows", "shift columns", "inverted", "hue"
+CHANGES = "turn", "mirror", "shift", "scale", "slim", "move", "brightness", "contrast", "lightness", "hue", "saturation"
 
 
 @registry.register("ada", source="Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 and appendix B")
@@ -115,12 +113,12 @@ class _Chance:
     """
 
     def __init__(self, key: Key, count: int, probability: Tensor) -> None:
-        def drawn(draw: Callable[..., Tensor], purpose: str, names: tuple[str, ...]) -> dict[str, Tensor]:
+        def drawn(draw: Callable[..., Tensor], purpose: str, names: Sequence[str]) -> dict[str, Tensor]:
             return dict(zip(names, tf.unstack(draw(purpose, [len(names), count])), strict=True))
 
         self._normal = drawn(key.normal, "normal", NORMAL)
         self._uniform = drawn(key.uniform, "uniform", UNIFORM)
-        self._allowed = drawn(lambda *where: key.uniform(*where) < probability, "allowed", CHANGES)
+        self._allowed = {change: draw < probability for change, draw in drawn(key.uniform, "allowed", CHANGES).items()}
 
     def normal(self, what: str) -> Tensor:
         """Return float32 [N] from N(0, 1)."""

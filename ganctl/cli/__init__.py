@@ -7,6 +7,7 @@ import importlib
 import math
 import os
 import pkgutil
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -17,6 +18,8 @@ import click
 from ganctl import __version__
 from ganctl.errors import GanctlError
 from ganctl.interruption import Terminated, terminable
+
+_WHOLE = re.compile("-?[0-9]{1,18}")
 
 
 class FiniteRange(click.FloatRange):
@@ -37,8 +40,10 @@ class WholeNumbers(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
         """Return the numbers; fails for what is none."""
-        parts = [part.strip() for part in str(value).split(",")]
-        if not all(part.removeprefix("-").isdecimal() for part in parts):
+        if isinstance(value, list):  # click hands in what was converted before
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(_WHOLE.fullmatch(part) for part in parts):
             self.fail(f"{value!r} are no whole numbers with commas between them, such as 0,1,2.", param, ctx)
         return [int(part) for part in parts]
 
