@@ -118,7 +118,7 @@ class _Chance:
 
         self._normal = drawn(key.normal, "normal", NORMAL)
         self._uniform = drawn(key.uniform, "uniform", UNIFORM)
-        self._allowed = {change: draw < probability for change, draw in drawn(key.uniform, "allowed", CHANGES).items()}
+        self._allowed = {what: u < probability for what, u in drawn(key.uniform, "allowed", CHANGES).items()}
 
     def normal(self, what: str) -> Tensor:
         """Return float32 [N] from N(0, 1)."""
