@@ -101,12 +101,14 @@ class Registry:
         kind: what the names stand for, in the singular, as error messages say it.
         key: the YAML key that takes such a name.
         injected: names of parameters that the program supplies to every registered function.
+        facts: what may be said of a registered function, besides its source.
     """
 
-    def __init__(self, kind: str, key: str, injected: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, key: str, injected: tuple[str, ...] = (), facts: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.key = key
         self._injected = frozenset(injected)
+        self._facts = facts
         self._entries: dict[str, Entry] = {}
         _registries.append(self)
 
@@ -114,10 +116,16 @@ class Registry:
         """Register the decorated function under `name`.
 
         Raises:
-            ValueError: the name is taken or no text, or a key of the user's has no name or no type.
+            ValueError: the name is taken or no text, a fact is none that anybody asks for, or a key of the user's has
+                no name or no type.
         """
         if not isinstance(name, str):
             raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
+        for fact in facts.keys() - set(self._facts):
+            known = ", ".join(("source", *self._facts))
+            raise ValueError(
+                f"{self.kind} '{name}': nothing is known of '{fact}='.{did_you_mean(fact, self._facts)} Known: {known}."
+            )
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
             keys = [*inspect.signature(make).parameters.values(), *_keyword_only(facts.get("players"))]

@@ -194,6 +194,13 @@ def test_a_name_that_is_taken_raises() -> None:
         registry.register("ball", source="another shop")(lambda: None)
 
 
+def test_a_misspelt_fact_raises() -> None:
+    registry = Registry("toy", "toy.name", facts=("colour",))
+    registry.register("ball", source="a shop", colour="red")(lambda: None)
+    with pytest.raises(ValueError, match=r"toy 'kite': .*'color='. Did you mean 'colour'\? Known: source, colour"):
+        registry.register("kite", source="a shop", color="red")
+
+
 @pytest.mark.parametrize("kind", REGISTRIES)
 def test_an_unknown_name_is_answered_with_the_nearest(kind: str) -> None:
     registry = REGISTRIES[kind]

@@ -2,6 +2,6 @@
 
 from ganctl.registry import Registry, import_siblings
 
-registry = Registry("data set", "dataset.name", injected=("config", "track"))
+registry = Registry("data set", "dataset.name", injected=("config", "track"), facts=("shape",))
 
 import_siblings(__name__, list(__path__))

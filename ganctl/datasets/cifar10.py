@@ -29,7 +29,6 @@ _PLACES = (f"{_FOLDER}-target/{_FOLDER}", _FOLDER, f"{_FOLDER}.tar.gz", "cifar-1
     "cifar10",
     source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; no licence is stated",
     shape=(32, 32, 3),
-    classes=10,
 )
 def cifar10(config: DatasetSection, track: Track) -> ImageSet:
     """Photographs of ten kinds of things, the 50,000 training images; `path:` may name a folder or the tar.gz."""

@@ -27,7 +27,7 @@ _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _FILES = ("train-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz")
 
 
-@registry.register("fashion_mnist", source=_SOURCE, shape=(28, 28, 1), classes=10)
+@registry.register("fashion_mnist", source=_SOURCE, shape=(28, 28, 1))
 def fashion_mnist(config: DatasetSection, track: Track) -> ImageSet:
     """Clothes, the 60,000 training images; `path:` may name a folder of idx files, or an npz."""
     if config.path is None:
@@ -38,7 +38,7 @@ def fashion_mnist(config: DatasetSection, track: Track) -> ImageSet:
     return from_arrays(images, labels, _CLASSES, config, shown(path))
 
 
-@registry.register("fashion_mnist_mini", source=_SOURCE, shape=(28, 28, 1), classes=10)
+@registry.register("fashion_mnist_mini", source=_SOURCE, shape=(28, 28, 1))
 def fashion_mnist_mini(config: DatasetSection, track: Track) -> ImageSet:
     """Clothes, the 10,000 test images, which ship with ganctl."""
     if config.path is not None:

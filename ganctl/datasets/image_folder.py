@@ -40,7 +40,7 @@ _FILES_AT_ONCE = 128
 _SHOWN = 5
 
 
-@registry.register("image_folder", source="your own image files", shape=None, classes=None)
+@registry.register("image_folder", source="your own image files", shape=None)
 def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     """All JPEG, PNG, GIF, BMP, WebP and TIFF files below `path:`; sub-folders are classes; 64 x 64 RGB unless said."""
     folder = given_path(config, "a folder of images")

@@ -14,7 +14,6 @@ _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
     "mnist",
     source="Y. LeCun, C. Cortes and C. Burges, http://yann.lecun.com/exdb/mnist; CC BY-SA 3.0",
     shape=(28, 28, 1),
-    classes=10,
 )
 def mnist(config: DatasetSection, track: Track) -> ImageSet:
     """Handwritten digits, the 60,000 training images; `path:` may name mnist.npz or a folder of idx files."""

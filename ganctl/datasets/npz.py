@@ -11,7 +11,7 @@ _IMAGES = ("images", "x_train", "x", "arr_0")
 _LABELS = ("labels", "y_train", "y")
 
 
-@registry.register("npz", source="your own NumPy archive, as `np.savez` writes it", shape=None, classes=None)
+@registry.register("npz", source="your own NumPy archive, as `np.savez` writes it", shape=None)
 def npz(config: DatasetSection, track: Track) -> ImageSet:
     """A .npz file with `images` (or x_train, x, arr_0) and, if there are any, `labels` (or y_train, y)."""
     path = given_path(config, "an npz file")

@@ -3,6 +3,6 @@
 from ganctl.registry import Registry, import_siblings
 
 registry = Registry("loss", "loss.name")
-penalties = Registry("penalty", "loss.penalties")
+penalties = Registry("penalty", "loss.penalties", facts=("constraint",))
 
 import_siblings(__name__, list(__path__))

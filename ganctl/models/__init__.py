@@ -15,6 +15,11 @@ noise as an input instead: so it is exported.
 
 from ganctl.registry import Registry, import_siblings
 
-registry = Registry("model", "model.name", injected=("image_shape", "num_classes"))
+registry = Registry(
+    "model",
+    "model.name",
+    injected=("image_shape", "num_classes"),
+    facts=("players", "unfit", "pretrained", "noise_given"),
+)
 
 import_siblings(__name__, list(__path__))
