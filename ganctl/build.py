@@ -24,9 +24,9 @@ from ganctl.players import AVERAGED, Setup, advancing, usual_two
 from ganctl.registry import Entry, accepted
 from ganctl.rewrites import rewrite
 
-# The rest is for weights and activations; TensorFlow does not say how much memory a GPU has.
+# The rest is for weights and activations. TensorFlow does not say how much memory a GPU has, nor Python on Windows.
 RESIDENT_SHARE = 0.25
-RESIDENT_BYTES_ON_GPU = 2**31
+RESIDENT_BYTES_UNTOLD = 2**31
 Shape = tuple[int, int, int]
 
 
@@ -334,8 +334,8 @@ def _fits_on_device(size: int) -> bool:
     limit = os.environ.get("GANCTL_RESIDENT_BYTES", "")
     if limit.isdigit():
         return size <= int(limit)
-    if tf.config.list_logical_devices("GPU"):
-        return size <= RESIDENT_BYTES_ON_GPU
+    if tf.config.list_logical_devices("GPU") or not hasattr(os, "sysconf"):
+        return size <= RESIDENT_BYTES_UNTOLD
     return size <= RESIDENT_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
