@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ganctl.errors import GanctlError
+    from ganctl.errors import GanctlError, StoppedError
     from ganctl.pictures import Images
     from ganctl.runs import Run, load, train
 
-__all__ = ["GanctlError", "Images", "Run", "__version__", "load", "train"]
+__all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "load", "train"]
 
-_HOMES = {"GanctlError": "errors", "Images": "pictures", "Run": "runs", "load": "runs", "train": "runs"}
+_HOMES = {
+    **{"GanctlError": "errors", "StoppedError": "errors"},
+    **{"Images": "pictures", "Run": "runs", "load": "runs", "train": "runs"},
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -225,7 +225,7 @@ class Run:
         """Go on with the run from its newest checkpoint, as `ganctl resume` does; returns the run with what it learned.
 
         Args:
-            overrides: `{"training.iterations": 20_000}`; other keys change the run, and need `allow_changes`.
+            overrides: `{"training.iterations": 20_000}`; what changes what is learned needs `allow_changes`.
             allow_changes: go on with other settings.
             device: as for `train`.
             quiet: say nothing.

@@ -191,8 +191,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_wherever_its_folder_lies(
 @pytest.mark.parametrize(
     ("override", "answer"),
     [
-        ("training.batch_size=8", "A resumed run can only get more iterations; 'training.batch_size' would"),
-        ("SEED=3", "A resumed run can only get more iterations; 'seed' would"),
+        ("training.batch_size=8", "'training.batch_size' would make another run of it"),
+        ("SEED=3", "'seed' would make another run of it"),
         ("training.iterations", "--set takes KEY=VALUE"),
         ("training.iterations=0", "--set training.iterations=0: training.iterations: input should be greater than"),
     ],

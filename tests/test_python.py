@@ -126,7 +126,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.sample(classes=[1]), "this generator knows no classes"),
         (lambda run: run.sample(truncation=-1.0), "truncation takes a number above 0"),
         (lambda run: run.interpolate(points=1), "points is a whole number, from 2 on"),
-        (lambda run: run.resume({"training.batch_size": 2}), "can only get more iterations"),
+        (lambda run: run.resume({"training.batch_size": 2}), "would make another run of it"),
         (lambda run: ganctl.load(run.path / "nowhere"), "does not exist"),
         (lambda run: ganctl.load(run.path, best=True), "no best checkpoint"),
         (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is no run folder"),
@@ -154,7 +154,8 @@ def test_a_dictionary_trains_and_is_resumed(
     run = ganctl.train(config, ["training.iterations=4"], output_dir=tmp_path, run_name="mine", seed=5, quiet=True)
     assert repr(config) == before
     assert (run.path, run.step, run.config["seed"]) == (tmp_path / "mine", 4, 5)
-    assert run.resume({"training.iterations": 6}, quiet=True).step == 6
+    assert run.resume({"training.iterations": 6, "outputs.keep": 5}, quiet=True).step == 6
+    assert ganctl.load(run.path).config["outputs"]["keep"] == 5
     assert capfd.readouterr() == ("", "")
     with pytest.raises(UsageError, match="mine exists already"):
         ganctl.train(config, output_dir=tmp_path, run_name="mine", quiet=True)

@@ -14,7 +14,8 @@ import click
 def command(config: str, overrides: tuple[str, ...], iterations: int, device: str, as_json: bool) -> None:
     """Train the discriminator of CONFIG alone, as a classifier of the data set's labels.
 
-    A discriminator that cannot learn shows here, in a minute, before any GAN is trained.
+    A discriminator that cannot learn shows here, in a minute, before any GAN is trained. The data set must have labels;
+    those of a folder of pictures are its sub-folders.
 
     \b
     ganctl check-discriminator quickstart

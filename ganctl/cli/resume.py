@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", metavar="training.iterations=N", multiple=True, help="Train longer.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Train longer, or write other outputs.")
 @click.option("--allow-changes", is_flag=True, help="Go on with other settings; shows them.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -17,6 +17,7 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     \b
     ganctl resume outputs/quickstart
     ganctl resume outputs/quickstart --set training.iterations=20000
+    ganctl resume outputs/quickstart --set evaluation.every=500 --set outputs.keep=5
     ganctl resume outputs/quickstart --allow-changes --set optimizer.generator.learning_rate=1e-5
     """
     from ganctl import build
