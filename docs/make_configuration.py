@@ -16,8 +16,9 @@ PAGE = Path(__file__).with_name("configuration.md")
 HEAD = """# The experiment file: every key
 
 Written by `docs/make_configuration.py` from the code. Keys are matched without regard to case, an unknown key is an
-error, and `--set section.key=value` changes any of them. `ganctl validate FILE --show` prints a file with every default
-written out.
+error, and `--set section.key=value` changes any of them; a list is given whole, as
+`--set 'loss.penalties=[{name: r1, weight: 5}]'`. `ganctl validate FILE --show` prints a file with every default written
+out.
 """
 
 

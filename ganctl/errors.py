@@ -47,7 +47,7 @@ class DivergedError(GanctlError):
 
 
 class StoppedError(GanctlError):
-    """A signal ended the run after everything was saved (exit code 130 or 143)."""
+    """A signal ended the run after everything was saved (exit code 130, 143 or 129)."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

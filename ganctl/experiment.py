@@ -80,7 +80,7 @@ class DatasetSection(Section):
     holdout: Share = 0.0
     """Share of the images kept from training."""
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
-    """Epochs without repetition, independent draws, or a contiguous run of images."""
+    """Every image once before any comes again, independent draws, or a contiguous run of images."""
 
 
 class ModelSection(OpenSection):
@@ -138,9 +138,9 @@ class OptimizerSection(Section):
     decay: Annotated[float, Field(ge=0)] = 0.0
     """The rate at update t is learning_rate / (1 + decay * t), as in Keras 2."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """How the rate falls from round to round: not at all, on a line or half a cosine to 0 at training.iterations."""
+    """How the rate falls: not at all, on a line or half a cosine to 0 at training.iterations."""
     warmup: Annotated[int, Field(ge=0)] = 0
-    """Rounds in which the rate rises on a line to what it is without; 0 is off."""
+    """Iterations in which the rate rises on a line to what it is without; 0 is off."""
     clipvalue: Annotated[float, Field(gt=0)] | None = None
     """Every gradient entry is clipped to plus or minus this; null: not at all."""
 
@@ -173,15 +173,15 @@ class TrainingSection(Section):
     """How the game is played."""
 
     iterations: Count = 10_000
-    """Rounds in the whole run."""
+    """How long the run is. An iteration is disc_updates of the discriminator, then gen_updates of the generator."""
     iterations_per_epoch: Count = 200
-    """Rounds that count as one epoch in the logs."""
+    """Iterations that count as one epoch in losses.csv and losses.png; that is no pass over the data."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Images in one update."""
     disc_updates: Annotated[int, Field(ge=1, le=100)] = 1
-    """Discriminator updates in a round."""
+    """Discriminator updates in an iteration."""
     gen_updates: Annotated[int, Field(ge=1, le=100)] = 1
-    """Generator updates in a round."""
+    """Generator updates in an iteration."""
     discriminator_batches: Literal["separate", "mixed", "concatenated", "summed"] = "separate"
     """An update each on real and fake images, one on a half-and-half batch, on two whole batches, or on both losses."""
     fakes: Literal["inference", "training"] = "inference"
@@ -197,7 +197,7 @@ class TrainingSection(Section):
     precision: Literal["float32", "bfloat16", "auto"] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
     xla: bool | Literal["auto"] = "auto"
-    """Compile the rounds with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
+    """Compile with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
     rewrites: bool = True
     """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does. Without
     them, a residual network in bfloat16 may not repeat itself to the last bit (docs/performance.md)."""
@@ -207,7 +207,7 @@ class EvaluationSection(Section):
     """Scores during training."""
 
     every: Annotated[int, Field(ge=0)] = 0
-    """Rounds between two evaluations, each a row of metrics.csv; 0 is off."""
+    """Iterations between two evaluations, each a row of metrics.csv; 0 is off."""
     num: Annotated[int, Field(ge=50, le=50_000)] = 2000
     """Samples in one evaluation."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
@@ -218,11 +218,11 @@ class OutputsSection(Section):
     """What is written into the run folder."""
 
     sample_every: Count = 500
-    """Rounds between two sample grids."""
+    """Iterations between two sample grids."""
     sample_grid: Annotated[str, Field(pattern=r"^([1-9]\d?x[1-9]\d?|scored)$")] = "8x8"
     """Rows x columns; or `scored`: fake above real, each titled with its discriminator score."""
     checkpoint_every: Count = 1000
-    """Rounds between two checkpoints."""
+    """Iterations between two checkpoints."""
     keep: Count = 2
     """Full checkpoints to keep."""
     tensorboard: bool = False
