@@ -3,6 +3,7 @@
 import glob
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ganctl.errors import UsageError
 from ganctl.lazy import tf
@@ -22,29 +23,46 @@ class Device:
 
 
 def select_device(wish: str) -> Device:
-    """Make one device visible to TensorFlow, before anything is placed on it.
+    """Make one device visible to TensorFlow, before anything is placed on it; where something is, `auto` stays there.
 
     Args:
         wish: `auto`, `cpu`, `gpu` or `gpu:N`.
 
     Raises:
-        UsageError: no such device, or a GPU that is not there.
+        UsageError: no such device, a GPU that is not there, or another device than this process works on already.
     """
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", wish):
         raise UsageError(f"--device takes auto, cpu, gpu or gpu:N. Received: {wish!r}")
     gpus = tf.config.list_physical_devices("GPU")
-    if wish == "cpu" or (wish == "auto" and not gpus):
-        tf.config.set_visible_devices([], "GPU")
-        return Device("CPU", "as asked" if wish == "cpu" else _why_no_gpu())
+    on_cpu = wish == "cpu" or (wish == "auto" and not gpus)
     number = int(wish.partition(":")[2] or 0)
-    if number >= len(gpus):
+    if not on_cpu and number >= len(gpus):
         raise UsageError(
             f"--device {wish}: TensorFlow has {len(gpus)} usable GPUs: {_why_no_gpu() if not gpus else 'count from 0'}."
         )
-    tf.config.set_visible_devices(gpus[number], "GPU")
-    tf.config.experimental.set_memory_growth(gpus[number], True)
-    name = tf.config.experimental.get_device_details(gpus[number]).get("device_name", "GPU")
-    return Device(f"GPU:{number} {name}", "the first usable GPU" if wish == "auto" else "as asked")
+    wanted = [] if on_cpu else [gpus[number]]
+    try:
+        tf.config.set_visible_devices(wanted, "GPU")
+        for gpu in wanted:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError:  # TensorFlow works in this process already, as it does in a notebook
+        taken = tf.config.get_visible_devices("GPU")
+        if wish != "auto" and taken[:1] != wanted:
+            raise UsageError(
+                f"--device {wish}: this process works on {_name(taken, gpus)} already, and TensorFlow cannot move. "
+                "Begin another process (in a notebook: restart the kernel)."
+            ) from None
+        return Device(_name(taken, gpus), "where this process works already")
+    if wish == "auto":
+        return Device(_name(wanted, gpus), "the first usable GPU" if wanted else _why_no_gpu())
+    return Device(_name(wanted, gpus), "as asked")
+
+
+def _name(taken: list[Any], gpus: list[Any]) -> str:
+    if not taken:
+        return "CPU"
+    details = tf.config.experimental.get_device_details(taken[0])
+    return f"GPU:{gpus.index(taken[0])} {details.get('device_name', 'GPU')}"
 
 
 def _why_no_gpu() -> str:
