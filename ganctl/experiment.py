@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from ganctl.errors import ConfigurationError, UsageError, did_you_mean
-from ganctl.yaml_source import KeyPath, YamlSource, parse_yaml, read_yaml
+from ganctl.yaml_source import KeyPath, YamlSource, dump_yaml, parse_yaml, read_yaml
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -295,7 +294,7 @@ class Experiment(Section):
 
     def to_yaml(self) -> str:
         """Return the file with every default written out; loading it gives the same experiment."""
-        return yaml.safe_dump(json.loads(self.model_dump_json()), sort_keys=False, allow_unicode=True, width=120)
+        return dump_yaml(json.loads(self.model_dump_json()), width=120)
 
     def resolved_run_name(self) -> str:
         """Return the run folder's name; raises ConfigurationError where the pattern makes none."""
@@ -399,11 +398,20 @@ def _move_tutorial_constants(source: YamlSource) -> None:
     for constant, path in TUTORIAL_CONSTANTS.items():
         if constant in source.data:
             place = source.places.pop((constant,), source.name)
-            if path in source.places:
+            if _says(source.data, path):
                 raise ConfigurationError(
-                    f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.places[path]}) say the same twice."
+                    f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.locate(path)}) say the same twice."
                 )
             _put(source, path, source.data.pop(constant), place)
+
+
+def _says(data: Any, path: Iterable[str]) -> bool:
+    """Whether nested dictionaries have a key; their places are no answer, because what is no file has none."""
+    for part in path:
+        if not isinstance(data, dict) or part not in data:
+            return False
+        data = data[part]
+    return True
 
 
 def _override(source: YamlSource, override: str) -> None:

@@ -5,9 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from ganctl.yaml_source import KeyPath, YamlSource, parse_yaml
+from ganctl.yaml_source import KeyPath, YamlSource, dump_yaml, parse_yaml
 
 Explained = Mapping[KeyPath, tuple[Any, str]]
 
@@ -58,14 +56,7 @@ def _unbearable(character: str) -> bool:
 
 def scalar(value: Any) -> str:
     """Return a plain value as YAML, in one line."""
-    dumped = _dumped(value)
-    # PyYAML writes as YAML 1.1 has it; read as 1.2, the text 1e3 would be a number.
-    return dumped if parse_yaml(f"value: {dumped}", "").data["value"] == value else _dumped(value, default_style='"')
-
-
-def _dumped(value: Any, **style: Any) -> str:
-    dumped: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9, **style)
-    return dumped.removesuffix("\n").removesuffix("\n...")
+    return dump_yaml(value, default_flow_style=True, width=10**9).removesuffix("\n").removesuffix("\n...")
 
 
 def _line(source: YamlSource, path: KeyPath) -> int:

@@ -1,4 +1,4 @@
-"""Reads a YAML file as people mean it, and remembers where every key stands.
+"""Reads a YAML file as people mean it, remembers where every key stands, and writes what it reads as the same.
 
 PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops repeated keys. Here the scalars follow the
 YAML 1.2 core schema, a repeated key is an error, and tags, bombs and bottomless nesting are refused before they cost
@@ -22,6 +22,9 @@ MAX_VALUES = 5_000
 TOO_MUCH = "too many or too deeply nested values for an experiment file"
 
 KeyPath = tuple[str | int, ...]
+
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class _CoreSchemaLoader(yaml.SafeLoader):
@@ -59,6 +62,18 @@ for _tag, _pattern, _first in (
 ):
     _CoreSchemaLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
+
+class _CoreSchemaDumper(yaml.SafeDumper):
+    """PyYAML's writer, which quotes what YAML 1.1 takes for no text; here also what 1.2 takes for none, as 2e-4."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Return a text's node; it is written plainly only if it is read as one."""
+        plain = _CoreSchemaLoader("").resolve(yaml.ScalarNode, text, (True, False)) == _TEXT
+        node: yaml.ScalarNode = self.represent_scalar(_TEXT, text, style=None if plain else '"')
+        return node
+
+
+_CoreSchemaDumper.add_representer(str, _CoreSchemaDumper.represent_text)
 
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float"))
 
@@ -112,6 +127,12 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     except yaml.YAMLError as error:  # characters that YAML does not allow
         raise ConfigurationError(f"{name}: {' '.join(str(error).split())}.") from None
     return source
+
+
+def dump_yaml(value: Any, **style: Any) -> str:
+    """Return plain values as YAML that `parse_yaml` reads as the same; `style` as PyYAML's `dump` takes it."""
+    dumped: str = yaml.dump(value, Dumper=_CoreSchemaDumper, sort_keys=False, allow_unicode=True, **style)
+    return dumped
 
 
 def _explain(error: yaml.MarkedYAMLError, name: str, text: str) -> str:

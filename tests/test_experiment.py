@@ -349,6 +349,14 @@ def test_the_resolved_file_is_the_same_experiment(config: Path, tmp_path: Path) 
     assert again.to_yaml() == experiment.to_yaml()
 
 
+@pytest.mark.parametrize("name", ["2e-4", "1e3", "0o17", "1_000", "0x1F", "yes", "null", "2026-11-22"])
+def test_a_text_that_looks_like_something_else_stays_a_text(name: str, tmp_path: Path) -> None:
+    """A sweep has a file for each rate, such as 2e-4.yaml, whose stem is its name."""
+    experiment = load(tmp_path, BASE)
+    named = experiment.replace(name=name)
+    assert load(tmp_path, named.to_yaml()).name == name
+
+
 def test_run_name_patterns(tmp_path: Path) -> None:
     pattern = 'run_name: "gan_cap{model.latent_dim}_batch{Training.batch_size}_{name}"\n'
     assert load(tmp_path, BASE + pattern).resolved_run_name() == "gan_cap100_batch64_tiny"
