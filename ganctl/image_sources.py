@@ -17,7 +17,7 @@ from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mea
 from ganctl.experiment import DatasetSection, Experiment
 from ganctl.generation import BATCH, choose_classes, generate
 from ganctl.image_set import ImageSet, Track, gathered
-from ganctl.reference import choose
+from ganctl.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 
@@ -59,10 +59,15 @@ class Samples:
 class RealImages:
     """Images that samples are compared with: the training images of a run, or a whole data set."""
 
-    description: str
+    kind: str
     images: ImageSet
     held_out: ImageSet | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What they are and where they lie."""
+        return f"{self.kind} of {self.images.source}"
 
 
 def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
@@ -128,19 +133,19 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     path = Path(os.path.expanduser(against))
     if against in {entry.name for entry in datasets.registry}:
         found = datasets.registry.get(against).make(DatasetSection(name=against), track)
-        real = RealImages(f"images of {found.source}", found)
+        real = RealImages(OTHER_IMAGES, found)
     elif (path / "config.yaml").is_file():
         real = _training_images(load_experiment(path / "config.yaml"), "", track)
     elif path.exists():
         found = _read(path, track)
-        real = RealImages(f"images of {found.source}", found)
+        real = RealImages(OTHER_IMAGES, found)
     else:
         hint = did_you_mean(against, [entry.name for entry in datasets.registry])
         raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is their sharpness."
-        return RealImages(real.description, real.images, real.held_out, (*real.notes, note))
+        return RealImages(real.kind, real.images, real.held_out, (*real.notes, note))
     return real
 
 
@@ -149,7 +154,7 @@ def _training_images(experiment: Experiment, fingerprint: str, track: Track) -> 
     notes: tuple[str, ...] = ()
     if fingerprint and fingerprint != training.fingerprint():
         notes = (f"Warning: {training.source} has changed since the training.",)
-    return RealImages(f"training images of {training.source}", training, held_out, notes)
+    return RealImages(TRAINING_IMAGES, training, held_out, notes)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -24,6 +24,8 @@ from ganctl.run_folder import write_atomically
 MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50
 """Of fewer images, no figure means anything."""
+TRAINING_IMAGES, OTHER_IMAGES = "training images", "images"
+"""The kinds of references: what the samples' own run learned, and any other."""
 _FORMAT = 1
 
 
@@ -33,7 +35,7 @@ class Reference:
 
     Attributes:
         extractor: the network.
-        source: which images they are.
+        name: which images they are, wherever they lie: their kind and the first digits of their fingerprint.
         features: [M, d].
         images: the images themselves, uint8 [M, H, W, C].
         held_out: features of real images that are not among them, if there are any.
@@ -41,7 +43,7 @@ class Reference:
     """
 
     extractor: Extractor
-    source: str
+    name: str
     features: np.ndarray
     images: np.ndarray
     held_out: np.ndarray | None = None
@@ -49,8 +51,11 @@ class Reference:
     _kernel_sums: dict[int, KernelSums] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, images: ImageSet, extractor: Extractor, source: str, held_out: ImageSet | None = None) -> Self:
-        """Look at images, at most MOST_IMAGES of them; raises DataError where they are too few."""
+    def of(cls, images: ImageSet, extractor: Extractor, kind: str, held_out: ImageSet | None = None) -> Self:
+        """Look at images, at most MOST_IMAGES of them; raises DataError where they are too few.
+
+        `kind` is what they are called: images, training images.
+        """
         check_enough(images)
         few = _few(images)
         key = _digest(extractor, few)
@@ -58,7 +63,8 @@ class Reference:
         if held_out is not None and len(held_out) >= FEWEST_IMAGES:
             others = _few(held_out)
             unseen = _kept_features(extractor, others, _digest(extractor, others))
-        return cls(extractor, source, _kept_features(extractor, few, key), few.images, unseen, key)
+        name = f"{kind} {images.fingerprint()[:12]}"
+        return cls(extractor, name, _kept_features(extractor, few, key), few.images, unseen, key)
 
     def __len__(self) -> int:
         return len(self.features)

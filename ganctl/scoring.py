@@ -56,7 +56,7 @@ def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
         "features": reference.extractor.name,
         "weights": reference.extractor.weights[:12],
         "resize": reference.extractor.resize,
-        "reference": reference.source,
+        "reference": reference.name,
         "reference_num": len(reference),
         "num": len(features),
         "floor_num": floor_num,
@@ -70,14 +70,15 @@ def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, floa
     sums = reference.kernel_sums(subset_size(len(features), len(reference)))
     kid, kid_std = kernel_distance(features, reference.features, sums)
     center = reference.gaussian.mean
-    equally_many = reference.features[np.random.default_rng(1).permutation(len(reference))[: len(features)]]
+    count = min(len(features), len(reference))  # so many vectors are at most as many different ones
     figures = {
         "kid": kid,
         "kid_std": kid_std,
         "frechet_distance": frechet_distance(Gaussian.of(features), reference.gaussian),
         "precision": found.precision,
         "recall": found.recall,
-        "diversity": effective_number(features, center) / effective_number(equally_many, center),
+        "diversity": effective_number(_some(features, count), center)
+        / effective_number(_some(reference.features, count), center),
         "memorization": float(memorized(found.distances, reference.unseen_distances).mean()),
     }
     if reference.probabilities is not None and reference.extractor.probabilities is not None:
@@ -85,6 +86,11 @@ def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, floa
         figures["class_score"] = class_score(probabilities)
         figures["class_coverage"] = class_coverage(probabilities, reference.probabilities)
     return figures, found
+
+
+def _some(features: np.ndarray, count: int) -> np.ndarray:
+    """So many rows, chosen by a fixed seed."""
+    return features[np.random.default_rng(1).permutation(len(features))[:count]]
 
 
 def _floors(reference: Reference, count: int) -> tuple[dict[str, float], int]:

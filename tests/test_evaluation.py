@@ -260,6 +260,23 @@ def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> N
     assert few["floor_num"] == 200  # half of the reference is all there is
 
 
+def test_a_reference_is_known_by_its_images_wherever_they_lie(clothes: ImageSet) -> None:
+    extractor = Extractor("lite0", "some weights", "not at all", averaged)
+    here = subset(clothes, slice(0, 100))
+    moved = ImageSet(here.images, here.labels, here.class_names, "elsewhere")
+    names = [Reference.of(images, extractor, "images").name for images in (here, moved)]
+    assert names == [f"images {here.fingerprint()[:12]}"] * 2
+    assert Reference.of(subset(clothes, slice(1, 101)), extractor, "images").name != names[0]
+
+
+def test_diversity_compares_equal_numbers(clothes: ImageSet) -> None:
+    """A few real images cannot be as many different ones as many samples are."""
+    extractor = Extractor("lite0", "some weights", "not at all", averaged)
+    reference = Reference.of(subset(clothes, slice(0, 60)), extractor, "")
+    values = scoring.evaluate(clothes.images[100:2100], reference).values
+    assert values["diversity"] == pytest.approx(1, abs=0.2)
+
+
 def test_features_and_floors_are_computed_once_and_damage_is_mended(
     clothes: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ def command(
     samples = read_samples(what, num, seed, session.track, best=best)
     real = read_real_images(against, samples, session.track)
     extractor = extractor_for(features, real.images, inception_graph)
-    reference = Reference.of(real.images, extractor, real.description, real.held_out)
+    reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     found = evaluate(samples.images, reference)
     own = samples.run if against is None else None
     where = pairs or (own.nearest_pairs if own else None)

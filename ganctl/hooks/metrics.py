@@ -9,7 +9,7 @@ from ganctl.generation import choose_classes, generate
 from ganctl.hooks import Hook, Run
 from ganctl.image_set import ImageSet, gathered
 from ganctl.metrics_table import COLUMNS, line
-from ganctl.reference import Reference
+from ganctl.reference import TRAINING_IMAGES, Reference
 from ganctl.run_folder import write_atomically
 from ganctl.scoring import copies, evaluate
 
@@ -54,8 +54,7 @@ class Metrics(Hook):
         """Score."""
         if self._reference is None:  # the first time, because looking at thousands of images takes a while
             extractor = extractor_for(self._section.features, self._training)
-            source = f"training images of {self._training.source}"
-            self._reference = Reference.of(self._training, extractor, source, self._held_out)
+            self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
         network = run.game.networks[self._generator]
         classes = choose_classes(network, None, self._training.num_classes)
         drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
