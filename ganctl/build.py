@@ -1,11 +1,14 @@
 """Experiment -> networks and game. The only place that looks names up."""
 
 import os
+import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ganctl import augmentations, datasets, losses, models, plugins
 from ganctl.errors import ConfigurationError, DataError, did_you_mean
@@ -242,22 +245,34 @@ def make_networks(
             raise ConfigurationError(
                 f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
             )
-    policy = keras.config.dtype_policy()
-    keras.utils.set_random_seed(experiment.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16" if experiment.training.precision == "bfloat16" else "float32")
-    try:
+    in_bfloat16 = experiment.training.precision == "bfloat16"
+    with _settings_of_keras(experiment.seed, "mixed_bfloat16" if in_bfloat16 else "float32"):
         with _located(experiment):
             networks = _checked(entry, entry.make(**arguments), shape)
+            if in_bfloat16:
+                _check_exact(entry, networks)
         if experiment.training.ema:
             copy = entry.make(**arguments)["generator"]
             copy.set_weights(networks["generator"].get_weights())
             networks[AVERAGED] = copy
-    finally:
-        keras.config.set_dtype_policy(policy)
     if experiment.training.rewrites:
         for network in networks.values():
             rewrite(network)
     return networks
+
+
+@contextmanager
+def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
+    """Seed and dtype policy for whatever layers are made in the body; a notebook has its own and gets them back."""
+    before = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before[0])
+        random.setstate(before[1])
+        np.random.set_state(before[2])
 
 
 def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
@@ -277,6 +292,18 @@ def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
             key="model.name",
         )
     return dict(made)
+
+
+def _check_exact(entry: Entry, networks: Mapping[str, Any]) -> None:
+    """Refuse images and scores in bfloat16: losses and samples need more digits than its eight bits have."""
+    for role in ("generator", "discriminator"):
+        for output in (getattr(networks[role], "outputs", None) or ())[:1]:
+            if output.dtype != "float32":
+                raise ConfigurationError(
+                    f"{entry.place}: the {role} of '{entry.name}' ends in {output.dtype}. Give its last layer "
+                    'dtype="float32", or set training.precision: float32.',
+                    key="model.name",
+                )
 
 
 def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = True) -> Game:

@@ -117,7 +117,7 @@ class Registry:
 
         Raises:
             ValueError: the name is taken or no text, a fact is none that anybody asks for, or a key of the user's has
-                no name or no type.
+                no name, no type or capital letters.
         """
         if not isinstance(name, str):
             raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
@@ -133,6 +133,12 @@ class Registry:
             if several:
                 raise ValueError(
                     f"{self.kind} '{name}': '{several[0]}' stands for any keys; write each key by its name"
+                )
+            capital = [p.name for p in keys if p.name != p.name.lower() and p.name not in self._injected]
+            if capital:
+                raise ValueError(
+                    f"{self.kind} '{name}': keys are matched without regard to case, so they are written small. "
+                    f"Received: {capital[0]}"
                 )
             untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
             if untyped:

@@ -108,10 +108,12 @@ def _refuse_another_size(
     found: checkpoint.Checkpoint, experiment: Experiment, shape: tuple[int, int, int], num_classes: int
 ) -> None:
     """Compare shapes before any memory is taken: a file of a few bytes may describe a network of many gigabytes."""
+    policy = keras.config.dtype_policy()
     without_average = experiment.replace(training=experiment.training.model_copy(update={"ema": 0.0}))
     try:
         with keras.StatelessScope(initialize_variables=False):
             networks = make_networks(without_average, shape, num_classes, pretrained=False)
         game_state.check_fit(game_state.named_variables(networks["generator"]), found.generator, str(found.path))
     finally:
-        keras.utils.clear_session(free_memory=False)  # forgets the variables that were never made
+        keras.utils.clear_session(free_memory=False)  # forgets the variables that were never made, and the policy
+        keras.config.set_dtype_policy(policy)

@@ -165,6 +165,10 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
             r":\d+: ValueError: loss 'user_loss': the key 'width' needs",
         ),
         (
+            LOSS.format(body="def __init__(self, nD: int = 3): pass"),
+            r":\d+: ValueError: loss 'user_loss': keys are matched without regard to case.* Received: nD",
+        ),
+        (
             LOSS.format(body="def __init__(self, **settings): pass"),
             r":\d+: ValueError: loss 'user_loss': 'settings' stands for any keys",
         ),
@@ -228,6 +232,24 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
         experiment = build.load_experiment(path)
         with pytest.raises(ConfigurationError, match=f"own loss.py:5: the .*{said}"):
             build.make_networks(experiment, SHAPE)
+
+
+@pytest.mark.parametrize(("first", "role"), [("", "generator"), (', dtype="float32"', "discriminator")])
+def test_in_bfloat16_images_and_scores_have_to_be_float32(
+    first: str, role: str, plugin: Path, tiny_yaml: WriteYaml
+) -> None:
+    """With `precision: auto` every machine tries bfloat16, so every machine finds it."""
+    pixels = f"keras.layers.Reshape(image_shape{first})(keras.layers.Dense(192)(latent))"
+    score = "keras.layers.Dense(1)(keras.layers.Flatten()(image))"
+    networks = f"{{'generator': keras.Model(latent, {pixels}), 'discriminator': keras.Model(image, {score})}}"
+    plugin.write_text(MODEL.format(made=networks))
+    path = tiny_yaml({"model": {"name": "user_model"}, "training.precision": "bfloat16"})
+    with user_plugins.permitted([plugin]):
+        experiment = build.load_experiment(path)
+        said = f"own loss.py:5: the {role} of 'user_model' ends in bfloat16. Give its last layer dtype"
+        with pytest.raises(ConfigurationError, match=said):
+            build.make_networks(experiment, (8, 8, 3))
+        build.make_networks(build.with_training(experiment, precision="float32"), (8, 8, 3))
 
 
 def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:
