@@ -28,7 +28,7 @@ class Key:
     """
 
     def __init__(self, seed: int, step: TensorLike, *where: str | int) -> None:
-        self._seed = seed
+        self._seed = int(seed)  # also NumPy's numbers, which are written otherwise
         self._step = step
         self._where = where
 

@@ -36,12 +36,15 @@ class Pace:
 def measure(game: Game, seconds: float) -> Pace:
     """Play for about so many seconds, in calls as a training makes them; the game is not where it was afterwards."""
     compile_seconds = _timed(game, 1)
+    most = min((feed.max_rounds(game.draws[name]) for name, feed in game.feeds.items()), default=sys.maxsize)
     rounds = 1
-    while (taken := _timed(game, rounds)) < seconds / (2 * CALLS):
+    while (taken := _timed(game, rounds)) < seconds / (2 * CALLS) and 2 * rounds <= most:
         rounds *= 2
-    rounds = max(1, int(rounds * seconds / CALLS / taken))
+    rounds = min(max(1, int(rounds * seconds / CALLS / taken)), most)
     taken_each = [_timed(game, rounds) for _ in range(CALLS)]
-    rate = CALLS * rounds / sum(taken_each)
+    while sum(taken_each) < seconds / 2:  # where images stream, a call holds few
+        taken_each.append(_timed(game, rounds))
+    rate = len(taken_each) * rounds / sum(taken_each)
     return Pace(rate, rounds / max(taken_each), rounds / min(taken_each), compile_seconds, peak_bytes())
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from ganctl import build, checkpoint, training
 from ganctl import generation as drawing
+from ganctl.device import select_device
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.interpolation import walk
@@ -84,10 +85,10 @@ def train(
             experiment,
             Session(quiet=quiet),
             ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
-            outputs=Path(output_dir or experiment.root_dir),
+            outputs=Path(os.path.expanduser(output_dir or experiment.root_dir)),
             run_name=run_name,
             device=device,
-            init_from=Path(init_from) if init_from else None,
+            init_from=Path(os.path.expanduser(init_from)) if init_from else None,
         )
     assert folder is not None
     return Run(folder.path, plugins=plugins, allow_plugins=allow_plugins)
@@ -111,7 +112,7 @@ def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_p
     """
     if not isinstance(path, (str, Path)):
         raise UsageError(f"path names a run folder, a checkpoint or a generator file. Received: {path!r}")
-    run = Run(Path(path), best=best, plugins=plugins, allow_plugins=allow_plugins)
+    run = Run(Path(os.path.expanduser(path)), best=best, plugins=plugins, allow_plugins=allow_plugins)
     _ = run.generator
     return run
 
@@ -248,6 +249,7 @@ class Run:
     @cached_property
     def _loaded(self) -> tuple[Any, Experiment, checkpoint.Checkpoint]:
         with _permitted(self._plugins, self._allow_plugins):
+            select_device("auto")  # before the first tensor: a process stays where that is
             found, problems = checkpoint.find(self.path, best=self._best)
             for problem in problems:
                 warnings.warn(f"skipped: {problem}", stacklevel=2)

@@ -67,7 +67,6 @@ def train(
         return None
     folder = RunFolder.create(outputs, name, explicit=run_name is not None)
     with run_lock(folder.path):
-        folder.write_config(prepared.experiment.to_yaml())
         folder.write_info(facts)
         folder.append_log(f"started: {' '.join(command)}")
         for line in lines:
@@ -76,6 +75,7 @@ def train(
             # A run that is killed before its first checkpoint begins again: also then from these weights.
             state = {**prepared.checkpoint_facts, "step": 0}
             checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
+        folder.write_config(prepared.experiment.to_yaml())  # the last, because with it a run can be resumed
         session.play(prepared, folder)
     return folder
 

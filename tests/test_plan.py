@@ -1,14 +1,18 @@
 """`ganctl plan` says how long a training will take, and nothing else happens."""
 
 import json
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from conftest import RunCli, WriteYaml
 
+from ganctl import feed
 from ganctl.cli import commands
-from ganctl.pace import spoken
+from ganctl.game import Game
+from ganctl.pace import measure, spoken
 
 LONG = 100_000
 
@@ -42,6 +46,23 @@ def test_a_plan_of_a_run_counts_what_is_left(tiny_yaml: WriteYaml, tmp_path: Pat
     assert facts["seconds_left"] == pytest.approx(12 / facts["iterations_per_second"])
     assert 0 < facts["slowest"] <= facts["iterations_per_second"] <= facts["fastest"]
     assert facts["memory_bytes_peak"] > 2**27
+
+
+def test_images_that_stream_are_measured_in_small_calls(
+    small_game: Callable[..., Game], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call holds all of its images: of a fast game and large ones, a second's would be gigabytes."""
+    monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
+    game = small_game("dense_gan")
+    image = math.prod(game.networks["generator"].output_shape[1:])
+    monkeypatch.setattr(feed, "CHUNK_BYTES", 3 * sum(game.draws["real"]) * image)
+    asked: list[int] = []
+    chunk = game.chunk
+    monkeypatch.setattr(game, "chunk", lambda step, rounds: asked.append(rounds) or chunk(step, rounds))
+    found = measure(game, 0.2)
+    assert 1 < max(asked) <= 3
+    assert found.slowest <= found.iterations_per_second <= found.fastest
+    game.feeds["real"].close()
 
 
 def test_a_processor_that_is_held_back_is_not_asked_for_bfloat16(

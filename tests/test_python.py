@@ -1,6 +1,7 @@
 """ganctl from Python: the page's examples run, arrays are what users expect, and nothing is loaded before its time."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -82,6 +84,24 @@ def test_samples_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     done = run_cli("sample", "--checkpoint", run.path, "--num", 5, "--seed", 3, "--output", run.path / "a.npz")
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(run.sample(5, seed=3), np.load(run.path / "a.npz")["images"])
+    np.testing.assert_array_equal(run.sample(5, seed=np.int64(3)), run.sample(5, seed=3))
+
+
+def test_a_notebook_keeps_its_own_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading a run seeds nothing of the user's, and keeps the policy of layers; ~ is the home folder."""
+    monkeypatch.setenv("HOME", str(run.path.parent))
+    random.seed(5)
+    np.random.seed(5)
+    expected = random.random(), np.random.random()
+    random.seed(5)
+    np.random.seed(5)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert ganctl.load(f"~/{run.path.name}").sample(2).shape == (2, 8, 8, 1)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert (random.random(), np.random.random()) == expected
 
 
 def test_a_torn_row_of_losses_is_left_out(run: Run) -> None:
@@ -132,6 +152,10 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is no run folder"),
         (lambda run: ganctl.train("quickstart", "seed=1"), "a dictionary or a list"),
         (
+            lambda run: ganctl.train({"BATCH_SIZE": 4, "training": {"batch_size": 8}}),
+            "'BATCH_SIZE' and 'training.batch_size' .* say the same twice",
+        ),
+        (
             lambda run: ganctl.train({"dataset": {"name": "npz"}, "model": {"nmae": "dcgan"}}),
             "config: .*'name' is missing",
         ),
@@ -146,12 +170,12 @@ def test_mistakes_are_ganctl_errors(call: object, said: str, run: Run) -> None:
 
 
 def test_a_dictionary_trains_and_is_resumed(
-    tiny_yaml: WriteYaml, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny_yaml: WriteYaml, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
     config = yaml.safe_load(tiny_yaml().read_text())
     before = repr(config)
-    run = ganctl.train(config, ["training.iterations=4"], output_dir=tmp_path, run_name="mine", seed=5, quiet=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = ganctl.train(config, ["training.iterations=4"], output_dir="~", run_name="mine", seed=5, quiet=True)
     assert repr(config) == before
     assert (run.path, run.step, run.config["seed"]) == (tmp_path / "mine", 4, 5)
     assert run.resume({"training.iterations": 6, "outputs.keep": 5}, quiet=True).step == 6
@@ -170,8 +194,9 @@ def test_a_dictionary_says_what_a_file_says(tiny_yaml: WriteYaml, tmp_path: Path
     config["model"]["LATENT_DIM"] = np.int64(config["model"].pop("latent_dim"))
     config["Training"] = {**config.pop("training"), "ema": np.float32(0.5)}
     said = {"BATCH_SIZE": 8, "LATENT_DIM": np.int64(3)}
+    without = {key: value for key, value in config["Training"].items() if key != "batch_size"}
     for dictionary, overrides in (
-        ({**config, **said, "model": {"name": "dense_gan"}}, {}),
+        ({**config, **said, "Training": without, "model": {"name": "dense_gan"}}, {}),
         (config, {**said, "dataset.path": images, "training.xla": np.bool_(False)}),
     ):
         iterations = {"training.iterations": np.int64(2)}

@@ -149,6 +149,12 @@ def test_a_run_that_is_killed_at_once_still_starts_from_there(
         "000000004",
         "000000008",
     ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(game_state, "collect", lambda: None)  # whatever ends it before the weights are saved
+        with pytest.raises(TypeError):
+            ganctl.train(path, output_dir=tmp_path, run_name="c", init_from=first.path, quiet=True)
+    with pytest.raises(UsageError, match="is no run folder"):  # and so does not begin without them
+        ganctl.Run(tmp_path / "c").resume(quiet=True)
     shutil.rmtree(first.path)
     killed = shutil.copytree(whole.path, tmp_path / "killed")
     for later in ("000000004", "000000008"):

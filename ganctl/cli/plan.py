@@ -39,7 +39,8 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.session import Session
 
     session = Session(quiet=as_json)
-    prepared = Prepared.make(experiment, select_device(device), session.track)
+    # A run's own weights take the place of pre-trained ones, whose file may be gone by now.
+    prepared = Prepared.make(experiment, select_device(device), session.track, pretrained=not saved)
     session.introduce(prepared)
     pace = measure(prepared.game, seconds)
     training = prepared.experiment.training

@@ -1,5 +1,6 @@
 """`ganctl train`."""
 
+import os
 from pathlib import Path
 
 import click
@@ -52,7 +53,7 @@ def command(
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     experiment = build.load_experiment(find_config(config), overrides)
-    outputs = output_dir or Path(experiment.root_dir)
+    outputs = Path(os.path.expanduser(output_dir or experiment.root_dir))
     # Before TensorFlow is loaded: mistakes are answered at once.
     name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
