@@ -263,7 +263,10 @@ def make_networks(
 
 @contextmanager
 def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
-    """Seed and dtype policy for whatever layers are made in the body; a notebook has its own and gets them back."""
+    """Seed and dtype policy for whatever layers are made in the body.
+
+    A notebook gets its own policy back, and Python's and NumPy's random numbers; TensorFlow's seed cannot be asked for.
+    """
     before = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(policy)

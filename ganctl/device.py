@@ -2,6 +2,7 @@
 
 import glob
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,17 +35,18 @@ def select_device(wish: str) -> Device:
     if not re.fullmatch(r"auto|cpu|gpu(:\d+)?", wish):
         raise UsageError(f"--device takes auto, cpu, gpu or gpu:N. Received: {wish!r}")
     gpus = tf.config.list_physical_devices("GPU")
-    on_cpu = wish == "cpu" or (wish == "auto" and not gpus)
     number = int(wish.partition(":")[2] or 0)
-    if not on_cpu and number >= len(gpus):
+    if wish.startswith("gpu") and number >= len(gpus):
         raise UsageError(
             f"--device {wish}: TensorFlow has {len(gpus)} usable GPUs: {_why_no_gpu() if not gpus else 'count from 0'}."
         )
-    wanted = [] if on_cpu else [gpus[number]]
+    # What a notebook has hidden stays so, unless the user names it.
+    wanted = {"auto": tf.config.get_visible_devices("GPU")[:1], "cpu": []}.get(wish, gpus[number : number + 1])
     try:
         tf.config.set_visible_devices(wanted, "GPU")
-        for gpu in wanted:
-            tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(ValueError):  # a notebook's own limit of the GPU's memory
+            for gpu in wanted:
+                tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError:  # TensorFlow works in this process already, as it does in a notebook
         taken = tf.config.get_visible_devices("GPU")
         if wish != "auto" and taken[:1] != wanted:
@@ -66,6 +68,8 @@ def _name(taken: list[Any], gpus: list[Any]) -> str:
 
 
 def _why_no_gpu() -> str:
+    if tf.config.list_physical_devices("GPU"):
+        return "the GPU is hidden"
     if not glob.glob(GPU_FILES):
         return "no GPU found"
     return "an NVIDIA GPU is here, but TensorFlow cannot use it; for the CUDA libraries: pip install 'ganctl[gpu]'"

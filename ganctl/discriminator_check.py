@@ -84,7 +84,8 @@ def check_discriminator(
     assert held_out is not None
     assert held_out.labels is not None
     body = body_of(discriminator)
-    head = keras.layers.Dense(images.num_classes, dtype="float32")
+    first = keras.initializers.GlorotUniform(seed=experiment.seed)
+    head = keras.layers.Dense(images.num_classes, kernel_initializer=first, dtype="float32")
     classifier = keras.Sequential([body, keras.layers.Flatten(), head])
     classifier.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     order = ImageOrder(len(train), "shuffle", experiment.seed)

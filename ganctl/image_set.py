@@ -5,6 +5,7 @@ import math
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -87,6 +88,10 @@ class ImageSet:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of shape, pixels and labels, in hexadecimal digits."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.images.shape).encode())
         for _, block in _blocks(self.images):
             digest.update(block.tobytes())

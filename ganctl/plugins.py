@@ -118,9 +118,19 @@ def blame(error: BaseException) -> str | None:
     places = [f"{file}:{line}" for file, line in frames if file in files]
     if not places:
         return None
-    message = text.splitlines()[-1 if text.startswith("in user code") else 0].strip()
-    kind = type(error).__name__
-    return f"{places[-1]}: {message}" if message.startswith(kind) else f"{places[-1]}: {kind}: {message}"
+    return f"{places[-1]}: {type(error).__name__}: {in_one_line(error)}"
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return what an error says, without its kind; of what TensorFlow traced it tells the whole way, and that last."""
+    kind = f"{type(error).__name__}:"
+    text = str(error).strip() or type(error).__name__
+    lines = [line.strip() for line in text.splitlines()]
+    if lines[0].startswith("in user code"):
+        # Keras lists below what a layer was called with.
+        lines = [line.strip() for line in text.partition("Arguments received by")[0].splitlines() if line.strip()]
+        lines = [line for line in lines if line.startswith(kind)][-1:] or lines[-1:]
+    return lines[0].removeprefix(kind).strip()
 
 
 def _absolute(file: str | Path) -> Path:

@@ -25,7 +25,7 @@ MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50
 """Of fewer images, no figure means anything."""
 TRAINING_IMAGES, OTHER_IMAGES = "training images", "images"
-"""The kinds of references: what the samples' own run learned, and any other."""
+"""The kinds of references: what a run learned, and any other."""
 _FORMAT = 1
 
 

@@ -1,5 +1,6 @@
 """A run that goes on, and a generator that draws again: checkpoints put back into what the experiment builds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,12 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
     """
     if not checkpoint.newest_first(folder.checkpoints):
         _refuse_lost_checkpoints(prepared.experiment, folder)
+        _refuse_other_images(prepared, folder, _recorded_fingerprint(folder) or prepared.fingerprint)
         return ["no checkpoint was saved yet"]
     found, problems = checkpoint.load_newest(folder.checkpoints)
     notes = [f"skipped     {problem}" for problem in problems]
     notes += [f"changed     {line}" for line in _accepted_changes(prepared, found, allow_changes)]
-    if found.facts.get("dataset_fingerprint") != prepared.fingerprint:
-        raise GanctlError(
-            f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
-            "Put the old ones back, or start a new run."
-        )
+    _refuse_other_images(prepared, folder, found.facts.get("dataset_fingerprint"))
     written = last_iteration(folder.losses)
     if written < found.step:
         notes.append(f"missing     {folder.losses} ends after {written} rows; those up to {found.step} are lost")
@@ -55,6 +53,22 @@ def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
         raise GanctlError(
             f"There is no checkpoint in {folder.checkpoints}, but {folder.losses} has {played} iterations: the "
             "checkpoints were removed. Put them back, or start a new run."
+        )
+
+
+def _recorded_fingerprint(folder: RunFolder) -> Any:
+    """The fingerprint of the images in run.json; None where that is not there, or is damaged."""
+    try:
+        return json.loads(folder.info.read_text("utf-8"))["dataset"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any) -> None:
+    if fingerprint != prepared.fingerprint:
+        raise GanctlError(
+            f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
+            "Put the old ones back, or start a new run."
         )
 
 

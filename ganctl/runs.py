@@ -249,8 +249,8 @@ class Run:
     @cached_property
     def _loaded(self) -> tuple[Any, Experiment, checkpoint.Checkpoint]:
         with _permitted(self._plugins, self._allow_plugins):
-            select_device("auto")  # before the first tensor: a process stays where that is
             found, problems = checkpoint.find(self.path, best=self._best)
+            select_device("auto")  # before the first tensor: a process stays where that is
             for problem in problems:
                 warnings.warn(f"skipped: {problem}", stacklevel=2)
             experiment = experiment_of(found)

@@ -68,7 +68,8 @@ class _CoreSchemaDumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """Return a text's node; it is written plainly only if it is read as one."""
-        plain = _CoreSchemaLoader("").resolve(yaml.ScalarNode, text, (True, False)) == _TEXT
+        # PyYAML writes a next-line character as it is, and reads it as a space.
+        plain = "\x85" not in text and _CoreSchemaLoader("").resolve(yaml.ScalarNode, text, (True, False)) == _TEXT
         node: yaml.ScalarNode = self.represent_scalar(_TEXT, text, style=None if plain else '"')
         return node
 

@@ -477,12 +477,26 @@ def test_a_mistake_is_explained_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     "name",
-    ["1e3", "0o17", "0x1F", "1_000", "null", "yes", "a: b", "\x1b[31m", "2026-11-22", "~", "a\u3000b", "a\u200db"],
+    [
+        "1e3",
+        "0o17",
+        "0x1F",
+        "1_000",
+        "null",
+        "yes",
+        "a: b",
+        "\x1b[31m",
+        "2026-11-22",
+        "~",
+        "a\u3000b",
+        "a\u200db",
+        "a\x85b",
+    ],
 )
 def test_every_text_is_read_as_it_was_written(name: str) -> None:
     text = with_values("# head\nname: a\n", {("name",): (name, f"Because of {name}.")})
     assert parse_yaml(text, "").data == {"name": name}
-    assert (f"# Because of {name}." in text) == (name != "\x1b[31m")
+    assert (f"# Because of {name}." in text) == (name not in ("\x1b[31m", "a\x85b"))
 
 
 def test_names_become_short_enough_for_folders() -> None:

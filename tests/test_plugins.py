@@ -238,7 +238,7 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
 def test_in_bfloat16_images_and_scores_have_to_be_float32(
     first: str, role: str, plugin: Path, tiny_yaml: WriteYaml
 ) -> None:
-    """With `precision: auto` every machine tries bfloat16, so every machine finds it."""
+    """With `precision: auto` most machines try bfloat16, so most find it."""
     pixels = f"keras.layers.Reshape(image_shape{first})(keras.layers.Dense(192)(latent))"
     score = "keras.layers.Dense(1)(keras.layers.Flatten()(image))"
     networks = f"{{'generator': keras.Model(latent, {pixels}), 'discriminator': keras.Model(image, {score})}}"
@@ -250,6 +250,20 @@ def test_in_bfloat16_images_and_scores_have_to_be_float32(
         with pytest.raises(ConfigurationError, match=said):
             build.make_networks(experiment, (8, 8, 3))
         build.make_networks(build.with_training(experiment, precision="float32"), (8, 8, 3))
+
+
+def test_of_a_traced_error_the_error_is_told() -> None:
+    way = 'in user code:\n\n    File "a.py", line 3, in f\n        return layer(x)\n'
+    for text, said in (
+        ("one\ntwo", "one"),
+        ("", "ValueError"),
+        (f"{way}\n    ValueError: no such shape: (3,)\n", "no such shape: (3,)"),
+        (
+            f"{way}    ValueError: too narrow.\n    \n    Arguments received by L.call():\n      • training=True",
+            "too narrow.",
+        ),
+    ):
+        assert user_plugins.in_one_line(ValueError(text)) == said
 
 
 def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:

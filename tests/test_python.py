@@ -88,7 +88,7 @@ def test_samples_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
 
 
 def test_a_notebook_keeps_its_own_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading a run seeds nothing of the user's, and keeps the policy of layers; ~ is the home folder."""
+    """Python's and NumPy's random numbers go on as they were, layers keep their policy; ~ is the home folder."""
     monkeypatch.setenv("HOME", str(run.path.parent))
     random.seed(5)
     np.random.seed(5)

@@ -297,3 +297,8 @@ def test_images_that_changed_are_refused(run: RunFolder, experiment: Experiment,
     changed = with_changes(experiment, {"dataset.path": str(tmp_path / "other.npz")})
     with pytest.raises(GanctlError, match="was trained on other images"):
         resume(changed, run, allow_changes=True)
+    shutil.rmtree(run.checkpoints)  # killed before the first one
+    run.losses.unlink()
+    run.write_info({"dataset": {"fingerprint": "another"}})
+    with pytest.raises(GanctlError, match="was trained on other images"):
+        resume(experiment, run)

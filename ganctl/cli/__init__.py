@@ -149,9 +149,7 @@ def _fail(message: str, exit_code: int) -> None:
 def _unexpected(error: Exception) -> str:
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
         return "Out of memory. Try --set training.batch_size= with half the number, or a smaller image_size."
-    lines = (str(error).strip() or type(error).__name__).splitlines()
-    # Of what it traced, TensorFlow tells the whole way, and the error at its end.
-    said = lines[-1 if lines[0].startswith("in user code") else 0].strip().removeprefix(f"{type(error).__name__}: ")
-    return (
-        f"{type(error).__name__}: {said}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
-    )
+    from ganctl.plugins import in_one_line
+
+    told = f"{type(error).__name__}: {in_one_line(error)}"
+    return f"{told}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
