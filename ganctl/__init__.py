@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "load", "train"]
 
 _HOMES = {
-    **{"GanctlError": "errors", "StoppedError": "errors"},
-    **{"Images": "pictures", "Run": "runs", "load": "runs", "train": "runs"},
+    "GanctlError": "errors",
+    "StoppedError": "errors",
+    "Images": "pictures",
+    "Run": "runs",
+    "load": "runs",
+    "train": "runs",
 }
 
 

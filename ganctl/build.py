@@ -267,15 +267,15 @@ def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
 
     A notebook gets its own policy back, and Python's and NumPy's random numbers; TensorFlow's seed cannot be asked for.
     """
-    before = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
+    own_policy, of_python, of_numpy = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(policy)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before[0])
-        random.setstate(before[1])
-        np.random.set_state(before[2])
+        keras.config.set_dtype_policy(own_policy)
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)
 
 
 def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:

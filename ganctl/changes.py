@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 # These change nothing that is learned; moved data is known by its fingerprint.
-_FREE = re.compile(r"name|run_name|root_dir|plugins|dataset\.path|evaluation\..*|outputs\..*")
+_BESIDES = r"dataset\.path|evaluation\..*|outputs\..*"
+_FREE = re.compile(rf"name|run_name|root_dir|plugins|{_BESIDES}")
 _LENGTH = "training.iterations"  # is free, too, but for a learning rate that falls to zero at the end
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
@@ -36,6 +37,15 @@ class Change(NamedTuple):
     def described(self, source: object) -> str:
         """Return the difference from `source` on one line."""
         return f"{self.key}: {self.then!r} in {source}, {self.now!r} now"
+
+
+def may_be_set(key: str) -> bool:
+    """Whether a resumed run takes another value of a key, in dotted form, without more ado.
+
+    A new name is none: the run's folder has its name already. With a learning rate that falls towards the end,
+    `changes_between` still has a longer run.
+    """
+    return key == _LENGTH or re.fullmatch(_BESIDES, key) is not None
 
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering: Collection[str] = ()) -> list[Change]:

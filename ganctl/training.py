@@ -1,10 +1,10 @@
 """A run from its first iteration to its last, and one that goes on: `train` and `resume`, in a shell and in Python."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from ganctl import checkpoint, game_state
+from ganctl.changes import may_be_set
 from ganctl.device import select_device
 from ganctl.errors import UsageError
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment, check_run_name
@@ -14,9 +14,6 @@ from ganctl.run_folder import RunFolder
 from ganctl.run_lock import run_lock
 from ganctl.session import Session
 from ganctl.transfer import transfer
-
-# What `resume --set` may change without more ado; with a rate that falls towards the end, `restore_newest` asks again.
-_OF_THE_SAME_RUN = re.compile(r"training\.iterations|dataset\.path|evaluation\..+|outputs\..+")
 
 
 def train(
@@ -84,7 +81,7 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
     """Raise UsageError where a run is to go on with what makes another run of it, unless that is allowed."""
     for override in overrides:
         key = override.partition("=")[0].strip().lower()
-        if not allow_changes and not _OF_THE_SAME_RUN.fullmatch(".".join(TUTORIAL_CONSTANTS.get(key, (key,)))):
+        if not allow_changes and not may_be_set(".".join(TUTORIAL_CONSTANTS.get(key, (key,)))):
             raise UsageError(
                 f"'{key}' would make another run of it: a resumed run can get more training.iterations, other "
                 "outputs.* and evaluation.*, and its images from another dataset.path. "
