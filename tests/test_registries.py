@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from conftest import CONFIGS, WriteYaml, shipped, untracked
@@ -118,11 +119,28 @@ def test_every_penalty_plays_with_every_form_of_batches_that_shows_it_what_it_ne
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [16, 17, 28, 29, 31, 32, 48, 57, 64, 96, 112, 113, 128])
-def test_dcgan_makes_every_size(size: int, channels: int) -> None:
-    networks = models.registry.get("dcgan").make((size, size, channels), latent_dim=2, capacity=1)
+@pytest.mark.parametrize("upsampling", ["transposed", "nearest"])
+def test_dcgan_makes_every_size(size: int, channels: int, upsampling: str) -> None:
+    networks = models.registry.get("dcgan").make(
+        (size, size, channels), latent_dim=2, capacity=1, upsampling=upsampling
+    )
     assert networks["generator"].output_shape == (None, size, size, channels)
     assert networks["discriminator"].input_shape == (None, size, size, channels)
     assert networks["discriminator"].output_shape == (None, 1)
+
+
+def test_dcgan_that_upsamples_by_nearest_pixels_begins_without_a_grid() -> None:
+    """The share of the variance that is finer than 2x2 pixels, before any training: 0.5 to 0.9, or 0.01 to 0.1."""
+
+    def grid(upsampling: str) -> float:
+        keras.utils.set_random_seed(0)
+        networks = models.registry.get("dcgan").make((64, 64, 3), latent_dim=8, capacity=4, upsampling=upsampling)
+        latent = np.random.default_rng(0).standard_normal((32, 8), dtype=np.float32)
+        blocks = np.asarray(networks["generator"](latent))[:, 16:48, 16:48].reshape(32, 16, 2, 16, 2, 3)
+        return float((blocks - blocks.mean(axis=(2, 4), keepdims=True)).var() / blocks.var())
+
+    assert grid("transposed") > 0.4
+    assert grid("nearest") < 0.2
 
 
 @pytest.mark.parametrize("size", [15, 129])
