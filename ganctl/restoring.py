@@ -1,6 +1,7 @@
 """A run that goes on, and a generator that draws again: checkpoints put back into what the experiment builds."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,10 @@ def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any
 
 def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
     """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
-    # With today's defaults for keys that the checkpoint's version did not have.
+    # With today's defaults for keys that the checkpoint's version did not have, a builder's arguments among them.
     then = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
+    with suppress(ConfigurationError):  # a name in it stands for nothing any more: the differences say which
+        then = resolve(then.replace(plugins=prepared.experiment.plugins))
     now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
     augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
     remembering = {name for name in augmentations if memory_of(name) in known}
