@@ -9,7 +9,7 @@ from ganctl.pyramid import Pyramid
 def enlarged(vectors: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:
     """Return maps [N, size, size, capacity] made of vectors [N, d], with BatchNorm and ReLU after every layer.
 
-    A filter size that two divides leaves no checkerboards.
+    A filter size that two divides covers every pixel equally often, which is less likely to draw checkerboards.
 
     Args:
         vectors: a Keras tensor.

@@ -34,7 +34,7 @@ def wgan_gp(
         image_shape: height, width and channels.
         latent_dim: length of the latent vector.
         capacity: filters at the full resolution; twice as many at each halving, up to eight times.
-        filter_size: side of the filters; an even one leaves no checkerboards.
+        filter_size: side of the filters; an even one covers every pixel equally often, against checkerboards.
         minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against a generator that
             repeats itself; its scores then depend on the whole batch after all, which must hold images of one kind.
     """
