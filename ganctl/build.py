@@ -20,11 +20,11 @@ from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
 from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import keras, tf
-from ganctl.objectives import AdversarialLoss, Constraint
+from ganctl.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.optimizers import keep_pace, make_optimizer
-from ganctl.passes import memory_of, remembers
+from ganctl.passes import Augmentation, memory_of, remembers
 from ganctl.players import AVERAGED, Setup, advancing, usual_two
-from ganctl.registry import Entry, accepted
+from ganctl.registry import Entry, accepted, made_by
 from ganctl.rewrites import rewrite
 
 # The rest is for weights and activations. TensorFlow does not say how much memory a GPU has, nor Python on Windows.
@@ -57,7 +57,7 @@ def resolve(experiment: Experiment) -> Experiment:
         for name in model.facts.get("pretrained", ()):
             model_arguments[name] = _absolute(model_arguments[name])
         section = experiment.dataset
-        _check_judged(experiment, loss.make(**loss_arguments), augment)
+        _check_judged(experiment, made_by(loss, AdversarialLoss, **loss_arguments), augment)
         resolved = experiment.replace(
             dataset=section.model_copy(update={"path": _absolute(section.path)}),
             model=ModelSection(
@@ -117,7 +117,7 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
 def _check_judged(experiment: Experiment, loss: AdversarialLoss, augment: Sequence[AugmentationSection]) -> None:
     """Refuse augmentations that learn how real images are judged, where the loss lets nobody say that."""
     for index, section in enumerate(augment):
-        if not loss.zero_divides and remembers(augmentations.registry.get(section.name).make(**section.arguments)):
+        if not loss.zero_divides and remembers(_augmentation(section)):
             raise ConfigurationError(
                 f"'{section.name}' follows the signs of real images' scores, and of '{experiment.loss.name}' only "
                 "differences of scores mean anything; take `diffaugment`, or another loss.",
@@ -164,19 +164,19 @@ def _located(experiment: Experiment) -> Iterator[None]:
 
 def _setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setup:
     penalties = [
-        (p.name, p.weight, replace(losses.penalties.get(p.name).make(**p.arguments), every=p.every))
+        (p.name, p.weight, replace(made_by(losses.penalties.get(p.name), Penalty, **p.arguments), every=p.every))
         for p in experiment.loss.penalties
         if not losses.penalties.get(p.name).facts.get("constraint")
     ]
-    augment = {a.name: augmentations.registry.get(a.name).make(**a.arguments) for a in experiment.training.augment}
+    augment = {section.name: _augmentation(section) for section in experiment.training.augment}
     loss, distribution = make_loss(experiment), experiment.model.latent_distribution
     return Setup(loss, penalties, experiment.training, distribution, optimizer, num_classes, augment)
 
 
 def _memories(experiment: Experiment) -> dict[str, Any]:
     """What augmentations remember, by role: layers of the game, so that it is in every checkpoint."""
-    made = {a.name: augmentations.registry.get(a.name).make(**a.arguments) for a in experiment.training.augment}
-    memories = {memory_of(name): augmentation.memory() for name, augmentation in made.items()}
+    sections = experiment.training.augment
+    memories = {memory_of(section.name): _augmentation(section).memory() for section in sections}
     return {role: memory for role, memory in memories.items() if memory is not None}
 
 
@@ -185,7 +185,7 @@ def _constrain(experiment: Experiment, discriminator: Any) -> None:
     for penalty in experiment.loss.penalties:
         entry = losses.penalties.get(penalty.name)
         if entry.facts.get("constraint"):
-            constraint: Constraint = entry.make(**penalty.arguments)
+            constraint = made_by(entry, Constraint, **penalty.arguments)
             for variable in discriminator.trainable_variables:
                 variable.constraint = constraint.function
 
@@ -212,14 +212,18 @@ def _check_deviation(experiment: Experiment, discriminator: Any) -> None:
 
 def make_loss(experiment: Experiment) -> AdversarialLoss:
     """Return the adversarial loss."""
-    loss: AdversarialLoss = losses.registry.get(experiment.loss.name).make(**experiment.loss.arguments)
-    return loss
+    return made_by(losses.registry.get(experiment.loss.name), AdversarialLoss, **experiment.loss.arguments)
+
+
+def _augmentation(section: AugmentationSection) -> Augmentation:
+    return made_by(augmentations.registry.get(section.name), Augmentation, **section.arguments)
 
 
 def read_images(experiment: Experiment, track: Track) -> ImageSet:
     """Read the data set; raises DataError and ConfigurationError."""
     with _located(experiment):
-        return datasets.registry.get(experiment.dataset.name).make(experiment.dataset, track)
+        entry = datasets.registry.get(experiment.dataset.name)
+        return made_by(entry, ImageSet, experiment.dataset, track)
 
 
 def make_networks(

@@ -48,6 +48,11 @@ def may_be_set(key: str) -> bool:
     return key == _LENGTH or re.fullmatch(_BESIDES, key) is not None
 
 
+def never_may_be_set(key: str) -> bool:
+    """Whether a resumed run takes no other value of a key, in dotted form, whatever the user allows."""
+    return _REFUSED.fullmatch(key) is not None and not may_be_set(key)
+
+
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering: Collection[str] = ()) -> list[Change]:
     """Return what differs between two experiments, as dictionaries, and matters to what is learned.
 
@@ -76,7 +81,7 @@ def _makes_another_run(change: Change, optimizers: Mapping[str, Any], rememberin
     if change.key == "training.augment":
         before, after = ({entry["name"] for entry in entries or ()} for entries in (change.then, change.now))
         return bool((before ^ after) & set(remembering))
-    return _REFUSED.fullmatch(change.key) is not None
+    return never_may_be_set(change.key)
 
 
 def _follows_rounds(section: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """What lies in a folder of image files, before any of them is read."""
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterable
@@ -121,4 +122,8 @@ def tolerated(images: int) -> int:
 
 def counted(counts: Counter[str]) -> str:
     """Return counts in words, the most frequent first."""
-    return ", ".join(f"{count:,} {what}" for what, count in counts.most_common())
+    return ", ".join(f"{count:,} {what if count == 1 else _plural(what)}" for what, count in counts.most_common())
+
+
+def _plural(what: str) -> str:
+    return re.sub(r"\b(file|folder|link)\b", r"\1s", what)

@@ -6,6 +6,7 @@ one-hot [N, classes].
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds, seed_layers
 
 BATCH = 128
+MOST_IMAGES = 10_000_000
+"""For one command or call. A larger number is a slip of the hand."""
 CLASSES = "classes"
 
 Tensor = Any
@@ -59,12 +62,18 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
     return list(wanted)
 
 
+def check_number(name: str, number: int) -> None:
+    """Raise UsageError where more images are asked for than anybody means."""
+    if number > MOST_IMAGES:
+        raise UsageError(f"{name} is {MOST_IMAGES:,} images at most. Received: {number:,}")
+
+
 def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:
     """Raise UsageError where latent vectors cannot be truncated."""
     if truncation is None:
         return
-    if not truncation > 0:
-        raise UsageError(f"truncation takes a number above 0, such as 0.7. Received: {truncation:g}")
+    if not isinstance(truncation, Real) or not truncation > 0:
+        raise UsageError(f"truncation takes a number above 0, such as 0.7. Received: {truncation!r}")
     if distribution != "normal":
         raise UsageError(
             "truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."

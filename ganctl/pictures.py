@@ -27,6 +27,8 @@ class Images(np.ndarray):
     def sheet(self) -> np.ndarray:
         """Return all images side by side on white, uint8 [height, width, C]; raises ValueError where they are none."""
         array = np.asarray(self)
+        if not array.size:
+            raise ValueError(f"There is no image to show: {array.shape}")
         if not self._is_shown():
             raise ValueError(f"These are no uint8 images [..., H, W, 1 or 3] any more: {array.dtype} {array.shape}")
         if array.ndim == 3:

@@ -108,6 +108,12 @@ def described() -> list[dict[str, str]]:
     return [{"path": str(path), "sha256": loaded.sha256} for path, loaded in _loaded.items()]
 
 
+def hashes(names: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of what was run of an experiment's plugins, by the names of the files, wherever they lie."""
+    paths = [path for path in map(Path, names) if path in _loaded]
+    return {path.name: _loaded[path].sha256 for path in paths}
+
+
 def blame(error: BaseException) -> str | None:
     """Return `file:line: error` where an error came out of a plugin, also out of what TensorFlow made of its code."""
     files = {str(path) for path in _loaded}

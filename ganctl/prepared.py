@@ -91,6 +91,7 @@ class Prepared:
             "class_names": list(self.images.class_names),
             "generator": self.generator_role,
             "dataset_fingerprint": self.fingerprint,
+            "plugins": plugins.hashes(self.experiment.plugins),
         }
 
     def describe(self, command: list[str]) -> dict[str, Any]:

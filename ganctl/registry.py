@@ -9,12 +9,15 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from ganctl.errors import ConfigurationError, did_you_mean
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,26 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where the function is defined, `file:line`, for messages to whoever wrote it."""
-        code = getattr(inspect.unwrap(self.make), "__code__", None)
-        return f"{code.co_filename}:{code.co_firstlineno}" if code else self.make.__module__
+        """Where the function or class is defined, `file:line`, for messages to whoever wrote it."""
+        made = inspect.unwrap(self.make)
+        with suppress(OSError, TypeError):  # the file is not there any more; it is neither function nor class
+            return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
+        return self.make.__module__
+
+
+def made_by(entry: Entry, kind: type[Made], *arguments: Any, **keys: Any) -> Made:
+    """Call what is registered with its arguments, for an instance of a class.
+
+    Raises:
+        ConfigurationError: it makes something else; that is for the author of a plugin, so it says where.
+    """
+    made = entry.make(*arguments, **keys)
+    if not isinstance(made, kind):
+        raise ConfigurationError(
+            f"{entry.place}: '{entry.name}' must make a {kind.__module__}.{kind.__qualname__}. "
+            f"Received: {type(made).__module__}.{type(made).__qualname__}"
+        )
+    return made
 
 
 def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """A run that goes on, and a generator that draws again: checkpoints put back into what the experiment builds."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ganctl import checkpoint, game_state
+from ganctl import checkpoint, game_state, plugins
 from ganctl.build import make_networks, resolve, with_training
-from ganctl.changes import changes_between
+from ganctl.changes import Change, changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
@@ -83,6 +84,7 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
     remembering = {name for name in augmentations if memory_of(name) in known}
     changes = changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
+    changes += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     lines = [change.described(found.path) for change in changes]
     if any(change.refused for change in changes):
         raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(lines))
@@ -92,6 +94,13 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
             + "\n".join(lines)
         )
     return lines
+
+
+def _changed_plugins(then: Any, now: Mapping[str, str]) -> list[Change]:
+    """The plugins whose code is not what the checkpoint was trained with; older checkpoints do not say."""
+    known = then if isinstance(then, Mapping) else {}
+    changed = [name for name in now if name in known and known[name] != now[name]]
+    return [Change(f"the SHA-256 of the plugin {name}", str(known[name])[:8], now[name][:8]) for name in changed]
 
 
 def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:

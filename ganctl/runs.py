@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from numbers import Integral
@@ -73,6 +73,8 @@ def train(
         >>> run = ganctl.train("quickstart", {"training.iterations": 500})
         >>> run.sample(16)
     """
+    _check_texts(device=device, run_name=run_name)
+    _check_paths(output_dir=output_dir, init_from=init_from)
     with _permitted(plugins, allow_plugins):
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
         if isinstance(config, Mapping):
@@ -185,6 +187,7 @@ class Run:
             uint8 [num, H, W, C]; a notebook shows them.
         """
         _check_whole("num", num, 1)
+        drawing.check_number("num", num)
         _check_whole("seed", seed, 0)
         distribution = self._distribution
         drawing.check_truncation(self.generator, distribution, truncation)
@@ -217,6 +220,7 @@ class Run:
         rows = len(wanted) or 4 if rows is None else rows
         for name, value, least in (("rows", rows, 1), ("points", points, 2), ("frames", frames, 1), ("seed", seed, 0)):
             _check_whole(name, value, least)
+        drawing.check_number("rows x points x frames", rows * points * frames)
         steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
@@ -231,6 +235,7 @@ class Run:
             device: as for `train`.
             quiet: say nothing.
         """
+        _check_texts(device=device)
         folder = RunFolder.open(self.path)
         settings = _settings(overrides)
         with _permitted(self._plugins, self._allow_plugins):
@@ -275,6 +280,11 @@ def _whole_numbers(classes: Any) -> list[int]:
 @contextmanager
 def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
     """Permit plugins while the body runs; what fails in one of them is a GanctlError that names the line."""
+    if isinstance(plugins, (str, os.PathLike)) or not isinstance(plugins, Iterable):
+        raise UsageError(f"plugins is a list of files, such as ['my_gan.py']. Received: {plugins!r}")
+    plugins = list(plugins)
+    for plugin in plugins:
+        _check_paths(plugins=plugin)
     with permitted(plugins, everything=allow_plugins):
         try:
             yield
@@ -292,13 +302,31 @@ def _check_whole(name: str, value: Any, least: int) -> None:
         raise UsageError(f"{name} is a whole number, from {least} on. Received: {value!r}")
 
 
+def _check_texts(**values: Any) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str | None):
+            raise UsageError(f"{name} is a text. Received: {value!r}")
+
+
+def _check_paths(**values: Any) -> None:
+    for name, value in values.items():
+        if not isinstance(value, str | os.PathLike | None):
+            hint = f"; take its path, {str(value.path)!r}" if isinstance(value, Run) else ""
+            raise UsageError(f"{name} is a path, as a text or a Path{hint}. Received: {value!r}")
+
+
 def _settings(overrides: Overrides) -> list[str]:
     """Overrides as `--set` takes them; JSON is YAML."""
     if isinstance(overrides, str):
         raise UsageError(f"overrides is a dictionary or a list, such as [{overrides!r}].")
     if isinstance(overrides, Mapping):
         return [f"{key}={_json(value)}" for key, value in overrides.items()]
-    return list(overrides)
+    texts = list(overrides) if isinstance(overrides, Iterable) else [overrides]
+    if not all(isinstance(text, str) for text in texts):
+        raise UsageError(
+            f"overrides is a dictionary, or a list such as ['training.iterations=500']. Received: {overrides!r}"
+        )
+    return texts
 
 
 def _json(value: Any) -> str:

@@ -131,7 +131,7 @@ def _classes(pictures: Survey) -> str:
     if pictures.classes:
         counts = [f"{shown(Path(name))} {count:,}" for name, count in pictures.classes.items()]
         more = f" and {len(counts) - _CLASSES_NAMED} more" if len(counts) > _CLASSES_NAMED else ""
-        return f"{len(counts)} sub-folders: {', '.join(counts[:_CLASSES_NAMED])}{more}"
+        return f"{len(counts)} sub-folder{'s' * (len(counts) > 1)}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
     if pictures.sub_folders:
         return f"none: pictures lie in {pictures.sub_folders} sub-folders and beside them"
     return "none: no sub-folders"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ganctl import checkpoint, game_state
-from ganctl.changes import may_be_set
+from ganctl.changes import may_be_set, never_may_be_set
 from ganctl.device import select_device
 from ganctl.errors import UsageError
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment, check_run_name
@@ -81,11 +81,13 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
     """Raise UsageError where a run is to go on with what makes another run of it, unless that is allowed."""
     for override in overrides:
         key = override.partition("=")[0].strip().lower()
-        if not allow_changes and not may_be_set(".".join(TUTORIAL_CONSTANTS.get(key, (key,)))):
+        dotted = ".".join(TUTORIAL_CONSTANTS.get(key, (key,)))
+        if not allow_changes and not may_be_set(dotted):
+            weights = "with --init-from to begin with its weights"
+            remedy = weights if never_may_be_set(dotted) else "or add --allow-changes"
             raise UsageError(
                 f"'{key}' would make another run of it: a resumed run can get more training.iterations, other "
-                "outputs.* and evaluation.*, and its images from another dataset.path. "
-                "Use ganctl train, or add --allow-changes."
+                f"outputs.* and evaluation.*, and its images from another dataset.path. Use ganctl train, {remedy}."
             )
 
 

@@ -783,7 +783,7 @@ def test_pipes_and_loops_do_not_hang(tmp_path):
     (tmp_path / "linked.png").symlink_to(outside)
     loaded = load("image_folder", path=tmp_path)
     assert len(loaded) == 3
-    for part in ("1 linked folder", "2 broken link", "1 pipe, socket or device"):
+    for part in ("1 linked folder", "2 broken links", "1 pipe, socket or device"):
         assert part in loaded.notes[-1]
 
 

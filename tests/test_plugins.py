@@ -9,13 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from conftest import RunCli, WriteYaml
+from conftest import RunCli, WriteYaml, untracked
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
+import ganctl
 from ganctl import build, losses, registry
 from ganctl import plugins as user_plugins
 from ganctl.errors import ConfigurationError, UsageError
@@ -25,6 +27,7 @@ from ganctl.formats import formats
 from ganctl.game import Game
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
+from ganctl.runs import Run
 from ganctl.yaml_source import YamlSource
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -234,6 +237,56 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
             build.make_networks(experiment, SHAPE)
 
 
+DUCK = """
+from ganctl.{package} import {registry}
+
+@{registry}.register("{name}", source="a test")
+{definition}
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "registry", "definition", "named", "wanted"),
+    [
+        ("losses", "registry", "class Own:\n    pass", {"loss": {"name": "own"}}, "objectives.AdversarialLoss"),
+        (
+            "losses",
+            "penalties",
+            "def own():\n    return 1.0",
+            {"loss": {"penalties": [{"name": "own"}]}},
+            "objectives.Penalty",
+        ),
+        (
+            "augmentations",
+            "registry",
+            "def own():\n    return 1.0",
+            {"training.augment": ["own"]},
+            "passes.Augmentation",
+        ),
+        (
+            "datasets",
+            "registry",
+            "def own(config, track):\n    return []",
+            {"dataset.name": "own"},
+            "image_set.ImageSet",
+        ),
+    ],
+)
+def test_what_makes_something_else_is_told_what_to_make_and_where(
+    package: str, registry: str, definition: str, named: dict, wanted: str, plugin: Path, tiny_yaml: WriteYaml
+) -> None:
+    plugin.write_text(DUCK.format(package=package, registry=registry, name="own", definition=definition))
+    path = tiny_yaml(named)
+
+    def built() -> Game:
+        experiment = build.load_experiment(path)
+        return build.make_game(experiment, build.read_images(experiment, untracked))
+
+    said = rf"own loss.py:4: 'own' must make a ganctl.{wanted}. Received: \w+"
+    with user_plugins.permitted([plugin]), pytest.raises(ConfigurationError, match=said):
+        built()
+
+
 @pytest.mark.parametrize(("first", "role"), [("", "generator"), (', dtype="float32"', "discriminator")])
 def test_in_bfloat16_images_and_scores_have_to_be_float32(
     first: str, role: str, plugin: Path, tiny_yaml: WriteYaml
@@ -293,6 +346,23 @@ def test_a_changed_plugin_is_run_again(plugin: Path) -> None:
     with user_plugins.permitted([plugin]):
         assert losses.registry.get("user_loss").make is not first
         assert losses.registry.get("user_loss").summary == "Another."
+
+
+def test_a_run_goes_on_with_a_changed_plugin_only_if_that_is_meant(
+    plugin: Path, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    def longer(iterations: int, **settings: Any) -> Run:
+        run = Run(tmp_path / "runs" / "tiny", plugins=[plugin])
+        return run.resume({"training.iterations": iterations}, quiet=True, **settings)
+
+    config = tiny_yaml({"loss": {"name": "user_loss"}, "training.iterations": 2})
+    ganctl.train(config, output_dir=tmp_path / "runs", plugins=[plugin], quiet=True)
+    assert longer(4).step == 4
+    plugin.write_text(plugin.read_text() + "\n# something else\n")
+    with pytest.raises(ConfigurationError, match=r"--allow-changes:\nthe SHA-256 of the plugin own loss.py: '.{8}' in"):
+        longer(6)
+    assert longer(6, allow_changes=True).step == 6
+    assert longer(8).step == 8, "the newest checkpoint knows the plugin as it is now"
 
 
 @pytest.mark.slow

@@ -126,6 +126,8 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         assert getattr(numbers, "_repr_png_", lambda: None)() is None
     with pytest.raises(ValueError, match=r"no uint8 images .* float64 \(5, 8, 8, 1\)"):
         (images / 255.0).sheet()
+    with pytest.raises(ValueError, match=r"no image to show: \(0, 8, 8, 1\)"):
+        images[:0].sheet()
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,25 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.train({"seed": {1}}), r"texts, numbers, lists and dictionaries only: \{1\} is of type set"),
         (lambda run: ganctl.train({"name": "a", "Name": "b"}), "'Name' is given twice"),
         (lambda run: ganctl.train("nonesuch"), "There is no file nonesuch"),
+        (lambda run: ganctl.train("quickstart", 5), "a dictionary, or a list such as .* Received: 5"),
+        (lambda run: ganctl.train("quickstart", [("seed", 1)]), "a dictionary, or a list such as"),
+        (lambda run: ganctl.train("quickstart", device=5), "device is a text. Received: 5"),
+        (lambda run: ganctl.train("quickstart", run_name=5), "run_name is a text. Received: 5"),
+        (lambda run: ganctl.train("quickstart", output_dir=5), "output_dir is a path, .* Received: 5"),
+        (lambda run: ganctl.train("quickstart", init_from=run), "init_from is a path, .*; take its path, '/"),
+        (
+            lambda run: ganctl.train("quickstart", plugins="a.py"),
+            r"plugins is a list of files, such as \['my_gan.py'\]",
+        ),
+        (lambda run: ganctl.train("quickstart", plugins=[5]), "plugins is a path, .* Received: 5"),
+        (lambda run: run.resume(device=5), "device is a text"),
+        (lambda run: run.sample(truncation="1"), "truncation takes a number above 0, .* Received: '1'"),
+        (lambda run: run.sample(10**12), "num is 10,000,000 images at most. Received: 1,000,000,000,000"),
+        (lambda run: run.interpolate(10**9), "rows x points x frames is 10,000,000 images at most"),
+        (
+            lambda run: run.resume({"model.latent_dim": 2}),
+            "Use ganctl train, with --init-from to begin with its weights",
+        ),
     ],
 )
 def test_mistakes_are_ganctl_errors(call: object, said: str, run: Run) -> None:
