@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,33 +48,50 @@ def resolve(experiment: Experiment) -> Experiment:
     """
     with _located(experiment):
         experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
-        model = models.registry.get(experiment.model.name)
-        loss = losses.registry.get(experiment.loss.name)
         dataset = datasets.registry.get(experiment.dataset.name)
-        model_arguments = experiment.check_arguments(("model",), model.arguments(), experiment.model.arguments)
-        loss_arguments = experiment.check_arguments(("loss",), loss.arguments(), experiment.loss.arguments)
-        penalties, augment = _resolved_penalties(experiment), _resolved_augmentations(experiment)
-        for name in model.facts.get("pretrained", ()):
-            model_arguments[name] = _absolute(model_arguments[name])
-        section = experiment.dataset
-        _check_judged(experiment, made_by(loss, AdversarialLoss, **loss_arguments), augment)
-        resolved = experiment.replace(
-            dataset=section.model_copy(update={"path": _absolute(section.path)}),
-            model=ModelSection(
-                name=experiment.model.name, latent_distribution=experiment.model.latent_distribution, **model_arguments
-            ),
-            loss=LossSection(name=experiment.loss.name, penalties=penalties, **loss_arguments),
-            training=experiment.training.model_copy(update={"augment": augment}),
-        )
+        resolved = _with_augmentations(_with_loss(_with_model(experiment)))
+        _check_judged(resolved, make_loss(resolved), resolved.training.augment)
+        section = resolved.dataset
+        resolved = resolved.replace(dataset=section.model_copy(update={"path": _absolute(section.path)}))
         shape = _shape_in_advance(resolved, dataset.facts.get("shape"))
         if shape:
             _check_shape(resolved, shape)
-        if "players" not in model.facts:
+        if "players" not in models.registry.get(resolved.model.name).facts:
             asked: list[str] = []
             usual_two({}, _setup(resolved, asked.append))
             _check_players(resolved, asked)
         resolved.resolved_run_name()
     return resolved
+
+
+def with_defaults(experiment: Experiment) -> Experiment:
+    """Write the defaults of those builders out that are there and take the experiment's keys; leave the others."""
+    for written_out in (_with_model, _with_loss, _with_augmentations):
+        with suppress(ConfigurationError):
+            experiment = written_out(experiment)
+    return experiment
+
+
+def _with_model(experiment: Experiment) -> Experiment:
+    section, entry = experiment.model, models.registry.get(experiment.model.name)
+    arguments = experiment.check_arguments(("model",), entry.arguments(), section.arguments)
+    for name in entry.facts.get("pretrained", ()):
+        arguments[name] = _absolute(arguments[name])
+    made = ModelSection(name=section.name, latent_distribution=section.latent_distribution, **arguments)
+    return experiment.replace(model=made)
+
+
+def _with_loss(experiment: Experiment) -> Experiment:
+    section, entry = experiment.loss, losses.registry.get(experiment.loss.name)
+    arguments = experiment.check_arguments(("loss",), entry.arguments(), section.arguments)
+    return experiment.replace(
+        loss=LossSection(name=section.name, penalties=_resolved_penalties(experiment), **arguments)
+    )
+
+
+def _with_augmentations(experiment: Experiment) -> Experiment:
+    augment = _resolved_augmentations(experiment)
+    return experiment.replace(training=experiment.training.model_copy(update={"augment": augment}))
 
 
 def _absolute(path: str | None) -> str | None:

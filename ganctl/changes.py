@@ -11,7 +11,7 @@ _LENGTH = "training.iterations"  # is free, too, but for a learning rate that fa
 
 # With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
 _REFUSED = re.compile(
-    r"(dataset|model|loss)\..*|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay|schedule|warmup)"
+    r"(dataset|model|loss)(\..*)?|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay|schedule|warmup)"
 )
 
 # A schedule counts the steps of its player, so many of which make a round. Of other players than these two nobody
@@ -49,7 +49,7 @@ def may_be_set(key: str) -> bool:
 
 
 def never_may_be_set(key: str) -> bool:
-    """Whether a resumed run takes no other value of a key, in dotted form, whatever the user allows."""
+    """Whether it is sure by a key alone, in dotted form, that a resumed run takes no other value of it."""
     return _REFUSED.fullmatch(key) is not None and not may_be_set(key)
 
 

@@ -126,4 +126,4 @@ def counted(counts: Counter[str]) -> str:
 
 
 def _plural(what: str) -> str:
-    return re.sub(r"\b(file|folder|link)\b", r"\1s", what)
+    return re.sub(r"(?<!\.)\b(file|folder|link)\b", r"\1s", what, count=1)

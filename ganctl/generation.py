@@ -16,8 +16,8 @@ from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds, seed_layers
 
 BATCH = 128
-MOST_IMAGES = 10_000_000
-"""For one command or call. A larger number is a slip of the hand."""
+MOST_DRAWN = 10_000_000
+"""Images at once. A larger number is a slip of the hand."""
 CLASSES = "classes"
 
 Tensor = Any
@@ -62,10 +62,10 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
     return list(wanted)
 
 
-def check_number(name: str, number: int) -> None:
+def check_count(name: str, number: int) -> None:
     """Raise UsageError where more images are asked for than anybody means."""
-    if number > MOST_IMAGES:
-        raise UsageError(f"{name} is {MOST_IMAGES:,} images at most. Received: {number:,}")
+    if number > MOST_DRAWN:
+        raise UsageError(f"{name} is {MOST_DRAWN:,} images at most. Received: {number:,}")
 
 
 def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:

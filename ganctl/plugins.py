@@ -108,10 +108,15 @@ def described() -> list[dict[str, str]]:
     return [{"path": str(path), "sha256": loaded.sha256} for path, loaded in _loaded.items()]
 
 
-def hashes(names: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of what was run of an experiment's plugins, by the names of the files, wherever they lie."""
-    paths = [path for path in map(Path, names) if path in _loaded]
-    return {path.name: _loaded[path].sha256 for path in paths}
+def hashes(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the SHA-256 of what was run of a resolved experiment's plugins, by the files' names: folders mean nothing.
+
+    Several files in several folders may have one name.
+    """
+    found: dict[str, list[str]] = {}
+    for path in map(Path, names):
+        found[path.name] = sorted([*found.get(path.name, []), _loaded[path].sha256])
+    return found
 
 
 def blame(error: BaseException) -> str | None:

@@ -70,12 +70,14 @@ class Entry:
     def place(self) -> str:
         """Where the function or class is defined, `file:line`, for messages to whoever wrote it."""
         made = inspect.unwrap(self.make)
-        with suppress(OSError, TypeError):  # the file is not there any more; it is neither function nor class
+        if code := getattr(made, "__code__", None):
+            return f"{code.co_filename}:{code.co_firstlineno}"
+        with suppress(OSError, TypeError, SyntaxError):  # the file may be another one by now
             return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
         return self.make.__module__
 
 
-def made_by(entry: Entry, kind: type[Made], *arguments: Any, **keys: Any) -> Made:
+def made_by(entry: Entry, kind: type[Made], /, *arguments: Any, **keys: Any) -> Made:
     """Call what is registered with its arguments, for an instance of a class.
 
     Raises:
@@ -83,9 +85,10 @@ def made_by(entry: Entry, kind: type[Made], *arguments: Any, **keys: Any) -> Mad
     """
     made = entry.make(*arguments, **keys)
     if not isinstance(made, kind):
+        must = "be a class derived from" if inspect.isclass(entry.make) else "return a"
         raise ConfigurationError(
-            f"{entry.place}: '{entry.name}' must make a {kind.__module__}.{kind.__qualname__}. "
-            f"Received: {type(made).__module__}.{type(made).__qualname__}"
+            f"{entry.place}: '{entry.name}' must {must} {kind.__module__}.{kind.__qualname__}. "
+            f"Received: {type(made).__qualname__}"
         )
     return made
 

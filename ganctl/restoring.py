@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ganctl import checkpoint, game_state, plugins
-from ganctl.build import make_networks, resolve, with_training
-from ganctl.changes import Change, changes_between
+from ganctl.build import make_networks, resolve, with_defaults, with_training
+from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
@@ -76,19 +75,20 @@ def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any
 
 def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
     """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
-    # With today's defaults for keys that the checkpoint's version did not have, a builder's arguments among them.
-    then = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
-    with suppress(ConfigurationError):  # a name in it stands for nothing any more: the differences say which
-        then = resolve(then.replace(plugins=prepared.experiment.plugins))
+    # With today's defaults for keys that the checkpoint's version did not have.
+    then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
     now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
     augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
     remembering = {name for name in augmentations if memory_of(name) in known}
     changes = changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
-    changes += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     lines = [change.described(found.path) for change in changes]
+    lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     if any(change.refused for change in changes):
-        raise ConfigurationError("This is another experiment than the checkpoint's:\n" + "\n".join(lines))
-    if changes and not allow_changes:
+        raise ConfigurationError(
+            "This is another experiment than the checkpoint's; ganctl train, with --init-from, can begin with its "
+            "weights:\n" + "\n".join(lines)
+        )
+    if lines and not allow_changes:
         raise ConfigurationError(
             "The experiment was changed since the checkpoint. If that is meant, add --allow-changes:\n"
             + "\n".join(lines)
@@ -96,11 +96,14 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     return lines
 
 
-def _changed_plugins(then: Any, now: Mapping[str, str]) -> list[Change]:
-    """The plugins whose code is not what the checkpoint was trained with; older checkpoints do not say."""
+def _changed_plugins(then: Any, now: Mapping[str, list[str]]) -> list[str]:
+    """A line for each plugin whose code is not what the checkpoint was trained with; older checkpoints do not say."""
     known = then if isinstance(then, Mapping) else {}
-    changed = [name for name in now if name in known and known[name] != now[name]]
-    return [Change(f"the SHA-256 of the plugin {name}", str(known[name])[:8], now[name][:8]) for name in changed]
+    return [
+        f"the plugin {name} has other code now" if name in now else f"the plugin {name} is not run now"
+        for name in known
+        if known[name] != now.get(name)
+    ]
 
 
 def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:

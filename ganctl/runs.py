@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from numbers import Integral
@@ -73,7 +73,7 @@ def train(
         >>> run = ganctl.train("quickstart", {"training.iterations": 500})
         >>> run.sample(16)
     """
-    _check_texts(device=device, run_name=run_name)
+    _check_texts(device=device, **({} if run_name is None else {"run_name": run_name}))
     _check_paths(output_dir=output_dir, init_from=init_from)
     with _permitted(plugins, allow_plugins):
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
@@ -178,7 +178,7 @@ class Run:
         """Draw images, the same as `ganctl sample` draws.
 
         Args:
-            num: how many.
+            num: how many, 10,000,000 at most.
             classes: which to draw, over and over again, of a generator that takes classes; by default all.
             seed: of the latent vectors.
             truncation: draw every number of a normal latent vector again that is beyond plus or minus this.
@@ -187,7 +187,7 @@ class Run:
             uint8 [num, H, W, C]; a notebook shows them.
         """
         _check_whole("num", num, 1)
-        drawing.check_number("num", num)
+        drawing.check_count("num", num)
         _check_whole("seed", seed, 0)
         distribution = self._distribution
         drawing.check_truncation(self.generator, distribution, truncation)
@@ -220,7 +220,7 @@ class Run:
         rows = len(wanted) or 4 if rows is None else rows
         for name, value, least in (("rows", rows, 1), ("points", points, 2), ("frames", frames, 1), ("seed", seed, 0)):
             _check_whole(name, value, least)
-        drawing.check_number("rows x points x frames", rows * points * frames)
+        drawing.check_count("rows x points x frames", rows * points * frames)
         steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
@@ -280,11 +280,9 @@ def _whole_numbers(classes: Any) -> list[int]:
 @contextmanager
 def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
     """Permit plugins while the body runs; what fails in one of them is a GanctlError that names the line."""
-    if isinstance(plugins, (str, os.PathLike)) or not isinstance(plugins, Iterable):
+    paths = not isinstance(plugins, str) and isinstance(plugins, Sequence)
+    if not paths or not all(isinstance(plugin, str | os.PathLike) for plugin in plugins):
         raise UsageError(f"plugins is a list of files, such as ['my_gan.py']. Received: {plugins!r}")
-    plugins = list(plugins)
-    for plugin in plugins:
-        _check_paths(plugins=plugin)
     with permitted(plugins, everything=allow_plugins):
         try:
             yield
@@ -304,7 +302,7 @@ def _check_whole(name: str, value: Any, least: int) -> None:
 
 def _check_texts(**values: Any) -> None:
     for name, value in values.items():
-        if not isinstance(value, str | None):
+        if not isinstance(value, str):
             raise UsageError(f"{name} is a text. Received: {value!r}")
 
 
@@ -321,12 +319,11 @@ def _settings(overrides: Overrides) -> list[str]:
         raise UsageError(f"overrides is a dictionary or a list, such as [{overrides!r}].")
     if isinstance(overrides, Mapping):
         return [f"{key}={_json(value)}" for key, value in overrides.items()]
-    texts = list(overrides) if isinstance(overrides, Iterable) else [overrides]
-    if not all(isinstance(text, str) for text in texts):
+    if not isinstance(overrides, Sequence) or not all(isinstance(text, str) for text in overrides):
         raise UsageError(
             f"overrides is a dictionary, or a list such as ['training.iterations=500']. Received: {overrides!r}"
         )
-    return texts
+    return list(overrides)
 
 
 def _json(value: Any) -> str:

@@ -133,7 +133,8 @@ def _classes(pictures: Survey) -> str:
         more = f" and {len(counts) - _CLASSES_NAMED} more" if len(counts) > _CLASSES_NAMED else ""
         return f"{len(counts)} sub-folder{'s' * (len(counts) > 1)}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
     if pictures.sub_folders:
-        return f"none: pictures lie in {pictures.sub_folders} sub-folders and beside them"
+        several = "s" * (pictures.sub_folders > 1)
+        return f"none: pictures lie in {pictures.sub_folders} sub-folder{several} and beside them"
     return "none: no sub-folders"
 
 

@@ -83,8 +83,8 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
         key = override.partition("=")[0].strip().lower()
         dotted = ".".join(TUTORIAL_CONSTANTS.get(key, (key,)))
         if not allow_changes and not may_be_set(dotted):
-            weights = "with --init-from to begin with its weights"
-            remedy = weights if never_may_be_set(dotted) else "or add --allow-changes"
+            never = never_may_be_set(dotted)
+            remedy = "with --init-from to begin with its weights" if never else "or add --allow-changes"
             raise UsageError(
                 f"'{key}' would make another run of it: a resumed run can get more training.iterations, other "
                 f"outputs.* and evaluation.*, and its images from another dataset.path. Use ganctl train, {remedy}."

@@ -529,6 +529,7 @@ USAGE = [
     (["train", "quickstart", "--seed", "-1"], "seed: input should be greater than or equal to 0"),
     (["sample", "--checkpoint", "nowhere"], "nowhere does not exist"),
     (["sample", "--checkpoint", "nowhere", "--num", "0"], "Invalid value for '--num'"),
+    (["sample", "--checkpoint", "nowhere", "--num", "10000001"], "--num is 10,000,000 images at most"),
     (
         ["sample", "--checkpoint", "nowhere", "--output", "x.gif"],
         "--output takes FILE.png, FILE.npz or a folder. Received: x.gif",

@@ -14,7 +14,7 @@ from ganctl.cli import WholeNumbers
     type=click.Path(path_type=Path),
     help="A run folder, one checkpoint, or a generator file.",
 )
-@click.option("--num", type=click.IntRange(min=1), default=64, show_default=True, help="How many images.")
+@click.option("--num", type=click.IntRange(min=1), default=64, show_default=True, help="How many, 10,000,000 at most.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
 )
@@ -58,11 +58,11 @@ def command(
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
     from ganctl.device import select_device
-    from ganctl.generation import check_number, check_truncation, choose_classes, generate
+    from ganctl.generation import check_count, check_truncation, choose_classes, generate
     from ganctl.restoring import load_generator
     from ganctl.sample_files import writer_for
 
-    check_number("--num", num)
+    check_count("--num", num)
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
     generator, experiment, found, problems = load_generator(checkpoint, best=best)

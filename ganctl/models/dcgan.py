@@ -34,7 +34,7 @@ def dcgan(
         upsampling: what doubles a map. `transposed`: transposed convolutions of stride 2, as in the paper; their kernel
             of 4 covers every pixel equally often, and still begins with a grid that photographs show for long.
             `nearest`: every pixel four times, and a 3x3 convolution (Odena et al. 2016,
-            https://distill.pub/2016/deconv-checkerboard), which begins smooth and takes as long.
+            https://distill.pub/2016/deconv-checkerboard), which begins smooth.
     """
     size, channels = image_shape[0], image_shape[2]
     layers, normal = keras.layers, keras.initializers.RandomNormal
