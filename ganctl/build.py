@@ -308,6 +308,18 @@ def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
     for role, network in made.items():
         if not isinstance(network, keras.Model):
             raise ConfigurationError(f"{must}, Keras models. Received as '{role}': {network!r}", key="model.name")
+        if not isinstance(role, str) or not role.isidentifier():
+            raise ConfigurationError(
+                f"{entry.place}: roles name files in a checkpoint, and are words such as 'q_head'. Received: {role!r}",
+                key="model.name",
+            )
+        if isinstance(network, keras.Sequential) and not network.built:
+            raise ConfigurationError(
+                f"{entry.place}: the {role} of '{entry.name}' has no inputs yet; begin it with keras.Input.",
+                key="model.name",
+            )
+    if made["generator"] is made["discriminator"]:
+        raise ConfigurationError(f"{must}. Received: one network as both", key="model.name")
     outputs = getattr(made["generator"], "outputs", None) or ()
     drawn = tuple(outputs[0].shape[1:]) if outputs else shape
     if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):

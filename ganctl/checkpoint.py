@@ -187,6 +187,8 @@ def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
 
 
 def _best(run: Path) -> Path:
+    if not run.exists():
+        raise UsageError(f"{run} does not exist.")
     step = best_iteration(run / "metrics.csv")
     if step is None:
         raise UsageError(

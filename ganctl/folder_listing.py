@@ -13,6 +13,9 @@ from ganctl.images import MAGIC_BYTES, image_kind
 
 MAX_FILE_BYTES = 2**29
 
+# What marks a folder as a run of ganctl's.
+_RUN_FILES = {"config.yaml", "run.json"}
+
 # So many images may be unreadable, or this share of them if that is more.
 _TOLERATED = 10
 _TOLERATED_SHARE = 0.01
@@ -55,13 +58,20 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """List every file that is not hidden. Links to files are followed; links to folders are not, for they may loop."""
+    """List every file that is not hidden and lies in no run folder.
+
+    Links to files are followed; links to folders are not, for they may loop.
+    """
     files, skipped = [], Counter[str]()
 
     def skip_folder(_: OSError) -> None:
         skipped["unreadable folder"] += 1
 
     for parent, folders, names in os.walk(folder, onerror=skip_folder):
+        if set(names) >= _RUN_FILES:  # its sample grids and plots are no pictures of the user's
+            skipped["run folder"] += 1
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         skipped["linked folder"] += sum(os.path.islink(os.path.join(parent, name)) for name in folders)
         below = os.path.relpath(parent, folder)

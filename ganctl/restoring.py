@@ -68,7 +68,7 @@ def _recorded_fingerprint(folder: RunFolder) -> Any:
 def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any) -> None:
     if fingerprint != prepared.fingerprint:
         raise GanctlError(
-            f"{folder.path} was trained on other images: {prepared.images.source} has changed since. "
+            f"{folder.path} was trained on other images than {prepared.images.source} has now. "
             "Put the old ones back, or start a new run."
         )
 
@@ -84,10 +84,9 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     lines = [change.described(found.path) for change in changes]
     lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     if any(change.refused for change in changes):
-        raise ConfigurationError(
-            "This is another experiment than the checkpoint's; ganctl train, with --init-from, can begin with its "
-            "weights:\n" + "\n".join(lines)
-        )
+        refused = [change.described(found.path) for change in changes if change.refused]
+        remedy = "A new run can begin with its weights: ganctl train with --init-from."
+        raise ConfigurationError("\n".join(["This is another experiment than the checkpoint's:", *refused, remedy]))
     if lines and not allow_changes:
         raise ConfigurationError(
             "The experiment was changed since the checkpoint. If that is meant, add --allow-changes:\n"

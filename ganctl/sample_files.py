@@ -29,7 +29,7 @@ def writer_for(path: Path, count: int) -> Write:
     """Return what writes `count` images to this path; raises UsageError where it cannot be written.
 
     Args:
-        path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a folder.
+        path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a new folder.
         count: how many images there will be.
     """
     writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
@@ -42,6 +42,11 @@ def writer_for(path: Path, count: int) -> Write:
     folder = path if write is _write_folder else path.parent
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        if write is _write_folder and any(folder.iterdir()):
+            raise UsageError(
+                f"{path} holds files already, and samples would replace some of them or lie among them. "
+                "Choose a new folder."
+            )
 
     def guarded(batches: Batches, classes: Sequence[int] = ()) -> Path:
         with writing(path):

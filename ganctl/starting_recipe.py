@@ -71,7 +71,7 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
         device: where.
     """
     count = len(pictures.pictures)
-    if count < 2:
+    if pictures.distinct < 2:
         raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
     recipe = build.load_experiment(packaged_configs()[RECIPE])
     sizes = possible_sizes(pictures, models.registry.get(recipe.model.name).facts.get("unfit", lambda *_: ""))

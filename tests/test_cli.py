@@ -286,6 +286,8 @@ def test_samples_of_a_run_a_checkpoint_and_a_generator_file_are_the_same(
     assert "6 images of tiny after 8 iterations: grid.png" in said.stdout
     clean(run_cli("sample", "--checkpoint", checkpoint, "--num", 130, "--output", "deep/er/all.npz", cwd=tmp_path))
     clean(run_cli("sample", "--checkpoint", generator, "--num", 6, "--output", "folder", cwd=tmp_path))
+    again = run_cli("sample", "--checkpoint", generator, "--num", 3, "--output", "folder", cwd=tmp_path)
+    assert "folder holds files already, and samples would replace some of them" in clean(again, 2)
 
     with np.load(tmp_path / "deep" / "er" / "all.npz") as file:
         assert file.files == ["images"]
@@ -528,6 +530,7 @@ USAGE = [
     (["train", "quickstart", "--run-name", "../../x"], "'../../x' cannot name a run folder"),
     (["train", "quickstart", "--seed", "-1"], "seed: input should be greater than or equal to 0"),
     (["sample", "--checkpoint", "nowhere"], "nowhere does not exist"),
+    (["sample", "--checkpoint", "nowhere", "--best"], "nowhere does not exist"),
     (["sample", "--checkpoint", "nowhere", "--num", "0"], "Invalid value for '--num'"),
     (["sample", "--checkpoint", "nowhere", "--num", "10000001"], "--num is 10,000,000 images at most"),
     (

@@ -771,6 +771,19 @@ def test_file_instead_of_a_folder_is_refused(tmp_path):
         load("image_folder", path=path)
 
 
+def test_pictures_of_a_run_are_not_learned(tmp_path):
+    """Who trains in the folder of the pictures has the run's grids and plots below it, and more of them every time."""
+    write_images(tmp_path, 2)
+    run = tmp_path / "outputs" / "one"
+    (run / "samples").mkdir(parents=True)
+    (run / "samples" / "real.png").write_bytes(encoded(noise(9), "PNG"))
+    for name in ("config.yaml", "run.json"):
+        (run / name).touch()
+    loaded = load("image_folder", path=tmp_path)
+    assert len(loaded) == 2
+    assert "1 run folder" in loaded.notes[-1]
+
+
 @pytest.mark.timeout(20)
 def test_pipes_and_loops_do_not_hang(tmp_path):
     write_images(tmp_path, 2)

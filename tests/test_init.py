@@ -428,11 +428,12 @@ def test_an_experiment_is_called_by_what_a_folder_can_be_called(name: str, expec
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with two pictures in `photos`, other folders, and files in the way."""
     monkeypatch.chdir(tmp_path)
-    for name in ("photos", "one", "empty", "texts", "broken", "folder.yaml"):
+    for name in ("photos", "one", "same", "empty", "texts", "broken", "folder.yaml"):
         (tmp_path / name).mkdir()
     for seed in range(2):
         (tmp_path / "photos" / f"{seed}.png").write_bytes(encoded(picture(seed), "PNG"))
-    (tmp_path / "one" / "0.png").write_bytes(encoded(picture(0), "PNG"))
+    for file in ("one/0.png", "same/0.png", "same/1.png"):
+        (tmp_path / file).write_bytes(encoded(picture(0), "PNG"))
     (tmp_path / "texts" / "a.txt").write_text("a")
     (tmp_path / "broken" / "a.jpg").write_bytes(b"\xff\xd8\xff")
     (tmp_path / "there.yaml").write_text("mine")
@@ -449,6 +450,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["texts"], 3, "file in texts. Skipped: 1 .txt file without an image."),
         (["broken"], 3, "None of the 1 pictures in broken can be read; the first: a.jpg: "),
         (["one"], 3, "one: one picture is too few to learn from."),
+        (["same"], 3, "same: one picture is too few to learn from."),
         (["photos", "-o", "there.yaml"], 2, "there.yaml exists already. Choose another --output, or overwrite it"),
         (["photos", "-o", "other.yaml"], 2, "other-crop.png exists already."),
         (["photos", "-o", "folder.yaml"], 2, "folder.yaml is a folder."),

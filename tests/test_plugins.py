@@ -220,9 +220,18 @@ def user_model(image_shape):
         ("None", "must return its networks by role, 'generator' and 'discriminator'. Received: None"),
         ("{}", "'generator' and 'discriminator'. Received: the roles none"),
         ("{'generator': generator, 'discriminator': None}", "Keras models. Received as 'discriminator': None"),
+        ("{'generator': generator, 'discriminator': generator}", "'discriminator'. Received: one network as both"),
         (
-            "{'generator': generator, 'discriminator': generator}",
+            "{'generator': generator, 'discriminator': keras.Model(latent, latent)}",
             r"draws images of shape \(7,\), and these have \(8, 8, 1",
+        ),
+        (
+            "{'generator': generator, 'discriminator': keras.Sequential([keras.layers.Dense(1)])}",
+            "discriminator of 'user_model' has no inputs yet; begin it with keras.Input",
+        ),
+        (
+            "{'generator': generator, 'discriminator': keras.Model(latent, latent), 'a/b': generator}",
+            "roles name files in a checkpoint, and are words such as 'q_head'. Received: 'a/b'",
         ),
     ],
 )
@@ -233,7 +242,7 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
     path = tiny_yaml({"model": {"name": "user_model"}})
     with user_plugins.permitted([plugin]):
         experiment = build.load_experiment(path)
-        with pytest.raises(ConfigurationError, match=f"own loss.py:5: the .*{said}"):
+        with pytest.raises(ConfigurationError, match=f"own loss.py:5: .*{said}"):
             build.make_networks(experiment, SHAPE)
 
 

@@ -34,7 +34,7 @@ from ganctl.cli import WholeNumbers
     "--output",
     type=click.Path(path_type=Path),
     help="FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C], grey or RGB, and "
-    "the classes as `labels`) or a folder (a PNG each).  "
+    "the classes as `labels`) or a new folder (a PNG each).  "
     "[default: samples-SEED.png]",
 )
 @click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
