@@ -286,7 +286,7 @@ def test_tutorial_constants_are_understood_at_the_top_level(tmp_path: Path) -> N
         3,
         6,
     )
-    assert experiment.model.arguments == {"latent_dim": 5, "capacity": 4}
+    assert experiment.model.arguments == {"latent_dim": 5, "capacity": 4, "upsampling": "transposed"}
     assert (experiment.dataset.image_size, experiment.dataset.limit, experiment.outputs.sample_every) == (32, 100, 80)
 
 
