@@ -83,8 +83,8 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     changes = changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
     lines = [change.described(found.path) for change in changes]
     lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
-    if any(change.refused for change in changes):
-        refused = [change.described(found.path) for change in changes if change.refused]
+    refused = [change.described(found.path) for change in changes if change.refused]
+    if refused:
         remedy = "A new run can begin with its weights: ganctl train with --init-from."
         raise ConfigurationError("\n".join(["This is another experiment than the checkpoint's:", *refused, remedy]))
     if lines and not allow_changes:
