@@ -5,7 +5,7 @@ From Python, `ganctl.train` trains and `ganctl.load` opens what was trained; imp
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ganctl.version import __version__
 
 if TYPE_CHECKING:
     from ganctl.errors import GanctlError, StoppedError

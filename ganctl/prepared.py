@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ganctl import __version__, footprint, plugins
+from ganctl import footprint, plugins
 from ganctl.build import make_game, make_loss, read_images, with_training
 from ganctl.device import Device
 from ganctl.experiment import Experiment
@@ -31,6 +31,7 @@ from ganctl.reference import check_enough
 from ganctl.run_folder import RunFolder
 from ganctl.run_report import write_report
 from ganctl.trainer import Trainer
+from ganctl.version import __version__
 from ganctl.xla import worth_xla
 
 AS_SAID = "as the experiment says"

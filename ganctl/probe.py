@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ganctl import __version__
 from ganctl.cache_root import cache_root
 from ganctl.game import Game
 from ganctl.run_folder import write_atomically
+from ganctl.version import __version__
 
 CLEARLY_FASTER = 1.2
 SECONDS = 1.0

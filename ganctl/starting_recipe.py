@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import __version__, build, models, pace
+from ganctl import build, models, pace
 from ganctl.data_paths import shown
 from ganctl.device import Device
 from ganctl.errors import DataError
@@ -31,6 +31,7 @@ from ganctl.recipe_rules import (
     possible_sizes,
     usual_cost,
 )
+from ganctl.version import __version__
 from ganctl.yaml_editing import comment, with_values, without_head
 
 RECIPE = "photos"

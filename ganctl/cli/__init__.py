@@ -15,9 +15,9 @@ from typing import Any
 
 import click
 
-from ganctl import __version__
 from ganctl.errors import GanctlError
 from ganctl.interruption import Terminated, terminable
+from ganctl.version import __version__
 
 _WHOLE = re.compile("-?[0-9]{1,18}")
 
