@@ -17,7 +17,7 @@ from benchmarks.products import least_seconds
 from benchmarks.rules import Draw, Rules, decay_of_average
 from benchmarks.speed_recipes import Recipe, as_written
 from ganctl import build
-from ganctl.images import as_networks_see
+from ganctl.inputs import as_networks_see
 from ganctl.lazy import keras, tf
 from ganctl.optimizers import make_optimizer
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from ganctl import augmentations, datasets, losses, models, plugins
+from ganctl.augmentation import Augmentation, memory_of, remembers
 from ganctl.errors import ConfigurationError, DataError, did_you_mean
 from ganctl.experiment import AugmentationSection, Experiment, LossSection, ModelSection, PenaltySection
 from ganctl.feed import Feed
 from ganctl.game import Average, Game, Player
-from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet, Track
+from ganctl.inputs import judges_images_alone
 from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import keras, tf
 from ganctl.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.optimizers import keep_pace, make_optimizer
-from ganctl.passes import Augmentation, memory_of, remembers
 from ganctl.players import AVERAGED, Setup, advancing, usual_two
 from ganctl.registry import Entry, accepted, made_by
 from ganctl.rewrites import rewrite

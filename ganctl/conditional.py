@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ganctl.errors import ConfigurationError
-from ganctl.generation import CLASSES
 from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
 from ganctl.layers.residual_blocks import down_block
 from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
@@ -26,11 +25,6 @@ def told_classes(conditional: Conditional, num_classes: int) -> bool:
             key="model.conditional",
         )
     return bool(num_classes) and conditional is not False
-
-
-def class_input() -> Any:
-    """Return a network's input of classes, integers [N, 1]."""
-    return keras.Input([1], dtype="int32", name=CLASSES)
 
 
 def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:

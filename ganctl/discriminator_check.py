@@ -11,10 +11,9 @@ import numpy as np
 
 from ganctl.errors import DataError, GanctlError
 from ganctl.experiment import Experiment
-from ganctl.generation import judges_images_alone
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
-from ganctl.images import as_networks_see
+from ganctl.inputs import as_networks_see, judges_images_alone
 from ganctl.lazy import keras
 
 HELD_OUT = 0.2

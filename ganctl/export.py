@@ -20,7 +20,8 @@ from ganctl.data_paths import is_text, shown
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
-from ganctl.generation import CLASSES, class_count, sample_latent, takes_classes
+from ganctl.generation import sample_latent
+from ganctl.inputs import CLASSES, class_count, takes_classes
 from ganctl.lazy import keras, silent_stderr
 from ganctl.restoring import build_generator, experiment_of
 from ganctl.sample_files import is_folder, writing

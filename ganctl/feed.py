@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganctl.image_order import ImageOrder
-from ganctl.images import as_networks_see
+from ganctl.inputs import as_networks_see
 from ganctl.lazy import tf
 from ganctl.noise import Key
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -191,11 +191,6 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
         return np.repeat(image, 3, axis=2)
     cv2 = _opencv()
     return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., np.newaxis]
-
-
-def as_networks_see(pixels: Any) -> Any:
-    """Return grey levels 0 .. 255, as floating-point numbers, in [-1, 1]."""
-    return pixels / 127.5 - 1.0
 
 
 def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:

@@ -10,8 +10,10 @@ import numpy as np
 from ganctl import images
 from ganctl.animation import write_gif
 from ganctl.errors import UsageError
-from ganctl.generation import arrange_inputs, painter, sample_key, sample_latent, seeded
+from ganctl.generation import painter, sample_key, sample_latent
+from ganctl.inputs import arrange_inputs
 from ganctl.lazy import tf
+from ganctl.noise import seeded
 from ganctl.sample_files import MAX_GRID_PIXELS, is_folder, writing
 
 MAX_FRAMES = 500

@@ -9,7 +9,8 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (philo
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ganctl.lazy import tf
@@ -108,3 +109,16 @@ def seed_layers(network: Network, key: Key) -> None:
 def layer_seeds(network: Network) -> list[Any]:
     """Return the variables in which a network's layers keep their seeds."""
     return [variable for variable in network.variables if variable.name == "seed_generator_state"]
+
+
+@contextmanager
+def seeded(network: Any, key: Key) -> Iterator[None]:
+    """Let layers that draw noise themselves draw by this key meanwhile; their own seeds come back afterwards."""
+    seeds = layer_seeds(network)
+    before = [seed.numpy() for seed in seeds]
+    seed_layers(network, key)
+    try:
+        yield
+    finally:
+        for seed, value in zip(seeds, before, strict=True):
+            seed.assign(value)

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from ganctl.augmentation import Augmentation, memory_of, remembers
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
-from ganctl.generation import takes_classes
+from ganctl.inputs import takes_classes
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds
 from ganctl.objectives import AdversarialLoss, Penalty, mean
-from ganctl.passes import Augmentation, GanPass, MixedPass, memory_of, remembers
+from ganctl.passes import GanPass, MixedPass
 
 Tensor = Any
 

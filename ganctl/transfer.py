@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ganctl.augmentation import memory_of
 from ganctl.checkpoint import Checkpoint, Tensors
 from ganctl.errors import UsageError
 from ganctl.game import Game
 from ganctl.game_state import assign, named_variables
-from ganctl.passes import memory_of
 from ganctl.players import AVERAGED
 
 GENERATOR = "generator"

@@ -12,11 +12,12 @@ from ganctl import build
 from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
-from ganctl.generation import choose_classes, generate, seeded, takes_classes
+from ganctl.generation import choose_classes, generate
 from ganctl.hooks.samples import Samples
 from ganctl.image_set import ImageSet
+from ganctl.inputs import takes_classes
 from ganctl.network_checks import checkerboards
-from ganctl.noise import Key, layer_seeds
+from ganctl.noise import Key, layer_seeds, seeded
 from ganctl.sample_files import writer_for
 
 SHAPE = (28, 28, 1)

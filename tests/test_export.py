@@ -19,7 +19,7 @@ from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.export import COMPARED, LIMIT, Generator, _examples, check_output, export
 from ganctl.formats import formats
-from ganctl.generation import class_count, takes_classes, to_pixels
+from ganctl.inputs import class_count, takes_classes, to_pixels
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.players import AVERAGED

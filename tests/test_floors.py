@@ -29,8 +29,8 @@ FLOORS: list[set[str]] = [
     words("errors lazy version cache_root huge_pages") | {""},
     words("registry yaml_source noise resampling extractor image_order images device interruption footprint background")
     | words("pyramid run_folder run_lock packaged_configs changes metrics_table"),
-    words("plugins"),
-    words("experiment checkpoint feed generation sample_files animation listing formats pictures layers")
+    words("plugins inputs"),
+    words("augmentation experiment checkpoint feed generation sample_files animation listing formats pictures layers")
     | words("folder_listing near_duplicates yaml_editing"),
     words("game image_set interpolation image_glance"),
     words("passes"),

@@ -13,7 +13,8 @@ from PIL import Image, ImageSequence
 from ganctl import build, models
 from ganctl.errors import UsageError
 from ganctl.experiment import Experiment
-from ganctl.generation import generate, takes_classes
+from ganctl.generation import generate
+from ganctl.inputs import takes_classes
 from ganctl.interpolation import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras

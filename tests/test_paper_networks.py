@@ -19,7 +19,8 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.feed import ImageBatch
 from ganctl.game import Game
-from ganctl.generation import CLASSES, choose_classes, generate, takes_classes
+from ganctl.generation import choose_classes, generate
+from ganctl.inputs import CLASSES, takes_classes
 from ganctl.models import bigan, fastgan
 from ganctl.noise import Key
 from ganctl.prepared import Prepared

@@ -13,7 +13,7 @@ from ganctl import models, players
 from ganctl.experiment import OptimizerSection, TrainingSection
 from ganctl.game import Game
 from ganctl.game_state import named_variables
-from ganctl.generation import CLASSES
+from ganctl.inputs import CLASSES
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ganctl.augmentation import Augmentation
 from ganctl.augmentations import registry
 from ganctl.lazy import keras, tf
 from ganctl.noise import Key
-from ganctl.passes import Augmentation
 from ganctl.resampling import reflected, with_columns, with_rows
 
 Tensor = Any

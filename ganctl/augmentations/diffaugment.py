@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ganctl.augmentation import Augmentation
 from ganctl.augmentations import registry
 from ganctl.lazy import tf
 from ganctl.noise import Key
-from ganctl.passes import Augmentation
 from ganctl.resampling import with_columns, with_rows
 
 Tensor = Any

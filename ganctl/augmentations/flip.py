@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ganctl.augmentation import Augmentation
 from ganctl.augmentations import registry
 from ganctl.lazy import tf
 from ganctl.noise import Key
-from ganctl.passes import Augmentation
 from ganctl.resampling import with_columns
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import checkpoint, game_state, images
-from ganctl.generation import arrange_inputs, class_count, draw_latent, seeded, takes_classes, to_pixels
+from ganctl import checkpoint, game_state, images, inputs
 from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
+from ganctl.inputs import arrange_inputs, class_count, draw_latent, takes_classes, to_pixels
 from ganctl.lazy import keras, tf
-from ganctl.noise import Key
+from ganctl.noise import Key, seeded
 
 
 class Samples(Hook):
@@ -71,7 +71,7 @@ class Samples(Hook):
             pictures = self._paint(self._inputs)
         pixels, scores = to_pixels(pictures).numpy(), []
         if self._scored:
-            real = images.as_networks_see(tf.cast(self._real, tf.float32))
+            real = inputs.as_networks_see(tf.cast(self._real, tf.float32))
             shown = ((pictures, self._classes), (real, self._real_classes))
             scores = [self._score(batch, classes).numpy()[:, 0] for batch, classes in shown]
 

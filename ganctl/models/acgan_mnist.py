@@ -23,7 +23,7 @@ from pydantic import Field
 from ganctl import checkpoint, game_state
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.game import Networks, Player, Term
-from ganctl.generation import CLASSES
+from ganctl.inputs import CLASSES
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.models import registry

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ganctl.game import Networks, Player, Term
-from ganctl.generation import CLASSES, class_count
+from ganctl.inputs import CLASSES, class_count
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, class_input, projection_score, told_classes
+from ganctl.conditional import Conditional, projection_score, told_classes
+from ganctl.inputs import class_input
 from ganctl.layers.grouped_convolution import grouped_convolution
 from ganctl.lazy import keras
 from ganctl.models import registry

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, class_input, normalisation, spectral_residual_score, told_classes
+from ganctl.conditional import Conditional, normalisation, spectral_residual_score, told_classes
+from ganctl.inputs import class_input
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.layers.spectral_normalization import spectral_conv2d
 from ganctl.lazy import keras
