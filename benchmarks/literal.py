@@ -19,6 +19,7 @@ from benchmarks.speed_recipes import Recipe, as_written
 from ganctl import build
 from ganctl.inputs import as_networks_see
 from ganctl.lazy import keras, tf
+from ganctl.networks import make_networks
 from ganctl.optimizers import make_optimizer
 
 LOSS = "binary_crossentropy"
@@ -42,7 +43,7 @@ class LiteralLoop:
         images = np.load(folder / "batch.npz")["images"] if told else np.load(folder / "images.npy")
         self._images = as_networks_see(images.astype(np.float32))
         self._draws = scripted(folder) if told else self._drawn()
-        self.networks = build.make_networks(experiment, images.shape[1:], 0)
+        self.networks = make_networks(experiment, images.shape[1:], 0)
         for role, weights in blueprint.read_weights(folder / "weights.npz").items():
             start_from(self.networks[role], weights, dropout=not told)
         self._trainer = trainer(self.networks, self.rules)

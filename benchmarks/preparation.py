@@ -12,9 +12,10 @@ import numpy as np
 from benchmarks import blueprint
 from benchmarks.rules import Rules
 from benchmarks.speed_recipes import RECIPES, Recipe, as_written
-from ganctl import build
+from ganctl import resolving
 from ganctl.experiment import Experiment
 from ganctl.image_order import ImageOrder
+from ganctl.networks import make_networks
 from ganctl.noise import Key
 
 
@@ -23,8 +24,8 @@ def prepare(recipe: Recipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     recipe.write_images(folder)
     experiment = recipe.experiment(folder, *as_written())
-    images = build.read_images(experiment, lambda sequence, *_, **__: sequence)
-    networks = build.make_networks(experiment, images.shape, images.num_classes)
+    images = resolving.read_images(experiment, lambda sequence, *_, **__: sequence)
+    networks = make_networks(experiment, images.shape, images.num_classes)
     roles = ("generator", "discriminator")
     blueprint.write({role: blueprint.describe(networks[role]) for role in roles}, folder / "networks.json")
     weights = {role: [v.numpy() for v in blueprint.variables(networks[role])] for role in roles}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl import build
+from ganctl import resolving
 from ganctl.experiment import Experiment, TrainingSection
 from ganctl.packaged_configs import find_config
 
@@ -49,7 +49,7 @@ class Recipe:
         """
         source = ["dataset.name=npz", f"dataset.path={folder / 'images.npz'}"] if self.made_up else []
         checked = self.check_overrides if told else ()
-        return build.load_experiment(find_config(self.config), (*self.overrides, *source, *checked, *overrides))
+        return resolving.load_experiment(find_config(self.config), (*self.overrides, *source, *checked, *overrides))
 
     def write_images(self, folder: Path) -> None:
         """Write the images that the experiment reads, where they are made up."""

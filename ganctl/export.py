@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import checkpoint, game_state, models
-from ganctl.build import with_training
+from ganctl import checkpoint, game_state
 from ganctl.data_paths import is_text, shown
 from ganctl.errors import GanctlError, UsageError
-from ganctl.experiment import Experiment, ModelSection
+from ganctl.experiment import Experiment
 from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation import sample_latent
 from ganctl.inputs import CLASSES, class_count, takes_classes
 from ganctl.lazy import keras, silent_stderr
+from ganctl.resolving import with_noise_given, with_training
 from ganctl.restoring import build_generator, experiment_of
 from ganctl.sample_files import is_folder, writing
 
@@ -214,14 +214,12 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
 
 def _with_noise_given(found: checkpoint.Checkpoint, experiment: Experiment) -> tuple[checkpoint.Checkpoint, Experiment]:
     """The same weights in a network that takes as an input what it would otherwise draw itself."""
-    given = models.registry.get(experiment.model.name).facts.get("noise_given", {})
-    changed = {key: value for key, value in given.items() if experiment.model.arguments.get(key) != value}
-    if not changed:
+    changed = with_noise_given(experiment)
+    if changed is experiment:
         return found, experiment
-    model = ModelSection.model_validate({**experiment.model.model_dump(), **changed})
     role = str(found.facts.get("generator", "generator"))
     groups = {**found.groups, role: game_state.without_seeds(found.generator)}
-    return checkpoint.Checkpoint(found.path, found.facts, groups), experiment.replace(model=model)
+    return checkpoint.Checkpoint(found.path, found.facts, groups), changed
 
 
 def _examples(generator: Network, distribution: str, num_classes: int) -> Arrays:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ganctl import augmentations, datasets, losses, models
+from ganctl import catalog
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.registry import Entry
 
@@ -13,11 +13,11 @@ def file_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
-    _name_one_of(definitions["DatasetSection"], datasets.registry, own_arguments=False)
-    _name_one_of(definitions["ModelSection"], models.registry)
-    _name_one_of(definitions["LossSection"], losses.registry)
-    _name_one_of(definitions["PenaltySection"], losses.penalties)
-    _name_one_of(definitions["AugmentationSection"], augmentations.registry)
+    _name_one_of(definitions["DatasetSection"], catalog.datasets, own_arguments=False)
+    _name_one_of(definitions["ModelSection"], catalog.models)
+    _name_one_of(definitions["LossSection"], catalog.losses)
+    _name_one_of(definitions["PenaltySection"], catalog.penalties)
+    _name_one_of(definitions["AugmentationSection"], catalog.augmentations)
     for constant in TUTORIAL_CONSTANTS:
         path = ".".join(TUTORIAL_CONSTANTS[constant])
         schema["properties"][constant.upper()] = {"description": f"The same as {path}.", "type": "integer"}

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.checkpoint import Tensors
 from ganctl.errors import DivergedError, GanctlError
 from ganctl.game import Game
+
+Tensors = dict[str, np.ndarray]
+"""Arrays by structural name."""
 
 
 def named_variables(network: Any) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl import checkpoint, datasets, images
-from ganctl.build import load_experiment, read_images
+from ganctl import catalog, checkpoint, images
 from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
 from ganctl.experiment import DatasetSection, Experiment
 from ganctl.generation import BATCH, choose_classes, generate
 from ganctl.image_set import ImageSet, Track, gathered
 from ganctl.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
+from ganctl.resolving import load_experiment, read_dataset, read_images
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 
@@ -131,8 +131,8 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     if not against:
         raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
     path = Path(os.path.expanduser(against))
-    if against in {entry.name for entry in datasets.registry}:
-        found = datasets.registry.get(against).make(DatasetSection(name=against), track)
+    if against in {entry.name for entry in catalog.datasets}:
+        found = read_dataset(DatasetSection(name=against), track)
         real = RealImages(OTHER_IMAGES, found)
     elif (path / "config.yaml").is_file():
         real = _training_images(load_experiment(path / "config.yaml"), "", track)
@@ -140,7 +140,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         found = _read(path, track)
         real = RealImages(OTHER_IMAGES, found)
     else:
-        hint = did_you_mean(against, [entry.name for entry in datasets.registry])
+        hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
         raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
@@ -172,12 +172,12 @@ def _read(path: Path, track: Track) -> ImageSet:
     """Read an npz, or a folder in the size and channels that most of its images have."""
     if path.is_file():
         try:
-            return datasets.registry.get("npz").make(DatasetSection(name="npz", path=str(path)), track)
+            return read_dataset(DatasetSection(name="npz", path=str(path)), track)
         except ConfigurationError:
             raise DataError(f"{path}: its images are not square, and only square ones are compared.") from None
     size, channels = _usual_shape(path)
     section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
-    return datasets.registry.get("image_folder").make(section, track)
+    return read_dataset(section, track)
 
 
 def _usual_shape(folder: Path) -> tuple[int, int]:

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from ganctl import catalog
 from ganctl.errors import DataError, UsageError
 from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Game, Player
 from ganctl.lazy import keras, tf
-from ganctl.losses.minimax import Minimax
 from ganctl.noise import Key
 from ganctl.objectives import AdversarialLoss
 from ganctl.players import Setup, advancing, usual_two
+from ganctl.registry import made_by
 
 Noise = np.ndarray | Sequence[np.ndarray]
 
@@ -77,7 +78,7 @@ def fit(
         batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed", rewrites=False
     )
     setup = Setup(
-        loss or Minimax(real_label=0),
+        loss or made_by(catalog.losses.get("minimax"), AdversarialLoss, real_label=0),
         [],
         training,
         "normal",

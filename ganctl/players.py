@@ -15,7 +15,6 @@ from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
 from ganctl.inputs import takes_classes
-from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds
 from ganctl.objectives import AdversarialLoss, Penalty, mean
@@ -80,17 +79,23 @@ def usual_two(networks: Networks, setup: Setup) -> list[Player]:
 
 
 def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
-    """Return the players with turns that begin with one power iteration of every spectral layer that they move.
+    """Return the players with turns that begin with `advance()` of every layer they move that has such a method.
 
-    So both kinds of images of an update meet the same kernels, and no player's turn changes what another one moves.
+    A spectral layer takes one power iteration: both kinds of images of an update meet the same kernels, and no player's
+    turn changes what another one moves.
     """
 
     def with_advance(player: Player) -> Player:
-        layers = [layer for role in player.networks for layer in spectral_layers(networks[role])]
+        layers = [layer for role in player.networks for layer in _advancing_layers(networks[role])]
         turns = [replace(turn, forward=partial(_advanced, layers, turn.forward)) for turn in player.turns]
         return replace(player, turns=turns) if layers else player
 
     return [with_advance(player) for player in players]
+
+
+def _advancing_layers(network: Any) -> list[Any]:
+    """The layers of a network, at any depth, that move a little before each update of their player."""
+    return [layer for layer in network._flatten_layers() if callable(getattr(layer, "advance", None))]
 
 
 def _advanced(layers: Sequence[Any], forward: Callable[..., ForwardPass], *arguments: Any) -> ForwardPass:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ganctl import footprint, plugins
-from ganctl.build import make_game, make_loss, read_images, with_training
+from ganctl.build import make_game
 from ganctl.device import Device
 from ganctl.experiment import Experiment
 from ganctl.features import check_available
@@ -28,6 +28,7 @@ from ganctl.lazy import keras, tf
 from ganctl.players import AVERAGED
 from ganctl.precision import faster_precision
 from ganctl.reference import check_enough
+from ganctl.resolving import make_loss, read_images, with_training
 from ganctl.run_folder import RunFolder
 from ganctl.run_report import write_report
 from ganctl.trainer import Trainer

@@ -29,8 +29,8 @@ class Entry:
         make: the registered function.
         source: where it comes from: a paper, a tutorial, a licence.
         injected: parameters of `make` that the program supplies; all the others are the user's keys.
-        facts: further things known about it without calling it; keyword-only parameters of `players` are the user's
-            keys as well.
+        facts: further things known about it without calling it; keyword-only parameters of those that are functions in
+            `WITH_KEYS` are the user's keys as well.
     """
 
     name: str
@@ -42,8 +42,8 @@ class Entry:
     @property
     def documentation(self) -> str:
         """The docstrings of all functions whose parameters are the user's keys."""
-        functions = (self.make, self.facts.get("players"))
-        return "\n".join(inspect.getdoc(function) or "" for function in functions if function)
+        functions = (self.make, *_with_keys(self.facts))
+        return "\n".join(inspect.getdoc(function) or "" for function in functions)
 
     @property
     def needs_classes(self) -> bool:
@@ -59,7 +59,7 @@ class Entry:
     def arguments(self) -> type[BaseModel]:
         """Return a strict pydantic class of the user's keys, made from the function's signature."""
         fields: dict[str, Any] = {}
-        for parameter in (*_parameters(self.make), *_keyword_only(self.facts.get("players"))):
+        for parameter in (*_parameters(self.make), *_own_keys(self.facts)):
             if parameter.name not in self.injected:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[parameter.name] = (parameter.annotation, default)
@@ -102,8 +102,21 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return list(inspect.signature(function, eval_str=True).parameters.values())
 
 
-def _keyword_only(function: Callable[..., Any] | None) -> list[inspect.Parameter]:
-    return [p for p in _parameters(function) if p.kind is p.KEYWORD_ONLY] if function else []
+def keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the keyword-only parameters of a function."""
+    return [p for p in _parameters(function) if p.kind is p.KEYWORD_ONLY]
+
+
+WITH_KEYS = ("pretrained", "players")
+"""Facts that are functions whose keyword-only parameters are the user's keys."""
+
+
+def _with_keys(facts: Mapping[str, Any]) -> list[Callable[..., Any]]:
+    return [facts[name] for name in WITH_KEYS if name in facts]
+
+
+def _own_keys(facts: Mapping[str, Any]) -> list[inspect.Parameter]:
+    return [parameter for function in _with_keys(facts) for parameter in keyword_only(function)]
 
 
 _registries: list["Registry"] = []
@@ -151,7 +164,7 @@ class Registry:
             )
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
-            keys = [*inspect.signature(make).parameters.values(), *_keyword_only(facts.get("players"))]
+            keys = [*inspect.signature(make).parameters.values(), *_own_keys(facts)]
             several = [p.name for p in keys if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
             if several:
                 raise ValueError(

@@ -7,13 +7,14 @@ from typing import Any
 
 from ganctl import checkpoint, game_state, plugins
 from ganctl.augmentation import memory_of
-from ganctl.build import make_networks, resolve, with_defaults, with_training
 from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
 from ganctl.loss_table import last_iteration
+from ganctl.networks import make_networks
 from ganctl.prepared import Prepared
+from ganctl.resolving import resolve, with_defaults, with_training
 from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import YamlSource
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from ganctl import report
-from ganctl.build import load_experiment
 from ganctl.errors import GanctlError
 from ganctl.packaged_configs import packaged_configs
+from ganctl.resolving import load_experiment
 from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import read_yaml
 

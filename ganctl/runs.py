@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import build, checkpoint, training
+from ganctl import checkpoint, resolving, training
 from ganctl import generation as drawing
 from ganctl.device import select_device
 from ganctl.errors import GanctlError, UsageError
@@ -78,11 +78,11 @@ def train(
     with _permitted(plugins, allow_plugins):
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
         if isinstance(config, Mapping):
-            experiment = build.resolve(
+            experiment = resolving.resolve(
                 Experiment.from_source(YamlSource("config", parse_yaml(_json(config), "config").data), settings)
             )
         else:
-            experiment = build.load_experiment(find_config(str(config)), tuple(settings))
+            experiment = resolving.load_experiment(find_config(str(config)), tuple(settings))
         folder = training.train(
             experiment,
             Session(quiet=quiet),
@@ -239,7 +239,7 @@ class Run:
         folder = RunFolder.open(self.path)
         settings = _settings(overrides)
         with _permitted(self._plugins, self._allow_plugins):
-            experiment = build.load_experiment(folder.config, tuple(settings))
+            experiment = resolving.load_experiment(folder.config, tuple(settings))
             training.refuse_changes(settings, allow_changes=allow_changes)
             command = ["ganctl.resume", str(self.path), *settings]
             training.resume(

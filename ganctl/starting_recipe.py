@@ -3,11 +3,12 @@
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ganctl import build, models, pace
+from ganctl import build, pace, resolving
 from ganctl.data_paths import shown
 from ganctl.device import Device
 from ganctl.errors import DataError
@@ -31,6 +32,7 @@ from ganctl.recipe_rules import (
     possible_sizes,
     usual_cost,
 )
+from ganctl.resolving import why_unfit
 from ganctl.version import __version__
 from ganctl.yaml_editing import comment, with_values, without_head
 
@@ -74,8 +76,8 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
     count = len(pictures.pictures)
     if pictures.distinct < 2:
         raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
-    recipe = build.load_experiment(packaged_configs()[RECIPE])
-    sizes = possible_sizes(pictures, models.registry.get(recipe.model.name).facts.get("unfit", lambda *_: ""))
+    recipe = resolving.load_experiment(packaged_configs()[RECIPE])
+    sizes = possible_sizes(pictures, partial(why_unfit, recipe.model.name))
     learned = count - round(count * held_out(count))
     seconds = playing_seconds(minutes, evaluations_in(minutes, learned))
     batch = batch_size(recipe.training.batch_size, learned)
@@ -123,7 +125,7 @@ def _rate(recipe: Experiment, pictures: Survey, cost: Cost, batch: int, device: 
     section = recipe.dataset.model_copy(update={"image_size": cost.size, "channels": channels, "path": None})
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
     model = recipe.model.model_validate({**recipe.model.model_dump(), **arguments})
-    experiment = build.with_training(recipe.replace(dataset=section, model=model), batch_size=batch)
+    experiment = resolving.with_training(recipe.replace(dataset=section, model=model), batch_size=batch)
     image_set = ImageSet(images, None, (), str(pictures.folder))
     # As a training chooses them; what is measured here is remembered for it.
     experiment, _ = choose_precision(experiment, image_set, device)

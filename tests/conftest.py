@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ganctl import build, datasets, models
+from ganctl import build, datasets, models, resolving
 from ganctl.experiment import Experiment, ModelSection
 from ganctl.game import Game
 from ganctl.lazy import tf
@@ -156,7 +156,7 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
             ),
             outputs=experiment.outputs.model_copy(update=outputs),
         )
-        return build.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
+        return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
 
     return shrink
 
@@ -185,7 +185,7 @@ def small_experiment(tiny_yaml: WriteYaml) -> Callable[..., Experiment]:
             "dataset.channels": channels,
             "training.batch_size": 2,
         }
-        return build.load_experiment(tiny_yaml({**small, **changes}))
+        return resolving.load_experiment(tiny_yaml({**small, **changes}))
 
     return make
 

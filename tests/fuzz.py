@@ -33,7 +33,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from image_files import encoded, exif, noise
 
-from ganctl import archives, build, checkpoint, images
+from ganctl import archives, checkpoint, images, resolving
 from ganctl.data_paths import shown
 from ganctl.errors import GanctlError
 from ganctl.experiment import DatasetSection, Experiment
@@ -77,16 +77,16 @@ def read_experiment(folder: Path, content: bytes) -> None:
     """What `ganctl validate` does; what it accepts must survive being written and read again."""
     path = folder / "x.yaml"
     path.write_bytes(content)
-    experiment = build.load_experiment(path)
+    experiment = resolving.load_experiment(path)
     path.write_text(experiment.to_yaml())
-    assert build.load_experiment(path).model_dump() == experiment.model_dump(), (
+    assert resolving.load_experiment(path).model_dump() == experiment.model_dump(), (
         "the resolved file is another experiment"
     )
 
 
 def read_override(folder: Path, content: bytes) -> None:
     """`--set KEY=VALUE`."""
-    build.load_experiment(CONFIGS / "quickstart.yaml", (content.decode(errors="replace"),))
+    resolving.load_experiment(CONFIGS / "quickstart.yaml", (content.decode(errors="replace"),))
 
 
 TENSORS = {"generator": {"000.Dense.kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}
@@ -131,7 +131,7 @@ def read_generator_file(folder: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = checkpoint.load_generator(path)
     assert found.generator is not None
-    build.resolve(Experiment.from_source(YamlSource(str(path), found.facts["experiment"])))
+    resolving.resolve(Experiment.from_source(YamlSource(str(path), found.facts["experiment"])))
 
 
 def read_generator_facts(folder: Path, content: bytes) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from conftest import home_shape, shipped, untracked
 
-from ganctl import build, checkpoint, game_state, models
+from ganctl import checkpoint, game_state, models, resolving
 from ganctl.checkpoint import Tensors
 from ganctl.device import Device
 from ganctl.experiment import Experiment
@@ -52,7 +52,7 @@ def experiment_of(model: str) -> Experiment:
         "training": {"iterations": STEPS, "batch_size": 4, "precision": "float32", "xla": False},
         "outputs": {"sample_every": STEPS, "sample_grid": "2x2", "checkpoint_every": STEPS, "keep": 1},
     }
-    return build.resolve(Experiment.from_source(YamlSource(model, data)))
+    return resolving.resolve(Experiment.from_source(YamlSource(model, data)))
 
 
 def thinned(group: str, tensors: Tensors, strength: int) -> Tensors:

@@ -10,7 +10,7 @@ from make_archived_runs import ARCHIVES, LEAST_SPREAD, MOST_BYTES, SAMPLES, SEED
 from small_runs import CPU
 
 import ganctl
-from ganctl import build, models
+from ganctl import models, resolving
 from ganctl.prepared import Prepared
 from ganctl.restoring import restore_newest
 from ganctl.run_folder import RunFolder
@@ -43,7 +43,7 @@ def test_an_archived_run_draws_what_it_drew(model: str, run: Path) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_an_archived_run_goes_on(model: str, run: Path) -> None:
     folder = RunFolder.open(run)
-    prepared = Prepared.make(build.load_experiment(folder.config), CPU, untracked)
+    prepared = Prepared.make(resolving.load_experiment(folder.config), CPU, untracked)
     assert restore_newest(prepared, folder) == []
     assert int(prepared.game.step.numpy()) == STEPS
     rows = prepared.game.play(prepared.game.chunk(STEPS, 1)).numpy()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import augmentations, build, losses
+from ganctl import augmentations, losses, resolving
 from ganctl.augmentations import ada
 from ganctl.errors import ConfigurationError
 from ganctl.game import Game
@@ -334,9 +334,9 @@ def test_adas_probability_is_a_column_and_moves_only_with_the_discriminator(
 
 
 def test_a_name_alone_and_a_mapping_are_the_same(tiny_yaml: WriteYaml) -> None:
-    short, long = (build.load_experiment(tiny_yaml({"training.augment": [e]})) for e in ("flip", {"name": "flip"}))
+    short, long = (resolving.load_experiment(tiny_yaml({"training.augment": [e]})) for e in ("flip", {"name": "flip"}))
     assert short.to_yaml() == long.to_yaml()
-    whole = build.load_experiment(tiny_yaml({"training.augment": ["diffaugment", {"name": "ada", "target": 0.5}]}))
+    whole = resolving.load_experiment(tiny_yaml({"training.augment": ["diffaugment", {"name": "ada", "target": 0.5}]}))
     assert "policy:\n    - colour\n    - translation\n    - cutout" in whole.to_yaml()
     assert whole.training.augment[1].arguments["target"] == 0.5
 
@@ -354,7 +354,7 @@ WRONG: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("augment", "message"), WRONG)
 def test_mistakes_are_said_with_their_place(augment: Any, message: str, tiny_yaml: WriteYaml) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
-        build.load_experiment(tiny_yaml({"training.augment": augment}))
+        resolving.load_experiment(tiny_yaml({"training.augment": augment}))
     assert "tiny.yaml:" in str(caught.value)
 
 
@@ -372,10 +372,10 @@ def test_ada_is_refused_where_a_scores_sign_means_nothing(loss: str, tiny_yaml: 
     content = {"loss": {"name": loss}, "training.discriminator_batches": "summed", "training.augment": ["flip", "ada"]}
     if moves_nothing:
         with pytest.raises(ConfigurationError, match=rf"tiny.yaml:\d+:\d+: training.augment.1: 'ada' .* '{loss}'"):
-            build.load_experiment(tiny_yaml(content))
+            resolving.load_experiment(tiny_yaml(content))
     else:
-        build.load_experiment(tiny_yaml(content))
-    build.load_experiment(tiny_yaml({**content, "training.augment": ["diffaugment"]}))
+        resolving.load_experiment(tiny_yaml(content))
+    resolving.load_experiment(tiny_yaml({**content, "training.augment": ["diffaugment"]}))
 
 
 def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[..., Game]) -> None:

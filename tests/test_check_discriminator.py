@@ -6,23 +6,26 @@ import keras
 import pytest
 from click.testing import CliRunner
 
-from ganctl import build
+from ganctl import resolving
 from ganctl.cli import commands
 from ganctl.discriminator_check import check_discriminator
 from ganctl.errors import DataError
 from ganctl.image_set import ImageSet
+from ganctl.networks import make_networks
 from ganctl.packaged_configs import find_config
 
 
 @pytest.fixture(scope="module")
 def clothes() -> ImageSet:
-    experiment = build.load_experiment(find_config("quickstart"))
-    return build.read_images(experiment, lambda sequence, description, total: sequence).first(3000)
+    experiment = resolving.load_experiment(find_config("quickstart"))
+    return resolving.read_images(experiment, lambda sequence, description, total: sequence).first(3000)
 
 
 def test_a_sound_discriminator_learns_the_labels_and_a_broken_one_does_not(clothes: ImageSet) -> None:
-    experiment = build.load_experiment(find_config("quickstart"), ("training.precision=float32", "model.capacity=8"))
-    network = build.make_networks(experiment, clothes.shape)["discriminator"]
+    experiment = resolving.load_experiment(
+        find_config("quickstart"), ("training.precision=float32", "model.capacity=8")
+    )
+    network = make_networks(experiment, clothes.shape)["discriminator"]
     sound = check_discriminator(experiment, clothes, network, keras.optimizers.Adam(1e-3), iterations=80)
     assert sound.learned
     assert sound.accuracy > 0.6
@@ -37,7 +40,7 @@ def test_a_sound_discriminator_learns_the_labels_and_a_broken_one_does_not(cloth
 
 
 def test_images_without_labels_are_refused(clothes: ImageSet) -> None:
-    experiment = build.load_experiment(find_config("quickstart"))
+    experiment = resolving.load_experiment(find_config("quickstart"))
     unlabelled = ImageSet(clothes.images, None, (), "photos")
     with pytest.raises(DataError, match="photos has fewer than two labels"):
         check_discriminator(experiment, unlabelled, None, None, iterations=1)

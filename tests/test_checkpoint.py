@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import WriteYaml
 
-from ganctl import build, checkpoint, datasets, game_state
+from ganctl import build, checkpoint, datasets, game_state, resolving
 from ganctl.errors import DivergedError, GanctlError, UsageError
 from ganctl.game import Game
 from ganctl.restoring import load_generator
@@ -192,7 +192,9 @@ def test_a_pointer_is_understood(folder: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def dense_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
     def make(**changes: Any) -> Game:
-        experiment = build.load_experiment(tiny_yaml({key.replace("__", "."): value for key, value in changes.items()}))
+        experiment = resolving.load_experiment(
+            tiny_yaml({key.replace("__", "."): value for key, value in changes.items()})
+        )
         images = datasets.registry.get("npz").make(experiment.dataset, lambda sequence, *_, **__: sequence)
         return build.make_game(experiment, images)
 
@@ -268,7 +270,7 @@ def test_a_generator_file_needs_nothing_beside_it(
     dense_game: Callable[..., Game], tiny_yaml: WriteYaml, tmp_path: Path
 ) -> None:
     game = dense_game()
-    experiment = build.load_experiment(tiny_yaml())
+    experiment = resolving.load_experiment(tiny_yaml())
     facts = {
         "experiment": experiment.model_dump(mode="json"),
         "image_shape": [8, 8, 1],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import CONFIGS
 
-from ganctl import build
+from ganctl import build, resolving
 from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
@@ -17,6 +17,7 @@ from ganctl.hooks.samples import Samples
 from ganctl.image_set import ImageSet
 from ganctl.inputs import takes_classes
 from ganctl.network_checks import checkerboards
+from ganctl.networks import make_networks
 from ganctl.noise import Key, layer_seeds, seeded
 from ganctl.sample_files import writer_for
 
@@ -25,11 +26,11 @@ SHAPE = (28, 28, 1)
 
 def acgan(*overrides: str) -> Experiment:
     few = ("dataset.name=fashion_mnist_mini", "model.latent_dim=8", "training.precision=float32", *overrides)
-    return build.load_experiment(CONFIGS / "acgan_mnist.yaml", few)
+    return resolving.load_experiment(CONFIGS / "acgan_mnist.yaml", few)
 
 
 def generator(*overrides: str, num_classes: int = 10) -> Any:
-    return build.make_networks(acgan(*overrides), SHAPE, num_classes)["generator"]
+    return make_networks(acgan(*overrides), SHAPE, num_classes)["generator"]
 
 
 INSIDE = ("model.latent_input=inside", "model.latent_distribution=normal")
@@ -72,26 +73,26 @@ def test_double_tanh_is_the_tutorials_slip() -> None:
 
 
 def test_classes_are_those_of_the_images() -> None:
-    networks = build.make_networks(acgan("dataset.classes=[3,5]"), SHAPE, 2)
+    networks = make_networks(acgan("dataset.classes=[3,5]"), SHAPE, 2)
     assert [output.shape[1] for output in networks["discriminator"].outputs] == [1, 2]
 
 
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"dataset.name: acgan_mnist .*these images have no labels"):
-        build.make_networks(acgan(), SHAPE, 0)
+        make_networks(acgan(), SHAPE, 0)
 
 
 def test_noise_inside_is_normal() -> None:
     experiment = acgan("model.latent_input=inside")
     with pytest.raises(ConfigurationError, match="latent_distribution"):
-        build.make_game(experiment, build.read_images(experiment, lambda sequence, *_, **__: sequence))
+        build.make_game(experiment, resolving.read_images(experiment, lambda sequence, *_, **__: sequence))
 
 
 def test_a_missing_pretrained_generator_is_named_with_its_line(tmp_path: Path) -> None:
     experiment = acgan(f"model.generator_checkpoint={tmp_path / 'nothing'}")
     with pytest.raises(ConfigurationError, match=r"--set .*generator_checkpoint.*does not exist"):
-        build.make_networks(experiment, SHAPE, 10)
-    build.make_networks(experiment, SHAPE, 10, pretrained=False)
+        make_networks(experiment, SHAPE, 10)
+    make_networks(experiment, SHAPE, 10, pretrained=False)
 
 
 @pytest.mark.parametrize(("wanted", "chosen"), [(None, [0, 1, 2]), ([2], [2]), ([0, 2, 0], [0, 2, 0])])
@@ -118,8 +119,8 @@ def test_no_classes_of_the_command_line(text: str) -> None:
 
 
 def test_a_generator_without_classes() -> None:
-    experiment = build.load_experiment(CONFIGS / "dcgan_mnist.yaml")
-    network = build.make_networks(experiment, SHAPE)["generator"]
+    experiment = resolving.load_experiment(CONFIGS / "dcgan_mnist.yaml")
+    network = make_networks(experiment, SHAPE)["generator"]
     assert choose_classes(network, None, 10) == []
     with pytest.raises(UsageError, match="knows no classes"):
         choose_classes(network, [1], 10)
@@ -148,7 +149,7 @@ def test_a_grid_has_a_column_for_each_class_and_an_npz_its_labels(tmp_path: Path
     ],
 )
 def test_checkerboards_are_announced(config: str, shape: tuple[int, int, int], warned: str) -> None:
-    networks = build.make_networks(build.load_experiment(CONFIGS / f"{config}.yaml"), shape)
+    networks = make_networks(resolving.load_experiment(CONFIGS / f"{config}.yaml"), shape)
     lines = checkerboards(networks["generator"])
     assert len(lines) == bool(warned)
     assert all(warned in line for line in lines)

@@ -14,7 +14,7 @@ from conftest import RunCli, WriteYaml, untracked
 from sklearn.datasets import load_digits, load_sample_image
 from small_runs import train
 
-from ganctl import build, checkpoint, datasets, features, metrics_table, scoring
+from ganctl import checkpoint, datasets, features, metrics_table, resolving, scoring
 from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.evaluation.class_figures import class_coverage, class_score
 from ganctl.evaluation.diversity import effective_number
@@ -389,7 +389,7 @@ EVALUATED = {"evaluation": {"every": 4, "num": 60}, "training.iterations": 12}
 
 
 def small(tiny_yaml: WriteYaml, changes: dict[str, Any]) -> Experiment:
-    return build.load_experiment(tiny_yaml({**EVALUATED, "outputs": {"checkpoint_every": 6, "keep": 1}, **changes}))
+    return resolving.load_experiment(tiny_yaml({**EVALUATED, "outputs": {"checkpoint_every": 6, "keep": 1}, **changes}))
 
 
 @pytest.fixture(scope="module")

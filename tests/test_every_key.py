@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, shipped, untracked
 from pydantic import BaseModel
 
-from ganctl import augmentations, build, datasets, losses, models
+from ganctl import augmentations, datasets, losses, models, resolving
 from ganctl.cli import commands
 from ganctl.device import Device
 from ganctl.errors import ConfigurationError, GanctlError
@@ -21,6 +21,7 @@ from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.lazy import keras
 from ganctl.metrics_table import read_metrics
+from ganctl.networks import make_networks
 from ganctl.noise import Key
 from ganctl.optimizers import make_optimizer
 from ganctl.prepared import Prepared
@@ -79,7 +80,7 @@ class Looks:
         self.files = lru_cache(maxsize=None)(self._files)
 
     def _experiment(self, changes: Changes) -> Experiment:
-        return build.load_experiment(self._path, [text.replace("FOLDER", str(self._folder)) for text in changes])
+        return resolving.load_experiment(self._path, [text.replace("FOLDER", str(self._folder)) for text in changes])
 
     def _prepare(self, changes: Changes) -> Prepared:
         return Prepared.make(self._experiment(changes), Device("CPU", "for the test"), untracked)
@@ -208,7 +209,7 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
     models.registry.register(PAIR, source="this test")(tiny_pair)
     folder = tmp_path_factory.mktemp("looks")
     path = tiny_yaml({"model": {"name": PAIR}})
-    data = dict(np.load(str(build.load_experiment(path).dataset.path)))
+    data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
     np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
     np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
     yield Looks(path, folder)
@@ -377,8 +378,7 @@ def test_changing_a_models_own_key_changes_its_networks_or_its_game(
         return
     changed = {f"model.{key}": another(entry, key)}
     before, after = (
-        layers_of(build.make_networks(small_experiment(model, changes), home_shape(model), 10))
-        for changes in ({}, changed)
+        layers_of(make_networks(small_experiment(model, changes), home_shape(model), 10)) for changes in ({}, changed)
     )
     if before == after:
         games = small_game(model), small_game(model, changed)

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from conftest import CONFIGS, at_most
 
-from ganctl import build
+from ganctl import resolving
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.file_schema import file_schema
@@ -21,7 +21,7 @@ HERE = "tiny.yaml"
 def load(folder: Path, text: str | bytes, *overrides: str) -> Experiment:
     path = folder / HERE
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return build.load_experiment(path, overrides)
+    return resolving.load_experiment(path, overrides)
 
 
 def refusal(folder: Path, text: str | bytes, *overrides: str) -> str:
@@ -251,7 +251,7 @@ def test_a_hundred_megabytes_are_refused_unread(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(100_000_000)
     with pytest.raises(ConfigurationError, match="100,000,000 bytes are no experiment file"):
-        build.load_experiment(path)
+        resolving.load_experiment(path)
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_what_is_no_override_is_refused(override: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_resolved_file_is_the_same_experiment(config: Path, tmp_path: Path) -> None:
-    experiment = build.load_experiment(config)
+    experiment = resolving.load_experiment(config)
     again = load(tmp_path, experiment.to_yaml())
     assert again.model_dump() == experiment.model_dump()
     assert again.to_yaml() == experiment.to_yaml()
@@ -407,7 +407,7 @@ def _data(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_file_fits_the_schema(config: Path, schema: dict[str, Any], tmp_path: Path) -> None:
     jsonschema.validate(_data(config), schema)
-    (tmp_path / HERE).write_text(build.load_experiment(config).to_yaml())
+    (tmp_path / HERE).write_text(resolving.load_experiment(config).to_yaml())
     jsonschema.validate(_data(tmp_path / HERE), schema)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import RunCli, home_shape, shipped
 
-from ganctl import build, checkpoint, game_state, models
+from ganctl import checkpoint, game_state, models
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.export import COMPARED, LIMIT, Generator, _examples, check_output, export
@@ -22,6 +22,7 @@ from ganctl.formats import formats
 from ganctl.inputs import class_count, takes_classes, to_pixels
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
+from ganctl.networks import make_networks
 from ganctl.players import AVERAGED
 from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
@@ -53,7 +54,7 @@ def generator_file(
         capacity = {"model.capacity": 8} if "capacity" in models.registry.get(model).arguments().model_fields else {}
         experiment = small_experiment(model, {**capacity, **changes})
         shape = home_shape(model)
-        networks = build.make_networks(experiment, shape, len(class_names))
+        networks = make_networks(experiment, shape, len(class_names))
         role = AVERAGED if AVERAGED in networks else "generator"
         variables = game_state.named_variables(networks[role])
         random = np.random.default_rng(0)
@@ -119,7 +120,7 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
     def made_of(model: str, changes: dict[str, Any]) -> set[str]:
         given = models.registry.get(model).facts.get("noise_given", {})
         experiment = small_experiment(model, {**changes, **{f"model.{key}": value for key, value in given.items()}})
-        network = build.make_networks(experiment, home_shape(model), len(CLASS_NAMES))["generator"]
+        network = make_networks(experiment, home_shape(model), len(CLASS_NAMES))["generator"]
         return {type(part).__name__ for part in (*network._flatten_layers(), *getattr(network, "operations", ()))}
 
     tried = set().union(*(made_of(*CASES[case]) for case in IN_EVERY_FORMAT))

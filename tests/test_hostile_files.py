@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from ganctl import archives, build, checkpoint
+from ganctl import archives, checkpoint, resolving
 from ganctl.errors import ConfigurationError, DataError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
@@ -70,10 +70,10 @@ def test_half_a_character_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text('name: "\\udcff"\n')
     with pytest.raises(ConfigurationError, match=r"x\.yaml:1:7: half a character"):
-        build.load_experiment(path)
+        resolving.load_experiment(path)
     path.write_text('"na\\udcffme": 1\n')
     with pytest.raises(ConfigurationError, match=r"x\.yaml:1:1: half a character"):
-        build.load_experiment(path)
+        resolving.load_experiment(path)
 
 
 def test_half_a_character_in_a_generator_file_is_refused(

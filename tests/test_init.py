@@ -12,7 +12,7 @@ from conftest import RunCli, untracked
 from image_files import encoded, exif, noise, palette, red_left_blue_right, with_right_half_transparent
 from PIL import Image
 
-from ganctl import build, datasets, folder_survey, near_duplicates
+from ganctl import datasets, folder_survey, near_duplicates, resolving
 from ganctl.cli import commands
 from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
@@ -528,9 +528,9 @@ def test_from_a_mixed_folder_to_a_trained_gan(mixed: Path, run_cli: RunCli, tmp_
     assert {path.name for path in tmp_path.iterdir()} >= {"my own.yaml", "my own-crop.png", "my own-files.txt"}
     text = (tmp_path / "my own.yaml").read_text("utf-8")
     assert "#   ganctl train 'my own.yaml'\n" in text
-    experiment = build.load_experiment(tmp_path / "my own.yaml")
+    experiment = resolving.load_experiment(tmp_path / "my own.yaml")
     assert (experiment.name, experiment.dataset.image_size, experiment.dataset.path) == ("my_own", 16, str(mixed))
-    recipe = build.load_experiment(packaged_configs()[RECIPE])
+    recipe = resolving.load_experiment(packaged_configs()[RECIPE])
     assert (experiment.loss, experiment.optimizer) == (recipe.loss, recipe.optimizer)
     briefly = ["--set", "training.iterations=2", "--quiet"]
     for arguments in (["validate", "my own.yaml"], ["train", "my own.yaml", *briefly]):

@@ -10,7 +10,7 @@ import pytest
 from conftest import shipped
 from PIL import Image, ImageSequence
 
-from ganctl import build, models
+from ganctl import models
 from ganctl.errors import UsageError
 from ganctl.experiment import Experiment
 from ganctl.generation import generate
@@ -18,6 +18,7 @@ from ganctl.inputs import takes_classes
 from ganctl.interpolation import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras
+from ganctl.networks import make_networks
 
 RANDOM = np.random.default_rng(0)
 GIVEN = {"model.latent_input": "given"}
@@ -75,7 +76,7 @@ def network(small_experiment: Callable[..., Experiment]) -> Callable[..., Any]:
         experiment = small_experiment(model, changes)
         size, channels = experiment.dataset.image_size, experiment.dataset.channels
         keras.utils.set_random_seed(1)
-        generator = build.make_networks(experiment, (size, size, channels), 10)["generator"]
+        generator = make_networks(experiment, (size, size, channels), 10)["generator"]
         for variable in generator.trainable_variables:
             variable.assign(2 * variable)
         return generator, experiment.model.latent_distribution

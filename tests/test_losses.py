@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import build, losses
+from ganctl import losses, resolving
 from ganctl.errors import ConfigurationError
 from ganctl.feed import ImageBatch
 from ganctl.game import Game
@@ -80,7 +80,7 @@ def test_critics_show_raw_scores(name: str) -> None:
 def test_arguments_that_mean_nothing_are_refused(tiny_yaml: WriteYaml) -> None:
     for name in ("non_saturating", "hinge", "wasserstein", "relativistic"):
         with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: unknown key 'label_smoothing' in loss"):
-            build.load_experiment(tiny_yaml({"loss": {"name": name, "label_smoothing": 0.1}}))
+            resolving.load_experiment(tiny_yaml({"loss": {"name": name, "label_smoothing": 0.1}}))
 
 
 def test_a_loss_that_needs_real_images_in_the_generators_turn_gets_them(small_game: Callable[..., Game]) -> None:
@@ -240,4 +240,4 @@ def test_weight_clipping_holds_after_every_update_and_only_for_the_discriminator
 @pytest.mark.parametrize("key", ["weight", "every"])
 def test_a_constraint_has_no_weight(key: str, tiny_yaml: WriteYaml) -> None:
     with pytest.raises(ConfigurationError, match=rf"loss.penalties.0.{key}: means nothing for 'weight_clipping'"):
-        build.load_experiment(tiny_yaml({"loss": {"penalties": [{"name": "weight_clipping", key: 2}]}}))
+        resolving.load_experiment(tiny_yaml({"loss": {"penalties": [{"name": "weight_clipping", key: 2}]}}))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from conftest import WriteYaml, shipped, untracked
 from small_runs import CPU
 
-from ganctl import build, losses, models
+from ganctl import losses, models, resolving
 from ganctl.conditional import projection_score
 from ganctl.discriminator_check import body_of
 from ganctl.errors import ConfigurationError, GanctlError
@@ -22,6 +22,7 @@ from ganctl.game import Game
 from ganctl.generation import choose_classes, generate
 from ganctl.inputs import CLASSES, takes_classes
 from ganctl.models import bigan, fastgan
+from ganctl.networks import make_networks
 from ganctl.noise import Key
 from ganctl.prepared import Prepared
 from ganctl.pyramid import unfit
@@ -55,7 +56,7 @@ def test_every_size_and_both_numbers_of_channels_are_made(entry: Entry) -> None:
 @pytest.mark.parametrize("size", [15, 257])
 def test_other_sizes_are_refused_before_anything_is_built(entry: Entry, size: int, tiny_yaml: WriteYaml) -> None:
     with pytest.raises(ConfigurationError, match=f"{entry.name} needs square images from 16x16 to 256x256"):
-        build.load_experiment(tiny_yaml({"model": {"name": entry.name}, "dataset.image_size": size}))
+        resolving.load_experiment(tiny_yaml({"model": {"name": entry.name}, "dataset.image_size": size}))
 
 
 @pytest.mark.parametrize("entry", ANY_SIZE, ids=lambda entry: entry.name)
@@ -97,7 +98,7 @@ def test_networks_are_told_classes_where_there_are_some_and_nobody_says_otherwis
 def test_classes_that_are_not_there_are_an_error_with_a_place(entry: Entry, tiny_yaml: WriteYaml) -> None:
     path = tiny_yaml({"model": {"name": entry.name, "conditional": True}, "dataset.image_size": 16})
     with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: model.conditional: these images have no labels"):
-        build.make_networks(build.load_experiment(path), (16, 16, 1), 0)
+        make_networks(resolving.load_experiment(path), (16, 16, 1), 0)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from conftest import RunCli, WriteYaml, untracked
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
 import ganctl
-from ganctl import build, losses, registry
+from ganctl import build, losses, registry, resolving
 from ganctl import plugins as user_plugins
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment import Experiment
@@ -27,6 +27,7 @@ from ganctl.formats import formats
 from ganctl.game import Game
 from ganctl.image_order import ImageOrder
 from ganctl.image_set import ImageSet
+from ganctl.networks import make_networks
 from ganctl.runs import Run
 from ganctl.yaml_source import YamlSource
 
@@ -75,7 +76,7 @@ def game_of(model: str, loss: dict, training: dict) -> Game:
         "loss": loss,
         "training": {"batch_size": 4, "precision": "float32", **training},
     }
-    experiment = build.resolve(Experiment.from_source(YamlSource("test", data)))
+    experiment = resolving.resolve(Experiment.from_source(YamlSource("test", data)))
     return build.make_game(experiment, ImageSet(pictures(0), None, (), "test", ()))
 
 
@@ -126,30 +127,30 @@ def plugin(tmp_path: Path) -> Iterator[Path]:
 def test_an_experiments_plugin_runs_only_if_it_is_named_or_allowed(plugin: Path, tiny_yaml: WriteYaml) -> None:
     path = tiny_yaml({"plugins": [str(plugin)], "loss": {"name": "user_loss"}})
     with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: plugins.0: .* add --plugin '.*own loss.py', or"):
-        build.load_experiment(path)
+        resolving.load_experiment(path)
     assert "user_loss" not in [entry.name for entry in losses.registry]
     with user_plugins.permitted([], everything=True):
-        assert build.load_experiment(path).plugins == [str(plugin)]
+        assert resolving.load_experiment(path).plugins == [str(plugin)]
     with pytest.raises(ConfigurationError, match="add --plugin"):
-        build.load_experiment(path)
+        resolving.load_experiment(path)
     with user_plugins.permitted([plugin]):
-        assert build.load_experiment(path).loss.name == "user_loss"
+        assert resolving.load_experiment(path).loss.name == "user_loss"
 
 
 def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, tiny_yaml: WriteYaml) -> None:
     with user_plugins.permitted([plugin]):
-        experiment = build.load_experiment(tiny_yaml({"loss": {"name": "user_loss"}}))
+        experiment = resolving.load_experiment(tiny_yaml({"loss": {"name": "user_loss"}}))
     assert experiment.plugins == [str(plugin)]
     registry.forget(user_plugins._loaded.pop(plugin).module.__name__)
     (plugin.parent / "elsewhere").mkdir()
     moved = plugin.rename(plugin.parent / "elsewhere" / plugin.name)
     with user_plugins.permitted([moved]):
-        assert build.resolve(experiment).plugins == [str(moved)]
+        assert resolving.resolve(experiment).plugins == [str(moved)]
     with (
         user_plugins.permitted([], everything=True),
         pytest.raises(ConfigurationError, match=r"Where it has moved, say so: --plugin NEW/PLACE/own loss.py"),
     ):
-        build.resolve(experiment)
+        resolving.resolve(experiment)
 
 
 @pytest.mark.parametrize(
@@ -241,9 +242,9 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
     plugin.write_text(MODEL.format(made=made))
     path = tiny_yaml({"model": {"name": "user_model"}})
     with user_plugins.permitted([plugin]):
-        experiment = build.load_experiment(path)
+        experiment = resolving.load_experiment(path)
         with pytest.raises(ConfigurationError, match=f"own loss.py:5: .*{said}"):
-            build.make_networks(experiment, SHAPE)
+            make_networks(experiment, SHAPE)
 
 
 DUCK = """
@@ -302,8 +303,8 @@ def test_what_makes_something_else_is_told_what_to_make_and_where(
     path = tiny_yaml(named)
 
     def built() -> Game:
-        experiment = build.load_experiment(path)
-        return build.make_game(experiment, build.read_images(experiment, untracked))
+        experiment = resolving.load_experiment(path)
+        return build.make_game(experiment, resolving.read_images(experiment, untracked))
 
     with (
         user_plugins.permitted([plugin]),
@@ -323,11 +324,11 @@ def test_in_bfloat16_images_and_scores_have_to_be_float32(
     plugin.write_text(MODEL.format(made=networks))
     path = tiny_yaml({"model": {"name": "user_model"}, "training.precision": "bfloat16"})
     with user_plugins.permitted([plugin]):
-        experiment = build.load_experiment(path)
+        experiment = resolving.load_experiment(path)
         said = f"own loss.py:5: the {role} of 'user_model' ends in bfloat16. Give its last layer dtype"
         with pytest.raises(ConfigurationError, match=said):
-            build.make_networks(experiment, (8, 8, 3))
-        build.make_networks(build.with_training(experiment, precision="float32"), (8, 8, 3))
+            make_networks(experiment, (8, 8, 3))
+        make_networks(resolving.with_training(experiment, precision="float32"), (8, 8, 3))
 
 
 def test_of_a_traced_error_the_error_is_told() -> None:
@@ -361,7 +362,7 @@ def test_a_plugin_that_can_be_no_file_is_a_configuration_error(
             user_plugins.permitted([], everything=everything),
             pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: plugins.0: "),
         ):
-            build.load_experiment(tiny_yaml({"plugins": [name]}))
+            resolving.load_experiment(tiny_yaml({"plugins": [name]}))
 
 
 def test_a_changed_plugin_is_run_again(plugin: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sample_judge import SampleJudge
 
 from benchmarks.recipes import Score
-from ganctl import build
+from ganctl import resolving
 from ganctl.datasets import registry as datasets
 from ganctl.device import Device
 from ganctl.hooks import Hook, Run
@@ -23,7 +23,7 @@ from ganctl.run_folder import RunFolder
 
 @pytest.fixture(scope="module")
 def judge() -> SampleJudge:
-    config = build.load_experiment(find_config("quickstart")).dataset
+    config = resolving.load_experiment(find_config("quickstart")).dataset
     images = datasets.get("fashion_mnist_mini").make(config, lambda sequence, description, total: sequence)
     trained = SampleJudge(images.images, images.labels)
     assert trained.accuracy > 0.82
@@ -88,7 +88,7 @@ class Memory(Hook):
 @pytest.mark.slow
 def test_memory_is_flat_and_one_trace_serves_5000_iterations(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
-    experiment = build.load_experiment(tmp_path / "small.yaml")
+    experiment = resolving.load_experiment(tmp_path / "small.yaml")
     prepared = Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
     memory = Memory()
     prepared.trainer(RunFolder.create(tmp_path, "run", explicit=True), [memory]).train()

@@ -10,7 +10,7 @@ from conftest import CONFIGS, WriteYaml
 
 from benchmarks import recipes
 from benchmarks.recipes import Score
-from ganctl import build
+from ganctl import resolving
 from ganctl.errors import GanctlError
 from ganctl.packaged_configs import find_config
 
@@ -27,7 +27,7 @@ def test_every_shipped_file_says_its_score_and_a_command_that_is_valid(path: Pat
     words = shlex.split(score.command)
     assert words[:3] == ["ganctl", "train", f"configs/{path.name}"]
     overrides = tuple(after for before, after in itertools.pairwise(words) if before == "--set")
-    build.load_experiment(find_config(words[2]), overrides)
+    resolving.load_experiment(find_config(words[2]), overrides)
 
 
 def test_a_score_is_found_again_where_it_was_written() -> None:

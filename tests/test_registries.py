@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import CONFIGS, WriteYaml, shipped, untracked
 
-from ganctl import augmentations, build, datasets, losses, models
+from ganctl import augmentations, datasets, losses, models, resolving
 from ganctl.device import Device
 from ganctl.errors import ConfigurationError
 from ganctl.experiment import Experiment
@@ -146,7 +146,7 @@ def test_dcgan_that_upsamples_by_nearest_pixels_begins_without_a_grid() -> None:
 @pytest.mark.parametrize("size", [15, 129])
 def test_dcgan_says_which_sizes_it_makes(size: int, tiny_yaml: WriteYaml) -> None:
     with pytest.raises(ConfigurationError, match="square images from 16x16 to 128x128"):
-        build.load_experiment(tiny_yaml({"model": {"name": "dcgan"}, "dataset.image_size": size}))
+        resolving.load_experiment(tiny_yaml({"model": {"name": "dcgan"}, "dataset.image_size": size}))
 
 
 def test_dcgan_cifar_has_the_layers_that_tutorial_3_prints() -> None:
@@ -191,7 +191,7 @@ def test_dense_gan_has_the_layers_of_tutorial_2() -> None:
 def test_every_shipped_configuration_trains(
     config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path
 ) -> None:
-    experiment = shrunk(build.load_experiment(config))
+    experiment = shrunk(resolving.load_experiment(config))
     prepared = Prepared.make(experiment, Device("CPU", "for the test"), untracked)
     assert math.prod(prepared.images.shape) > 0
     folder = RunFolder.create(tmp_path, config.stem, explicit=True)

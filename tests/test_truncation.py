@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from conftest import RunCli
 
-from ganctl import build
 from ganctl.errors import UsageError
 from ganctl.experiment import Experiment
 from ganctl.generation import check_truncation, generate
+from ganctl.networks import make_networks
 from ganctl.noise import Key
 from ganctl.run_folder import RunFolder
 
@@ -54,14 +54,14 @@ def test_where_it_means_nothing_it_is_refused(
 ) -> None:
     experiment = small_experiment(model, changes)
     size, channels = experiment.dataset.image_size, experiment.dataset.channels
-    generator = build.make_networks(experiment, (size, size, channels), 10)["generator"]
+    generator = make_networks(experiment, (size, size, channels), 10)["generator"]
     check_truncation(generator, experiment.model.latent_distribution, None)
     with pytest.raises(UsageError, match=said):
         check_truncation(generator, experiment.model.latent_distribution, psi)
 
 
 def test_truncated_images_vary_less(small_experiment: Callable[..., Experiment]) -> None:
-    generator = build.make_networks(small_experiment("dense_gan"), (8, 8, 1))["generator"]
+    generator = make_networks(small_experiment("dense_gan"), (8, 8, 1))["generator"]
     drawn = [np.concatenate(list(generate(generator, 64, 0, "normal", (), psi))) for psi in (None, 0.1)]
     spread = [images.astype(float).std(axis=0).mean() for images in drawn]
     assert spread[1] < 0.3 * spread[0]

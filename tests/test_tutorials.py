@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import CONFIGS, untracked
 
-from ganctl import build
+from ganctl import resolving
 from ganctl.device import Device
 from ganctl.experiment import TUTORIAL_CONSTANTS
 from ganctl.prepared import Prepared
@@ -50,7 +50,7 @@ def train(tmp_path: Path) -> Callable[..., tuple[Prepared, RunFolder]]:
 
     def run(name: str, *overrides: str) -> tuple[Prepared, RunFolder]:
         few = ("training.iterations=6", "training.precision=float32", "outputs.sample_every=3", *overrides)
-        experiment = build.load_experiment(CONFIGS / f"{name}.yaml", few)
+        experiment = resolving.load_experiment(CONFIGS / f"{name}.yaml", few)
         prepared = Prepared.make(experiment, Device("CPU", "for the test"), untracked)
         folder = RunFolder.create(tmp_path, experiment.resolved_run_name(), explicit=True)
         before = weights(prepared)
@@ -117,7 +117,7 @@ def test_tutorial_5(train: Callable[..., Any], faces: Path) -> None:
 
 
 def test_the_name_of_tutorial_5s_run_folder_is_spelled_as_it_spells_it() -> None:
-    experiment = build.load_experiment(CONFIGS / "celeba_gan.yaml")
+    experiment = resolving.load_experiment(CONFIGS / "celeba_gan.yaml")
     assert experiment.resolved_run_name() == "gan_cap16_batch32_filt5_disc1_gen1"
 
 
@@ -127,7 +127,7 @@ def test_tutorial_5s_constants_work_as_written(faces: Path) -> None:
         "FILTER_SIZE": 3, "NUM_LOAD": 20, "NET_CAPACITY": 4, "PROGRESS_INTERVAL": 5,
     }  # fmt: skip
     overrides = tuple(f"{name}={value}" for name, value in written.items())
-    resolved = build.load_experiment(CONFIGS / "celeba_gan.yaml", overrides).model_dump()
+    resolved = resolving.load_experiment(CONFIGS / "celeba_gan.yaml", overrides).model_dump()
     for name, value in written.items():
         section, key = TUTORIAL_CONSTANTS[name.lower()]
         assert resolved[section][key] == value, name

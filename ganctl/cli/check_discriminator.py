@@ -21,10 +21,11 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     ganctl check-discriminator quickstart
     ganctl check-discriminator dense_gan_mnist --set dataset.name=fashion_mnist_mini
     """
-    from ganctl import build
+    from ganctl import resolving
+    from ganctl.networks import make_networks
     from ganctl.packaged_configs import find_config
 
-    experiment = build.load_experiment(find_config(config), overrides)
+    experiment = resolving.load_experiment(find_config(config), overrides)
 
     from ganctl.device import select_device
     from ganctl.discriminator_check import check_discriminator
@@ -33,9 +34,9 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
 
     session = Session(quiet=as_json)
     chosen = select_device(device)
-    images = build.read_images(experiment, session.track)
+    images = resolving.read_images(experiment, session.track)
     session.say(f"data set       {images.describe()}, on {chosen}")
-    networks = build.make_networks(experiment, images.shape, images.num_classes)
+    networks = make_networks(experiment, images.shape, images.num_classes)
     optimizer = make_optimizer(experiment.optimizer.discriminator, rounds=iterations)
     found = check_discriminator(experiment, images, networks["discriminator"], optimizer, iterations)
     session.say(f"discriminator  {found.verdict}")

@@ -12,7 +12,7 @@ def command(as_json: bool) -> None:
     ganctl list-models
     ganctl list-models --json
     """
-    from ganctl import models
+    from ganctl import catalog
     from ganctl.listing import print_entries
 
-    print_entries([models.registry], as_json=as_json)
+    print_entries([catalog.models], as_json=as_json)

@@ -24,12 +24,12 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     ganctl plan configs/celeba_gan.yaml --set dataset.path=img_align_celeba
     ganctl plan outputs/quickstart
     """
-    from ganctl import build, checkpoint
+    from ganctl import checkpoint, resolving
     from ganctl.packaged_configs import find_config
     from ganctl.run_folder import RunFolder
 
     run = RunFolder(Path(config))
-    experiment = build.load_experiment(run.config if run.config.is_file() else find_config(config), overrides)
+    experiment = resolving.load_experiment(run.config if run.config.is_file() else find_config(config), overrides)
     saved = checkpoint.newest_first(run.checkpoints) if run.checkpoints.is_dir() else []
     done = int(saved[0].name) if saved else 0
 

@@ -20,7 +20,7 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     ganctl resume outputs/quickstart --set evaluation.every=500 --set outputs.keep=5
     ganctl resume outputs/quickstart --allow-changes --set optimizer.generator.learning_rate=1e-5
     """
-    from ganctl import build
+    from ganctl import resolving
     from ganctl.prepared import command_line
     from ganctl.run_folder import RunFolder
     from ganctl.session import Session
@@ -28,5 +28,5 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
 
     folder = RunFolder.open(run)
     refuse_changes(overrides, allow_changes=allow_changes)
-    experiment = build.load_experiment(folder.config, overrides)
+    experiment = resolving.load_experiment(folder.config, overrides)
     resume(folder, experiment, Session(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)

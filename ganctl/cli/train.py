@@ -45,14 +45,14 @@ def command(
     ganctl train dense_gan_mnist --set dataset.name=fashion_mnist_mini --set training.iterations=500
     ganctl train my.yaml --set dataset.image_size=64 --init-from outputs/my
     """
-    from ganctl import build
+    from ganctl import resolving
     from ganctl.experiment import check_run_name
     from ganctl.packaged_configs import find_config
     from ganctl.run_folder import RunFolder
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
-    experiment = build.load_experiment(find_config(config), overrides)
+    experiment = resolving.load_experiment(find_config(config), overrides)
     outputs = Path(os.path.expanduser(output_dir or experiment.root_dir))
     # Before TensorFlow is loaded: mistakes are answered at once.
     name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()

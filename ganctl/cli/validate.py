@@ -16,8 +16,8 @@ def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
     ganctl validate my.yaml
     ganctl validate quickstart --show
     """
-    from ganctl.build import load_experiment
     from ganctl.packaged_configs import find_config
+    from ganctl.resolving import load_experiment
 
     path = find_config(config)
     experiment = load_experiment(path, overrides)

@@ -8,7 +8,9 @@ vectors, and classes where one is called `classes` (`ganctl.generation`).
 
 A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
 are the user's keys too. One that does not take every size registers `unfit=`, which answers a height and width with
-what it needs instead, or with an empty string. `pretrained=` names arguments that are paths of weights to start from.
+what it needs instead, or with an empty string. One that can start from trained weights registers `pretrained=`, a
+function of the networks that returns the parts that take such weights, by key: its keyword-only parameters are the
+user's keys, paths of those weights.
 A generator that can draw its noise itself registers `noise_given=`, the arguments with which the same weights take that
 noise as an input instead: so it is exported.
 """

@@ -15,13 +15,11 @@ The tutorial's text stops before its loop. What is here is a reconstruction afte
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganctl import checkpoint, game_state
-from ganctl.errors import ConfigurationError, GanctlError
+from ganctl.errors import ConfigurationError
 from ganctl.game import Networks, Player, Term
 from ganctl.inputs import CLASSES
 from ganctl.layers.times_noise import times_noise
@@ -94,12 +92,22 @@ def acgan_players(
     return [judge, generator(setup, count=count, further=[recognised])]
 
 
+def _pretrained_parts(networks: Networks, *, generator_checkpoint: str | None = None) -> dict[str, Any]:
+    """The part of the generator that has a name of its own in the tutorial.
+
+    Args:
+        networks: the networks.
+        generator_checkpoint: run folder, checkpoint or generator file of a dcgan_mnist whose generator is the start.
+    """
+    return {"generator_checkpoint": networks["generator"].get_layer("generator")}
+
+
 @registry.register(
     "acgan_mnist",
     source=_TUTORIAL,
     unfit=_unfit,
     players=acgan_players,
-    pretrained=("generator_checkpoint",),
+    pretrained=_pretrained_parts,
     noise_given={"latent_input": "given"},
 )
 def acgan_mnist(
@@ -110,7 +118,6 @@ def acgan_mnist(
     latent_input: Literal["given", "inside"] = "inside",
     class_input: Literal["integer", "one_hot"] = "integer",
     double_tanh: bool = False,
-    generator_checkpoint: str | None = None,
 ) -> dict[str, Any]:
     """Auxiliary classifier GAN for 28x28 images: the generator is told a class, the discriminator names it.
 
@@ -121,12 +128,9 @@ def acgan_mnist(
         latent_input: the noise is an input of the generator (`given`), or made `inside` it.
         class_input: the generator takes its class as an `integer`, or `one_hot`.
         double_tanh: end the generator with tanh twice, as the tutorial does; it then cannot leave +-0.76.
-        generator_checkpoint: run folder, checkpoint or generator file of a dcgan_mnist whose generator is the start.
     """
     layers = keras.layers
     upsampling = _upsampling(image_shape, latent_dim, double_tanh)
-    if generator_checkpoint:
-        _start_from(upsampling, generator_checkpoint)
 
     if class_input == "integer":
         classes = keras.Input([1], dtype="int32", name=CLASSES)
@@ -194,15 +198,6 @@ def _downsampling(image_shape: Shape, name: str) -> Any:
         network.add(layers.Dropout(0.3))
     network.add(layers.Flatten())
     return network
-
-
-def _start_from(network: Any, path: str) -> None:
-    """Put the weights of a dcgan_mnist generator into a network; raises ConfigurationError."""
-    try:
-        found, _ = checkpoint.find(Path(path))
-        game_state.restore_network(network, found.generator, path)
-    except GanctlError as error:
-        raise ConfigurationError(str(error), key="model.generator_checkpoint") from None
 
 
 def _class_loss_of_real(batch: GanPass) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import build
+from ganctl import build, resolving
+from ganctl import networks as building
 from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.game_state import named_variables
@@ -94,12 +95,12 @@ def trace(model: Any, *batch: Any) -> None:
 def load(name: str, *overrides: str) -> Experiment:
     """The shipped experiment of that name, in float32 and as Keras computes, with keys changed."""
     as_keras = ("training.precision=float32", "training.rewrites=false")
-    return build.load_experiment(CONFIGS / f"{name}.yaml", (*as_keras, *overrides))
+    return resolving.load_experiment(CONFIGS / f"{name}.yaml", (*as_keras, *overrides))
 
 
 def make_networks(experiment: Experiment, images: ImageSet) -> dict[str, Any]:
     """The networks that a game of this experiment starts with."""
-    return build.make_networks(experiment, images.shape, images.num_classes)
+    return building.make_networks(experiment, images.shape, images.num_classes)
 
 
 def played_by_ganctl(
