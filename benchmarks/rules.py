@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ganctl.experiment import Experiment, OptimizerSection
+from ganctl.experiment import Experiment
+from ganctl.sections import OptimizerSection
 
 
 @dataclass(frozen=True)

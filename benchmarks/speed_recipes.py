@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ganctl import resolving
-from ganctl.experiment import Experiment, TrainingSection
+from ganctl.experiment import Experiment
 from ganctl.packaged_configs import find_config
+from ganctl.sections import TrainingSection
 
 Shape = tuple[int, int, int]
 

@@ -1,18 +1,13 @@
-"""Pictures that move: frames as a GIF, and the sample grids of a run folder as one.
-
-It reads what a run has left and never sees a trainer, so that a resumed run shows its whole history.
-"""
+"""Frames as a GIF that repeats for ever."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ganctl.errors import DataError
-from ganctl.images import decode
-from ganctl.run_folder import STEP_NAME, RunFolder, write_atomically
+from ganctl.run_folder import write_atomically
 
 # Small frames are enlarged by a whole number as long as no side gets longer than this ...
 ENLARGED_SIDE = 512
@@ -22,10 +17,6 @@ LONGEST_SIDE = 640
 # A palette is chosen by so many pixels of a frame, and no more than that of all frames; k-means on all takes minutes.
 FRAME_PIXELS = 2**12
 PALETTE_PIXELS = 2**15
-
-EVOLUTION_FRAMES = 60
-EVOLUTION_MILLISECONDS = 6000
-HOLD_MILLISECONDS = 2000
 
 
 def write_gif(
@@ -68,31 +59,3 @@ def _palette(images: list[Image.Image]) -> Image.Image:
     share = min(FRAME_PIXELS, -(-PALETTE_PIXELS // len(images)))
     drawn = [random.choice(np.asarray(image).reshape(-1, 3), share) for image in images]
     return Image.fromarray(np.concatenate(drawn)[np.newaxis]).quantize(256, kmeans=1)
-
-
-def write_evolution(folder: RunFolder) -> None:
-    """Write the sample grids of a run as an animation, or nothing where there is none that can be read.
-
-    Of a long run, EVOLUTION_FRAMES grids are taken, evenly, the first and the last among them. Damaged ones are left
-    out, and those of another size than the newest, as a run has that was resumed with another grid.
-    """
-    grids = sorted(
-        (path for path in folder.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)),
-        key=lambda path: int(path.stem),
-    )
-    places = np.linspace(0, len(grids) - 1, min(len(grids), EVOLUTION_FRAMES)).round().astype(int)
-    chosen = [grids[place] for place in places]
-    newest = next(_readable(reversed(chosen)), None)
-    if newest is not None:
-        frames = (frame for frame in _readable(chosen) if frame.shape == newest.shape)
-        pace = int(np.clip(EVOLUTION_MILLISECONDS / len(chosen), 100, 500))
-        write_gif(folder.evolution, frames, pace, hold=HOLD_MILLISECONDS, one_palette=False)
-
-
-def _readable(paths: Iterable[Path]) -> Iterator[np.ndarray]:
-    """The pictures among these files that can be read, uint8 [H, W, C]."""
-    for path in paths:
-        try:
-            yield decode(path.read_bytes()).pixels
-        except (OSError, DataError):
-            continue

@@ -3,10 +3,11 @@
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection
 from ganctl.folder_listing import read_image_file
 from ganctl.folder_survey import Picture, Survey
-from ganctl.images import centred_square, decode, fit, resized, to_channels
+from ganctl.images import decode
+from ganctl.resize import centred_square, fit, resized, to_channels
+from ganctl.sections import DatasetSection
 
 ROWS, COLUMNS = 4, 3
 ORIGINAL, RESULT = 192, 128

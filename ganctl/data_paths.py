@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.experiment import DatasetSection
 from ganctl.image_set import Track
 from ganctl.lazy import keras
+from ganctl.sections import DatasetSection
 
 _SECONDS_WITHOUT_AN_ANSWER = 20.0
 

@@ -22,8 +22,8 @@ from ganctl.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation import sample_latent
 from ganctl.inputs import CLASSES, class_count, takes_classes
 from ganctl.lazy import keras, silent_stderr
+from ganctl.loading import build_generator, experiment_of
 from ganctl.resolving import with_noise_given, with_training
-from ganctl.restoring import build_generator, experiment_of
 from ganctl.sample_files import is_folder, writing
 
 LIMIT = 1e-4

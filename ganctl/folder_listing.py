@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from ganctl import run_marks
 from ganctl.errors import DataError
 from ganctl.images import MAGIC_BYTES, image_kind
-from ganctl.run_folder import RunFolder
 
 MAX_FILE_BYTES = 2**29
 
-# What marks a folder as a run of ganctl's.
-_RUN_FILES = {RunFolder(Path()).config.name, RunFolder(Path()).info.name}
+_RUN_FILES = {run_marks.CONFIG, run_marks.INFO}
 
 # So many images may be unreadable, or this share of them if that is more.
 _TOLERATED = 10

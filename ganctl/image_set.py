@@ -11,8 +11,8 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.experiment import DatasetSection
-from ganctl.images import fit, over_white, to_channels
+from ganctl.resize import fit, over_white, to_channels
+from ganctl.sections import DatasetSection
 
 Item = TypeVar("Item")
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from ganctl import catalog, checkpoint, images
 from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
-from ganctl.experiment import DatasetSection, Experiment
+from ganctl.experiment import Experiment
 from ganctl.generation import BATCH, choose_classes, generate
 from ganctl.image_set import ImageSet, Track, gathered
+from ganctl.loading import load_generator
 from ganctl.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.resolving import load_experiment, read_dataset, read_images
-from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
+from ganctl.sections import DatasetSection
 
 LARGEST_SIZE = 256
 """Images of a folder are read in their own size up to this one."""

@@ -1,25 +1,19 @@
-"""Images as pixels: reading files of any kind, bringing them to one shape, writing grids.
+"""Image files of any kind, read as pixels.
 
 The kind of a file is decided by its first bytes, never by its name. What is decoded is always uint8, [H,W,3] RGB or
 [H,W,1] grey.
 """
 
-import functools
-import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
-from typing import Literal
 
 import numpy as np
 
 from ganctl.errors import DataError
-
-Resize = Literal["crop", "squash", "pad"]
+from ganctl.opencv import opencv
+from ganctl.resize import over_white
 
 # Whatever is larger costs gigabytes to decode, from a file that may have a few kilobytes.
 MAX_PIXELS = 100_000_000
@@ -29,15 +23,6 @@ MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
-
-
-@functools.cache
-def _opencv() -> ModuleType:
-    """OpenCV, loaded at first use, and silent: broken files are reported in our words, by their path."""
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    return cv2
 
 
 @dataclass(frozen=True)
@@ -116,7 +101,7 @@ def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
         uint8 pixels, [H,W,3] RGB or [H,W,1] grey.
     """
     header = read_header(data)
-    cv2 = _opencv()
+    cv2 = opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, shortest_side))
     except cv2.error:
@@ -143,101 +128,9 @@ def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
     return Decoded(_turned(over_white(pixels), header.orientation), tuple(conversions))
 
 
-def over_white(image: np.ndarray) -> np.ndarray:
-    """Lay an image with an alpha channel (two or four channels) over white; any other is returned as it is."""
-    if image.shape[-1] not in (2, 4):
-        return image
-    colour, alpha = image[..., :-1].astype(np.uint16), image[..., -1:].astype(np.uint16)
-    return ((colour * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
-
-
-def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
-    """Make an image square.
-
-    Args:
-        image: uint8 [H,W,C].
-        size: height and width of the result.
-        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks to fit where the image
-            is larger, never enlarges, and centres on black.
-
-    Returns:
-        uint8 [size,size,C].
-    """
-    height, width = image.shape[:2]
-    if resize == "squash":
-        return resized(image, size, size)
-    if resize == "crop":
-        top, left, side = centred_square(height, width)
-        return resized(image[top : top + side, left : left + side], size, size)
-    scale = min(1.0, size / max(height, width))
-    inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
-    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
-    padded = np.zeros((size, size, image.shape[2]), np.uint8)
-    padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return padded
-
-
-def centred_square(height: int, width: int) -> tuple[int, int, int]:
-    """Return top row, left column and side of what `fit` keeps of an image when it crops."""
-    side = min(height, width)
-    return (height - side) // 2, (width - side) // 2, side
-
-
-def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Return [H,W,1] as [H,W,3] or the other way round; grey is the luminance of ITU-R BT.601."""
-    if image.shape[2] == channels:
-        return image
-    if channels == 3:
-        return np.repeat(image, 3, axis=2)
-    cv2 = _opencv()
-    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., np.newaxis]
-
-
-def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
-    """Lay the first `rows * columns` images [N,H,W,C] out on white, row by row; cells without an image stay white."""
-    height, width, channels = images.shape[1:]
-    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
-    for index, image in enumerate(images[: rows * columns]):
-        top = gap + index // columns * (height + gap)
-        left = gap + index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
-def to_png(image: np.ndarray) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W], as PNG."""
-    rgb = image.ndim == 3 and image.shape[2] == 3
-    _, encoded = _opencv().imencode(".png", image[..., ::-1] if rgb else image)
-    return bytes(encoded)
-
-
-def write_png(path: Path, image: np.ndarray) -> None:
-    """Write a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W]; the file appears whole or not at all."""
-    encoded = to_png(image)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as temporary:
-        try:
-            temporary.write(encoded)
-            temporary.close()
-            # Temporary files are private; a picture is for whoever may read the folder.
-            os.chmod(temporary.name, 0o644)
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
-
-
-def to_webp(image: np.ndarray, quality: int = 85) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: some five times smaller than a PNG."""
-    rgb = to_channels(image, 3)
-    cv2 = _opencv()
-    return bytes(cv2.imencode(".webp", rgb[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
-
-
 def _imread_flags(header: Header, shortest_side: int | None) -> int:
     """OpenCV's flags: keep alpha and 16 bits, rotate nothing, decode a large JPEG at a fraction of its size."""
-    cv2 = _opencv()
+    cv2 = opencv()
     if header.kind == "JPEG" and shortest_side is not None:
         for factor in (8, 4, 2):
             if min(header.width, header.height) // factor >= shortest_side:
@@ -262,22 +155,6 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return an image [H,W,C] in another height and width, distorted if they ask for it.
-
-    It shrinks by averaging, then enlarges by cubic interpolation; each axis needs at most one of the two.
-    """
-    cv2 = _opencv()
-    for rows, columns, interpolation in (
-        (min(height, image.shape[0]), min(width, image.shape[1]), cv2.INTER_AREA),
-        (height, width, cv2.INTER_CUBIC),
-    ):
-        if image.shape[:2] != (rows, columns):
-            resized = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=interpolation)
-            image = resized.reshape(rows, columns, -1)
-    return image
 
 
 def _jpeg_header(data: bytes) -> Header:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import images
+from ganctl import draw
 from ganctl.animation import write_gif
 from ganctl.errors import UsageError
 from ganctl.generation import painter, sample_key, sample_latent
@@ -136,7 +136,7 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) 
     for path in paths:
         with writing(path):
             if path.suffix.lower() == ".png":
-                images.write_png(path, images.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
+                draw.write_png(path, draw.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
             else:
-                sheets = (images.grid(frame, rows // columns, columns) for frame in collected)
+                sheets = (draw.grid(frame, rows // columns, columns) for frame in collected)
                 write_gif(path, sheets, MILLISECONDS)

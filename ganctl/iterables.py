@@ -12,7 +12,6 @@ import numpy as np
 
 from ganctl import catalog
 from ganctl.errors import DataError, UsageError
-from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Game, Player
 from ganctl.lazy import keras, tf
@@ -20,6 +19,7 @@ from ganctl.noise import Key
 from ganctl.objectives import AdversarialLoss
 from ganctl.players import Setup, advancing, usual_two
 from ganctl.registry import made_by
+from ganctl.sections import TrainingSection
 
 Noise = np.ndarray | Sequence[np.ndarray]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ganctl.images import resized, to_channels
+from ganctl.resize import resized, to_channels
 
 HASH_BITS = 64
 MAX_DISTANCE = 3

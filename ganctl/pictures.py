@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.images import grid, to_png
+from ganctl.draw import grid, to_png
 
 LARGEST_SHEET = 2**24
 """Pixels of the largest picture that a notebook is given."""

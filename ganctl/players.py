@@ -11,7 +11,6 @@ from typing import Any
 
 from ganctl.augmentation import Augmentation, memory_of, remembers
 from ganctl.errors import ConfigurationError
-from ganctl.experiment import TrainingSection
 from ganctl.feed import ImageBatch
 from ganctl.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
 from ganctl.inputs import takes_classes
@@ -19,6 +18,7 @@ from ganctl.lazy import tf
 from ganctl.noise import Key, layer_seeds
 from ganctl.objectives import AdversarialLoss, Penalty, mean
 from ganctl.passes import GanPass, MixedPass
+from ganctl.sections import TrainingSection
 
 Tensor = Any
 

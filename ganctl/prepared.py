@@ -1,9 +1,8 @@
 """A game that is ready to be played: from an experiment to a trainer."""
 
 import platform
-import sys
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -25,17 +24,14 @@ from ganctl.hooks.samples import Samples
 from ganctl.hooks.tensorboard import TensorBoard
 from ganctl.image_set import ImageSet, Track
 from ganctl.lazy import keras, tf
+from ganctl.measured_choices import choose_precision, choose_xla
 from ganctl.players import AVERAGED
-from ganctl.precision import faster_precision
 from ganctl.reference import check_enough
-from ganctl.resolving import make_loss, read_images, with_training
+from ganctl.resolving import make_loss, read_images
 from ganctl.run_folder import RunFolder
 from ganctl.run_report import write_report
 from ganctl.trainer import Trainer
 from ganctl.version import __version__
-from ganctl.xla import worth_xla
-
-AS_SAID = "as the experiment says"
 
 
 @dataclass(frozen=True)
@@ -161,39 +157,3 @@ class Prepared:
         return Metrics(
             experiment.evaluation, self.generator_role, distribution, self.images, self.held_out, experiment.seed
         )
-
-
-def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
-    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
-    if experiment.training.precision != "auto":
-        return experiment, AS_SAID
-    make = partial(_small_game, experiment, images, "precision")
-    precision, reason = faster_precision(make, _identity(experiment, images, device))
-    return with_training(experiment, precision=precision), reason
-
-
-def choose_xla(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
-    """Replace xla `auto` by whether it makes the game faster in its precision; also says why."""
-    if experiment.training.xla != "auto":
-        return experiment, AS_SAID
-    make = partial(_small_game, experiment, images, "xla")
-    xla, reason = worth_xla(make, device.name, _identity(experiment, images, device))
-    return with_training(experiment, xla=xla), reason
-
-
-def _small_game(experiment: Experiment, images: ImageSet, key: str, value: Any) -> Game:
-    """The game with another value of a key of `training`, on few of its images."""
-    few = images.first(max(1024, experiment.training.batch_size))
-    return make_game(with_training(experiment, **{key: value}), few, pretrained=False)
-
-
-def _identity(experiment: Experiment, images: ImageSet, device: Device) -> str:
-    """What makes a game faster or slower: not how long the run is."""
-    training = experiment.training.model_dump(exclude={"iterations", "iterations_per_epoch"})
-    what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.optimizer.model_dump(), training]
-    return repr((device.name, images.shape, what))
-
-
-def command_line() -> list[str]:
-    """Return the command as it was typed."""
-    return ["ganctl", *sys.argv[1:]]

@@ -10,11 +10,12 @@ from typing import Any
 from ganctl import catalog, plugins
 from ganctl.augmentation import Augmentation, remembers
 from ganctl.errors import ConfigurationError, did_you_mean
-from ganctl.experiment import AugmentationSection, DatasetSection, Experiment, LossSection, ModelSection, PenaltySection
+from ganctl.experiment import Experiment
 from ganctl.image_set import ImageSet, Track
 from ganctl.objectives import AdversarialLoss, Penalty
 from ganctl.players import Setup, usual_two
 from ganctl.registry import keyword_only, made_by
+from ganctl.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 
 Shape = tuple[int, int, int]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from ganctl import run_marks
 from ganctl.errors import UsageError
 
 _INNER = ("samples", "checkpoints", "generators")
@@ -23,12 +24,12 @@ class RunFolder:
     @property
     def config(self) -> Path:
         """The resolved experiment, every default written out."""
-        return self.path / "config.yaml"
+        return self.path / run_marks.CONFIG
 
     @property
     def info(self) -> Path:
         """Versions, device, command, fingerprint, parameter counts."""
-        return self.path / "run.json"
+        return self.path / run_marks.INFO
 
     @property
     def losses(self) -> Path:

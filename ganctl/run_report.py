@@ -1,19 +1,48 @@
 """report.html of a run, with what its configuration has otherwise than the shipped one of its name."""
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganctl import report
+from ganctl.changes import Change, differences
 from ganctl.errors import GanctlError
 from ganctl.packaged_configs import packaged_configs
+from ganctl.report.curves import PANELS
+from ganctl.report.panels import LOGARITHMIC, curve_table, curves_of, panel, pictures, score_panel
+from ganctl.report.record import RunRecord
+from ganctl.report.rendering import render
 from ganctl.resolving import load_experiment
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder import RunFolder, write_atomically
 from ganctl.yaml_source import read_yaml
+
+# What `auto` becomes in config.yaml; elsewhere it stays as it is.
+RESOLVED = ("training.precision", "training.xla")
 
 
 def write_report(folder: RunFolder) -> Path:
     """Write report.html into the run folder, from what lies there; returns where it is."""
-    return report.write_report(folder, _shipped(folder))
+    record, shipped = RunRecord.read(folder), _shipped(folder)
+    panels = [
+        panel(title, [curve_table(record.curves, chosen)], logarithmic=title in LOGARITHMIC)
+        for title in PANELS
+        if (chosen := [(curve, curve.name, i) for i, curve in enumerate(curves_of(record.curves, title))])
+    ]
+    score_panels = [score_panel(score.title, [(score, score.title, 0)]) for score in record.scores.scores]
+    page = render(
+        "report.html",
+        {"runs": [pictures(record)], "panels": {"curves": panels, "scores": score_panels}},
+        record=record,
+        changed=None if shipped is None else changed(shipped, record.facts.config),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+    write_atomically(folder.report, page)
+    return folder.report
+
+
+def changed(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> list[Change]:
+    """Return what a run has otherwise than the shipped file; what `auto` became is no difference that anyone made."""
+    return [change for change in differences(shipped, config) if change.then != "auto" or change.key not in RESOLVED]
 
 
 def _shipped(folder: RunFolder) -> dict[str, Any] | None:

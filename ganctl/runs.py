@@ -23,11 +23,11 @@ from ganctl.device import select_device
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment import Experiment
 from ganctl.interpolation import walk
+from ganctl.loading import build_generator, experiment_of
 from ganctl.metrics_table import read_metrics
 from ganctl.packaged_configs import find_config
 from ganctl.pictures import Images
 from ganctl.plugins import blame, permitted
-from ganctl.restoring import build_generator, experiment_of
 from ganctl.run_folder import RunFolder
 from ganctl.session import Session
 from ganctl.yaml_source import YamlSource, parse_yaml

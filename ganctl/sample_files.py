@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ganctl import images
+from ganctl import draw
 from ganctl.errors import UsageError
 
 MAX_GRID_PIXELS = 2**28
@@ -81,7 +81,7 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
             raise UsageError(
                 f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder."
             )
-    images.write_png(path, images.grid(np.concatenate(collected), math.ceil(count / columns), columns))
+    draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns))
 
 
 def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
@@ -107,5 +107,5 @@ def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[in
     digits, number = len(str(count - 1)), 0
     for batch in batches:
         for image in batch:
-            images.write_png(path / f"{number:0{digits}d}.png", image)
+            draw.write_png(path / f"{number:0{digits}d}.png", image)
             number += 1

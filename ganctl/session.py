@@ -1,14 +1,9 @@
 """A run as a person watches it: what is said before, during and after."""
 
-import os
 import shlex
-import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
-
-from rich.console import Console as RichConsole
-from rich.progress import Progress
 
 from ganctl import network_checks
 from ganctl.errors import GanctlError
@@ -19,43 +14,11 @@ from ganctl.lazy import keras, tf
 from ganctl.prepared import Prepared
 from ganctl.run_folder import RunFolder
 from ganctl.run_report import write_report
+from ganctl.terminal import Terminal
 
 
-class Console(RichConsole):
-    """A console that training outlives: where nobody listens any more (`| head`, a lost terminal), it falls silent."""
-
-    def on_broken_pipe(self) -> None:
-        """Fall silent, and keep Python from complaining at exit about what it could not write."""
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-
-
-class Session:
-    """Where a command speaks: facts to standard output, progress to standard error.
-
-    Args:
-        quiet: only errors are said.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._progress = Console(file=sys.stderr, quiet=quiet)
-        self._output = Console(file=sys.stdout, quiet=quiet, soft_wrap=True, highlight=False, markup=False)
-
-    def say(self, line: str) -> None:
-        """Say a line."""
-        try:
-            self._output.print(line)
-        except OSError:
-            self._output.on_broken_pipe()
-
-    def track(self, sequence: Iterable[Any], description: str, total: int | None = None) -> Iterable[Any]:
-        """Iterate with a progress bar that goes when it is done."""
-        if self._quiet or not self._progress.is_terminal:
-            yield from sequence
-            return
-        with Progress(console=self._progress, transient=True) as progress:
-            yield from progress.track(sequence, total=total, description=description)
+class Session(Terminal):
+    """A training as its user watches it. Arguments as of `Terminal`."""
 
     def introduce(self, prepared: Prepared) -> None:
         """Say what is about to be trained, on what."""
@@ -98,7 +61,7 @@ class Session:
 
     def play(self, prepared: Prepared, folder: RunFolder) -> None:
         """Train to the end, and say where the run is and what to type next."""
-        hooks: list[Hook] = [] if self._quiet else [ProgressBar(self._progress, prepared.experiment.evaluation.every)]
+        hooks: list[Hook] = [] if self.quiet else [ProgressBar(self.progress, prepared.experiment.evaluation.every)]
         self.say(f"run folder  {folder.path}")
         try:
             prepared.trainer(folder, hooks).train()

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 
 from ganctl.data_paths import is_text, shown
+from ganctl.draw import write_png
 from ganctl.errors import UsageError
-from ganctl.images import write_png
 from ganctl.run_folder import write_atomically
 from ganctl.sample_files import writing
 

@@ -12,12 +12,11 @@ from ganctl import build, pace, resolving
 from ganctl.data_paths import shown
 from ganctl.device import Device
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection, Experiment
+from ganctl.experiment import Experiment
 from ganctl.folder_survey import Survey
 from ganctl.image_set import ImageSet
-from ganctl.images import resized, to_channels
+from ganctl.measured_choices import choose_precision, choose_xla
 from ganctl.packaged_configs import packaged_configs
-from ganctl.prepared import choose_precision, choose_xla
 from ganctl.recipe_rules import (
     Choice,
     Cost,
@@ -32,7 +31,9 @@ from ganctl.recipe_rules import (
     possible_sizes,
     usual_cost,
 )
+from ganctl.resize import resized, to_channels
 from ganctl.resolving import why_unfit
+from ganctl.sections import DatasetSection
 from ganctl.version import __version__
 from ganctl.yaml_editing import comment, with_values, without_head
 

@@ -17,12 +17,13 @@ import pytest
 import yaml
 
 from ganctl import build, datasets, models, resolving
-from ganctl.experiment import Experiment, ModelSection
+from ganctl.experiment import Experiment
 from ganctl.game import Game
 from ganctl.lazy import tf
 from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder import RunFolder
+from ganctl.sections import ModelSection
 from ganctl.yaml_source import parse_yaml
 
 # Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.

@@ -36,8 +36,9 @@ from image_files import encoded, exif, noise
 from ganctl import archives, checkpoint, images, resolving
 from ganctl.data_paths import shown
 from ganctl.errors import GanctlError
-from ganctl.experiment import DatasetSection, Experiment
+from ganctl.experiment import Experiment
 from ganctl.image_set import from_arrays
+from ganctl.sections import DatasetSection
 from ganctl.yaml_source import YamlSource
 
 CONFIGS = Path(__file__).parent.parent / "configs"

@@ -26,8 +26,8 @@ from ganctl.checkpoint import Tensors
 from ganctl.device import Device
 from ganctl.experiment import Experiment
 from ganctl.generation import choose_classes, generate
+from ganctl.loading import load_generator
 from ganctl.prepared import Prepared
-from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 from ganctl.yaml_source import YamlSource
 

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image, ImageSequence
 from small_runs import resume, train
 
-from ganctl import animation
-from ganctl.animation import write_evolution, write_gif
+from ganctl.animation import write_gif
+from ganctl.draw import write_png
 from ganctl.experiment import Experiment
-from ganctl.images import write_png
+from ganctl.hooks import evolution
+from ganctl.hooks.evolution import write_evolution
 from ganctl.run_folder import RunFolder
 
 
@@ -107,7 +108,7 @@ def test_of_a_long_run_some_grids_are_taken_the_first_and_the_last_among_them(fo
     write_evolution(folder)
     shown, milliseconds = frames_of(folder.evolution)
     levels = [int(frame[0, 0, 0]) for frame in shown]
-    assert (levels[0], levels[-1], len(levels)) == (0, 149, animation.EVOLUTION_FRAMES)
+    assert (levels[0], levels[-1], len(levels)) == (0, 149, evolution.EVOLUTION_FRAMES)
     assert set(np.diff(levels)) == {2, 3}
     assert milliseconds == [100] * (len(levels) - 1) + [2000]
 

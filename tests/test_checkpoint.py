@@ -13,7 +13,7 @@ from conftest import WriteYaml
 from ganctl import build, checkpoint, datasets, game_state, resolving
 from ganctl.errors import DivergedError, GanctlError, UsageError
 from ganctl.game import Game
-from ganctl.restoring import load_generator
+from ganctl.loading import load_generator
 
 FACTS: dict[str, Any] = {"experiment": {"name": "test"}, "image_shape": [8, 8, 1]}
 

@@ -32,8 +32,8 @@ from image_files import (
 from ganctl import image_cache, image_set
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.experiment import DatasetSection
 from ganctl.image_set import ImageSet, from_arrays
+from ganctl.sections import DatasetSection
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from ganctl.evaluation.diversity import effective_number
 from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
 from ganctl.evaluation.kernel_distance import KernelSums, kernel_distance, subset_size
 from ganctl.evaluation.neighbours import Surroundings, memorized, neighbours
-from ganctl.experiment import DatasetSection, Experiment
+from ganctl.experiment import Experiment
 from ganctl.extractor import Extractor
 from ganctl.features import classifier, inception
 from ganctl.features.lite0 import lite0_extractor
@@ -30,6 +30,7 @@ from ganctl.layers import efficientnet_lite0
 from ganctl.lazy import tf
 from ganctl.reference import Reference
 from ganctl.run_folder import RunFolder
+from ganctl.sections import DatasetSection
 
 COUNT = 240
 

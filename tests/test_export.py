@@ -22,9 +22,9 @@ from ganctl.formats import formats
 from ganctl.inputs import class_count, takes_classes, to_pixels
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
+from ganctl.loading import load_generator
 from ganctl.networks import make_networks
 from ganctl.players import AVERAGED
-from ganctl.restoring import load_generator
 from ganctl.run_folder import RunFolder
 
 FORMATS = list(formats())

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment import TrainingSection
 from ganctl.feed import Feed, ImageBatch
 from ganctl.game import Average, Game, Player, Term, frozen
 from ganctl.image_order import ImageOrder
@@ -19,6 +18,7 @@ from ganctl.noise import Key
 from ganctl.objectives import AdversarialLoss
 from ganctl.passes import GanPass
 from ganctl.players import Setup, discriminator, generator, usual_two
+from ganctl.sections import TrainingSection
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)

@@ -15,7 +15,7 @@ from ganctl import archives, checkpoint, resolving
 from ganctl.errors import ConfigurationError, DataError, GanctlError
 from ganctl.experiment import Experiment
 from ganctl.lazy import keras
-from ganctl.restoring import load_generator
+from ganctl.loading import load_generator
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 

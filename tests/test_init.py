@@ -16,7 +16,7 @@ from ganctl import datasets, folder_survey, near_duplicates, resolving
 from ganctl.cli import commands
 from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
-from ganctl.experiment import DatasetSection, Experiment
+from ganctl.experiment import Experiment
 from ganctl.folder_survey import Survey, survey
 from ganctl.image_glance import HEAD_BYTES, glance, mode_of, read_ends
 from ganctl.images import Header, decode, read_header
@@ -35,6 +35,7 @@ from ganctl.recipe_rules import (
     possible_sizes,
     resize_of,
 )
+from ganctl.sections import DatasetSection
 from ganctl.starting_files import StartingFiles, plain_name
 from ganctl.starting_recipe import RECIPE
 from ganctl.survey_report import described, listed_files, warnings

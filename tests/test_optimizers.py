@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganctl.experiment import OptimizerSection
 from ganctl.game import Game
 from ganctl.optimizers import keep_pace, make_optimizer
+from ganctl.sections import OptimizerSection
 
 ROUNDS, RATE = 20, 0.5
 FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {

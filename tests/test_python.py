@@ -20,8 +20,8 @@ import yaml
 from conftest import RunCli, WriteYaml
 
 import ganctl
+from ganctl.draw import grid
 from ganctl.errors import StoppedError, UsageError
-from ganctl.images import grid
 from ganctl.pictures import Images
 from ganctl.run_folder import RunFolder
 from ganctl.runs import Run

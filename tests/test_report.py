@@ -15,7 +15,7 @@ from conftest import RunCli, at_most
 from report_runs import write_metrics
 from small_runs import train
 
-from ganctl import images, report
+from ganctl import draw, run_report
 from ganctl.experiment import Experiment
 from ganctl.hooks.report import Report
 from ganctl.report.curves import MAX_POINTS, read_curves
@@ -211,7 +211,7 @@ def test_torn_pictures_are_left_out_and_said(run: RunFolder) -> None:
 def test_of_many_grids_some_are_chosen_evenly_and_large_ones_compressed(run: RunFolder) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     for step in range(0, 1000, 5):
-        images.write_png(run.sample_grid(step), noise)
+        draw.write_png(run.sample_grid(step), noise)
     grids = read_grids(run)
     assert len(grids.steps) == MAX_GRIDS
     assert (min(grids.steps), max(grids.steps)) == (0, 995)
@@ -304,6 +304,6 @@ def test_an_interrupted_page_leaves_the_old_one(run: RunFolder, monkeypatch: pyt
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="full"):
-        report.write_report(run, None)
+        run_report.write_report(run)
     assert run.report.read_bytes() == before
     assert not list(run.path.glob(".*.tmp"))

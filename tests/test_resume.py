@@ -16,8 +16,9 @@ from small_runs import KilledAfter, files_of, resume, train
 from ganctl import augmentations, checkpoint, losses, models
 from ganctl.changes import changes_between
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
-from ganctl.experiment import Experiment, OptimizerSection
+from ganctl.experiment import Experiment
 from ganctl.run_folder import RunFolder
+from ganctl.sections import OptimizerSection
 
 ITERATIONS, KILLED_AFTER = 40, 17
 OUTPUTS = {"checkpoint_every": 16, "sample_every": 10, "sample_grid": "2x2"}

@@ -10,7 +10,6 @@ import pytest
 from conftest import shipped
 
 from ganctl import models, players
-from ganctl.experiment import OptimizerSection, TrainingSection
 from ganctl.game import Game
 from ganctl.game_state import named_variables
 from ganctl.inputs import CLASSES
@@ -22,6 +21,7 @@ from ganctl.optimizers import make_optimizer
 from ganctl.players import Setup, discriminator
 from ganctl.registry import accepted
 from ganctl.rewrites import rewrite, rewrites
+from ganctl.sections import OptimizerSection, TrainingSection
 
 NUM_CLASSES, BATCH = 10, 3
 SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3)]

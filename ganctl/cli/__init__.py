@@ -153,3 +153,8 @@ def _unexpected(error: Exception) -> str:
 
     told = f"{type(error).__name__}: {in_one_line(error)}"
     return f"{told}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
+
+
+def command_line() -> list[str]:
+    """Return the command as it was typed."""
+    return ["ganctl", *sys.argv[1:]]

@@ -30,15 +30,15 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     from ganctl.device import select_device
     from ganctl.discriminator_check import check_discriminator
     from ganctl.optimizers import make_optimizer
-    from ganctl.session import Session
+    from ganctl.terminal import Terminal
 
-    session = Session(quiet=as_json)
+    terminal = Terminal(quiet=as_json)
     chosen = select_device(device)
-    images = resolving.read_images(experiment, session.track)
-    session.say(f"data set       {images.describe()}, on {chosen}")
+    images = resolving.read_images(experiment, terminal.track)
+    terminal.say(f"data set       {images.describe()}, on {chosen}")
     networks = make_networks(experiment, images.shape, images.num_classes)
     optimizer = make_optimizer(experiment.optimizer.discriminator, rounds=iterations)
     found = check_discriminator(experiment, images, networks["discriminator"], optimizer, iterations)
-    session.say(f"discriminator  {found.verdict}")
+    terminal.say(f"discriminator  {found.verdict}")
     if as_json:
         click.echo(json.dumps(found.facts(), indent=2))

@@ -60,21 +60,21 @@ def command(
     ganctl evaluate samples.npz --against fashion_mnist_mini
     """
     from ganctl.device import select_device
+    from ganctl.draw import write_png
     from ganctl.errors import UsageError
     from ganctl.evaluation.pairs import nearest_pairs
     from ganctl.features import extractor_for
     from ganctl.image_sources import read_real_images, read_samples
-    from ganctl.images import write_png
     from ganctl.reference import Reference
     from ganctl.scoring import copies, evaluate
-    from ganctl.session import Session
+    from ganctl.terminal import Terminal
 
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
         raise UsageError(f"--pairs takes FILE.png in a folder that exists. Received: {pairs}")
-    session = Session(quiet=as_json)
+    terminal = Terminal(quiet=as_json)
     select_device(device)
-    samples = read_samples(what, num, seed, session.track, best=best)
-    real = read_real_images(against, samples, session.track)
+    samples = read_samples(what, num, seed, terminal.track, best=best)
+    real = read_real_images(against, samples, terminal.track)
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     found = evaluate(samples.images, reference)
@@ -92,13 +92,13 @@ def command(
     if as_json:
         click.echo(json.dumps({"what": str(what), **found.values, "copies": copies(found.values)}, indent=2))
         return
-    session.say(f"{samples.description}, against {len(reference):,} {real.description}")
-    _show(session.say, found.values)
+    terminal.say(f"{samples.description}, against {len(reference):,} {real.description}")
+    _show(terminal.say, found.values)
     if where is not None:
-        session.say(f"nearest pairs   {where}")
+        terminal.say(f"nearest pairs   {where}")
     if copies(found.values):
         what_they_are = "training images: this generator copies" if against is None else "images of the reference"
-        session.say(f"Many samples are nearly {what_they_are}. Look at the nearest pairs.")
+        terminal.say(f"Many samples are nearly {what_they_are}. Look at the nearest pairs.")
 
 
 def _show(say: Any, values: dict[str, Any]) -> None:

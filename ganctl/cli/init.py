@@ -45,14 +45,14 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     folder = Path(os.path.expanduser(folder))  # which leaves a ~name alone that is nobody's
     files = StartingFiles.open(output, folder, force=force)
 
-    from ganctl.session import Session
     from ganctl.survey_report import described, listed_files, warnings
+    from ganctl.terminal import Terminal
 
-    session = Session(quiet=as_json)
-    pictures = survey(folder, DECODING_SECONDS, session.track)
+    terminal = Terminal(quiet=as_json)
+    pictures = survey(folder, DECODING_SECONDS, terminal.track)
     lines = described(pictures)
     for title, line in lines:
-        session.say(f"{title:<12}{line}")
+        terminal.say(f"{title:<12}{line}")
 
     from ganctl.contact_sheet import contact_sheet
     from ganctl.device import select_device
@@ -72,13 +72,13 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
         click.echo(json.dumps({**facts, "warnings": advice, **written}, indent=2))
         return
     for measured in started.measured:
-        session.say(f"machine     {chosen}: {measured.rate:.3g} iterations/s at {measured.cost}")
+        terminal.say(f"machine     {chosen}: {measured.rate:.3g} iterations/s at {measured.cost}")
     for choice in started.choices:
-        session.say(f"chosen      {'.'.join(map(str, choice.key))}: {choice.value}")
+        terminal.say(f"chosen      {'.'.join(map(str, choice.key))}: {choice.value}")
     for line in advice:
-        session.say(f"warning     {line}")
-    session.say(f"crop        {files.crop}: some pictures, and what the networks get of them")
+        terminal.say(f"warning     {line}")
+    terminal.say(f"crop        {files.crop}: some pictures, and what the networks get of them")
     if names:
-        session.say(f"files       {files.names}: damaged and double files by name")
-    session.say(f"wrote       {files.yaml}, with the reason of each choice. Go on with")
-    session.say(f"  {shlex.join(train)}")
+        terminal.say(f"files       {files.names}: damaged and double files by name")
+    terminal.say(f"wrote       {files.yaml}, with the reason of each choice. Go on with")
+    terminal.say(f"  {shlex.join(train)}")

@@ -62,7 +62,7 @@ def command(
     from ganctl.device import select_device
     from ganctl.generation import choose_classes
     from ganctl.interpolation import prepare_files, walk, write_walk
-    from ganctl.restoring import load_generator
+    from ganctl.loading import load_generator
 
     select_device(device)
     paths = prepare_files(output, seed, points * frames)

@@ -21,7 +21,7 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     ganctl resume outputs/quickstart --allow-changes --set optimizer.generator.learning_rate=1e-5
     """
     from ganctl import resolving
-    from ganctl.prepared import command_line
+    from ganctl.cli import command_line
     from ganctl.run_folder import RunFolder
     from ganctl.session import Session
     from ganctl.training import refuse_changes, resume

@@ -59,7 +59,7 @@ def command(
     """
     from ganctl.device import select_device
     from ganctl.generation import check_count, check_truncation, choose_classes, generate
-    from ganctl.restoring import load_generator
+    from ganctl.loading import load_generator
     from ganctl.sample_files import writer_for
 
     check_count("--num", num)

@@ -58,7 +58,7 @@ def command(
     name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
 
-    from ganctl.prepared import command_line
+    from ganctl.cli import command_line
     from ganctl.session import Session
     from ganctl.training import train
 

@@ -6,8 +6,8 @@ from ganctl.archives import read_npz, read_training_split
 from ganctl.data_paths import downloaded, given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError
-from ganctl.experiment import DatasetSection
 from ganctl.image_set import ImageSet, Track, from_arrays
+from ganctl.sections import DatasetSection
 
 _SOURCE = "H. Xiao, K. Rasul and R. Vollgraf, https://github.com/zalandoresearch/fashion-mnist; MIT, Zalando SE"
 _CLASSES = (

@@ -15,7 +15,6 @@ from ganctl import image_cache
 from ganctl.data_paths import given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection
 from ganctl.folder_listing import (
     ListedFile,
     Listing,
@@ -27,7 +26,9 @@ from ganctl.folder_listing import (
     tolerated,
 )
 from ganctl.image_set import ImageSet, Track, choose_classes
-from ganctl.images import Decoded, decode, fit, to_channels
+from ganctl.images import Decoded, decode
+from ganctl.resize import fit, to_channels
+from ganctl.sections import DatasetSection
 
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3

@@ -3,8 +3,8 @@
 from ganctl.archives import read_training_split
 from ganctl.data_paths import downloaded, given_path, shown
 from ganctl.datasets import registry
-from ganctl.experiment import DatasetSection
 from ganctl.image_set import ImageSet, Track, from_arrays
+from ganctl.sections import DatasetSection
 
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"

@@ -4,8 +4,8 @@ from ganctl.archives import npz_names, read_npz
 from ganctl.data_paths import given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection
 from ganctl.image_set import ImageSet, Track, from_arrays
+from ganctl.sections import DatasetSection
 
 _IMAGES = ("images", "x_train", "x", "arr_0")
 _LABELS = ("labels", "y_train", "y")

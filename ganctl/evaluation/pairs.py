@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ganctl.images import fit, grid, to_channels
+from ganctl.draw import grid
+from ganctl.resize import fit, to_channels
 
 COLUMNS, ROWS = 8, 2
 

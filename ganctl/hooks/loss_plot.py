@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.draw import write_png
 from ganctl.hooks import Hook, Later, Run
-from ganctl.images import write_png
 from ganctl.loss_table import LossTable
 
 # Tutorial 5 plots mean absolute errors under the name of losses. Both are drawn here, by their own names.

@@ -1,9 +1,8 @@
 """Scores the generator every so often and writes metrics.csv."""
 
-from ganctl import images
+from ganctl import draw
 from ganctl.errors import GanctlError
 from ganctl.evaluation.pairs import nearest_pairs
-from ganctl.experiment import EvaluationSection
 from ganctl.features import extractor_for
 from ganctl.generation import choose_classes, generate
 from ganctl.hooks import Hook, Run
@@ -12,6 +11,7 @@ from ganctl.metrics_table import COLUMNS, line
 from ganctl.reference import TRAINING_IMAGES, Reference
 from ganctl.run_folder import write_atomically
 from ganctl.scoring import copies, evaluate
+from ganctl.sections import EvaluationSection
 
 
 class Metrics(Hook):
@@ -70,7 +70,7 @@ class Metrics(Hook):
                 f"Warning: after iteration {step} many samples are nearly training images: see {where}"
             )
         near = found.neighbours
-        images.write_png(
+        draw.write_png(
             run.folder.nearest_pairs,
             nearest_pairs(samples, self._reference.images, near.nearest, near.distances),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import checkpoint, game_state, images, inputs
+from ganctl import checkpoint, draw, game_state, inputs
 from ganctl.hooks import Hook, Later, Run
 from ganctl.image_set import ImageSet
 from ganctl.inputs import arrange_inputs, class_count, draw_latent, takes_classes, to_pixels
@@ -58,9 +58,7 @@ class Samples(Hook):
         self._paint = tf.function(lambda inputs: network(inputs, training=False))
         self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes))
         columns = min(self._columns, len(self._real))
-        images.write_png(
-            run.folder.real_samples, images.grid(self._real, math.ceil(len(self._real) / columns), columns)
-        )
+        draw.write_png(run.folder.real_samples, draw.grid(self._real, math.ceil(len(self._real) / columns), columns))
         return self.act(run, step) if step == 0 else None
 
     def act(self, run: Run, step: int) -> Later:
@@ -79,8 +77,8 @@ class Samples(Hook):
             if self._scored:
                 picture = _titled(list(zip((pixels, self._real), scores, strict=True)))
             else:
-                picture = images.grid(pixels, self._rows, self._columns)
-            images.write_png(run.folder.sample_grid(step), picture)
+                picture = draw.grid(pixels, self._rows, self._columns)
+            draw.write_png(run.folder.sample_grid(step), picture)
             checkpoint.save_generator(run.folder.generator(step), tensors, {**run.facts, "step": step})
             self._drawn = step
 

@@ -10,7 +10,10 @@ import numpy as np
 
 from ganctl.changes import by_dotted_key
 from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric
-from ganctl.report import LOGARITHMIC, RunRecord, Score, curve_table, number, panel, pictures, render, score_panel
+from ganctl.report.panels import LOGARITHMIC, curve_table, panel, pictures, score_panel
+from ganctl.report.record import RunRecord
+from ganctl.report.rendering import number, render
+from ganctl.report.scores import Score
 from ganctl.run_folder import RunFolder, write_atomically
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ganctl.draw import to_webp
 from ganctl.errors import DataError
-from ganctl.images import decode, image_kind, to_webp
+from ganctl.images import decode, image_kind
 from ganctl.run_folder import STEP_NAME, RunFolder
 
 MAX_GRIDS = 60

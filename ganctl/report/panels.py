@@ -1,0 +1,86 @@
+"""What the page draws: plots, tables of curves and the slider's pictures, as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ganctl.metrics_table import FLOOR
+from ganctl.report.curves import Curve, Curves
+from ganctl.report.record import RunRecord
+from ganctl.report.rendering import number
+from ganctl.report.scores import Score
+
+Json = dict[str, Any]
+
+
+LOGARITHMIC = ("Gradient norms",)
+
+
+def curves_of(curves: Curves, panel_title: str) -> list[Curve]:
+    """Return the curves that belong on a plot."""
+    return [curve for curve in curves.curves if curve.panel == panel_title]
+
+
+def pictures(record: RunRecord) -> Json:
+    """Return what the slider shows of a run: its grids, and the scores beside them."""
+    evaluations: dict[int, list[Json]] = {}
+    for score in record.scores.scores:
+        for row in score.rows:
+            shown = {"title": score.title, "value": number(row[score.metric.name]), "floor": number(score.floor(row))}
+            evaluations.setdefault(row["iteration"], []).append(shown)
+    return {
+        "grids": [{"iteration": step, "picture": uri} for step, uri in record.grids.steps.items()],
+        "real": record.grids.real,
+        "evaluations": [{"iteration": step, "scores": evaluations[step]} for step in sorted(evaluations)],
+    }
+
+
+def panel(title: str, tables: Sequence[Json], caption: str = "", *, logarithmic: bool = False) -> Json:
+    """Return a plot for the page: tables of curves that share their iterations."""
+    return {"title": title, "caption": caption, "logarithmic": logarithmic, "tables": tables}
+
+
+def curve_table(curves: Curves, chosen: Sequence[tuple[Curve, str, int]]) -> Json:
+    """Return columns of a losses.csv, each with its label and colour, as a table of a plot."""
+    banded = curves.rows_per_point > 1
+    return {
+        "at": _numbers(curves.at),
+        "curves": [
+            {
+                "label": label,
+                "colour": colour,
+                "values": _numbers(curve.mean),
+                **({"low": _numbers(curve.low), "high": _numbers(curve.high)} if banded else {}),
+            }
+            for curve, label, colour in chosen
+        ],
+    }
+
+
+def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
+    """Return the plot of one metric, its floor dashed, its standard deviation as a band."""
+    tables = []
+    for score, label, colour in chosen:
+        values, floors, deviations = score.column(), score.column(FLOOR), score.column("_std")
+        curve: Json = {"label": label, "colour": colour, "values": _numbers(values)}
+        if any(deviations):
+            spread = np.array([deviation or 0.0 for deviation in deviations])
+            curve |= {"low": _numbers(np.array(values) - spread), "high": _numbers(np.array(values) + spread)}
+        drawn = [curve]
+        if any(floor is not None for floor in floors):
+            name = "floor" if label == title else f"{label} floor"
+            drawn.append({"label": name, "colour": colour, "values": _numbers(floors), "dashed": True})
+        tables.append({"at": [row["iteration"] for row in score.rows], "curves": drawn})
+    caption = f"{chosen[0][0].metric.better} is better"
+    if any("dashed" in curve for table in tables for curve in table["curves"]):
+        caption += ", dashed: the floor"
+    if any("low" in table["curves"][0] for table in tables):
+        caption += ", pale: one standard deviation"
+    return panel(title, tables, caption)
+
+
+def _numbers(values: Any) -> list[float | None]:
+    """Return values as JSON has them, with the digits that a screen can show."""
+    floats = np.array([np.nan if value is None else value for value in values], float)
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in floats.tolist()]

@@ -1,0 +1,40 @@
+"""A run as its folder tells it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ganctl.report.curves import MAX_POINTS, Curves, read_curves
+from ganctl.report.facts import Facts, read_facts
+from ganctl.report.grids import MAX_BYTES, Grids, read_grids
+from ganctl.report.scores import Scores, read_scores
+from ganctl.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its folder tells it."""
+
+    folder: RunFolder
+    name: str
+    facts: Facts
+    curves: Curves
+    scores: Scores
+    grids: Grids
+
+    @classmethod
+    def read(cls, folder: RunFolder, runs: int = 1) -> Self:
+        """Read all of a run folder, as much as fits on a page of so many runs."""
+        return cls(
+            folder,
+            folder.path.absolute().name,
+            read_facts(folder),
+            read_curves(folder.losses, min(MAX_POINTS, 4 * MAX_POINTS // runs)),
+            read_scores(folder.metrics),
+            read_grids(folder, MAX_BYTES // runs),
+        )
+
+    @property
+    def progress(self) -> str:
+        """How far it came."""
+        planned = self.facts.value("training", "iterations")
+        return f"{self.curves.iterations:,}" + (f" of {planned:,}" if isinstance(planned, int) else "") + " iterations"
