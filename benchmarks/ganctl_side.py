@@ -8,9 +8,9 @@ from benchmarks import blueprint
 from benchmarks.literal import multiply_in_tensorflow, start_from
 from benchmarks.rules import Rules
 from benchmarks.speed_recipes import Recipe
-from ganctl.device import select_device
-from ganctl.prepared import Prepared
-from ganctl.trainer import MAX_ROUNDS_PER_CALL
+from ganctl.host.device import select_device
+from ganctl.training.prepared import Prepared
+from ganctl.training.trainer import MAX_ROUNDS_PER_CALL
 
 
 class GanctlGame:

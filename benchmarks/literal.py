@@ -16,11 +16,11 @@ from benchmarks import blueprint
 from benchmarks.products import least_seconds
 from benchmarks.rules import Draw, Rules, decay_of_average
 from benchmarks.speed_recipes import Recipe, as_written
-from ganctl import build
-from ganctl.inputs import as_networks_see
+from ganctl.build import games
+from ganctl.build.networks import make_networks
+from ganctl.build.optimizers import make_optimizer
+from ganctl.game.inputs import as_networks_see
 from ganctl.lazy import keras, tf
-from ganctl.networks import make_networks
-from ganctl.optimizers import make_optimizer
 
 LOSS = "binary_crossentropy"
 
@@ -88,7 +88,7 @@ class LiteralLoop:
 
     def _follow(self) -> None:
         decay = decay_of_average(self.rules, self._step)
-        copies = self.networks[build.AVERAGED].variables
+        copies = self.networks[games.AVERAGED].variables
         for copy, variable in zip(copies, self.networks["generator"].variables, strict=True):
             copy.assign(decay * copy + (1.0 - decay) * variable if variable.trainable else variable)
 

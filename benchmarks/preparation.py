@@ -12,11 +12,11 @@ import numpy as np
 from benchmarks import blueprint
 from benchmarks.rules import Rules
 from benchmarks.speed_recipes import RECIPES, Recipe, as_written
-from ganctl import resolving
-from ganctl.experiment import Experiment
-from ganctl.image_order import ImageOrder
-from ganctl.networks import make_networks
-from ganctl.noise import Key
+from ganctl.build import resolving
+from ganctl.build.networks import make_networks
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.image_order import ImageOrder
+from ganctl.game.noise import Key
 
 
 def prepare(recipe: Recipe, folder: Path) -> None:

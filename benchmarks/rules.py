@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ganctl.experiment import Experiment
-from ganctl.sections import OptimizerSection
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import OptimizerSection
 
 
 @dataclass(frozen=True)

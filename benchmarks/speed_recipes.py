@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl import resolving
-from ganctl.experiment import Experiment
-from ganctl.packaged_configs import find_config
-from ganctl.sections import TrainingSection
+from ganctl.build import resolving
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.packaged_configs import find_config
+from ganctl.experiment.sections import TrainingSection
 
 Shape = tuple[int, int, int]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ganctl.sections import OptimizerSection
+from ganctl.experiment.sections import OptimizerSection
 
 _ADAM_EPSILON = _RMSPROP_EPSILON = 1e-7  # Keras' defaults
 _RMSPROP_RHO = 0.9

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks import blueprint
 from benchmarks.columns import Side, make_side
 from benchmarks.speed_recipes import RECIPES
-from ganctl.pace import peak_bytes
+from ganctl.planning.pace import peak_bytes
 
 
 def answer(side: Side, request: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from ganctl import augmentations, datasets, losses, models
-from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
+from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.registry import Registry
 
 PAGE = Path(__file__).with_name("configuration.md")

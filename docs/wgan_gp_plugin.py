@@ -1,9 +1,9 @@
 """WGAN-GP (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028) as a plugin of ganctl."""
 
+from ganctl.game.objectives import AdversarialLoss
 from ganctl.lazy import keras
 from ganctl.losses import registry as losses
 from ganctl.models import registry as models
-from ganctl.objectives import AdversarialLoss
 
 
 @losses.register("my_wasserstein", source="equation 2 of the paper, without its penalty, which ganctl has")

@@ -9,7 +9,7 @@ from ganctl.version import __version__
 
 if TYPE_CHECKING:
     from ganctl.errors import GanctlError, StoppedError
-    from ganctl.pictures import Images
+    from ganctl.images.notebook import Images
     from ganctl.runs import Run, load, train
 
 __all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "load", "train"]
@@ -17,7 +17,7 @@ __all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "load"
 _HOMES = {
     "GanctlError": "errors",
     "StoppedError": "errors",
-    "Images": "pictures",
+    "Images": "images.notebook",
     "Run": "runs",
     "load": "runs",
     "train": "runs",

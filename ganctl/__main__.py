@@ -2,7 +2,7 @@
 
 import signal
 
-from ganctl.huge_pages import restart_with_huge_pages
+from ganctl.host.huge_pages import restart_with_huge_pages
 
 
 def program() -> None:
@@ -12,7 +12,7 @@ def program() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     restart_with_huge_pages()
 
-    from ganctl.cli import main  # only now: what was imported before would be so twice
+    from ganctl.cli import main
 
     main()
 

@@ -17,20 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import checkpoint, resolving, training
-from ganctl import generation as drawing
-from ganctl.device import select_device
+from ganctl.build import resolving
 from ganctl.errors import GanctlError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.interpolation import walk
-from ganctl.loading import build_generator, experiment_of
-from ganctl.metrics_table import read_metrics
-from ganctl.packaged_configs import find_config
-from ganctl.pictures import Images
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.packaged_configs import find_config
+from ganctl.experiment.yaml_source import YamlSource, parse_yaml
+from ganctl.generation import drawing
+from ganctl.generation.loading import build_generator, experiment_of
+from ganctl.generation.walks import walk
+from ganctl.host.device import select_device
+from ganctl.images.notebook import Images
 from ganctl.plugins import blame, permitted
-from ganctl.run_folder import RunFolder
-from ganctl.session import Session
-from ganctl.yaml_source import YamlSource, parse_yaml
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.metrics_csv import read_metrics
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training import run as training
+from ganctl.training.session import Session
 
 Overrides = Mapping[str, Any] | Sequence[str]
 Plugins = Sequence[str | Path]

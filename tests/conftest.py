@@ -16,15 +16,16 @@ import numpy as np
 import pytest
 import yaml
 
-from ganctl import build, datasets, models, resolving
-from ganctl.experiment import Experiment
-from ganctl.game import Game
+from ganctl import datasets, models
+from ganctl.build import games, resolving
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import ModelSection
+from ganctl.experiment.yaml_source import parse_yaml
+from ganctl.game.game import Game
 from ganctl.lazy import tf
-from ganctl.prepared import Prepared
 from ganctl.registry import Entry, Registry
-from ganctl.run_folder import RunFolder
-from ganctl.sections import ModelSection
-from ganctl.yaml_source import parse_yaml
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 # Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
 tf.config.threading.get_inter_op_parallelism_threads()
@@ -198,7 +199,7 @@ def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Gam
     def make(model: str, changes: Overrides = NOTHING) -> Game:
         experiment = small_experiment(model, changes)
         images = datasets.registry.get("npz").make(experiment.dataset, untracked)
-        return build.make_game(experiment, images)
+        return games.make_game(experiment, images)
 
     return make
 

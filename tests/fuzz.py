@@ -33,13 +33,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from image_files import encoded, exif, noise
 
-from ganctl import archives, checkpoint, images, resolving
-from ganctl.data_paths import shown
+from ganctl.build import resolving
 from ganctl.errors import GanctlError
-from ganctl.experiment import Experiment
-from ganctl.image_set import from_arrays
-from ganctl.sections import DatasetSection
-from ganctl.yaml_source import YamlSource
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.yaml_source import YamlSource
+from ganctl.images import archives
+from ganctl.images import decode as images
+from ganctl.images.data_paths import shown
+from ganctl.images.image_set import from_arrays
+from ganctl.run_folder import checkpoint
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

@@ -21,15 +21,18 @@ from pathlib import Path
 import numpy as np
 from conftest import home_shape, shipped, untracked
 
-from ganctl import checkpoint, game_state, models, resolving
-from ganctl.checkpoint import Tensors
-from ganctl.device import Device
-from ganctl.experiment import Experiment
-from ganctl.generation import choose_classes, generate
-from ganctl.loading import load_generator
-from ganctl.prepared import Prepared
-from ganctl.run_folder import RunFolder
-from ganctl.yaml_source import YamlSource
+from ganctl import models
+from ganctl.build import resolving
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.yaml_source import YamlSource
+from ganctl.game import state as game_state
+from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.loading import load_generator
+from ganctl.host.device import Device
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.checkpoint import Tensors
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 ARCHIVES = Path(__file__).parent / "archived_runs"
 MOST_BYTES = 60_000

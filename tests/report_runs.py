@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ganctl.metrics_table import COLUMNS, line
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.metrics_csv import COLUMNS, line
+from ganctl.run_folder.paths import RunFolder
 
 PROTOCOL = {
     "features": "lite0",

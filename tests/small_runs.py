@@ -5,12 +5,12 @@ from pathlib import Path
 
 from conftest import untracked
 
-from ganctl.device import Device
-from ganctl.experiment import Experiment
-from ganctl.hooks import Hook, Run
-from ganctl.prepared import Prepared
-from ganctl.restoring import restore_newest
-from ganctl.run_folder import RunFolder
+from ganctl.experiment.experiment import Experiment
+from ganctl.host.device import Device
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook, Run
+from ganctl.training.prepared import Prepared
+from ganctl.training.resuming import restore_newest
 
 CPU = Device("CPU", "for the test")
 

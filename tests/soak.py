@@ -22,8 +22,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from ganctl import checkpoint, cli
+from ganctl import cli
 from ganctl.lazy import tf
+from ganctl.run_folder import checkpoint
 
 INTERVAL = 3
 ITERATIONS = 120

@@ -8,12 +8,12 @@ import pytest
 from PIL import Image, ImageSequence
 from small_runs import resume, train
 
-from ganctl.animation import write_gif
-from ganctl.draw import write_png
-from ganctl.experiment import Experiment
-from ganctl.hooks import evolution
-from ganctl.hooks.evolution import write_evolution
-from ganctl.run_folder import RunFolder
+from ganctl.experiment.experiment import Experiment
+from ganctl.images.draw import write_png
+from ganctl.images.gif import write_gif
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import evolution
+from ganctl.training.hooks.evolution import write_evolution
 
 
 def frames_of(path: Path) -> tuple[list[np.ndarray], list[int]]:

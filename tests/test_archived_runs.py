@@ -10,10 +10,11 @@ from make_archived_runs import ARCHIVES, LEAST_SPREAD, MOST_BYTES, SAMPLES, SEED
 from small_runs import CPU
 
 import ganctl
-from ganctl import models, resolving
-from ganctl.prepared import Prepared
-from ganctl.restoring import restore_newest
-from ganctl.run_folder import RunFolder
+from ganctl import models
+from ganctl.build import resolving
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
+from ganctl.training.resuming import restore_newest
 
 MODELS = [entry.name for entry in shipped(models.registry)]
 

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import augmentations, losses, resolving
+from ganctl import augmentations, losses
 from ganctl.augmentations import ada
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.game import Game
+from ganctl.game.game import Game
+from ganctl.game.noise import Key
+from ganctl.game.passes import GanPass
+from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import tf
-from ganctl.noise import Key
-from ganctl.passes import GanPass
-from ganctl.resampling import reflected, with_columns, with_rows
 
 RANDOM = np.random.default_rng(0)
 COLOUR, GREY = RANDOM.uniform(-1, 1, (40, 8, 8, 3)), RANDOM.uniform(-1, 1, (40, 8, 8, 1))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ganctl.background import MOST_PENDING, Background
+from ganctl.host.background import MOST_PENDING, Background
 
 
 def test_work_is_done_in_order_by_one_thread_that_is_gone_afterwards() -> None:

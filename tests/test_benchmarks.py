@@ -17,8 +17,8 @@ from benchmarks import blueprint, check, columns, literal, operations, table
 from benchmarks.measurement import Measured, Result
 from benchmarks.rules import Draw, Rules
 from benchmarks.speed_recipes import RECIPES, Recipe, as_written
+from ganctl.build.networks import make_networks
 from ganctl.errors import GanctlError
-from ganctl.networks import make_networks
 
 SMALL = {
     "dense_gan": ((8, 8, 1), ()),
@@ -192,7 +192,7 @@ def test_an_opponent_follows_without_learning() -> None:
 def test_pytorch_moves_weights_as_keras_does(name: str) -> None:
     torch = pytest.importorskip("torch")
     from benchmarks.torch_optimizers import make_optimizer
-    from ganctl.optimizers import make_optimizer as make_keras_optimizer
+    from ganctl.build.optimizers import make_optimizer as make_keras_optimizer
 
     section = recipe_called(name).experiment(Path("nowhere")).optimizer.discriminator
     section = section.model_copy(update={"decay": 0.1})

@@ -6,13 +6,13 @@ import keras
 import pytest
 from click.testing import CliRunner
 
-from ganctl import resolving
+from ganctl.build import resolving
+from ganctl.build.networks import make_networks
 from ganctl.cli import commands
-from ganctl.discriminator_check import check_discriminator
 from ganctl.errors import DataError
-from ganctl.image_set import ImageSet
-from ganctl.networks import make_networks
-from ganctl.packaged_configs import find_config
+from ganctl.experiment.packaged_configs import find_config
+from ganctl.images.image_set import ImageSet
+from ganctl.planning.discriminator_check import check_discriminator
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from conftest import WriteYaml
 
-from ganctl import build, checkpoint, datasets, game_state, resolving
+from ganctl import datasets
+from ganctl.build import games, resolving
 from ganctl.errors import DivergedError, GanctlError, UsageError
-from ganctl.game import Game
-from ganctl.loading import load_generator
+from ganctl.game import state as game_state
+from ganctl.game.game import Game
+from ganctl.generation.loading import load_generator
+from ganctl.run_folder import checkpoint
 
 FACTS: dict[str, Any] = {"experiment": {"name": "test"}, "image_shape": [8, 8, 1]}
 
@@ -196,7 +199,7 @@ def dense_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
             tiny_yaml({key.replace("__", "."): value for key, value in changes.items()})
         )
         images = datasets.registry.get("npz").make(experiment.dataset, lambda sequence, *_, **__: sequence)
-        return build.make_game(experiment, images)
+        return games.make_game(experiment, images)
 
     return make
 

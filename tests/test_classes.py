@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from conftest import CONFIGS
 
-from ganctl import build, resolving
+from ganctl.build import games, resolving
+from ganctl.build.network_checks import checkerboards
+from ganctl.build.networks import make_networks
 from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.generation import choose_classes, generate
-from ganctl.hooks.samples import Samples
-from ganctl.image_set import ImageSet
-from ganctl.inputs import takes_classes
-from ganctl.network_checks import checkerboards
-from ganctl.networks import make_networks
-from ganctl.noise import Key, layer_seeds, seeded
-from ganctl.sample_files import writer_for
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.inputs import takes_classes
+from ganctl.game.noise import Key, layer_seeds, seeded
+from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.sample_files import writer_for
+from ganctl.images.image_set import ImageSet
+from ganctl.training.hooks.samples import Samples
 
 SHAPE = (28, 28, 1)
 
@@ -85,7 +85,7 @@ def test_images_without_labels_are_refused() -> None:
 def test_noise_inside_is_normal() -> None:
     experiment = acgan("model.latent_input=inside")
     with pytest.raises(ConfigurationError, match="latent_distribution"):
-        build.make_game(experiment, resolving.read_images(experiment, lambda sequence, *_, **__: sequence))
+        games.make_game(experiment, resolving.read_images(experiment, lambda sequence, *_, **__: sequence))
 
 
 def test_a_missing_pretrained_generator_is_named_with_its_line(tmp_path: Path) -> None:

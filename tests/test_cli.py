@@ -21,8 +21,9 @@ import safetensors.numpy
 from conftest import RunCli, WriteYaml
 from PIL import Image, ImageSequence
 
-from ganctl import cli, device
-from ganctl.loss_table import FIXED
+from ganctl import cli
+from ganctl.host import device
+from ganctl.run_folder.losses_csv import FIXED
 
 LONG = 100_000
 

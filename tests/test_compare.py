@@ -9,7 +9,7 @@ from conftest import RunCli
 from report_runs import write_metrics
 
 from ganctl.report.comparison import Comparison
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.paths import RunFolder
 
 TWO = [(4, 0.3), (8, 0.1)]
 

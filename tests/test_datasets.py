@@ -29,11 +29,11 @@ from image_files import (
     write_images,
 )
 
-from ganctl import image_cache, image_set
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.image_set import ImageSet, from_arrays
-from ganctl.sections import DatasetSection
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images import image_cache, image_set
+from ganctl.images.image_set import ImageSet, from_arrays
 
 
 @pytest.fixture(autouse=True)

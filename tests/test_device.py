@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ganctl import device
-from ganctl.device import select_device
 from ganctl.errors import UsageError
+from ganctl.host import device
+from ganctl.host.device import select_device
 
 
 class Config:

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from small_runs import files_of, train
 
-from ganctl import checkpoint, cli
-from ganctl.divergence import MAX_LOSS, find_divergence
+from ganctl import cli
 from ganctl.errors import DivergedError
-from ganctl.experiment import Experiment
-from ganctl.game import Player, Term, Turn
-from ganctl.hooks import Hook, Run
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Player, Term, Turn
 from ganctl.lazy import keras
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.divergence import MAX_LOSS, find_divergence
+from ganctl.training.hooks import Hook, Run
 
 EVERY = 2
 OUTPUTS = {"checkpoint_every": EVERY, "sample_every": EVERY, "sample_grid": "2x2"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganctl.packaged_configs import packaged_configs
+from ganctl.experiment.packaged_configs import packaged_configs
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,23 +14,25 @@ from conftest import RunCli, WriteYaml, untracked
 from sklearn.datasets import load_digits, load_sample_image
 from small_runs import train
 
-from ganctl import checkpoint, datasets, features, metrics_table, resolving, scoring
+from ganctl import datasets
+from ganctl.build import resolving
 from ganctl.errors import DataError, GanctlError, UsageError
+from ganctl.evaluation import features, scoring
 from ganctl.evaluation.class_figures import class_coverage, class_score
 from ganctl.evaluation.diversity import effective_number
+from ganctl.evaluation.features import classifier, efficientnet_lite0, inception
+from ganctl.evaluation.features.extractor import Extractor
+from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
 from ganctl.evaluation.kernel_distance import KernelSums, kernel_distance, subset_size
 from ganctl.evaluation.neighbours import Surroundings, memorized, neighbours
-from ganctl.experiment import Experiment
-from ganctl.extractor import Extractor
-from ganctl.features import classifier, inception
-from ganctl.features.lite0 import lite0_extractor
-from ganctl.image_set import ImageSet
-from ganctl.layers import efficientnet_lite0
+from ganctl.evaluation.reference import Reference
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf
-from ganctl.reference import Reference
-from ganctl.run_folder import RunFolder
-from ganctl.sections import DatasetSection
+from ganctl.run_folder import checkpoint, metrics_csv
+from ganctl.run_folder.paths import RunFolder
 
 COUNT = 240
 
@@ -247,7 +249,7 @@ def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> N
     extractor = Extractor("lite0", "0123456789abcdef", "not at all", averaged)
     reference = Reference.of(subset(clothes, slice(0, 400)), extractor, "training images of clothes")
     values = scoring.evaluate(clothes.images[400:550], reference).values
-    assert set(metrics_table.COLUMNS) - values.keys() == {
+    assert set(metrics_csv.COLUMNS) - values.keys() == {
         "iteration",
         *("class_score", "class_score_floor", "class_coverage", "class_coverage_floor"),
     }
@@ -379,7 +381,7 @@ def test_another_graph_is_no_inception(clothes: ImageSet, tmp_path: Path, monkey
 
 @pytest.mark.parametrize("features", ["lite0", "classifier", "inception"])
 def test_only_scores_of_inception_are_called_fid(features: str) -> None:
-    titles = {metric.name: metrics_table.title(metric, features) for metric in metrics_table.METRICS}
+    titles = {metric.name: metrics_csv.title(metric, features) for metric in metrics_csv.METRICS}
     assert (titles["frechet_distance"] == "FID") == (features == "inception")
     assert len(set(titles.values())) == len(titles)
 
@@ -403,11 +405,11 @@ def scored(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 def test_a_run_writes_a_row_of_scores_and_keeps_its_best_checkpoint(scored: RunFolder) -> None:
     with scored.metrics.open() as file:
-        assert tuple(next(csv.reader(file))) == metrics_table.COLUMNS
-    rows = metrics_table.read_metrics(scored.metrics)
+        assert tuple(next(csv.reader(file))) == metrics_csv.COLUMNS
+    rows = metrics_csv.read_metrics(scored.metrics)
     assert [row["iteration"] for row in rows] == [4, 8, 12]
     best = min(rows, key=lambda row: row["kid"])["iteration"]
-    assert metrics_table.best_iteration(scored.metrics) == best
+    assert metrics_csv.best_iteration(scored.metrics) == best
     assert {int(path.name) for path in checkpoint.newest_first(scored.checkpoints)} == {best, 12}
     assert checkpoint.find(scored.path, best=True)[0].step == best
     assert scored.nearest_pairs.is_file()
@@ -425,19 +427,19 @@ def test_only_rows_of_one_protocol_are_compared(tmp_path: Path) -> None:
 
     def row(iteration: int, kid: float, num: int) -> str:
         values = {"iteration": iteration, "kid": kid, "num": num}
-        return metrics_table.line(values.get(name) for name in metrics_table.COLUMNS)
+        return metrics_csv.line(values.get(name) for name in metrics_csv.COLUMNS)
 
-    assert metrics_table.best_iteration(path) is None
-    path.write_text(metrics_table.line(metrics_table.COLUMNS) + row(1, 0.1, 50) + row(2, 0.3, 99) + row(3, 0.4, 99))
-    assert metrics_table.best_iteration(path) == 2
+    assert metrics_csv.best_iteration(path) is None
+    path.write_text(metrics_csv.line(metrics_csv.COLUMNS) + row(1, 0.1, 50) + row(2, 0.3, 99) + row(3, 0.4, 99))
+    assert metrics_csv.best_iteration(path) == 2
     path.write_text(
         path.read_text() + row(5, float("nan"), 99) + "6,abc\n7\x00,1\n" + "8" * 200_000 + "\n4,0.0"
     )  # torn
-    assert metrics_table.best_iteration(path) == 2
-    assert [entry["iteration"] for entry in metrics_table.read_metrics(path)] == [1, 2, 3, 5]
+    assert metrics_csv.best_iteration(path) == 2
+    assert [entry["iteration"] for entry in metrics_csv.read_metrics(path)] == [1, 2, 3, 5]
     path.unlink()
     path.mkdir()
-    assert metrics_table.read_metrics(path) == []
+    assert metrics_csv.read_metrics(path) == []
 
 
 def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
@@ -458,7 +460,7 @@ def test_an_evaluation_that_fails_does_not_end_the_training(
     def broken(*_: object) -> None:
         raise GanctlError("the features are gone")
 
-    monkeypatch.setattr("ganctl.hooks.metrics.evaluate", broken)
+    monkeypatch.setattr("ganctl.training.hooks.metrics.evaluate", broken)
     folder = RunFolder.create(tmp_path, "run", explicit=True)
     train(small(tiny_yaml, {}), folder)
     assert (folder.checkpoints / "000000012").is_dir()
@@ -494,12 +496,12 @@ def judged(run_cli: RunCli) -> Callable[..., dict[str, Any]]:
 
 def test_evaluate_repeats_the_row_of_the_training(scored: RunFolder, judged: Any) -> None:
     found = judged(scored.path)
-    row = metrics_table.read_metrics(scored.metrics)[-1]
+    row = metrics_csv.read_metrics(scored.metrics)[-1]
     assert found["reference"] == row["reference"]
     for name in ("kid", "frechet_distance", "precision", "memorization", "kid_floor"):
         assert found[name] == pytest.approx(row[name], rel=1e-3, abs=1e-4), name
     assert judged(scored.path, "--best")["kid"] == pytest.approx(
-        min(row["kid"] for row in metrics_table.read_metrics(scored.metrics)), abs=1e-4
+        min(row["kid"] for row in metrics_csv.read_metrics(scored.metrics)), abs=1e-4
     )
 
 

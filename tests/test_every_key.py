@@ -13,20 +13,21 @@ from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, shipped, untracked
 from pydantic import BaseModel
 
-from ganctl import augmentations, datasets, losses, models, resolving
+from ganctl import augmentations, datasets, losses, models
+from ganctl.build import resolving
+from ganctl.build.networks import make_networks
+from ganctl.build.optimizers import make_optimizer
 from ganctl.cli import commands
-from ganctl.device import Device
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment import Experiment
-from ganctl.game import Game
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.game.noise import Key
+from ganctl.host.device import Device
 from ganctl.lazy import keras
-from ganctl.metrics_table import read_metrics
-from ganctl.networks import make_networks
-from ganctl.noise import Key
-from ganctl.optimizers import make_optimizer
-from ganctl.prepared import Prepared
 from ganctl.registry import Entry
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.metrics_csv import read_metrics
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 Changes = tuple[str, ...]
 PAIR = "tiny_test_pair"

@@ -8,11 +8,11 @@ import jsonschema
 import pytest
 from conftest import CONFIGS, at_most
 
-from ganctl import resolving
+from ganctl.build import resolving
+from ganctl.build.file_schema import file_schema
 from ganctl.errors import ConfigurationError, UsageError
-from ganctl.experiment import TUTORIAL_CONSTANTS, Experiment
-from ganctl.file_schema import file_schema
-from ganctl.yaml_source import read_yaml
+from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment
+from ganctl.experiment.yaml_source import read_yaml
 
 BASE = "dataset: {name: npz, path: x.npz}\nmodel: {name: dense_gan}\n"
 HERE = "tiny.yaml"

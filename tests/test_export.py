@@ -14,18 +14,20 @@ import numpy as np
 import pytest
 from conftest import RunCli, home_shape, shipped
 
-from ganctl import checkpoint, game_state, models
+from ganctl import models
+from ganctl.build.networks import make_networks
 from ganctl.errors import GanctlError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.export import COMPARED, LIMIT, Generator, _examples, check_output, export
-from ganctl.formats import formats
-from ganctl.inputs import class_count, takes_classes, to_pixels
+from ganctl.experiment.experiment import Experiment
+from ganctl.game import state as game_state
+from ganctl.game.inputs import class_count, takes_classes, to_pixels
+from ganctl.game.players import AVERAGED
+from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
+from ganctl.generation.formats import formats
+from ganctl.generation.loading import load_generator
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
-from ganctl.loading import load_generator
-from ganctl.networks import make_networks
-from ganctl.players import AVERAGED
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.paths import RunFolder
 
 FORMATS = list(formats())
 INSIDE = {"model.latent_input": "inside"}

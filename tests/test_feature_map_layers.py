@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganctl.game import frozen
+from ganctl.build.rewrites import rewrite
+from ganctl.game.game import frozen
 from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
 from ganctl.layers.grouped_convolution import grouped_convolution
 from ganctl.layers.minibatch_standard_deviation import minibatch_standard_deviation
+from ganctl.layers.pyramid import Pyramid
 from ganctl.layers.self_attention import self_attention
 from ganctl.layers.skip_layer_excitation import skip_layer_excitation
-from ganctl.pyramid import Pyramid
-from ganctl.rewrites import rewrite
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ganctl
-from ganctl.packaged_configs import packaged_configs
+from ganctl.experiment.packaged_configs import packaged_configs
 
 PACKAGE = Path(ganctl.__file__).parent
 MAX_LINES_OF_THE_HEART = 260

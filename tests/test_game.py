@@ -9,16 +9,16 @@ import pytest
 import tensorflow as tf
 
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.feed import Feed, ImageBatch
-from ganctl.game import Average, Game, Player, Term, frozen
-from ganctl.image_order import ImageOrder
+from ganctl.experiment.sections import TrainingSection
+from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.game import Average, Game, Player, Term, frozen
+from ganctl.game.image_order import ImageOrder
+from ganctl.game.noise import Key
+from ganctl.game.objectives import AdversarialLoss
+from ganctl.game.passes import GanPass
+from ganctl.game.players import Setup, discriminator, generator, usual_two
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
-from ganctl.noise import Key
-from ganctl.objectives import AdversarialLoss
-from ganctl.passes import GanPass
-from ganctl.players import Setup, discriminator, generator, usual_two
-from ganctl.sections import TrainingSection
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)

@@ -11,11 +11,13 @@ import numpy as np
 import psutil
 import pytest
 
-from ganctl import archives, checkpoint, resolving
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError, DataError, GanctlError
-from ganctl.experiment import Experiment
+from ganctl.experiment.experiment import Experiment
+from ganctl.generation.loading import load_generator
+from ganctl.images import archives
 from ganctl.lazy import keras
-from ganctl.loading import load_generator
+from ganctl.run_folder import checkpoint
 
 FUZZ = Path(__file__).with_name("fuzz.py")
 

@@ -25,10 +25,10 @@ from image_files import (
 )
 from PIL import Image, ImageOps
 
-from ganctl.draw import grid, write_png
 from ganctl.errors import DataError
-from ganctl.images import decode, image_kind, read_header
-from ganctl.resize import fit, to_channels
+from ganctl.images.decode import decode, image_kind, read_header
+from ganctl.images.draw import grid, write_png
+from ganctl.images.resize import fit, to_channels
 
 KINDS = {"JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "WebP": {"lossless": True}, "TIFF": {}}
 

@@ -12,17 +12,19 @@ from conftest import RunCli, untracked
 from image_files import encoded, exif, noise, palette, red_left_blue_right, with_right_half_transparent
 from PIL import Image
 
-from ganctl import datasets, folder_survey, near_duplicates, resolving
+from ganctl import datasets
+from ganctl.build import resolving
 from ganctl.cli import commands
-from ganctl.contact_sheet import contact_sheet
 from ganctl.errors import DataError, GanctlError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.folder_survey import Survey, survey
-from ganctl.image_glance import HEAD_BYTES, glance, mode_of, read_ends
-from ganctl.images import Header, decode, read_header
-from ganctl.near_duplicates import MAX_DISTANCE, Sketch, groups_of_near_duplicates
-from ganctl.packaged_configs import packaged_configs
-from ganctl.recipe_rules import (
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.packaged_configs import packaged_configs
+from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.yaml_editing import with_values
+from ganctl.experiment.yaml_source import parse_yaml
+from ganctl.images.decode import Header, decode, read_header
+from ganctl.planning.recipe.files import StartingFiles, plain_name
+from ganctl.planning.recipe.recipe import RECIPE
+from ganctl.planning.recipe.rules import (
     Cost,
     Measured,
     batch_size,
@@ -35,12 +37,12 @@ from ganctl.recipe_rules import (
     possible_sizes,
     resize_of,
 )
-from ganctl.sections import DatasetSection
-from ganctl.starting_files import StartingFiles, plain_name
-from ganctl.starting_recipe import RECIPE
-from ganctl.survey_report import described, listed_files, warnings
-from ganctl.yaml_editing import with_values
-from ganctl.yaml_source import parse_yaml
+from ganctl.planning.survey import folder_survey, near_duplicates
+from ganctl.planning.survey.contact_sheet import contact_sheet
+from ganctl.planning.survey.folder_survey import Survey, survey
+from ganctl.planning.survey.image_glance import HEAD_BYTES, glance, mode_of, read_ends
+from ganctl.planning.survey.in_words import described, listed_files, warnings
+from ganctl.planning.survey.near_duplicates import MAX_DISTANCE, Sketch, groups_of_near_duplicates
 
 LONG, NEVER = 60.0, 0.0
 

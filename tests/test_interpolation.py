@@ -11,14 +11,14 @@ from conftest import shipped
 from PIL import Image, ImageSequence
 
 from ganctl import models
+from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
-from ganctl.experiment import Experiment
-from ganctl.generation import generate
-from ganctl.inputs import takes_classes
-from ganctl.interpolation import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.inputs import takes_classes
+from ganctl.generation.drawing import generate
+from ganctl.generation.walks import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras
-from ganctl.networks import make_networks
 
 RANDOM = np.random.default_rng(0)
 GIVEN = {"model.latent_input": "given"}

@@ -9,7 +9,7 @@ import pytest
 
 from ganctl import models
 from ganctl.errors import DataError, UsageError
-from ganctl.iterables import fit
+from ganctl.training.iterables import fit
 
 SHAPE = (8, 8, 1)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ganctl.game import Game
-from ganctl.hooks import Run
-from ganctl.hooks.loss_csv import LossCsv
-from ganctl.hooks.loss_plot import COLUMNS, LossPlot
-from ganctl.run_folder import RunFolder
+from ganctl.game.game import Game
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Run
+from ganctl.training.hooks.loss_csv import LossCsv
+from ganctl.training.hooks.loss_plot import COLUMNS, LossPlot
 
 
 def test_a_resumed_run_plots_what_an_uninterrupted_one_does(small_game: Callable[..., Game], tmp_path: Path) -> None:

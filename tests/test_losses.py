@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import losses, resolving
+from ganctl import losses
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.feed import ImageBatch
-from ganctl.game import Game
+from ganctl.game.feed import ImageBatch
+from ganctl.game.game import Game
+from ganctl.game.noise import Key
+from ganctl.game.objectives import AdversarialLoss
+from ganctl.game.passes import GanPass
 from ganctl.lazy import keras, tf
-from ganctl.noise import Key
-from ganctl.objectives import AdversarialLoss
-from ganctl.passes import GanPass
 
 REAL, FAKE = np.array([2.0, -1.0, 0.3, 40.0]), np.array([0.5, -3.0, 1.5, -40.0])
 SHAPE = (4, 4, 2)

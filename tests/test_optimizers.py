@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganctl.game import Game
-from ganctl.optimizers import keep_pace, make_optimizer
-from ganctl.sections import OptimizerSection
+from ganctl.build.optimizers import keep_pace, make_optimizer
+from ganctl.experiment.sections import OptimizerSection
+from ganctl.game.game import Game
 
 ROUNDS, RATE = 20, 0.5
 FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -12,21 +12,22 @@ import tensorflow as tf
 from conftest import WriteYaml, shipped, untracked
 from small_runs import CPU
 
-from ganctl import losses, models, resolving
-from ganctl.conditional import projection_score
-from ganctl.discriminator_check import body_of
+from ganctl import losses, models
+from ganctl.build import resolving
+from ganctl.build.networks import make_networks
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment import Experiment
-from ganctl.feed import ImageBatch
-from ganctl.game import Game
-from ganctl.generation import choose_classes, generate
-from ganctl.inputs import CLASSES, takes_classes
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.feed import ImageBatch
+from ganctl.game.game import Game
+from ganctl.game.inputs import CLASSES, takes_classes
+from ganctl.game.noise import Key
+from ganctl.generation.drawing import choose_classes, generate
+from ganctl.layers.conditional import projection_score
+from ganctl.layers.pyramid import unfit
 from ganctl.models import bigan, fastgan
-from ganctl.networks import make_networks
-from ganctl.noise import Key
-from ganctl.prepared import Prepared
-from ganctl.pyramid import unfit
+from ganctl.planning.discriminator_check import body_of
 from ganctl.registry import Entry
+from ganctl.training.prepared import Prepared
 
 ANY_SIZE = [entry for entry in shipped(models.registry) if entry.facts.get("unfit") is unfit]
 TOLD = [entry for entry in ANY_SIZE if "conditional" in entry.arguments().model_fields]

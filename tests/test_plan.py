@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 from conftest import RunCli, WriteYaml
 
-from ganctl import feed
 from ganctl.cli import commands
-from ganctl.game import Game
-from ganctl.pace import measure, spoken
+from ganctl.game import feed
+from ganctl.game.game import Game
+from ganctl.planning.pace import measure, spoken
 
 LONG = 100_000
 

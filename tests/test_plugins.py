@@ -18,18 +18,19 @@ from conftest import RunCli, WriteYaml, untracked
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
 import ganctl
-from ganctl import build, losses, registry, resolving
+from ganctl import losses, registry
 from ganctl import plugins as user_plugins
+from ganctl.build import games, resolving
+from ganctl.build.networks import make_networks
 from ganctl.errors import ConfigurationError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.feed import Feed
-from ganctl.formats import formats
-from ganctl.game import Game
-from ganctl.image_order import ImageOrder
-from ganctl.image_set import ImageSet
-from ganctl.networks import make_networks
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.yaml_source import YamlSource
+from ganctl.game.feed import Feed
+from ganctl.game.game import Game
+from ganctl.game.image_order import ImageOrder
+from ganctl.generation.formats import formats
+from ganctl.images.image_set import ImageSet
 from ganctl.runs import Run
-from ganctl.yaml_source import YamlSource
 
 DOCS = Path(__file__).parent.parent / "docs"
 LOSS = """
@@ -77,7 +78,7 @@ def game_of(model: str, loss: dict, training: dict) -> Game:
         "training": {"batch_size": 4, "precision": "float32", **training},
     }
     experiment = resolving.resolve(Experiment.from_source(YamlSource("test", data)))
-    return build.make_game(experiment, ImageSet(pictures(0), None, (), "test", ()))
+    return games.make_game(experiment, ImageSet(pictures(0), None, (), "test", ()))
 
 
 @pytest.mark.parametrize("batches", ["summed", "mixed", "concatenated"])
@@ -108,7 +109,7 @@ def test_cyclegan_plays_with_two_unpaired_feeds_and_its_pools_fill() -> None:
 
 
 def test_the_heart_knows_none_of_them() -> None:
-    heart = Path(build.__file__).with_name("game.py").read_text().lower()
+    heart = Path(games.__file__).with_name("game.py").read_text().lower()
     assert not [word for word in ("wasserstein", "encoder", "cycle", "critic") if word in heart]
 
 
@@ -304,7 +305,7 @@ def test_what_makes_something_else_is_told_what_to_make_and_where(
 
     def built() -> Game:
         experiment = resolving.load_experiment(path)
-        return build.make_game(experiment, resolving.read_images(experiment, untracked))
+        return games.make_game(experiment, resolving.read_images(experiment, untracked))
 
     with (
         user_plugins.permitted([plugin]),

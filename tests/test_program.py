@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ganctl import huge_pages
+from ganctl.host import huge_pages
 
 MEBIBYTES = 64
 CAN_ASK = platform.libc_ver()[0] == "glibc" and tuple(map(int, platform.libc_ver()[1].split("."))) >= (2, 35)

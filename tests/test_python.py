@@ -20,10 +20,10 @@ import yaml
 from conftest import RunCli, WriteYaml
 
 import ganctl
-from ganctl.draw import grid
 from ganctl.errors import StoppedError, UsageError
-from ganctl.pictures import Images
-from ganctl.run_folder import RunFolder
+from ganctl.images.draw import grid
+from ganctl.images.notebook import Images
+from ganctl.run_folder.paths import RunFolder
 from ganctl.runs import Run
 
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"

@@ -12,13 +12,13 @@ import pytest
 from sample_judge import SampleJudge
 
 from benchmarks.recipes import Score
-from ganctl import resolving
+from ganctl.build import resolving
 from ganctl.datasets import registry as datasets
-from ganctl.device import Device
-from ganctl.hooks import Hook, Run
-from ganctl.packaged_configs import find_config
-from ganctl.prepared import Prepared
-from ganctl.run_folder import RunFolder
+from ganctl.experiment.packaged_configs import find_config
+from ganctl.host.device import Device
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook, Run
+from ganctl.training.prepared import Prepared
 
 
 @pytest.fixture(scope="module")

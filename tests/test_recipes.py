@@ -10,9 +10,9 @@ from conftest import CONFIGS, WriteYaml
 
 from benchmarks import recipes
 from benchmarks.recipes import Score
-from ganctl import resolving
+from ganctl.build import resolving
 from ganctl.errors import GanctlError
-from ganctl.packaged_configs import find_config
+from ganctl.experiment.packaged_configs import find_config
 
 RECORDED = Score(0.1, 0.006, (0, 1, 2), 0.001, 2000, 2.0, "abc1234", "ganctl train configs/quickstart.yaml")
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from conftest import CONFIGS, WriteYaml, shipped, untracked
 
-from ganctl import augmentations, datasets, losses, models, resolving
-from ganctl.device import Device
+from ganctl import augmentations, datasets, losses, models
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.experiment import Experiment
-from ganctl.game import Game
-from ganctl.objectives import Penalty
-from ganctl.prepared import Prepared
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.game.objectives import Penalty
+from ganctl.host.device import Device
 from ganctl.registry import Entry, Registry
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 REGISTRIES = {
     "models": models.registry,

@@ -15,14 +15,15 @@ from conftest import RunCli, at_most
 from report_runs import write_metrics
 from small_runs import train
 
-from ganctl import draw, run_report
-from ganctl.experiment import Experiment
-from ganctl.hooks.report import Report
+from ganctl.experiment.experiment import Experiment
+from ganctl.images import draw
+from ganctl.report import run_report
 from ganctl.report.curves import MAX_POINTS, read_curves
 from ganctl.report.grids import MAX_GRIDS, read_grids
+from ganctl.report.run_report import write_report
 from ganctl.report.scores import read_scores
-from ganctl.run_folder import RunFolder
-from ganctl.run_report import write_report
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks.report import Report
 
 Small = Callable[..., Experiment]
 

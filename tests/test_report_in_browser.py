@@ -17,8 +17,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ganctl.report.comparison import Comparison
-from ganctl.run_folder import RunFolder
-from ganctl.run_report import write_report
+from ganctl.report.run_report import write_report
+from ganctl.run_folder.paths import RunFolder
 
 OPTIONS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1300,1000"),

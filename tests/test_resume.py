@@ -13,12 +13,13 @@ import yaml
 from conftest import CONFIGS
 from small_runs import KilledAfter, files_of, resume, train
 
-from ganctl import augmentations, checkpoint, losses, models
-from ganctl.changes import changes_between
+from ganctl import augmentations, losses, models
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.run_folder import RunFolder
-from ganctl.sections import OptimizerSection
+from ganctl.experiment.changes import changes_between
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import OptimizerSection
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.paths import RunFolder
 
 ITERATIONS, KILLED_AFTER = 40, 17
 OUTPUTS = {"checkpoint_every": 16, "sample_every": 10, "sample_grid": "2x2"}

@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 from conftest import shipped
 
-from ganctl import models, players
-from ganctl.game import Game
-from ganctl.game_state import named_variables
-from ganctl.inputs import CLASSES
+from ganctl import models
+from ganctl.build.optimizers import make_optimizer
+from ganctl.build.rewrites import rewrite, rewrites
+from ganctl.experiment.sections import OptimizerSection, TrainingSection
+from ganctl.game import players
+from ganctl.game.game import Game
+from ganctl.game.inputs import CLASSES
+from ganctl.game.noise import Key
+from ganctl.game.players import Setup, discriminator
+from ganctl.game.state import named_variables
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import keras, tf
 from ganctl.losses.minimax import Minimax
-from ganctl.noise import Key
-from ganctl.optimizers import make_optimizer
-from ganctl.players import Setup, discriminator
 from ganctl.registry import accepted
-from ganctl.rewrites import rewrite, rewrites
-from ganctl.sections import OptimizerSection, TrainingSection
 
 NUM_CLASSES, BATCH = 10, 3
 SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3)]

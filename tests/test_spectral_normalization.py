@@ -10,9 +10,11 @@ import pytest
 from conftest import untracked
 from small_runs import train
 
-from ganctl import build, datasets, models
-from ganctl.experiment import Experiment
-from ganctl.game import Game
+from ganctl import datasets, models
+from ganctl.build import games
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.game.noise import Key
 from ganctl.layers.spectral_normalization import (
     spectral_conv2d,
     spectral_dense,
@@ -20,8 +22,7 @@ from ganctl.layers.spectral_normalization import (
     spectral_layers,
 )
 from ganctl.lazy import keras, tf
-from ganctl.noise import Key
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.paths import RunFolder
 
 MODEL = "spectral_test_pair"
 LAYERS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...]]] = {
@@ -228,7 +229,7 @@ def test_the_classes_reach_the_discriminator(small_experiment: Callable[..., Exp
     assert images.labels is not None
     rows = []
     for labels in (images.labels, (images.labels + 1) % images.num_classes):
-        game = build.make_game(experiment, replace(images, labels=labels))
+        game = games.make_game(experiment, replace(images, labels=labels))
         rows.append(game.play(game.chunk(0, 1)).numpy())
     assert (rows[0] != rows[1]).any()
 

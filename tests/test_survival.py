@@ -17,12 +17,13 @@ import pytest
 from conftest import RunCli, WriteYaml
 from small_runs import KilledAfter, files_of, resume, train
 
-from ganctl import checkpoint, cli
+from ganctl import cli
 from ganctl.errors import DataError, GanctlError, UsageError
-from ganctl.experiment import Experiment
-from ganctl.hooks import Hook, Later, Run
-from ganctl.run_folder import RunFolder
-from ganctl.run_lock import LOCK_FILE, run_lock
+from ganctl.experiment.experiment import Experiment
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.lock import LOCK_FILE, run_lock
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook, Later, Run
 
 LONG = 100_000
 NOBODY = 65534
@@ -419,7 +420,7 @@ def test_images_that_cannot_be_read_any_more_end_the_run_after_saving(
     from conftest import untracked
     from small_runs import CPU
 
-    from ganctl.prepared import Prepared
+    from ganctl.training.prepared import Prepared
 
     monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
     long = small.replace(training=small.training.model_copy(update={"iterations": LONG}))

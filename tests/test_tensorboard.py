@@ -10,13 +10,13 @@ import numpy as np
 from conftest import untracked
 from small_runs import CPU, KilledAfter, train
 
-from ganctl.experiment import Experiment
-from ganctl.hooks import Hook, Run
+from ganctl.experiment.experiment import Experiment
 from ganctl.lazy import tf
-from ganctl.metrics_table import COLUMNS, line
-from ganctl.prepared import Prepared
-from ganctl.restoring import restore_newest
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.metrics_csv import COLUMNS, line
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook, Run
+from ganctl.training.prepared import Prepared
+from ganctl.training.resuming import restore_newest
 
 Small = Callable[..., Experiment]
 

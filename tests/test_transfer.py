@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from conftest import RunCli, WriteYaml, shipped
 
-from ganctl import game_state, models
-from ganctl.checkpoint import Checkpoint
+from ganctl import models
 from ganctl.errors import UsageError
-from ganctl.game import Game
-from ganctl.transfer import Fit, transfer
+from ganctl.game import state as game_state
+from ganctl.game.game import Game
+from ganctl.run_folder.checkpoint import Checkpoint
+from ganctl.training.transfer import Fit, transfer
 
 MODELS = [entry.name for entry in shipped(models.registry)]
 DCGAN = {"dataset.image_size": 16, "model.capacity": 2}

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from conftest import RunCli
 
+from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
-from ganctl.experiment import Experiment
-from ganctl.generation import check_truncation, generate
-from ganctl.networks import make_networks
-from ganctl.noise import Key
-from ganctl.run_folder import RunFolder
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.noise import Key
+from ganctl.generation.drawing import check_truncation, generate
+from ganctl.run_folder.paths import RunFolder
 
 COUNT = 200_000
 

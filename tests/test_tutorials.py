@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from conftest import CONFIGS, untracked
 
-from ganctl import resolving
-from ganctl.device import Device
-from ganctl.experiment import TUTORIAL_CONSTANTS
-from ganctl.prepared import Prepared
-from ganctl.run_folder import RunFolder
+from ganctl.build import resolving
+from ganctl.experiment.experiment import TUTORIAL_CONSTANTS
+from ganctl.host.device import Device
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 CLOTHES = ("dataset.name=fashion_mnist_mini",)
 

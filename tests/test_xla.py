@@ -9,15 +9,15 @@ import pytest
 from conftest import NOTHING, Overrides, untracked
 from small_runs import KilledAfter, files_of, resume, train
 
-from ganctl import xla
-from ganctl.cache_root import cache_root
-from ganctl.device import Device
 from ganctl.errors import ConfigurationError
-from ganctl.experiment import Experiment
-from ganctl.game import Game
-from ganctl.prepared import Prepared
-from ganctl.probe import CLEARLY_FASTER
-from ganctl.run_folder import RunFolder
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.host.cache_root import cache_root
+from ganctl.host.device import Device
+from ganctl.planning import xla
+from ganctl.planning.probe import CLEARLY_FASTER
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 Small = Callable[..., Experiment]
 GPU = Device("GPU:0 of a test", "for the test")  # what it stands for is computed on the CPU, which has XLA, too

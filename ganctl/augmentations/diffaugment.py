@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganctl.augmentation import Augmentation
 from ganctl.augmentations import registry
+from ganctl.game.augmentation import Augmentation
+from ganctl.game.noise import Key
+from ganctl.layers.resampling import with_columns, with_rows
 from ganctl.lazy import tf
-from ganctl.noise import Key
-from ganctl.resampling import with_columns, with_rows
 
 Tensor = Any
 Kind = Literal["colour", "translation", "cutout"]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ganctl.augmentation import Augmentation
 from ganctl.augmentations import registry
+from ganctl.game.augmentation import Augmentation
+from ganctl.game.noise import Key
+from ganctl.layers.resampling import with_columns
 from ganctl.lazy import tf
-from ganctl.noise import Key
-from ganctl.resampling import with_columns
 
 
 class Flip(Augmentation):

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from ganctl.errors import GanctlError
-from ganctl.interruption import Terminated, terminable
+from ganctl.host.interruption import Terminated, terminable
 from ganctl.version import __version__
 
 _WHOLE = re.compile("-?[0-9]{1,18}")

@@ -21,16 +21,16 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     ganctl check-discriminator quickstart
     ganctl check-discriminator dense_gan_mnist --set dataset.name=fashion_mnist_mini
     """
-    from ganctl import resolving
-    from ganctl.networks import make_networks
-    from ganctl.packaged_configs import find_config
+    from ganctl.build import resolving
+    from ganctl.build.networks import make_networks
+    from ganctl.experiment.packaged_configs import find_config
 
     experiment = resolving.load_experiment(find_config(config), overrides)
 
-    from ganctl.device import select_device
-    from ganctl.discriminator_check import check_discriminator
-    from ganctl.optimizers import make_optimizer
-    from ganctl.terminal import Terminal
+    from ganctl.build.optimizers import make_optimizer
+    from ganctl.host.device import select_device
+    from ganctl.host.terminal import Terminal
+    from ganctl.planning.discriminator_check import check_discriminator
 
     terminal = Terminal(quiet=as_json)
     chosen = select_device(device)

@@ -23,7 +23,7 @@ def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
     ganctl compare outputs/quickstart outputs/quickstart-2
     """
     from ganctl.report.comparison import Comparison
-    from ganctl.run_folder import RunFolder
+    from ganctl.run_folder.paths import RunFolder
 
     if len(runs) < 2:
         raise UsageError(f"ganctl compare takes two run folders or more. Received: {len(runs)}")

@@ -59,15 +59,15 @@ def command(
     ganctl evaluate outputs/quickstart --num 2000 --json
     ganctl evaluate samples.npz --against fashion_mnist_mini
     """
-    from ganctl.device import select_device
-    from ganctl.draw import write_png
     from ganctl.errors import UsageError
+    from ganctl.evaluation.features import extractor_for
     from ganctl.evaluation.pairs import nearest_pairs
-    from ganctl.features import extractor_for
-    from ganctl.image_sources import read_real_images, read_samples
-    from ganctl.reference import Reference
-    from ganctl.scoring import copies, evaluate
-    from ganctl.terminal import Terminal
+    from ganctl.evaluation.reference import Reference
+    from ganctl.evaluation.scoring import copies, evaluate
+    from ganctl.generation.image_sources import read_real_images, read_samples
+    from ganctl.host.device import select_device
+    from ganctl.host.terminal import Terminal
+    from ganctl.images.draw import write_png
 
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
         raise UsageError(f"--pairs takes FILE.png in a folder that exists. Received: {pairs}")
@@ -102,7 +102,7 @@ def command(
 
 
 def _show(say: Any, values: dict[str, Any]) -> None:
-    from ganctl.metrics_table import FLOOR, METRICS, title
+    from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
 
     say(f"{'':16}{'samples':>12}{'floor':>12}  better")
     for metric in METRICS:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ganctl.formats import formats
+from ganctl.generation.formats import formats
 
 
 @click.command()
@@ -29,8 +29,8 @@ def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool
     ganctl export outputs/quickstart --format keras --output clothes.keras
     ganctl export outputs/acgan_mnist --format litert --json
     """
-    from ganctl.device import select_device
-    from ganctl.export import LIMIT, Generator, check_output, export
+    from ganctl.generation.export import LIMIT, Generator, check_output, export
+    from ganctl.host.device import select_device
 
     path = check_output(name, output)
     select_device("cpu")  # where the figures are those of float32; a GPU's convolutions round more

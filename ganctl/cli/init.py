@@ -39,14 +39,14 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     ganctl init photos
     ganctl init photos -o cats.yaml --minutes 480
     """
-    from ganctl.folder_survey import survey
-    from ganctl.starting_files import StartingFiles
+    from ganctl.planning.recipe.files import StartingFiles
+    from ganctl.planning.survey.folder_survey import survey
 
     folder = Path(os.path.expanduser(folder))  # which leaves a ~name alone that is nobody's
     files = StartingFiles.open(output, folder, force=force)
 
-    from ganctl.survey_report import described, listed_files, warnings
-    from ganctl.terminal import Terminal
+    from ganctl.host.terminal import Terminal
+    from ganctl.planning.survey.in_words import described, listed_files, warnings
 
     terminal = Terminal(quiet=as_json)
     pictures = survey(folder, DECODING_SECONDS, terminal.track)
@@ -54,10 +54,10 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     for title, line in lines:
         terminal.say(f"{title:<12}{line}")
 
-    from ganctl.contact_sheet import contact_sheet
-    from ganctl.device import select_device
-    from ganctl.recipe_rules import expectations
-    from ganctl.starting_recipe import start, written_out
+    from ganctl.host.device import select_device
+    from ganctl.planning.recipe.recipe import start, written_out
+    from ganctl.planning.recipe.rules import expectations
+    from ganctl.planning.survey.contact_sheet import contact_sheet
 
     chosen = select_device(device)
     started = start(pictures, minutes, chosen)

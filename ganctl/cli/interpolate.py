@@ -59,10 +59,10 @@ def command(
     ganctl interpolate --checkpoint outputs/quickstart --frames 24 --output smooth.gif
     ganctl interpolate --checkpoint outputs/acgan_mnist --classes 0,1,2
     """
-    from ganctl.device import select_device
-    from ganctl.generation import choose_classes
-    from ganctl.interpolation import prepare_files, walk, write_walk
-    from ganctl.loading import load_generator
+    from ganctl.generation.drawing import choose_classes
+    from ganctl.generation.loading import load_generator
+    from ganctl.generation.walks import prepare_files, walk, write_walk
+    from ganctl.host.device import select_device
 
     select_device(device)
     paths = prepare_files(output, seed, points * frames)

@@ -12,7 +12,7 @@ def command(as_json: bool) -> None:
     ganctl list-augmentations
     ganctl list-augmentations --json
     """
-    from ganctl import catalog
+    from ganctl.build import catalog
     from ganctl.listing import print_entries
 
     print_entries([catalog.augmentations], as_json=as_json)

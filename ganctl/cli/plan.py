@@ -24,19 +24,20 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     ganctl plan configs/celeba_gan.yaml --set dataset.path=img_align_celeba
     ganctl plan outputs/quickstart
     """
-    from ganctl import checkpoint, resolving
-    from ganctl.packaged_configs import find_config
-    from ganctl.run_folder import RunFolder
+    from ganctl.build import resolving
+    from ganctl.experiment.packaged_configs import find_config
+    from ganctl.run_folder import checkpoint
+    from ganctl.run_folder.paths import RunFolder
 
     run = RunFolder(Path(config))
     experiment = resolving.load_experiment(run.config if run.config.is_file() else find_config(config), overrides)
     saved = checkpoint.newest_first(run.checkpoints) if run.checkpoints.is_dir() else []
     done = int(saved[0].name) if saved else 0
 
-    from ganctl.device import select_device
-    from ganctl.pace import measure, spoken
-    from ganctl.prepared import Prepared
-    from ganctl.session import Session
+    from ganctl.host.device import select_device
+    from ganctl.planning.pace import measure, spoken
+    from ganctl.training.prepared import Prepared
+    from ganctl.training.session import Session
 
     session = Session(quiet=as_json)
     # A run's own weights take the place of pre-trained ones, whose file may be gone by now.

@@ -16,8 +16,8 @@ def command(run: Path) -> None:
     ganctl report outputs/quickstart
     """
     from ganctl.errors import GanctlError
-    from ganctl.run_folder import RunFolder
-    from ganctl.run_report import write_report
+    from ganctl.report.run_report import write_report
+    from ganctl.run_folder.paths import RunFolder
 
     folder = RunFolder.open(run)
     try:

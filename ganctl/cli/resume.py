@@ -20,11 +20,11 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     ganctl resume outputs/quickstart --set evaluation.every=500 --set outputs.keep=5
     ganctl resume outputs/quickstart --allow-changes --set optimizer.generator.learning_rate=1e-5
     """
-    from ganctl import resolving
+    from ganctl.build import resolving
     from ganctl.cli import command_line
-    from ganctl.run_folder import RunFolder
-    from ganctl.session import Session
-    from ganctl.training import refuse_changes, resume
+    from ganctl.run_folder.paths import RunFolder
+    from ganctl.training.run import refuse_changes, resume
+    from ganctl.training.session import Session
 
     folder = RunFolder.open(run)
     refuse_changes(overrides, allow_changes=allow_changes)

@@ -57,10 +57,10 @@ def command(
     ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
-    from ganctl.device import select_device
-    from ganctl.generation import check_count, check_truncation, choose_classes, generate
-    from ganctl.loading import load_generator
-    from ganctl.sample_files import writer_for
+    from ganctl.generation.drawing import check_count, check_truncation, choose_classes, generate
+    from ganctl.generation.loading import load_generator
+    from ganctl.generation.sample_files import writer_for
+    from ganctl.host.device import select_device
 
     check_count("--num", num)
     select_device(device)

@@ -12,6 +12,6 @@ def command() -> None:
     \b
     ganctl schema > ganctl.schema.json
     """
-    from ganctl.file_schema import file_schema
+    from ganctl.build.file_schema import file_schema
 
     click.echo(json.dumps(file_schema(), indent=2, ensure_ascii=False))

@@ -45,10 +45,10 @@ def command(
     ganctl train dense_gan_mnist --set dataset.name=fashion_mnist_mini --set training.iterations=500
     ganctl train my.yaml --set dataset.image_size=64 --init-from outputs/my
     """
-    from ganctl import resolving
-    from ganctl.experiment import check_run_name
-    from ganctl.packaged_configs import find_config
-    from ganctl.run_folder import RunFolder
+    from ganctl.build import resolving
+    from ganctl.experiment.experiment import check_run_name
+    from ganctl.experiment.packaged_configs import find_config
+    from ganctl.run_folder.paths import RunFolder
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
@@ -59,8 +59,8 @@ def command(
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
 
     from ganctl.cli import command_line
-    from ganctl.session import Session
-    from ganctl.training import train
+    from ganctl.training.run import train
+    from ganctl.training.session import Session
 
     train(
         experiment,

@@ -16,8 +16,8 @@ def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
     ganctl validate my.yaml
     ganctl validate quickstart --show
     """
-    from ganctl.packaged_configs import find_config
-    from ganctl.resolving import load_experiment
+    from ganctl.build.resolving import load_experiment
+    from ganctl.experiment.packaged_configs import find_config
 
     path = find_config(config)
     experiment = load_experiment(path, overrides)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl.archives import tar_members, unpickle
-from ganctl.data_paths import downloaded, given_path, keras_datasets, reading, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.image_set import ImageSet, Track, from_arrays
-from ganctl.sections import DatasetSection
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.archives import tar_members, unpickle
+from ganctl.images.data_paths import downloaded, given_path, keras_datasets, reading, shown
+from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _ORIGIN = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"

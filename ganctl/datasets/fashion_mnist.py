@@ -2,12 +2,12 @@
 
 from importlib.resources import as_file, files
 
-from ganctl.archives import read_npz, read_training_split
-from ganctl.data_paths import downloaded, given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError
-from ganctl.image_set import ImageSet, Track, from_arrays
-from ganctl.sections import DatasetSection
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.archives import read_npz, read_training_split
+from ganctl.images.data_paths import downloaded, given_path, shown
+from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _SOURCE = "H. Xiao, K. Rasul and R. Vollgraf, https://github.com/zalandoresearch/fashion-mnist; MIT, Zalando SE"
 _CLASSES = (

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl import image_cache
-from ganctl.data_paths import given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.folder_listing import (
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images import image_cache
+from ganctl.images.data_paths import given_path, shown
+from ganctl.images.decode import Decoded, decode
+from ganctl.images.folder_listing import (
     ListedFile,
     Listing,
     class_folders,
@@ -25,10 +27,8 @@ from ganctl.folder_listing import (
     read_image_file,
     tolerated,
 )
-from ganctl.image_set import ImageSet, Track, choose_classes
-from ganctl.images import Decoded, decode
-from ganctl.resize import fit, to_channels
-from ganctl.sections import DatasetSection
+from ganctl.images.image_set import ImageSet, Track, choose_classes
+from ganctl.images.resize import fit, to_channels
 
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3

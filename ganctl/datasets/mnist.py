@@ -1,10 +1,10 @@
 """MNIST: 28 x 28 grey digits."""
 
-from ganctl.archives import read_training_split
-from ganctl.data_paths import downloaded, given_path, shown
 from ganctl.datasets import registry
-from ganctl.image_set import ImageSet, Track, from_arrays
-from ganctl.sections import DatasetSection
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.archives import read_training_split
+from ganctl.images.data_paths import downloaded, given_path, shown
+from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"

@@ -1,11 +1,11 @@
 """Images from a NumPy archive of one's own."""
 
-from ganctl.archives import npz_names, read_npz
-from ganctl.data_paths import given_path, shown
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.image_set import ImageSet, Track, from_arrays
-from ganctl.sections import DatasetSection
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.archives import npz_names, read_npz
+from ganctl.images.data_paths import given_path, shown
+from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _IMAGES = ("images", "x_train", "x", "arr_0")
 _LABELS = ("labels", "y_train", "y")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ganctl.draw import grid
-from ganctl.resize import fit, to_channels
+from ganctl.images.draw import grid
+from ganctl.images.resize import fit, to_channels
 
 COLUMNS, ROWS = 8, 2
 

@@ -6,7 +6,7 @@ What is trained is the raw kernel W; what a layer computes with is W / sigma, wh
 one power iteration an update brings nearer to the singular ones. The vectors are constants to the gradient and sigma is
 not, as in equation 12: the raw kernel gets no gradient along the direction that sigma takes away. They stand still
 within an update, so that the real and the generated images of it meet one and the same kernel, and move only in the
-turns of the player that moves the kernel (`ganctl.players.advancing`).
+turns of the player that moves the kernel (`ganctl.game.players.advancing`).
 
 `keras.layers.SpectralNormalization` overwrites the kernel at every call and lets no gradient through sigma.
 """

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ganctl.layers.pyramid import Pyramid
 from ganctl.lazy import keras
-from ganctl.pyramid import Pyramid
 
 
 def enlarged(vectors: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:

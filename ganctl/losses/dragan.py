@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ganctl.game.objectives import Penalty, lengths
+from ganctl.game.passes import GanPass
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.objectives import Penalty, lengths
-from ganctl.passes import GanPass
 
 
 @penalties.register("dragan", source="Kodali et al. 2017, https://arxiv.org/abs/1705.07215, section 2.3")

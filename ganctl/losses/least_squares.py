@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ganctl.game.objectives import AdversarialLoss
+from ganctl.game.passes import GanPass, MixedPass
 from ganctl.lazy import tf
 from ganctl.losses import registry
-from ganctl.objectives import AdversarialLoss
-from ganctl.passes import GanPass, MixedPass
 
 Tensor = Any
 

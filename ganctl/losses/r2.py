@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ganctl.game.objectives import Penalty
+from ganctl.game.passes import GanPass
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.objectives import Penalty
-from ganctl.passes import GanPass
 
 
 @penalties.register("r2", source="Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 10")

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ganctl.game.objectives import AdversarialLoss
+from ganctl.game.passes import GanPass
 from ganctl.losses import registry
-from ganctl.objectives import AdversarialLoss
-from ganctl.passes import GanPass
 
 Tensor = Any
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ganctl.game.objectives import Constraint
 from ganctl.lazy import tf
 from ganctl.losses import penalties
-from ganctl.objectives import Constraint
 
 
 @penalties.register(

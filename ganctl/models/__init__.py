@@ -4,7 +4,7 @@ A builder gets `image_shape` (height, width, channels) and, if it has such a par
 networks by role. `num_classes: int = 0` says that it can do without classes; without a default it refuses images that
 have no labels. Its other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's
 first output is its score. Last layers compute in float32, whatever the precision. A generator's inputs are latent
-vectors, and classes where one is called `classes` (`ganctl.generation`).
+vectors, and classes where one is called `classes` (`ganctl.generation.drawing`).
 
 A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
 are the user's keys too. One that does not take every size registers `unfit=`, which answers a height and width with

@@ -20,14 +20,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ganctl.errors import ConfigurationError
-from ganctl.game import Networks, Player, Term
-from ganctl.inputs import CLASSES
+from ganctl.game.game import Networks, Player, Term
+from ganctl.game.inputs import CLASSES
+from ganctl.game.objectives import Penalty, mean
+from ganctl.game.passes import GanPass
+from ganctl.game.players import Setup, discriminator, generator
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.objectives import Penalty, mean
-from ganctl.passes import GanPass
-from ganctl.players import Setup, discriminator, generator
 
 LatentDim = Annotated[int, Field(ge=1, le=4096)]
 Weight = Annotated[float, Field(ge=0.0)]

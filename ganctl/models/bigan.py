@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game import Networks, Player, Term, Turn
+from ganctl.game.game import Networks, Player, Term, Turn
+from ganctl.game.objectives import mean
+from ganctl.game.passes import GanPass, Kind, MixedPass
+from ganctl.game.players import Setup, discriminator, generator, on_passes
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.objectives import mean
-from ganctl.passes import GanPass, Kind, MixedPass
-from ganctl.players import Setup, discriminator, generator, on_passes
-from ganctl.pyramid import Pyramid, unfit
 
 
 class PairPass(GanPass):

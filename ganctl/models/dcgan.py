@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ganctl.layers.pyramid import Pyramid
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.pyramid import Pyramid
 
 
 def _unfit(height: int, width: int) -> str:

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game import Networks, Player
+from ganctl.game.game import Networks, Player
+from ganctl.game.objectives import Penalty, mean
+from ganctl.game.passes import GanPass
+from ganctl.game.players import Setup, discriminator, generator
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.skip_layer_excitation import skip_layer_excitation
 from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.objectives import Penalty, mean
-from ganctl.passes import GanPass
-from ganctl.players import Setup, discriminator, generator
-from ganctl.pyramid import Pyramid, unfit
 
 _DECODED_DOUBLINGS = 2
 

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game import Networks, Player, Term
-from ganctl.inputs import CLASSES, class_count
+from ganctl.game.game import Networks, Player, Term
+from ganctl.game.inputs import CLASSES, class_count
+from ganctl.game.objectives import mean
+from ganctl.game.passes import GanPass
+from ganctl.game.players import Setup, discriminator, generator, on_passes
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
-from ganctl.objectives import mean
-from ganctl.passes import GanPass
-from ganctl.players import Setup, discriminator, generator, on_passes
-from ganctl.pyramid import Pyramid, unfit
 
 Weight = Annotated[float, Field(ge=0.0)]
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, projection_score, told_classes
-from ganctl.inputs import class_input
+from ganctl.game.inputs import class_input
+from ganctl.layers.conditional import Conditional, projection_score, told_classes
 from ganctl.layers.grouped_convolution import grouped_convolution
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.pyramid import Pyramid, unfit
 
 # Of LeakyReLU(0.2): weights drawn with it keep the variance (He et al. 2015, equation 15).
 _GAIN = math.sqrt(2.0 / (1.0 + 0.2**2))

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.conditional import Conditional, normalisation, spectral_residual_score, told_classes
-from ganctl.inputs import class_input
+from ganctl.game.inputs import class_input
+from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.layers.spectral_normalization import spectral_conv2d
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.pyramid import Pyramid, unfit
 
 
 @registry.register(

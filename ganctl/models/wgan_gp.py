@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ganctl.layers.minibatch_standard_deviation import minibatch_standard_deviation
+from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
-from ganctl.pyramid import Pyramid, unfit
 
 
 @registry.register(

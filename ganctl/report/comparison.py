@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from ganctl.changes import by_dotted_key
-from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric
+from ganctl.experiment.changes import by_dotted_key
 from ganctl.report.panels import LOGARITHMIC, curve_table, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number, render
 from ganctl.report.scores import Score
-from ganctl.run_folder import RunFolder, write_atomically
+from ganctl.run_folder.metrics_csv import FLOOR, METRICS, PROTOCOL, Metric
+from ganctl.run_folder.paths import RunFolder, write_atomically
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl.errors import ConfigurationError
-from ganctl.run_folder import RunFolder
-from ganctl.yaml_source import read_yaml
+from ganctl.experiment.yaml_source import read_yaml
+from ganctl.run_folder.paths import RunFolder
 
 MAX_LOG_LINES = 500
 _ENDED = "ended: "

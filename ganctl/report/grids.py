@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl.draw import to_webp
 from ganctl.errors import DataError
-from ganctl.images import decode, image_kind
-from ganctl.run_folder import STEP_NAME, RunFolder
+from ganctl.images.decode import decode, image_kind
+from ganctl.images.draw import to_webp
+from ganctl.run_folder.paths import STEP_NAME, RunFolder
 
 MAX_GRIDS = 60
 MAX_BYTES = 5 * 2**20

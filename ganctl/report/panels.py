@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.metrics_table import FLOOR
 from ganctl.report.curves import Curve, Curves
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number
 from ganctl.report.scores import Score
+from ganctl.run_folder.metrics_csv import FLOOR
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from ganctl.report.curves import MAX_POINTS, Curves, read_curves
 from ganctl.report.facts import Facts, read_facts
 from ganctl.report.grids import MAX_BYTES, Grids, read_grids
 from ganctl.report.scores import Scores, read_scores
-from ganctl.run_folder import RunFolder
+from ganctl.run_folder.paths import RunFolder
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.metrics_table import FLOOR, METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
+from ganctl.run_folder.metrics_csv import FLOOR, METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ganctl.image_set import ImageSet
+from ganctl.images.image_set import ImageSet
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ganctl import build, resolving
-from ganctl import networks as building
-from ganctl.experiment import Experiment
-from ganctl.game import Game
-from ganctl.game_state import named_variables
-from ganctl.image_order import ImageOrder
-from ganctl.image_set import ImageSet
-from ganctl.noise import Key
+from ganctl.build import games, resolving
+from ganctl.build import networks as building
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.game.image_order import ImageOrder
+from ganctl.game.noise import Key
+from ganctl.game.state import named_variables
+from ganctl.images.image_set import ImageSet
 
 ROUNDS = 10
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -107,7 +107,7 @@ def played_by_ganctl(
     experiment: Experiment, images: ImageSet, tamper: Callable[[Game], Game] = lambda game: game
 ) -> Play:
     """Play in two calls of different length, as a run would."""
-    game = tamper(build.make_game(experiment, images))
+    game = tamper(games.make_game(experiment, images))
     rows = np.concatenate([game.play(game.chunk(step, count)).numpy() for step, count in ((0, 1), (1, ROUNDS - 1))])
     optimizers = {player.name: player.optimizer for player in game.players}
     return Play(snapshot(game.networks, optimizers), [dict(zip(game.columns, row, strict=True)) for row in rows])

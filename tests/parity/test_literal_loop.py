@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ganctl.image_set import ImageSet
+from ganctl.images.image_set import ImageSet
 from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot
 
 LOOP = Path(__file__).parents[2] / "docs" / "literal_loop.py"

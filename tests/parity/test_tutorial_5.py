@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from ganctl.experiment import Experiment
-from ganctl.game import Game
-from ganctl.image_set import ImageSet
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.images.image_set import ImageSet
 from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
 
 BATCH = 8

@@ -4,11 +4,11 @@ from functools import cached_property, partial
 from typing import Any
 
 from ganctl import models
-from ganctl.game import Networks, Player, Term, Turn
+from ganctl.game.game import Networks, Player, Term, Turn
+from ganctl.game.objectives import mean
+from ganctl.game.passes import GanPass
+from ganctl.game.players import Setup
 from ganctl.lazy import keras, tf
-from ganctl.objectives import mean
-from ganctl.passes import GanPass
-from ganctl.players import Setup
 
 LATENT_DIM = 8
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl import losses
+from ganctl.game.passes import GanPass
 from ganctl.lazy import tf
 from ganctl.losses.minimax import Minimax
-from ganctl.passes import GanPass
 
 
 @losses.registry.register("plugin_uncompilable", source="made for a test")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl import losses, models
+from ganctl.game.objectives import AdversarialLoss
+from ganctl.game.passes import GanPass
 from ganctl.lazy import keras
-from ganctl.objectives import AdversarialLoss
-from ganctl.passes import GanPass
 
 
 @losses.registry.register(

@@ -1,0 +1,39 @@
+"""LeakyReLU whose gradient looks at what it put out, and not at what it was given.
+
+Both have the same sign, because Keras takes no negative slopes. With nobody else to look at it, what a convolution
+gives is not kept: TensorFlow computes the convolution, its bias and the LeakyReLU in one operation, where it otherwise
+writes all images once more.
+"""
+
+from typing import Any
+
+from ganctl.lazy import keras, tf
+from ganctl.build.rewrites import untouched
+
+
+def rewrite(network: Any) -> int:
+    """Give every LeakyReLU this gradient; returns how many there are."""
+    found = untouched(network, keras.layers.LeakyReLU)
+    for layer in found:
+        layer.call = _ByItsOutput(layer)
+    return len(found)
+
+
+class _ByItsOutput:
+    """What stands for `LeakyReLU.call`."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+
+    def __call__(self, inputs: Any) -> Any:
+        """Return x where x > 0 and slope * x elsewhere, of any shape."""
+        slope = float(self._layer.negative_slope)
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
+        def activated(x: Any) -> Any:
+            # A gradient of a gradient would go through this operation, too, with zeros, and through all before it;
+            # and TensorFlow would join it to its convolution in one process and not in the next (`residual_sum`).
+            outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)
+            return outputs, lambda above: tf.raw_ops.LeakyReluGrad(gradients=above, features=outputs, alpha=slope)
+
+        return activated(inputs)

@@ -1,0 +1,35 @@
+"""The networks through whose features images are compared."""
+
+from pathlib import Path
+
+from ganctl.evaluation.features.classifier import check_labelled, classifier_extractor
+from ganctl.evaluation.features.extractor import Extractor
+from ganctl.evaluation.features.inception import inception_extractor
+from ganctl.evaluation.features.lite0 import lite0_extractor
+from ganctl.images.image_set import ImageSet
+
+
+def check_available(features: str, images: ImageSet) -> None:
+    """Raise UsageError where these images cannot be seen through that network.
+
+    Args:
+        features: `auto`, `lite0`, `classifier` or `inception`.
+        images: what a classifier would learn from.
+    """
+    if features == "classifier":
+        check_labelled(images)
+    elif features == "inception":
+        inception_extractor(None)
+
+
+def extractor_for(features: str, images: ImageSet, inception_graph: Path | None = None) -> Extractor:
+    """Return the network of that name; raises UsageError where it cannot be had.
+
+    Args:
+        features: `auto`, `lite0`, `classifier` or `inception`; auto is lite0, which needs no download and no labels.
+        images: what a classifier learns from.
+        inception_graph: where the Inception graph is, if not in the cache.
+    """
+    if features == "classifier":
+        return classifier_extractor(images)
+    return inception_extractor(inception_graph) if features == "inception" else lite0_extractor()

@@ -1,0 +1,108 @@
+"""A small classifier of the data set's own labels, trained once and kept: it knows what ImageNet does not."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from ganctl.errors import UsageError
+from ganctl.evaluation.features.extractor import Extractor, in_colour
+from ganctl.host.cache_root import cache_root
+from ganctl.images.image_set import ImageSet
+from ganctl.lazy import keras, tf
+from ganctl.run_folder.paths import write_atomically
+
+MOST_IMAGES = 20_000
+LARGEST = 64
+WIDTH = 128
+EPOCHS = 6
+_BATCH = 64
+
+
+def classifier_extractor(images: ImageSet) -> Extractor:
+    """Return the extractor of these labelled images, trained now or before; raises UsageError without labels."""
+    check_labelled(images)
+    size = min(LARGEST, max(images.shape[:2]))
+    network = _network(size, images.num_classes)
+    identity = hashlib.sha256(
+        repr((size, WIDTH, EPOCHS, MOST_IMAGES, images.num_classes, images.fingerprint())).encode()
+    )
+    path = cache_root() / "classifiers" / f"{identity.hexdigest()}.safetensors"
+    if not _load(network, path):
+        _train(network, images)
+        _save(network, path)
+    weights = [value.numpy() for value in network.weights]
+    last, bias = weights[-2:]
+    body = keras.Model(network.inputs, network.layers[-1].input)
+    return Extractor(
+        "classifier",
+        hashlib.sha256(b"".join(value.tobytes() for value in weights)).hexdigest(),
+        f"bilinear to {size}x{size}, antialiased",
+        lambda batch: body(_resized(batch, size), training=False),
+        lambda features: _softmax(features @ last + bias),
+    )
+
+
+def check_labelled(images: ImageSet) -> None:
+    """Raise UsageError where there is nothing to tell apart."""
+    if images.num_classes < 2:
+        raise UsageError(f"Features 'classifier' need labelled images, and {images.source} has no classes; use lite0.")
+
+
+def _network(size: int, num_classes: int) -> Any:
+    layers = keras.layers
+
+    def drawn(seed: int) -> Any:
+        return keras.initializers.GlorotUniform(seed=seed)
+
+    inputs = keras.Input((size, size, 3))
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for seed, width in enumerate((32, 64, WIDTH)):
+        x = layers.Conv2D(width, 3, padding="same", activation="relu", kernel_initializer=drawn(seed))(x)
+        x = layers.MaxPooling2D(padding="same")(x)
+    x = layers.Dense(WIDTH, activation="relu", kernel_initializer=drawn(3))(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(num_classes, kernel_initializer=drawn(4))(x))
+
+
+def _resized(batch: Any, size: int) -> Any:
+    return tf.image.resize(tf.cast(batch, tf.float32), [size, size], antialias=True)
+
+
+def _train(network: Any, images: ImageSet) -> None:
+    assert images.labels is not None
+    chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:MOST_IMAGES])
+    pixels = np.empty((len(chosen), *network.input_shape[1:]), np.uint8)
+    for start in range(0, len(chosen), 512):
+        part = slice(start, start + 512)
+        pixels[part] = tf.round(_resized(in_colour(images.images[chosen[part]]), pixels.shape[1])).numpy()
+    # Shuffled here, once, and not by Keras: its global seed belongs to whoever calls.
+    order = np.random.default_rng(1).permutation(len(chosen))
+    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    network.fit(pixels[order], images.labels[chosen][order], _BATCH, EPOCHS, verbose=0, shuffle=False)
+
+
+def _load(network: Any, path: Path) -> bool:
+    """Put kept weights into the network; False where there are none that fit, so that they are trained again."""
+    try:
+        kept = safetensors.numpy.load_file(path)
+        network.set_weights([kept[str(index)] for index in range(len(network.weights))])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return False
+    return True
+
+
+def _save(network: Any, path: Path) -> None:
+    kept = {str(index): np.ascontiguousarray(value) for index, value in enumerate(network.get_weights())}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, safetensors.numpy.save(kept))
+    except OSError:
+        pass  # a cache that cannot be written costs the next evaluation half a minute, not this one its life
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))

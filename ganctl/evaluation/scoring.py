@@ -1,0 +1,109 @@
+"""One honest protocol: every figure of samples beside its floor, and what the figures mean nothing without."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.evaluation.class_figures import class_coverage, class_score
+from ganctl.evaluation.diversity import effective_number
+from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
+from ganctl.evaluation.kernel_distance import kernel_distance, subset_size
+from ganctl.evaluation.neighbours import Neighbours, Surroundings, memorized, neighbours
+from ganctl.evaluation.reference import FEWEST_IMAGES, Reference
+from ganctl.run_folder.metrics_csv import FLOOR, METRICS
+
+CALLED_COPYING = 2.0
+"""How many times the floor's share of memorized samples is called copying, once chance is ruled out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What samples are worth.
+
+    Attributes:
+        values: every figure by its column in metrics.csv, floors and protocol included.
+        neighbours: for each sample, the nearest reference image.
+    """
+
+    values: dict[str, Any]
+    neighbours: Neighbours
+
+
+def copies(values: Mapping[str, Any]) -> bool:
+    """Whether samples lie nearer to the training images than unseen real ones do, beyond what chance explains.
+
+    Args:
+        values: those of an `Evaluation`, or a row of metrics.csv.
+    """
+    share, floor = values["memorization"], max(values["memorization" + FLOOR], 1e-3)
+    deviation = (floor * (1 - floor) / values["num"]) ** 0.5
+    return bool(share > CALLED_COPYING * floor and share > floor + 4 * deviation)
+
+
+def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
+    """Compare samples, uint8 [N, H, W, C], with a reference; raises DataError for too few."""
+    features = reference.extractor.features(samples)
+    if len(features) < FEWEST_IMAGES:
+        raise DataError(f"{len(features)} samples are too few for any figure; take {FEWEST_IMAGES} or more.")
+    if not np.isfinite(features).all():
+        raise DataError("The features of the samples are not finite.")
+    figures, found = _figures(features, reference)
+    floors, floor_num = _floors(reference, len(features))
+    protocol = {
+        "features": reference.extractor.name,
+        "weights": reference.extractor.weights[:12],
+        "resize": reference.extractor.resize,
+        "reference": reference.name,
+        "reference_num": len(reference),
+        "num": len(features),
+        "floor_num": floor_num,
+    }
+    return Evaluation({**figures, **{name + FLOOR: value for name, value in floors.items()}, **protocol}, found)
+
+
+def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, float], Neighbours]:
+    own = Surroundings.of(features)
+    found = neighbours(features, reference.features, own.radii, reference.surroundings.radii)
+    sums = reference.kernel_sums(subset_size(len(features), len(reference)))
+    kid, kid_std = kernel_distance(features, reference.features, sums)
+    center = reference.gaussian.mean
+    count = min(len(features), len(reference))  # so many vectors are at most as many different ones
+    figures = {
+        "kid": kid,
+        "kid_std": kid_std,
+        "frechet_distance": frechet_distance(Gaussian.of(features), reference.gaussian),
+        "precision": found.precision,
+        "recall": found.recall,
+        "diversity": effective_number(_some(features, count), center)
+        / effective_number(_some(reference.features, count), center),
+        "memorization": float(memorized(found.distances, reference.unseen_distances).mean()),
+    }
+    if reference.probabilities is not None and reference.extractor.probabilities is not None:
+        probabilities = reference.extractor.probabilities(features)
+        figures["class_score"] = class_score(probabilities)
+        figures["class_coverage"] = class_coverage(probabilities, reference.probabilities)
+    return figures, found
+
+
+def _some(features: np.ndarray, count: int) -> np.ndarray:
+    """So many rows, chosen by a fixed seed."""
+    return features[np.random.default_rng(1).permutation(len(features))[:count]]
+
+
+def _floors(reference: Reference, count: int) -> tuple[dict[str, float], int]:
+    """Return every figure of as many real images against the other real ones, and how many those were.
+
+    Up to chance, no KID is honestly below its floor. Where the reference has not twice as many images, half of it
+    stand for them.
+    """
+    number = min(count, len(reference) // 2)
+    floor = reference.kept_floor(number)
+    if floor is None:
+        order = np.random.default_rng(2).permutation(len(reference))
+        figures, _ = _figures(reference.features[order[:number]], reference.rows(np.sort(order[number:])))
+        floor = {metric.name: figures[metric.name] for metric in METRICS if metric.name in figures}
+        reference.keep_floor(number, floor)
+    return floor, number

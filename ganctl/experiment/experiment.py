@@ -1,0 +1,246 @@
+"""A validated YAML file, and what is said of one that is not valid."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+
+from ganctl.errors import ConfigurationError, UsageError, did_you_mean
+from ganctl.experiment.sections import (
+    DatasetSection,
+    EvaluationSection,
+    LossSection,
+    ModelSection,
+    OptimizersSection,
+    OutputsSection,
+    Section,
+    TrainingSection,
+)
+from ganctl.experiment.yaml_source import KeyPath, YamlSource, dump_yaml, parse_yaml, read_yaml
+
+# The constants of the tutorials, understood at the top level of the file under the names that the tutorials give them.
+TUTORIAL_CONSTANTS: Mapping[str, tuple[str, str]] = {
+    "spatial_dim": ("dataset", "image_size"),
+    "num_load": ("dataset", "limit"),
+    "latent_dim": ("model", "latent_dim"),
+    "net_capacity": ("model", "capacity"),
+    "filter_size": ("model", "filter_size"),
+    "batch_size": ("training", "batch_size"),
+    "disc_updates": ("training", "disc_updates"),
+    "gen_updates": ("training", "gen_updates"),
+    "progress_interval": ("outputs", "sample_every"),
+}
+
+
+class Experiment(Section):
+    """A validated YAML file."""
+
+    name: Annotated[str, Field(min_length=1)] = "experiment"
+    """What the experiment is called; where it is not given, the file's name without its ending."""
+    run_name: Annotated[str, Field(min_length=1)] = "{name}"
+    """Name of the run folder; `{section.key}` stands for that key's value."""
+    root_dir: Annotated[str, Field(min_length=1)] = "outputs"
+    """Folder of all runs; `--output-dir` says otherwise."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Everything random in the run follows from it."""
+    plugins: list[str] = []
+    """Python files with models, losses and the like; they run only where `--plugin` or `--allow-plugins` permits it."""
+    dataset: DatasetSection
+    model: ModelSection
+    loss: LossSection = LossSection()
+    optimizer: OptimizersSection = Field(default_factory=lambda: OptimizersSection.model_validate({}))
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    outputs: OutputsSection = OutputsSection()
+
+    _source: YamlSource = PrivateAttr(default_factory=lambda: YamlSource("experiment"))
+    _overrides: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def overrides(self) -> list[str]:
+        """The `--set` arguments that changed the file."""
+        return self._overrides
+
+    @classmethod
+    def load(cls, path: Path, overrides: Iterable[str] = ()) -> Self:
+        """Read a file and apply `key=value` overrides; raises ConfigurationError with file, line and column."""
+        source = read_yaml(path)
+        source.data.setdefault("name", path.stem)
+        return cls.from_source(source, overrides)
+
+    @classmethod
+    def from_source(cls, source: YamlSource, overrides: Iterable[str] = ()) -> Self:
+        """Validate what was read; raises ConfigurationError that names every wrong key."""
+        overrides = list(overrides)
+        _move_tutorial_constants(source)
+        for override in overrides:
+            _override(source, override)
+        experiment = validated(cls, source.data, source)
+        experiment._source, experiment._overrides = source, overrides
+        return experiment
+
+    def replace(self, **sections: Any) -> Self:
+        """Return a copy with other sections and the same memory of where each key stands."""
+        changed = self.model_copy(update=sections)
+        changed._source, changed._overrides = self._source, self._overrides
+        return changed
+
+    def located(self, error: ConfigurationError) -> ConfigurationError:
+        """Return the error with file, line and column of the key that it is about."""
+        if not error.key:
+            return error
+        place = self._source.locate(tuple(int(part) if part.isdigit() else part for part in error.key.split(".")))
+        return ConfigurationError(f"{place}: {error.key}: {error}")
+
+    def check_arguments(self, path: KeyPath, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a builder's own arguments with every default written out; `path` is where they stand in the file."""
+        return validated(arguments, dict(given), self._source, path).model_dump()
+
+    def to_yaml(self) -> str:
+        """Return the file with every default written out; loading it gives the same experiment."""
+        return dump_yaml(json.loads(self.model_dump_json()), width=120)
+
+    def resolved_run_name(self) -> str:
+        """Return the run folder's name; raises ConfigurationError where the pattern makes none."""
+        values = self.model_dump()
+
+        def value(match: re.Match[str]) -> str:
+            found: Any = values
+            for key in match.group(1).lower().split("."):
+                if not isinstance(found, dict) or key not in found:
+                    raise ConfigurationError(f"'{match.group(0)}' stands for no key of the experiment.", key="run_name")
+                found = found[key]
+            return str(found)
+
+        return check_run_name(re.sub(r"\{([^{}]*)\}", value, self.run_name))
+
+
+def check_run_name(name: str) -> str:
+    """Return the name if it can be a folder's name and nothing else; raises ConfigurationError."""
+    if (
+        not name
+        or len(name.encode(errors="replace")) > 200
+        or name[0] in "-. "
+        or not all(c.isalnum() or c in "-_.=+, @" for c in name)
+    ):
+        shown = repr(name if len(name) <= 60 else name[:57] + "...")
+        raise ConfigurationError(
+            f"{shown} cannot name a run folder: use up to 200 letters, digits and - _ . = + , @, "
+            "starting with a letter or digit.",
+            key="run_name",
+        )
+    return name
+
+
+def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource, at: KeyPath = ()) -> Any:
+    """Validate `data` found at `at` in the source; raises ConfigurationError with a line for every mistake."""
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for item in error.errors(include_url=False)[:10]:
+            path = (*at, *_place_of(item, source, at))
+            lines.append(f"{source.locate(path)}: {_sentence(schema, item, path, at)}")
+        raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
+    except UnicodeEncodeError:  # from JSON; YAML is refused where it is read
+        raise ConfigurationError(f"{source.name}: half a character (a lone surrogate) is no text.") from None
+
+
+def _place_of(item: Any, source: YamlSource, at: KeyPath) -> KeyPath:
+    """The keys that lead to a mistake, without pydantic's words for the kinds of value that it tried."""
+    path = tuple(part for part in item["loc"][:-1] if part not in ("nullable", "literal"))
+    last = item["loc"][-1:]
+    if item["type"] in ("extra_forbidden", "missing"):  # these end with a key, which may look like such a word
+        return path + last
+    path += tuple(part for part in last if part not in ("nullable", "literal"))
+    while path and (*at, *path) not in source.places and isinstance(path[-1], str) and "[" in path[-1]:
+        path = path[:-1]
+    return path
+
+
+def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) -> str:
+    dotted = ".".join(map(str, path)) or "the file"
+    section = ".".join(map(str, path[:-1]))
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(schema, item["loc"][:-1])
+        where = f" in {section}" if section else ""
+        return f"unknown key '{path[-1]}'{where}.{_home_of(str(path[-1])) or did_you_mean(str(path[-1]), known)}"
+    if item["type"] == "missing":
+        return f"'{path[-1]}' is missing{f' in {section}' if section else ''}."
+    message = item["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if item["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        message = "expected `key: value` lines"
+    received = repr(item["input"])
+    return f"{dotted}: {message}. Received: {received if len(received) <= 80 else received[:77] + '...'}"
+
+
+def _fields_at(schema: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """The keys that the section at this path knows."""
+    for part in path:
+        annotation = schema.model_fields[part].annotation if part in schema.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        schema = annotation
+    return [*schema.model_fields, *(TUTORIAL_CONSTANTS if schema is Experiment else ())]
+
+
+def _home_of(key: str) -> str:
+    """A hint for a key that stands in the wrong section."""
+    for section, info in Experiment.model_fields.items():
+        if (
+            isinstance(info.annotation, type)
+            and issubclass(info.annotation, BaseModel)
+            and key in info.annotation.model_fields
+        ):
+            return f" It belongs in '{section}'."
+    return ""
+
+
+def _move_tutorial_constants(source: YamlSource) -> None:
+    """Put the constants that stand at the top level where they belong."""
+    for constant, path in TUTORIAL_CONSTANTS.items():
+        if constant in source.data:
+            place = source.places.pop((constant,), source.name)
+            if _says(source.data, path):
+                raise ConfigurationError(
+                    f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.locate(path)}) say the same twice."
+                )
+            _put(source, path, source.data.pop(constant), place)
+
+
+def _says(data: Any, path: Iterable[str]) -> bool:
+    """Whether nested dictionaries have a key; their places are no answer, because what is no file has none."""
+    for part in path:
+        if not isinstance(data, dict) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def _override(source: YamlSource, override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set takes KEY=VALUE, such as training.batch_size=64. Received: {override!r}")
+    path = tuple(key.strip().lower().split("."))
+    path = TUTORIAL_CONSTANTS.get(path[0], path) if len(path) == 1 else path
+    _put(source, path, parse_yaml(text, f"--set {key}").data if text.strip() else None, f"--set {override}")
+
+
+def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> None:
+    section = source.data
+    for depth, part in enumerate(path[:-1]):
+        inner = section.get(str(part))
+        if inner is None:
+            inner = section[str(part)] = {}
+            source.places.setdefault(path[: depth + 1], place)
+        if not isinstance(inner, dict):
+            raise ConfigurationError(f"{place}: '{'.'.join(map(str, path[: depth + 1]))}' is no section.")
+        section = inner
+    section[str(path[-1])] = value
+    for replaced in [known for known in source.places if known[: len(path)] == path]:
+        del source.places[replaced]
+    source.places[path] = place

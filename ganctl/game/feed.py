@@ -1,0 +1,123 @@
+"""Brings real images to the game, from the device's memory or from the host's.
+
+Data that fits lies on the device as uint8, and a chunk of rounds carries indices only. Larger data stays in the
+(memory-mapped) host array: a chunk carries the uint8 images, and the next chunk is gathered by a thread while this one
+is played. Both give the same images, because which images a round sees depends on (seed, step) alone.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganctl.game.image_order import ImageOrder
+from ganctl.game.inputs import as_networks_see
+from ganctl.game.noise import Key
+from ganctl.lazy import tf
+
+Tensor = Any
+
+
+CHUNK_BYTES = 2**27
+
+
+class ImageBatch(NamedTuple):
+    """Real images of one turn: float32 [N, H, W, C] in [-1, 1], and int32 labels [N] (zeros where there are none)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+class Feed:
+    """The training images of one data set.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        labels: int32 [N], or None.
+        order: which of them each round sees.
+        flip: mirror each image at random.
+        resident: keep the images on the device; otherwise they stream from the host.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None,
+        order: ImageOrder,
+        *,
+        flip: bool = False,
+        resident: bool = True,
+    ) -> None:
+        self._order = order
+        self._flip = flip
+        self._images = images
+        self._labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
+        self._thread = None if resident else ThreadPoolExecutor(1, thread_name_prefix="feed")
+        self._ahead: tuple[int, int, Future[tuple[np.ndarray, np.ndarray]]] | None = None
+        if resident:
+            self._device_images = tf.constant(images)
+            self._device_labels = tf.constant(self._labels)
+
+    @property
+    def resident(self) -> bool:
+        """Whether the images lie on the device."""
+        return self._thread is None
+
+    def signature(self, width: int) -> Any:
+        """Return the TensorSpec of a chunk whose rounds see `width` images each."""
+        if self.resident:
+            return tf.TensorSpec([None, width], tf.int32)
+        shape = self._images.shape[1:]
+        return tf.TensorSpec([None, width, *shape], tf.uint8), tf.TensorSpec([None, width], tf.int32)
+
+    def chunk(self, draws: Sequence[int], step: int, rounds: int) -> Any:
+        """Return what `rounds` rounds after `step` see, as `signature` says."""
+        if self._thread is None:
+            return tf.constant(self._order.rounds(draws, step, rounds))
+        pixels, labels = self._gathered(draws, step, rounds)
+        self._ahead = (step + rounds, rounds, self._thread.submit(self._gather, draws, step + rounds, rounds))
+        return tf.constant(pixels), tf.constant(labels)
+
+    def max_rounds(self, draws: Sequence[int]) -> int:
+        """Return how many rounds a chunk may have, so that the images it carries stay small beside the memory."""
+        size = sum(draws) * math.prod(self._images.shape[1:])
+        return sys.maxsize if self.resident else max(1, CHUNK_BYTES // max(size, 1))
+
+    def _gathered(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        """Take what was read ahead as far as it goes: a chunk may be shorter or longer than the one before."""
+        start, count, future = self._ahead or (-1, 0, None)
+        if future is None or start != step:
+            return self._gather(draws, step, rounds)
+        pixels, labels = (array[:rounds] for array in future.result())
+        if count < rounds:
+            more_pixels, more_labels = self._gather(draws, step + count, rounds - count)
+            pixels, labels = np.concatenate([pixels, more_pixels]), np.concatenate([labels, more_labels])
+        return pixels, labels
+
+    def _gather(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = self._order.rounds(draws, step, rounds)
+        # Sorted reads walk a memory-mapped file forwards, which spinning disks and network drives need.
+        ascending, back = np.unique(indices, return_inverse=True)
+        return self._images[ascending][back.reshape(indices.shape)], self._labels[indices]
+
+    def look_up(self, row: Any) -> tuple[Tensor, Tensor]:
+        """Return uint8 images and int32 labels of one round, of what `chunk` returned for it (traced)."""
+        if self.resident:
+            return tf.gather(self._device_images, row), tf.gather(self._device_labels, row)
+        return row
+
+    def prepare(self, images: Tensor, labels: Tensor, key: Key) -> ImageBatch:
+        """Return the batch as the networks see it (traced)."""
+        pixels = as_networks_see(tf.cast(images, tf.float32))
+        if self._flip:
+            mirrored = key.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
+            pixels = tf.where(mirrored, pixels[:, :, ::-1], pixels)
+        return ImageBatch(pixels, labels)
+
+    def close(self) -> None:
+        """End the reading thread."""
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)

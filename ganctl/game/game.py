@@ -1,0 +1,246 @@
+"""Turn, Player, Game: the heart, on one screen.
+
+A game is played by a list of players. Each moves the variables of its networks with one optimizer, in turns; a round
+is every player's turns once. The whole of it is compiled, many rounds a call, and is a pure function of (seed, step).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganctl.errors import GanctlError
+from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.noise import Key, seed_layers
+from ganctl.lazy import keras, tf
+
+Tensor = Any
+Networks = Mapping[str, Any]
+Ahead = Sequence[Mapping[str, ImageBatch]]
+
+
+class ForwardPass:
+    """One batch as the networks see it. Subclasses add cached tensors: one exists only if a term asks for it."""
+
+    def __init__(self, networks: Networks, images: Mapping[str, ImageBatch], key: Key) -> None:
+        self.networks = networks
+        self.images = images
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss term: a pure function of the forward pass, giving a scalar.
+
+    `partial` declares that the term alone may leave variables without a gradient (R1 and the last bias).
+    """
+
+    name: str
+    function: Callable[[Any], Tensor]
+    weight: float = 1.0
+    partial: bool = False
+
+
+def nothing_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
+    """Make no images ahead."""
+    return [{} for _ in keys]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides.
+
+    `ahead` makes the images that do not depend on what the player moves, for all its updates of a round before the
+    first: one dictionary for each key, added to the images that the forward pass of that key is given.
+    """
+
+    name: str
+    forward: Callable[[Networks, Mapping[str, ImageBatch], Key], ForwardPass]
+    terms: Sequence[Term]
+    measures: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict)
+    draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
+    ahead: Callable[[Networks, Sequence[Key]], Ahead] = nothing_ahead
+
+
+@dataclass(frozen=True)
+class Player:
+    """What one optimizer moves, and its turns.
+
+    `opponents` are held still meanwhile; each says what its BatchNorm normalises with, `moving` or `batch` statistics.
+    """
+
+    name: str
+    prefix: str  # of its columns, such as "d" in d_loss
+    networks: Sequence[str]
+    optimizer: Any
+    turns: Sequence[Turn]
+    updates: int = 1
+    opponents: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Average:
+    """A running average of a network: `networks[copy]` follows `networks[of]` (Polyak and Juditsky 1992)."""
+
+    of: str
+    copy: str
+    decay: float
+
+
+class Game:
+    """The adversarial game.
+
+    Args:
+        networks: Keras layers by role; every variable of every one of them belongs in a checkpoint.
+        players: who moves what, in the order of play.
+        feeds: where real images come from.
+        seed: the experiment's seed.
+        averages: running averages, updated once a round.
+        jit: compile the round with XLA.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        players: Sequence[Player],
+        feeds: Mapping[str, Feed],
+        seed: int,
+        averages: Sequence[Average] = (),
+        *,
+        jit: bool = False,
+    ) -> None:
+        self.networks, self.players, self.feeds, self.averages, self.seed = networks, players, feeds, averages, seed
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+        self.moved = {p.name: [v for name in p.networks for v in networks[name].trainable_variables] for p in players}
+        for player in players:
+            player.optimizer.build(self.moved[player.name])
+        _refuse_shared_names(players)
+        turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
+        self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
+        self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
+        # Only the loop over rounds needs AutoGraph; the players' functions are traced as they are written.
+        play_round = tf.autograph.experimental.do_not_convert(self._play_round)
+        self._round = tf.function(play_round, jit_compile=True) if jit else play_round
+        self.play = tf.function(
+            self._play_rounds,
+            input_signature=[{name: feed.signature(sum(self.draws[name])) for name, feed in feeds.items()}],
+        )
+
+    def chunk(self, step: int, rounds: int) -> dict[str, Any]:
+        """Return which images `rounds` rounds after `step` see: the argument of `play`."""
+        return {name: feed.chunk(self.draws[name], step, rounds) for name, feed in self.feeds.items()}
+
+    def _play_rounds(self, chunk: dict[str, Any]) -> Tensor:
+        """Play as many rounds as the chunk has; returns float32 [rounds, columns]."""
+        rounds = tf.shape(tf.nest.flatten(chunk)[0])[0]
+        rows = tf.TensorArray(tf.float32, size=rounds, element_shape=[len(self.columns)])
+        for i in tf.range(rounds):
+            pieces = tf.nest.map_structure(lambda tensor, at=i: tensor[at], chunk)
+            rows = rows.write(i, self._round({name: feed.look_up(pieces[name]) for name, feed in self.feeds.items()}))
+            self.step.assign_add(1)
+        return rows.stack()
+
+    def _play_round(self, images: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+        values: dict[str, list[Tensor]] = defaultdict(list)
+        taken = dict.fromkeys(self.feeds, 0)
+        for player in self.players:
+            place = Key(self.seed, self.step, player.name)
+            keys = {t.name: [place.narrow(t.name, update) for update in range(player.updates)] for t in player.turns}
+            ahead = {t.name: t.ahead(self.networks, keys[t.name]) for t in player.turns}
+            for update in range(player.updates):
+                for turn in player.turns:
+                    key, batches = keys[turn.name][update], dict(ahead[turn.name][update])
+                    for name, count in turn.draws.items():
+                        part = slice(taken[name], taken[name] + count)
+                        pixels, labels = images[name]
+                        batches[name] = self.feeds[name].prepare(pixels[part], labels[part], key.narrow(name))
+                        taken[name] += count
+                    for name, value in self._turn(player, turn, batches, key).items():
+                        values[name].append(tf.cast(value, tf.float32))
+        for average in self.averages:
+            self._follow(average)
+        return tf.stack([_sum(values[name]) / len(values[name]) for name in self.columns])
+
+    def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
+        variables = self.moved[player.name]
+        batch = turn.forward(self.networks, images, key)
+        for role, network in self.networks.items():
+            seed_layers(network, key.narrow(role))
+        with frozen({self.networks[name]: how for name, how in player.opponents.items()}):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch([v.value for v in variables])
+                values = {term.name: term.function(batch) for term in turn.terms}
+                total = _sum(
+                    [term.weight * values[term.name] if term.weight != 1 else values[term.name] for term in turn.terms]
+                )
+            gradients = tape.gradient(total, [v.value for v in variables])
+            values |= {name: measure(batch) for name, measure in turn.measures.items()}
+        gradients = [_reached(g, v, player, turn) for g, v in zip(gradients, variables, strict=True)]
+        player.optimizer.apply(gradients, variables)
+        return values | {f"{player.prefix}_loss": total, f"{player.prefix}_grad_norm": tf.linalg.global_norm(gradients)}
+
+    def _follow(self, average: Average) -> None:
+        # Young averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are of use from
+        # the start.
+        played = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(average.decay, (1.0 + played) / (10.0 + played))
+        pairs = zip(self.networks[average.copy].variables, self.networks[average.of].variables, strict=True)
+        for copy, variable in pairs:
+            copy.assign(copy + (1.0 - decay) * (variable - copy) if variable.trainable else variable)
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    """Add scalars in one order. `add_n` takes them in the order in which their memory happens to become free."""
+    return tf.reduce_sum(tf.stack(values))
+
+
+def _refuse_shared_names(players: Sequence[Player]) -> None:
+    for turn in (turn for player in players for turn in player.turns):
+        names = [*turn.measures, *(term.name for term in turn.terms)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"Two terms or measures of the turn '{turn.name}' have one name. Received: {names}")
+
+
+def _measured(player: Player, turn: Turn) -> list[str]:
+    own = [f"{player.prefix}_loss", f"{player.prefix}_grad_norm"]
+    return [*own, *turn.measures, *(term.name for term in turn.terms)]
+
+
+def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Tensor:
+    if gradient is None:
+        if not all(term.partial for term in turn.terms):
+            raise GanctlError(
+                f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term "
+                "depends on it. Look for a layer that has no gradient, or a network that the turn does not use."
+            )
+        return tf.zeros(variable.shape, variable.dtype)
+    return gradient
+
+
+@contextmanager
+def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
+    """Hold networks still while the body is traced; every layer's own flags come back, also after Ctrl-C.
+
+    No gradient reaches them anyway: what this decides is BatchNorm. `moving`: it normalises with the moving
+    statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as the Keras of 2018 and PyTorch
+    do, and the moving ones stay as they are because a momentum of 1 writes back what was there.
+    """
+    held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in network._flatten_layers()]
+    norms = [
+        (layer, layer.momentum)
+        for layer, _, how in held
+        if how == "batch" and isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    try:
+        for layer, _ in norms:
+            layer.momentum = 1.0
+        for layer, _, how in held:
+            if how == "moving":
+                layer.trainable = False
+        yield
+    finally:
+        for layer, momentum in norms:
+            layer.momentum = momentum
+        for layer, trainable, _ in held:  # outer layers first: their setter reaches inwards
+            layer.trainable = trainable

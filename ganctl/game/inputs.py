@@ -1,0 +1,79 @@
+"""What networks are given and what they give: latent vectors, classes and images, as their inputs want them.
+
+A generator's inputs are latent vectors; one that is called `classes` takes what is to be drawn, as integers [N, 1] or
+one-hot [N, classes].
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ganctl.game.noise import Key
+from ganctl.lazy import keras, tf
+
+Tensor = Any
+
+CLASSES = "classes"
+"""The name of a network's input of classes."""
+
+
+def as_networks_see(pixels: Any) -> Any:
+    """Return grey levels 0 .. 255, as floating-point numbers, in [-1, 1]."""
+    return pixels / 127.5 - 1.0
+
+
+def takes_classes(network: Any) -> bool:
+    """Whether a generator draws what it is told to, or a discriminator is told what it sees."""
+    # A subclass of keras.Model, such as a user's own discriminator, does not say what its inputs are.
+    return any(tensor.name == CLASSES for tensor in getattr(network, "inputs", None) or ())
+
+
+def judges_images_alone(discriminator: Any) -> bool:
+    """Whether a discriminator looks at images, and classes if it takes them, but at nothing else beside them."""
+    return len([tensor for tensor in discriminator.inputs if tensor.name != CLASSES]) == 1
+
+
+def class_count(generator: Any, num_classes: int) -> int:
+    """Return how many classes a generator tells apart: as many as its one-hot input is wide, else the data set's.
+
+    Only the width is sure where a generator finds categories itself (InfoGAN).
+    """
+    wanted = next(tensor for tensor in generator.inputs if tensor.name == CLASSES)
+    return num_classes if "int" in wanted.dtype else int(wanted.shape[-1])
+
+
+def draw_latent(
+    generator: Any, key: Key, count: int, distribution: str, truncation: float | None = None
+) -> list[Tensor]:
+    """Draw latent vectors [count, latent_dim] for every latent input; `truncation` as in `Key.latent`."""
+    shapes = [tensor.shape[1:] for tensor in generator.inputs if tensor.name != CLASSES]
+    keys = [key, *(key.narrow("latent input", index) for index in range(1, len(shapes)))]
+    return [key.latent([count, *shape], distribution, truncation) for key, shape in zip(keys, shapes, strict=False)]
+
+
+def arrange_inputs(network: Any, given: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
+    """Return what a generator or a discriminator is called with, in the order of its inputs.
+
+    Args:
+        network: the network.
+        given: a generator's latent vectors, a discriminator's images; a list where it takes several.
+        classes: int32 [N], where it takes classes.
+    """
+    tensors = iter(given if isinstance(given, (list, tuple)) else [given])
+    arranged = [_encoded(classes, tensor) if tensor.name == CLASSES else next(tensors) for tensor in network.inputs]
+    return arranged[0] if len(arranged) == 1 else arranged
+
+
+def _encoded(classes: Tensor, wanted: Any) -> Tensor:
+    """Classes [N] as the input wants them: integers [N, 1] or one-hot."""
+    return classes[:, tf.newaxis] if "int" in wanted.dtype else tf.one_hot(classes, wanted.shape[-1])
+
+
+def to_pixels(images: Any) -> Any:
+    """Return images in [-1, 1] as uint8, rounded to the nearest grey level."""
+    scaled = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
+    return tf.cast(tf.clip_by_value(scaled, 0.0, 255.0), tf.uint8)
+
+
+def class_input() -> Any:
+    """Return a network's input of classes, integers [N, 1]."""
+    return keras.Input([1], dtype="int32", name=CLASSES)

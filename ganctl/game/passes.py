@@ -1,0 +1,194 @@
+"""Forward passes of a generator and a discriminator: tensors, each of them made when a loss term asks for it.
+
+Images of either kind go through the same augmentations before the discriminator sees them.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from ganctl.game.augmentation import NO_AUGMENTATIONS, Augmentation, memory_of
+from ganctl.game.game import ForwardPass, Networks
+from ganctl.game.inputs import arrange_inputs, draw_latent, takes_classes
+from ganctl.game.noise import Key
+from ganctl.lazy import tf
+
+Tensor = Any
+Kind = Literal["real", "fake"]
+
+
+class GanPass(ForwardPass):
+    """One batch of a generator and a discriminator.
+
+    Args:
+        count: how many images are generated.
+        generator_training: the generator's mode.
+        distribution: of the latent vectors.
+        num_classes: how many classes a class-conditional generator draws.
+        augmentations: what the discriminator's images go through.
+        pairs: the loss compares each generated image with a real one. A discriminator that is told classes is then
+            shown two images of one class.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        images: Mapping[str, Any],
+        key: Key,
+        *,
+        count: int,
+        generator_training: bool,
+        distribution: str,
+        num_classes: int = 0,
+        augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
+        pairs: bool = False,
+    ) -> None:
+        super().__init__(networks, images, key)
+        self.count, self.generator_training = count, generator_training
+        self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
+        self.pairs = pairs
+
+    @property
+    def real(self) -> Tensor:
+        """Real images [N, H, W, C] in [-1, 1]."""
+        return self.images["real"].pixels
+
+    @property
+    def real_classes(self) -> Tensor:
+        """Labels of the real images, int32 [N]."""
+        return self.images["real"].labels
+
+    @cached_property
+    def latent(self) -> Tensor:
+        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input.
+
+        They are drawn, or come from a feed called `latent`, joined along the last axis.
+        """
+        if "latent" in self.images:
+            widths = [tensor.shape[1] for tensor in self.networks["generator"].inputs]
+            vectors = tf.split(self.images["latent"].pixels, widths, axis=1)
+        else:
+            vectors = draw_latent(self.networks["generator"], self.key, self.count, self.distribution)
+        return vectors[0] if len(vectors) == 1 else vectors
+
+    @cached_property
+    def fake_classes(self) -> Tensor:
+        """The classes that a class-conditional generator is to draw, int32 [count]: all as likely, or in pairs.
+
+        In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
+        both calls of the discriminator.
+        """
+        if self.follows_real:
+            return self.real_classes
+        return self.key.integers("classes", [self.count], self.num_classes)
+
+    @property
+    def follows_real(self) -> bool:
+        """Whether the generator draws the classes of the real images."""
+        return self.pairs and takes_classes(self.networks["discriminator"])
+
+    @property
+    def generator_inputs(self) -> Tensor:
+        """What the generator is called with."""
+        generator = self.networks["generator"]
+        return arrange_inputs(generator, self.latent, self.fake_classes if takes_classes(generator) else None)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """Generated images [count, H, W, C], where they were not made ahead."""
+        if "fake" in self.images:
+            return self.images["fake"].pixels
+        return self.networks["generator"](self.generator_inputs, training=self.generator_training)
+
+    @cached_property
+    def real_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the real images; its first output is the score."""
+        return self.judge(self.real, kind="real")
+
+    @cached_property
+    def fake_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the generated images."""
+        return self.judge(self.fake, kind="fake")
+
+    @property
+    def real_score(self) -> Tensor:
+        """The discriminator's scores of the real images [N, 1]."""
+        return self.real_verdict[0]
+
+    @property
+    def fake_score(self) -> Tensor:
+        """The discriminator's scores of the generated images [count, 1]."""
+        return self.fake_verdict[0]
+
+    def judge(self, images: Tensor, classes: Tensor | None = None, kind: Kind = "real") -> list[Tensor]:
+        """Return the discriminator's outputs, in training mode; the first is the score.
+
+        Args:
+            images: float32 [N, H, W, C] in [-1, 1].
+            classes: what a class-conditional discriminator takes them for, int32 [N]; None: the classes of the real or
+                generated images of this pass. Any other discriminator is not told.
+            kind: what the images count as. Both are augmented in the same way, by random numbers of their own; asked
+                twice in one pass about the same images, the discriminator sees them augmented in the same way.
+        """
+        return self._ask(self.augmented(images, kind), partial(self._classes_of, classes, kind))
+
+    def augmented(self, images: Tensor, kind: Kind) -> Tensor:
+        """Return images [N, H, W, C] as the discriminator is to see them."""
+        for name, augmentation in self.augmentations.items():
+            key = self.key.narrow("augment", kind, name)
+            images = augmentation.apply(images, key, self.networks.get(memory_of(name)))
+        return images
+
+    def slope(self, images: Tensor, kind: Kind) -> Tensor:
+        """Return the gradient of the discriminator's scores with respect to images, before they are augmented."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            score = self.judge(images, kind=kind)[0]
+        return tape.gradient(score, images)
+
+    def _classes_of(self, classes: Tensor | None, kind: Kind) -> Tensor:
+        if classes is not None:
+            return classes
+        return self.real_classes if kind == "real" else self.fake_classes
+
+    def _ask(self, images: Tensor, classes: Callable[[], Tensor]) -> list[Tensor]:
+        """The discriminator's outputs; it is told the classes if it takes them."""
+        discriminator = self.networks["discriminator"]
+        asked = arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
+        verdict = discriminator(asked, training=True)
+        return verdict if isinstance(verdict, list) else [verdict]
+
+
+class MixedPass(GanPass):
+    """The same with one call of the discriminator on both halves as one batch: BatchNorm then sees both at once."""
+
+    def __init__(
+        self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any
+    ) -> None:
+        super().__init__(networks, images, key, **settings)
+        self.real_first = real_first
+
+    def in_order(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the two halves in the order of the batch."""
+        return tf.concat([real, fake] if self.real_first else [fake, real], axis=0)
+
+    @cached_property
+    def verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the whole batch, in the batch's order."""
+        seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
+        return self._ask(seen, lambda: self.in_order(self.real_classes, self.fake_classes))
+
+    @property
+    def score(self) -> Tensor:
+        """The discriminator's scores of the whole batch, [2N, 1] in the batch's order."""
+        return self.verdict[0]
+
+    @cached_property
+    def real_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the real half."""
+        return [tf.split(output, 2)[0 if self.real_first else 1] for output in self.verdict]
+
+    @cached_property
+    def fake_verdict(self) -> list[Tensor]:
+        """All that the discriminator says of the generated half."""
+        return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]

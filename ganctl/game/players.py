@@ -1,0 +1,329 @@
+"""The usual two players: a discriminator that tells real from generated, and a generator that it teaches.
+
+The discriminator learns from the three forms of batches that the tutorials use. A model file with other players makes
+its own from the same parts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from ganctl.errors import ConfigurationError
+from ganctl.experiment.sections import TrainingSection
+from ganctl.game.augmentation import Augmentation, memory_of, remembers
+from ganctl.game.feed import ImageBatch
+from ganctl.game.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
+from ganctl.game.inputs import takes_classes
+from ganctl.game.noise import Key, layer_seeds
+from ganctl.game.objectives import AdversarialLoss, Penalty, mean
+from ganctl.game.passes import GanPass, MixedPass
+from ganctl.lazy import tf
+
+Tensor = Any
+
+AVERAGED = "generator_ema"
+"""The role of the generator's running average."""
+
+# In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
+MOST_FAKES_AHEAD = 64
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an experiment says about the players.
+
+    Attributes:
+        loss: the adversarial loss.
+        penalties: name, weight and function of each further loss term.
+        training: the `training` section.
+        latent_distribution: `normal` or `uniform`.
+        optimizer: makes the optimizer of the player of that name.
+        num_classes: how many classes the images have; 0 without labels.
+        augmentations: what the discriminator's images go through, by name and in this order. Passes that `forward`
+            makes know them.
+    """
+
+    loss: AdversarialLoss
+    penalties: Sequence[tuple[str, float, Penalty]]
+    training: TrainingSection
+    latent_distribution: str
+    optimizer: Callable[[str], Any]
+    num_classes: int = 0
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+
+    def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Any:
+        """Return what makes the forward passes of a turn, with all that the experiment says about them.
+
+        Args:
+            kind: the class of the pass.
+            count: how many images are generated.
+            generator_training: the generator's mode.
+            **settings: the class's own arguments.
+        """
+        return partial(
+            kind,
+            count=count,
+            generator_training=generator_training,
+            distribution=self.latent_distribution,
+            num_classes=self.num_classes,
+            augmentations=self.augmentations,
+            pairs=self.loss.needs_both,
+            **settings,
+        )
+
+
+def usual_two(networks: Networks, setup: Setup) -> list[Player]:
+    """Return the discriminator and the generator as players."""
+    return [discriminator(setup), generator(setup)]
+
+
+def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
+    """Return the players with turns that begin with `advance()` of every layer they move that has such a method.
+
+    A spectral layer takes one power iteration: both kinds of images of an update meet the same kernels, and no player's
+    turn changes what another one moves.
+    """
+
+    def with_advance(player: Player) -> Player:
+        layers = [layer for role in player.networks for layer in _advancing_layers(networks[role])]
+        turns = [replace(turn, forward=partial(_advanced, layers, turn.forward)) for turn in player.turns]
+        return replace(player, turns=turns) if layers else player
+
+    return [with_advance(player) for player in players]
+
+
+def _advancing_layers(network: Any) -> list[Any]:
+    """The layers of a network, at any depth, that move a little before each update of their player."""
+    return [layer for layer in network._flatten_layers() if callable(getattr(layer, "advance", None))]
+
+
+def _advanced(layers: Sequence[Any], forward: Callable[..., ForwardPass], *arguments: Any) -> ForwardPass:
+    for layer in layers:
+        layer.advance()
+    return forward(*arguments)
+
+
+def discriminator(setup: Setup) -> Player:
+    """Return the player that learns to tell real from generated images; raises ConfigurationError."""
+    training = setup.training
+    if setup.loss.needs_both and training.discriminator_batches == "separate":
+        raise ConfigurationError(
+            "this loss compares real with generated images, so one update must see both; use `summed`, `mixed` or "
+            "`concatenated`.",
+            key="training.discriminator_batches",
+        )
+    return Player(
+        name="discriminator",
+        prefix="d",
+        networks=["discriminator"],
+        optimizer=setup.optimizer("discriminator"),
+        turns=_BATCH_FORMS[training.discriminator_batches](setup),
+        updates=training.disc_updates,
+        opponents={"generator": "batch"},
+    )
+
+
+def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term] = ()) -> Player:
+    """Return the player that learns to be taken for real.
+
+    Args:
+        setup: what the experiment says.
+        count: how many images it learns from in one update, if not a batch.
+        further: loss terms besides the adversarial one.
+    """
+    training, loss = setup.training, setup.loss
+    count = count or training.batch_size
+    errors = loss.errors()
+    turn = Turn(
+        name="generate",
+        forward=setup.forward(GanPass, count, generator_training=True),
+        terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch))), *further],
+        measures={"g_mae": lambda batch: mean(errors["generator"](batch))} if errors else {},
+        draws={"real": count} if loss.needs_real else {},
+    )
+    return Player(
+        name="generator",
+        prefix="g",
+        networks=["generator"],
+        optimizer=setup.optimizer("generator"),
+        turns=[turn],
+        updates=training.gen_updates,
+        opponents={"discriminator": training.frozen_batchnorm},
+    )
+
+
+def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = None) -> Turn:
+    """Return a turn of `discriminator` or `generator` on passes of another class, which know all that its own do.
+
+    Args:
+        turn: the turn.
+        kind: the class.
+        mixed: the class where real and generated images are one batch; None: such turns are on `kind`, too.
+    """
+    forward: Any = turn.forward  # as `Setup.forward` made it
+    chosen = mixed if mixed and issubclass(forward.func, MixedPass) else kind
+    return replace(turn, forward=partial(chosen, **forward.keywords))
+
+
+def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
+    """Generate the images of consecutive updates together, from the noise that each would draw for itself.
+
+    Only for a generator in inference mode: it then makes of a latent vector what it makes of it among any others. One
+    that draws noise of its own would draw it otherwise, and one that follows the real images does not know them yet.
+    """
+    generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
+    most = MOST_FAKES_AHEAD // passes[0].count
+    if min(most, len(keys)) < 2 or layer_seeds(generator) or passes[0].follows_real:
+        return nothing_ahead(networks, keys)
+    fakes: list[Tensor] = []
+    for start in range(0, len(keys), most):
+        inputs = [batch.generator_inputs for batch in passes[start : start + most]]
+        together = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *inputs)
+        fakes += tf.split(generator(together, training=False), len(inputs))
+    return [{"fake": ImageBatch(fake, tf.zeros([fake.shape[0]], tf.int32))} for fake in fakes]
+
+
+def _separate(setup: Setup) -> list[Turn]:
+    """An update on real images, then one on generated ones (tutorial 5)."""
+    loss, n = setup.loss, setup.training.batch_size
+    forward = _forward(setup, GanPass, n)
+    real = Turn(
+        name="real",
+        forward=forward,
+        terms=[Term("d_loss_real", lambda batch: mean(loss.real(batch))), *_penalties(setup, "real")],
+        measures=_scores_of(loss, "real", "real_score") | _mae(loss, "real") | _learning(setup),
+        draws={"real": n},
+    )
+    fake = Turn(
+        name="fake",
+        forward=forward,
+        terms=[Term("d_loss_fake", lambda batch: mean(loss.fake(batch))), *_penalties(setup, "fake")],
+        measures=_scores_of(loss, "fake", "fake_score") | _mae(loss, "fake"),
+        ahead=_ahead(setup, forward),
+    )
+    return [real, fake]
+
+
+def _summed(setup: Setup) -> list[Turn]:
+    """One update on the sum of the loss on real and the loss on generated images (tutorial 4)."""
+    loss, n = setup.loss, setup.training.batch_size
+    terms = [
+        Term("d_loss_real", lambda batch: mean(loss.real(batch))),
+        Term("d_loss_fake", lambda batch: mean(loss.fake(batch))),
+    ]
+    errors = loss.errors()
+    mae = {"d_mae": lambda batch: mean(tf.concat([errors["real"](batch), errors["fake"](batch)], 0))} if errors else {}
+    return [_joint_turn(setup, _forward(setup, GanPass, n), terms, mae, n)]
+
+
+def _mixed(setup: Setup) -> list[Turn]:
+    """One update on a batch of which one half is real and one half generated (tutorial 2)."""
+    if setup.training.batch_size % 2:
+        raise ConfigurationError(
+            "must be even, because `mixed` batches are half real, half generated.", key="training.batch_size"
+        )
+    return _one_batch(setup, setup.training.batch_size // 2)
+
+
+def _concatenated(setup: Setup) -> list[Turn]:
+    """One update on a whole batch of real and a whole batch of generated images, as one (tutorial 3's book)."""
+    return _one_batch(setup, setup.training.batch_size)
+
+
+def _one_batch(setup: Setup, count: int) -> list[Turn]:
+    loss = setup.loss
+    forward = _forward(setup, MixedPass, count, real_first=loss.real_comes_first)
+    terms = [Term("d_adversarial", lambda batch: mean(loss.mixed(batch)))]
+    return [_joint_turn(setup, forward, terms, _mae(loss, "mixed"), count, one_batch=True)]
+
+
+def _joint_turn(
+    setup: Setup,
+    forward: Any,
+    terms: list[Term],
+    mae: dict[str, Callable[[GanPass], Tensor]],
+    count: int,
+    *,
+    one_batch: bool = False,
+) -> Turn:
+    measures = _scores_of(setup.loss, "real", "real_score") | _scores_of(setup.loss, "fake", "fake_score") | mae
+    measures |= _learning(setup)
+    terms = [*terms, *_penalties(setup, "both", one_batch=one_batch)]
+    return Turn("real and fake", forward, terms, measures, {"real": count}, _ahead(setup, forward))
+
+
+_BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
+    "separate": _separate,
+    "mixed": _mixed,
+    "concatenated": _concatenated,
+    "summed": _summed,
+}
+
+
+def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:
+    """The passes of a discriminator's turn."""
+    return setup.forward(kind, count, generator_training=setup.training.fakes == "training", **settings)
+
+
+def _ahead(setup: Setup, forward: Any) -> Any:
+    """What a turn of this forward pass has made ahead: its fakes, where that may be."""
+    training = setup.training
+    return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead
+
+
+def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
+    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than that."""
+    terms = []
+    for name, weight, penalty in setup.penalties:
+        if penalty.needs == "both" and sees != "both":
+            raise ConfigurationError(
+                f"'{name}' needs real and generated images in one update; use `summed`, `mixed` or `concatenated`.",
+                key="training.discriminator_batches",
+            )
+        if sees in ("both", penalty.needs):
+            weight *= penalty.in_one_batch if one_batch else 1.0
+            terms.append(Term(name, _lazy(penalty, setup.training.disc_updates), weight, penalty.partial))
+    return terms
+
+
+def _lazy(penalty: Penalty, updates: int) -> Callable[[GanPass], Tensor]:
+    """The penalty at every n-th of the discriminator's updates, of which a round has so many; zero in between."""
+    if penalty.every == 1:
+        return penalty.function
+
+    def now_and_then(batch: GanPass) -> Tensor:
+        if penalty.needs != "real":
+            _ = batch.fake  # made here, because a tensor that is first made within the branch could not leave it
+            if takes_classes(batch.networks["discriminator"]):
+                _ = batch.fake_classes
+        due = batch.key.number(updates) % penalty.every == 0
+        return tf.cond(due, lambda: penalty.every * penalty.function(batch), lambda: tf.constant(0.0))
+
+    return now_and_then
+
+
+def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callable[[GanPass], Tensor]]:
+    """How real these images look to the discriminator, and how often it is right about them."""
+
+    def accuracy(batch: GanPass) -> Tensor:
+        judged_real = tf.cast(loss.judged_real(getattr(batch, score)), tf.float32)
+        return mean(judged_real if kind == "real" else 1.0 - judged_real)
+
+    return {f"d_{kind}": lambda batch: mean(loss.realness(getattr(batch, score))), f"d_accuracy_{kind}": accuracy}
+
+
+def _learning(setup: Setup) -> dict[str, Callable[[GanPass], Tensor]]:
+    """What augmentations with a memory learn of the real images' scores, and say of it."""
+
+    def learns(name: str, augmentation: Augmentation) -> Callable[[GanPass], Tensor]:
+        role = memory_of(name)
+        return lambda batch: augmentation.learn(batch.networks[role], setup.loss.judged_real(batch.real_score))
+
+    changing = {name: a for name, a in setup.augmentations.items() if remembers(a)}
+    return {memory_of(name): learns(name, augmentation) for name, augmentation in changing.items()}
+
+
+def _mae(loss: AdversarialLoss, kind: str) -> dict[str, Callable[[GanPass], Tensor]]:
+    errors = loss.errors()
+    return {"d_mae": lambda batch: mean(errors[kind](batch))} if errors else {}

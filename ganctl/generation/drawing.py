@@ -1,0 +1,104 @@
+"""The images that a trained generator draws, by seed and in batches."""
+
+from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import UsageError
+from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, draw_latent, takes_classes, to_pixels
+from ganctl.game.noise import Key, seeded
+from ganctl.lazy import tf
+
+BATCH = 128
+MOST_DRAWN = 10_000_000
+"""Images at once. A larger number is a slip of the hand."""
+
+Tensor = Any
+
+
+def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: int) -> list[int]:
+    """Return the classes to draw: those that are wanted, all where nobody said, none of a generator that takes none.
+
+    Raises:
+        UsageError: there is no such class, or none is wanted.
+    """
+    if not takes_classes(generator):
+        if wanted is not None:
+            raise UsageError("classes: this generator knows no classes; leave them out.")
+        return []
+    num_classes = class_count(generator, num_classes)
+    if wanted is None:
+        return list(range(num_classes))
+    if not wanted or not all(0 <= number < num_classes for number in wanted):
+        received = ", ".join(map(str, wanted)) or "none"
+        raise UsageError(f"classes takes numbers from 0 to {num_classes - 1}. Received: {received}")
+    return list(wanted)
+
+
+def check_count(name: str, number: int) -> None:
+    """Raise UsageError where more images are asked for than anybody means."""
+    if number > MOST_DRAWN:
+        raise UsageError(f"{name} is {MOST_DRAWN:,} images at most. Received: {number:,}")
+
+
+def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:
+    """Raise UsageError where latent vectors cannot be truncated."""
+    if truncation is None:
+        return
+    if not isinstance(truncation, Real) or not truncation > 0:
+        raise UsageError(f"truncation takes a number above 0, such as 0.7. Received: {truncation!r}")
+    if distribution != "normal":
+        raise UsageError(
+            "truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."
+        )
+    if all(tensor.name == CLASSES for tensor in generator.inputs):
+        raise UsageError("truncation: this generator draws its noise itself and takes no latent vectors.")
+
+
+def sample_latent(generator: Any, count: int, seed: int, distribution: str) -> list[np.ndarray]:
+    """Return the latent vectors of the first `count` images that `generate` makes of this seed, one array an input."""
+    keys = [sample_key(seed, number) for number in range(-(-count // BATCH))]
+    batches = [draw_latent(generator, key, BATCH, distribution) for key in keys]
+    return [np.concatenate(parts)[:count] for parts in zip(*batches, strict=True)]
+
+
+def sample_key(seed: int, number: int) -> Key:
+    """Return the key of everything random in that batch of the images of a seed."""
+    return Key(seed, number, "sample")
+
+
+def painter(generator: Any) -> Callable[[Tensor], Tensor]:
+    """Return what makes uint8 images [N, H, W, C] of a generator's inputs."""
+    return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
+
+
+def generate(
+    generator: Any,
+    count: int,
+    seed: int,
+    distribution: str,
+    classes: Sequence[int] = (),
+    truncation: float | None = None,
+) -> Iterator[np.ndarray]:
+    """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
+
+    Every batch is drawn whole and cut at the end: the first images of a seed are the same whatever their number.
+
+    Args:
+        generator: the network.
+        count: number of images.
+        seed: of the latent vectors.
+        distribution: of the latent vectors, `normal` or `uniform`.
+        classes: what to draw, over and over again, of a generator that takes classes.
+        truncation: as in `Key.latent`.
+    """
+    paint = painter(generator)
+    for start in range(0, count, BATCH):
+        key = sample_key(seed, start // BATCH)
+        wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None
+        with seeded(generator, key):
+            latent = draw_latent(generator, key, BATCH, distribution, truncation)
+            images = paint(arrange_inputs(generator, latent, wanted)).numpy()
+        yield images[: count - start]

@@ -1,0 +1,276 @@
+"""A generator as a file that other programs run, and the proof that it draws the same there.
+
+Every format is written, read back and run on the same latent vectors; a file whose images are others is not kept. The
+inputs are called `latent` (`latent_2` and so on, where there are several) and `classes`; the batch may have any size.
+What is written computes in float32 and as Keras does it, without ganctl's rewrites.
+"""
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganctl.build.resolving import with_noise_given, with_training
+from ganctl.errors import GanctlError, UsageError
+from ganctl.experiment.experiment import Experiment
+from ganctl.game import state as game_state
+from ganctl.game.inputs import CLASSES, class_count, takes_classes
+from ganctl.generation.drawing import sample_latent
+from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
+from ganctl.generation.loading import build_generator, experiment_of
+from ganctl.generation.sample_files import is_folder, writing
+from ganctl.images.data_paths import is_text, shown
+from ganctl.lazy import keras, silent_stderr
+from ganctl.run_folder import checkpoint
+
+LIMIT = 1e-4
+"""Largest difference to the original that is accepted, of images in [-1, 1]."""
+COMPARED = 16
+"""So many images are compared, and then a batch of another size."""
+_IN_A_SAVED_MODEL = frozenset(
+    ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra")
+)
+_PIXELS = "pixels = np.round((np.asarray(images) + 1) * 127.5).clip(0, 255).astype(np.uint8)"
+
+
+@dataclass(frozen=True)
+class Generator:
+    """What is to be exported.
+
+    Attributes:
+        original: the generator as `ganctl sample` runs it.
+        plain: the same function by the same weights, as Keras computes it, with named inputs.
+        inputs: a batch of COMPARED examples for every input, by its name and in the order of the original.
+        distribution: of the latent vectors, `normal` or `uniform`.
+        num_classes: how many classes it draws; 0 if it takes none.
+        description: what was read.
+        problems: what was wrong with newer checkpoints.
+    """
+
+    original: Network
+    plain: Network
+    inputs: Arrays
+    distribution: str
+    num_classes: int
+    description: str
+    problems: list[str]
+
+    @classmethod
+    def load(cls, path: Path, *, best: bool = False) -> "Generator":
+        """Read a run folder, checkpoint or generator file; `best` as in `checkpoint.find`.
+
+        Raises:
+            GanctlError: there is none, or its layers draw noise that no input can give.
+        """
+        found, problems = checkpoint.find(path, best=best)
+        experiment = experiment_of(found)
+        found, experiment = _with_noise_given(found, experiment)
+        distribution = experiment.model.latent_distribution
+        original = build_generator(found, experiment)
+        num_classes = class_count(original, len(found.facts.get("class_names", ()))) if takes_classes(original) else 0
+        inputs = _examples(original, distribution, num_classes)
+        plain = build_generator(found, with_training(experiment, rewrites=False))
+        description = f"{experiment.name} after {found.step:,} iterations"
+        named = _with_named_inputs(plain, list(inputs))
+        generator = cls(original, named, inputs, distribution, num_classes, description, problems)
+        if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
+            raise GanctlError(
+                f"The generator of {experiment.name} draws noise of its own and cannot be exported: nobody could "
+                "tell whether the file is right. A model can register `noise_given=`, the arguments with which it "
+                "takes that noise as an input."
+            )
+        return generator
+
+    def draw(self, inputs: Arrays) -> np.ndarray:
+        """Return the original's images, float32 [N, H, W, C], -1 is black and 1 white; some go beyond (r3gan's)."""
+        values = list(inputs.values())
+        images: np.ndarray = self.original(values if len(values) > 1 else values[0], training=False).numpy()
+        return images
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written and tried.
+
+    Attributes:
+        path: where it is.
+        format: its name.
+        difference: the largest difference to the original.
+        inputs: shape and type of every input; the batch is None.
+        image_shape: height, width and channels of the images.
+        usage: lines of Python that run it.
+    """
+
+    path: Path
+    format: str
+    difference: float
+    inputs: dict[str, tuple[list[int | None], str]]
+    image_shape: list[int]
+    usage: list[str]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `--json` prints. Images run from black at -1 to white at 1; what is beyond is to be clipped."""
+        shape = [None, *self.image_shape]
+        output = {"name": OUTPUT, "shape": shape, "dtype": "float32", "range": [-1, 1], "clip": True}
+        return {
+            "path": str(self.path),
+            "format": self.format,
+            "largest_difference": self.difference,
+            "inputs": {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in self.inputs.items()},
+            "output": output,
+            "usage": self.usage,
+        }
+
+
+def export(generator: Generator, name: str, path: Path | None = None) -> Exported:
+    """Write a generator, run what was written, and keep it only if it draws the same.
+
+    Args:
+        generator: what to write.
+        name: of the format.
+        path: where; by default `generator` with the format's ending, in the current folder.
+
+    Raises:
+        UsageError: the path is not fit for the format, or packages are missing.
+        GanctlError: it cannot be written in this format, or draws other images there; nothing is left behind.
+    """
+    kind, path = formats()[name], check_output(name, path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{kind.suffix}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            difference = _written_and_compared(generator, kind, temporary)
+            if path.is_dir():
+                shutil.rmtree(path)
+            temporary.rename(path)
+        finally:
+            _remove(temporary)
+    inputs = {key: ([None, *array.shape[1:]], str(array.dtype)) for key, array in generator.inputs.items()}
+    reading, drawing = kind.usage(generator.plain, path)
+    usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, _PIXELS]
+    return Exported(path, name, difference, inputs, list(generator.plain.output.shape[1:]), usage)
+
+
+def check_output(name: str, path: Path | None = None) -> Path:
+    """Return where a format is written; raises UsageError, before anything is loaded, for what cannot work."""
+    kind = formats()[name]
+    path = path or Path(f"generator{kind.suffix}" if kind.suffix else f"generator_{name}")
+    missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
+    if missing:
+        raise UsageError(
+            f"--format {name} needs {' and '.join(missing)}, not installed here: pip install 'ganctl[{kind.extra}]'"
+        )
+    if not is_text(path):
+        raise UsageError(f"{shown(path.absolute())} is no text; not every format can be written there. Rename it.")
+    at_a_folder = is_folder(path)  # first: of a name that is too long nothing else can be asked
+    if path.is_symlink() and not kind.suffix:
+        raise UsageError(f"{path} is a link, and a folder cannot be put in its place. Choose another --output.")
+    if path.suffix.lower() != kind.suffix and kind.suffix:
+        raise UsageError(f"--format {name} writes FILE{kind.suffix}. Received: {path}")
+    if at_a_folder and kind.suffix:
+        raise UsageError(f"{path} is a folder. Choose another --output.")
+    if not kind.suffix and path.exists():
+        if not (path / "saved_model.pb").is_file():
+            raise UsageError(f"{path} exists already and is no {name}. Choose another --output.")
+        foreign = sorted({entry.name for entry in path.iterdir()} - _IN_A_SAVED_MODEL)
+        if foreign:  # all of it would be removed
+            raise UsageError(f"{path} holds {foreign[0]}, which is no part of a {name}. Choose another --output.")
+    return path
+
+
+def _written_and_compared(generator: Generator, kind: Format, path: Path) -> float:
+    """Write, run the written file, and return the largest difference; raises GanctlError where it is too large."""
+    fewer = {key: array[:3] for key, array in generator.inputs.items()}
+    batches = [generator.inputs, fewer]
+    failure: Exception | None = None
+    drawn: list[np.ndarray] = []
+    with silent_stderr():  # converters talk
+        try:
+            kind.write(generator.plain, path)
+            drawn = list(kind.run(generator.plain, path, batches))
+        except Exception as error:
+            failure = error
+    if isinstance(failure, OSError) and failure.errno:
+        raise failure
+    if failure:
+        first = (str(failure).strip() or type(failure).__name__).splitlines()[0]
+        raise GanctlError(f"This generator cannot be exported as {kind.name}: {first}") from failure
+    difference = 0.0
+    for inputs, images in zip(batches, drawn, strict=True):
+        expected = generator.draw(inputs)
+        if images.shape != expected.shape:
+            raise GanctlError(f"The {kind.name} file draws {images.shape} where the generator draws {expected.shape}.")
+        difference = max(difference, float(np.abs(images.astype(np.float64) - expected).max()))
+    if not difference <= LIMIT:  # also where it is not a number
+        raise GanctlError(
+            f"The {kind.name} file draws other images than the generator: the largest difference is {difference:.3g}, "
+            f"more than {LIMIT:g}. It was removed."
+        )
+    return difference
+
+
+def _with_noise_given(found: checkpoint.Checkpoint, experiment: Experiment) -> tuple[checkpoint.Checkpoint, Experiment]:
+    """The same weights in a network that takes as an input what it would otherwise draw itself."""
+    changed = with_noise_given(experiment)
+    if changed is experiment:
+        return found, experiment
+    role = str(found.facts.get("generator", "generator"))
+    groups = {**found.groups, role: game_state.without_seeds(found.generator)}
+    return checkpoint.Checkpoint(found.path, found.facts, groups), changed
+
+
+def _examples(generator: Network, distribution: str, num_classes: int) -> Arrays:
+    """A batch for every input by name, in the generator's order."""
+    vectors = iter(sample_latent(generator, COMPARED, 0, distribution))
+    inputs: Arrays = {}
+    for tensor in generator.inputs:
+        if tensor.name == CLASSES:
+            classes = np.arange(COMPARED) % num_classes
+            whole = "int" in tensor.dtype
+            inputs[CLASSES] = (
+                classes[:, None].astype(tensor.dtype) if whole else np.eye(num_classes, dtype="f")[classes]
+            )
+        else:
+            number = len(inputs) + 1 - (CLASSES in inputs)
+            inputs["latent" if number == 1 else f"latent_{number}"] = next(vectors)
+    return inputs
+
+
+def _with_named_inputs(generator: Network, names: list[str]) -> Network:
+    """The generator behind inputs of these names: one tensor, or a dictionary."""
+    tensors = [
+        keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in zip(names, generator.inputs, strict=True)
+    ]
+    if len(tensors) == 1:
+        return keras.Model(tensors[0], generator(tensors[0]), name="exported")
+    return keras.Model(dict(zip(names, tensors, strict=True)), generator(tensors), name="exported")
+
+
+def _lines_for_inputs(generator: Generator) -> list[str]:
+    """Lines of Python that make inputs for sixteen images, called as the inputs are."""
+    lines = ["random = np.random.default_rng(0)"]
+    for name, array in generator.inputs.items():
+        shape = [COMPARED, *array.shape[1:]]
+        if name == CLASSES and array.shape[1:] == (1,):
+            lines.append(f"{name} = random.integers(0, {generator.num_classes}, {shape}).astype(np.{array.dtype})")
+        elif name == CLASSES:
+            chosen = f"random.integers(0, {generator.num_classes}, {COMPARED})"
+            lines.append(f"{name} = np.eye({generator.num_classes}, dtype=np.{array.dtype})[{chosen}]")
+        elif generator.distribution == "normal":
+            lines.append(f"{name} = random.standard_normal({shape}, dtype=np.float32)")
+        else:
+            lines.append(f"{name} = random.uniform(-1, 1, {shape}).astype(np.float32)")
+    return lines
+
+
+def _remove(path: Path) -> None:
+    """Remove what was begun and not finished."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

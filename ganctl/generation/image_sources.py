@@ -1,0 +1,198 @@
+"""What a user compares: samples of a run or checkpoint, an npz or a folder, and the real images beside them."""
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganctl.build import catalog
+from ganctl.build.resolving import load_experiment, read_dataset, read_images
+from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
+from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import DatasetSection
+from ganctl.generation.drawing import BATCH, choose_classes, generate
+from ganctl.generation.loading import load_generator
+from ganctl.images import decode as images
+from ganctl.images.image_set import ImageSet, Track, gathered
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.paths import RunFolder
+
+LARGEST_SIZE = 256
+"""Images of a folder are read in their own size up to this one."""
+LOOKED_AT = 200
+"""So many files of a folder, spread over all of them, tell its usual size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Images to be judged.
+
+    Attributes:
+        description: what they are.
+        shape: height, width and channels.
+        draw: gives the images; whoever asks for them first has checked everything else.
+        experiment: of the run that drew them, if a run did.
+        fingerprint: of the images that run was trained on; empty if it is not known.
+        run: its folder, if the whole run was named.
+        notes: what the user should know.
+    """
+
+    description: str
+    shape: tuple[int, int, int]
+    draw: Callable[[], np.ndarray]
+    experiment: Experiment | None = None
+    fingerprint: str = ""
+    run: RunFolder | None = None
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """The images, uint8 [N, H, W, C]."""
+        return self.draw()
+
+
+@dataclass(frozen=True, eq=False)
+class RealImages:
+    """Images that samples are compared with: the training images of a run, or a whole data set."""
+
+    kind: str
+    images: ImageSet
+    held_out: ImageSet | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What they are and where they lie."""
+        return f"{self.kind} of {self.images.source}"
+
+
+def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
+    """Open what samples are drawn from (a run folder, checkpoint or generator file), or read an npz or a folder.
+
+    Args:
+        path: one of these.
+        count: how many; of a larger npz or folder, so many are chosen by a fixed seed.
+        seed: of the latent vectors.
+        track: shows that something is going on.
+        best: take a run's best checkpoint and not its newest.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
+    if not _is_checkpoint(path):
+        if best:
+            raise UsageError(f"--best: {path} is no run folder, so it has no scores.")
+        found = _read(path, track)
+        chosen = choose(len(found), count)
+        return Samples(
+            f"{len(chosen):,} images of {path}", found.shape, lambda: found.images[chosen], notes=found.notes
+        )
+    generator, experiment, source, problems = load_generator(path, best=best)
+    classes = choose_classes(generator, None, len(source.facts.get("class_names", ())))
+    height, width, channels = source.facts["image_shape"]
+
+    def draw() -> np.ndarray:
+        drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
+        batches = track(drawn, "drawing samples", -(-count // BATCH))
+        return gathered(batches, count, (height, width, channels))
+
+    folder = RunFolder(path)
+    return Samples(
+        f"{count:,} samples of {experiment.name} after {source.step:,} iterations",
+        (height, width, channels),
+        draw,
+        experiment,
+        str(source.facts.get("dataset_fingerprint", "")),
+        folder if folder.config.is_file() else None,
+        tuple(f"Warning: skipped: {problem}" for problem in problems),
+    )
+
+
+def read_real_images(against: str | None, samples: Samples, track: Track) -> RealImages:
+    """Read what samples are compared with.
+
+    Args:
+        against: a data set of `ganctl list-datasets`, a run folder, an npz or a folder; None: the training images of
+            the run that drew the samples.
+        samples: those.
+        track: shows that something is going on.
+
+    Raises:
+        UsageError: there is no such thing, or nothing was given for samples that no run drew.
+        DataError: it cannot be read.
+    """
+    if against is None:
+        if samples.experiment is None:
+            raise UsageError("Say what these images are to be compared with: --against DATASET, RUN, npz or folder.")
+        return _training_images(samples.experiment, samples.fingerprint, track)
+    if not against:
+        raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
+    path = Path(os.path.expanduser(against))
+    if against in {entry.name for entry in catalog.datasets}:
+        found = read_dataset(DatasetSection(name=against), track)
+        real = RealImages(OTHER_IMAGES, found)
+    elif (path / "config.yaml").is_file():
+        real = _training_images(load_experiment(path / "config.yaml"), "", track)
+    elif path.exists():
+        found = _read(path, track)
+        real = RealImages(OTHER_IMAGES, found)
+    else:
+        hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
+        raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
+    if real.images.shape[:2] != samples.shape[:2]:
+        own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
+        note = f"Warning: the samples are {own} and the real images {other}: part of the distance is their sharpness."
+        return RealImages(real.kind, real.images, real.held_out, (*real.notes, note))
+    return real
+
+
+def _training_images(experiment: Experiment, fingerprint: str, track: Track) -> RealImages:
+    training, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+    notes: tuple[str, ...] = ()
+    if fingerprint and fingerprint != training.fingerprint():
+        notes = (f"Warning: {training.source} has changed since the training.",)
+    return RealImages(TRAINING_IMAGES, training, held_out, notes)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether something was left by a training, and is no collection of images."""
+    if path.is_file():
+        return path.suffix == ".safetensors"
+    return (
+        (path / "config.yaml").is_file()
+        or (path / checkpoint.MANIFEST).is_file()
+        or bool(checkpoint.newest_first(path) or checkpoint.newest_first(path / "checkpoints"))
+    )
+
+
+def _read(path: Path, track: Track) -> ImageSet:
+    """Read an npz, or a folder in the size and channels that most of its images have."""
+    if path.is_file():
+        try:
+            return read_dataset(DatasetSection(name="npz", path=str(path)), track)
+        except ConfigurationError:
+            raise DataError(f"{path}: its images are not square, and only square ones are compared.") from None
+    size, channels = _usual_shape(path)
+    section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
+    return read_dataset(section, track)
+
+
+def _usual_shape(folder: Path) -> tuple[int, int]:
+    """The shorter side that most images of a folder have, and the channels: 1 only if all are grey."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    sides: Counter[int] = Counter()
+    channels = 0
+    for path in files[:: max(1, len(files) // LOOKED_AT)]:
+        with suppress(OSError, DataError):
+            pixels = images.decode(path.read_bytes()).pixels
+            sides[min(pixels.shape[:2])] += 1
+            channels = max(channels, pixels.shape[2])
+    if not sides:
+        raise DataError(f"{folder} holds no image that can be read.")
+    return max(4, min(sides.most_common(1)[0][0], LARGEST_SIZE)), channels

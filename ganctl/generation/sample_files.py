@@ -1,0 +1,111 @@
+"""Writes generated images as a grid, an npz or a folder of PNGs, as they come."""
+
+import math
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ganctl.errors import UsageError
+from ganctl.images import draw
+
+MAX_GRID_PIXELS = 2**28
+
+Batches = Iterable[np.ndarray]
+
+
+class Write(Protocol):
+    """Writes images, and returns where."""
+
+    def __call__(self, batches: Batches, classes: Sequence[int] = ()) -> Path:
+        """Write; `classes` were drawn over and over again: a grid gets a column for each, an npz its `labels`."""
+
+
+def writer_for(path: Path, count: int) -> Write:
+    """Return what writes `count` images to this path; raises UsageError where it cannot be written.
+
+    Args:
+        path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a new folder.
+        count: how many images there will be.
+    """
+    writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
+    if is_folder(path):
+        write = _write_folder
+    elif path.suffix.lower() in writers:
+        write = writers[path.suffix.lower()]
+    else:
+        raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
+    folder = path if write is _write_folder else path.parent
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if write is _write_folder and any(folder.iterdir()):
+            raise UsageError(
+                f"{path} holds files already, and samples would replace some of them or lie among them. "
+                "Choose a new folder."
+            )
+
+    def guarded(batches: Batches, classes: Sequence[int] = ()) -> Path:
+        with writing(path):
+            write(path, batches, count, classes)
+        return path
+
+    return guarded
+
+
+def is_folder(path: Path) -> bool:
+    """Whether the user's path is a folder; raises UsageError where nothing can be called so: too long a name."""
+    with writing(path), suppress(FileNotFoundError, NotADirectoryError):
+        return stat.S_ISDIR(path.stat().st_mode)
+    return False
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise UsageError where the user's file or folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+    columns = len(classes) if len(classes) > 1 else math.ceil(math.sqrt(count))
+    collected: list[np.ndarray] = []
+    for batch in batches:
+        collected.append(batch)
+        if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
+            raise UsageError(
+                f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder."
+            )
+    draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns))
+
+
+def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+    """Write the npz batch by batch: an array header, then the images as they come."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as file:
+                for index, batch in enumerate(batches):
+                    if index == 0:
+                        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                        np.lib.format.write_array_header_1_0(file, header)
+                    file.write(batch.tobytes())
+            if classes:
+                with archive.open("labels.npy", "w") as file:
+                    np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+    digits, number = len(str(count - 1)), 0
+    for batch in batches:
+        for image in batch:
+            draw.write_png(path / f"{number:0{digits}d}.png", image)
+            number += 1

@@ -1,0 +1,142 @@
+"""Walks in latent space: what lies between the images of a generator."""
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import UsageError
+from ganctl.game.inputs import arrange_inputs
+from ganctl.game.noise import seeded
+from ganctl.generation.drawing import painter, sample_key, sample_latent
+from ganctl.generation.sample_files import MAX_GRID_PIXELS, is_folder, writing
+from ganctl.images import draw
+from ganctl.images.gif import write_gif
+from ganctl.lazy import tf
+
+MAX_FRAMES = 500
+MILLISECONDS = 100
+
+
+def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    """Return the point on the great circle from one vector to another, that share of the angle away from the first.
+
+        slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b,  w the angle between a and b
+
+    Vectors from N(0, 1) in many dimensions all have nearly the same length. On a straight line between two of them
+    length shrinks, by 0.71 in the middle, to what the generator has never seen; on the great circle it stays. Between
+    vectors on one line, where no great circle is the shortest, the way is straight.
+
+    Source: White 2016, "Sampling Generative Networks" (arXiv:1609.04468), section 2.1, after Shoemake 1985.
+
+    Args:
+        start: vectors [..., dimensions].
+        end: the same.
+        share: from 0, which is exactly `start`, to 1.
+    """
+    a, b = start.astype(np.float64), end.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
+    cosine = np.sum(a * b, axis=-1, keepdims=True) / np.maximum(lengths, np.finfo(np.float64).tiny)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    on_one_line = np.sin(angle) < 1e-6
+    sine = np.where(on_one_line, 1.0, np.sin(angle))
+    circle = np.sin((1.0 - share) * angle) / sine * a + np.sin(share * angle) / sine * b
+    return np.where(on_one_line, lerp(a, b, share), circle).astype(start.dtype)
+
+
+def lerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
+    """Return the point on the straight line; between vectors from a uniform cube it stays in the cube, slerp leaves it.
+
+    Arguments as of `slerp`.
+    """
+    return (1.0 - share) * start + share * end
+
+
+def walk(
+    generator: Any, rows: int, points: int, frames: int, seed: int, distribution: str, classes: Sequence[int] = ()
+) -> Iterator[np.ndarray]:
+    """Yield uint8 images [rows, H, W, C], a frame of so many walks at once: `points * frames` of them.
+
+    A walk goes from point to point and from the last to the first again. The points are the images that
+    `ganctl.generation.generate` makes of this seed: the first points of all walks are the first `rows` images, the
+    second points are the next. Every latent input walks by itself; classes, and noise that layers draw themselves, are
+    held.
+
+    Args:
+        generator: the network.
+        rows: number of walks.
+        points: of each walk.
+        frames: from each point to the next, the point among them.
+        seed: of the latent vectors.
+        distribution: of the latent vectors: `normal` ones walk on great circles, `uniform` ones on straight lines.
+        classes: of a generator that takes classes, one for each walk, over and over again.
+
+    Raises:
+        UsageError: the generator takes no latent vectors.
+    """
+    latent = sample_latent(generator, points * rows, seed, distribution)
+    if not latent:
+        raise UsageError(
+            "This generator draws its noise itself, as acgan_mnist does with model.latent_input: inside. There are no "
+            "latent vectors to walk between."
+        )
+    between = slerp if distribution == "normal" else lerp
+    # A latent input of any rank is one vector.
+    stops = [vectors.reshape(points, rows, -1) for vectors in latent]
+    wanted = tf.constant(np.resize(classes, rows), tf.int32) if classes else None
+    paint = painter(generator)
+    for point in range(points):
+        for frame in range(frames):
+            here = [between(stop[point], stop[(point + 1) % points], frame / frames) for stop in stops]
+            inputs = [
+                tf.reshape(tf.constant(v, tf.float32), [rows, *w.shape[1:]]) for v, w in zip(here, latent, strict=True)
+            ]
+            with seeded(generator, sample_key(seed, 0)):
+                yield paint(arrange_inputs(generator, inputs, wanted)).numpy()
+
+
+def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
+    """Return where so many frames are written, a picture and an animation where nothing is said; makes the folder.
+
+    Raises:
+        UsageError: they are too many, or it is the name of something else, or cannot be written.
+    """
+    if count > MAX_FRAMES:
+        raise UsageError(f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}.")
+    paths = [output] if output else [Path(f"walk-{seed}.png"), Path(f"walk-{seed}.gif")]
+    for path in paths:
+        if path.suffix.lower() not in (".png", ".gif") or is_folder(path):
+            raise UsageError(f"--output takes FILE.png or FILE.gif. Received: {path}")
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+    return paths
+
+
+def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) -> None:
+    """Write walks as a picture, a row for each, or as an animation in which all walk side by side.
+
+    Args:
+        paths: `.png` or `.gif`.
+        frames: of `walk`.
+        count: how many they are.
+
+    Raises:
+        UsageError: the picture would be too large, or cannot be written.
+    """
+    collected: list[np.ndarray] = []
+    for frame in frames:
+        collected.append(frame)
+        if count * frame.size > MAX_GRID_PIXELS:
+            raise UsageError(f"{count * len(frame):,} images make no picture that anyone could open. Take fewer.")
+    rows = len(collected[0])
+    # As square as it can be without an empty cell.
+    columns = next(number for number in range(math.isqrt(rows - 1) + 1, rows + 1) if rows % number == 0)
+    for path in paths:
+        with writing(path):
+            if path.suffix.lower() == ".png":
+                draw.write_png(path, draw.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
+            else:
+                sheets = (draw.grid(frame, rows // columns, columns) for frame in collected)
+                write_gif(path, sheets, MILLISECONDS)

@@ -1,0 +1,217 @@
+"""Readers of archives that others wrote: npz, idx, tar and pickled batches.
+
+None of them runs what an archive holds, writes to disk, or allocates more than the archive's own size justifies.
+"""
+
+import gzip
+import io
+import math
+import pickle
+import pickletools
+import re
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.images.data_paths import reading, shown
+
+# Whatever declares more is refused before anything is allocated; `image_folder` maps such data from disk.
+MAX_BYTES = 16 * 2**30
+
+# Deflate cannot make anything smaller than by this factor.
+_MOST_COMPRESSION = 1032
+
+_IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def npz_names(path: Path) -> list[str]:
+    """Return the names of the arrays in an npz file."""
+    with _npz(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+
+
+def read_npz(path: Path, *names: str) -> list[np.ndarray]:
+    """Return the arrays of these names from an npz file; raises DataError where one is missing or damaged."""
+    known = npz_names(path)
+    for name in names:
+        if name not in known:
+            raise DataError(f"{shown(path)} should hold an array '{name}'. It holds {', '.join(known) or 'nothing'}.")
+    with _npz(path) as archive:
+        return [_read_npy(archive, f"{name}.npy", f"{shown(path)}: '{name}'") for name in names]
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read an idx file, compressed by gzip or not; row counts are free."""
+    compressed = _magic(path) == b"\x1f\x8b"
+    try:
+        most = path.stat().st_size * (_MOST_COMPRESSION if compressed else 1)
+        with (gzip.open if compressed else open)(path, "rb") as stream:
+            zeros, type_code, dimensions = struct.unpack(">HBB", stream.read(4))
+            if zeros or type_code not in _IDX_TYPES:
+                raise DataError(f"{shown(path)} is no idx file.")
+            shape = struct.unpack(f">{dimensions}I", stream.read(4 * dimensions))
+            dtype = np.dtype(_IDX_TYPES[type_code])
+            size = _checked_size(shape, dtype, shown(path))
+            if size > most:
+                raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data and cannot hold as many.")
+            content = stream.read(size + 1)
+    except (OSError, EOFError, zlib.error, struct.error) as error:
+        raise DataError(f"{shown(path)} is damaged or no idx file: {error}.") from error
+    if len(content) != size:
+        raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data and holds {len(content)}.")
+    return np.frombuffer(content, dtype).reshape(shape)
+
+
+def read_training_split(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read images and labels as MNIST and its likes are stored: an npz in Keras' layout, or a folder of idx files.
+
+    Args:
+        path: the npz, the folder, or one of the idx files in it.
+    """
+    if path.is_file() and _magic(path) not in (b"\x1f\x8b", b"\0\0"):
+        images, labels = read_npz(path, "x_train", "y_train")
+        return images, labels
+    folder = path if path.is_dir() else path.parent
+    return read_idx(_idx_file(folder, "train-images-idx3-ubyte")), read_idx(
+        _idx_file(folder, "train-labels-idx1-ubyte")
+    )
+
+
+def tar_members(path: Path, name: re.Pattern[str], max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the regular files of a tar archive whose base name matches; nothing is extracted."""
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                base = member.name.rsplit("/", 1)[-1]
+                if member.isreg() and name.fullmatch(base):
+                    if member.size > max_bytes:
+                        raise DataError(f"{shown(path)}: {member.name} declares {member.size} bytes, too many.")
+                    content = archive.extractfile(member)
+                    yield base, content.read(max_bytes) if content else b""
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DataError(f"{shown(path)} is no tar archive that can be read: {error}.") from error
+
+
+def unpickle(content: bytes, origin: str) -> Any:
+    """Load a pickle of NumPy arrays, numbers, bytes and containers; whatever else it holds is refused, not run."""
+    try:
+        _refuse_empty_promises(content)
+        return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    except Exception as error:
+        raise DataError(f"{origin} is damaged, or holds what no data file needs: {error}.") from error
+
+
+def _refuse_empty_promises(content: bytes) -> None:
+    """Refuse a pickle that makes Python allocate what it does not hold: room for objects, or bytes beyond its end."""
+    for opcode, argument, _ in pickletools.genops(content):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise pickle.UnpicklingError(f"it asks for room for {argument} objects")
+
+
+def _magic(path: Path) -> bytes:
+    """The first two bytes of a file."""
+    with reading(path), open(path, "rb") as file:
+        return file.read(2)
+
+
+def _idx_file(folder: Path, name: str) -> Path:
+    for candidate in (folder / f"{name}.gz", folder / name):
+        if candidate.is_file():
+            return candidate
+    raise DataError(f"{shown(folder)} should hold the file {name}, or {name}.gz.")
+
+
+@contextmanager
+def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+        raise DataError(f"{shown(path)} is no npz file that can be read: {error}.") from error
+
+
+def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
+    """Read one array, once what it declares is known to be acceptable, and to be there."""
+    info = archive.getinfo(member)
+    try:
+        with archive.open(member) as stream:
+            shape, dtype = _read_npy_header(stream, origin)
+        if dtype.hasobject:
+            raise DataError(f"{origin} holds Python objects, which are never loaded; save plain numbers.")
+        if _checked_size(shape, dtype, origin) > min(info.file_size, info.compress_size * _MOST_COMPRESSION):
+            raise DataError(f"{origin} is damaged: it declares {list(shape)} and cannot hold that much.")
+        with archive.open(member) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except ValueError as error:
+        raise DataError(f"{origin} is damaged: {error}.") from error
+
+
+def _read_npy_header(stream: IO[bytes], origin: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Return the shape and type that an array declares."""
+    version, _ = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == 1 else np.lib.format.read_array_header_2_0
+    try:
+        shape, _, dtype = read(stream)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile):  # the archive's own damage, which `_npz` names
+        raise
+    except Exception as error:
+        # NumPy gives the header to Python's parser and, where that fails, to its tokenizer: beside the ValueError that
+        # it documents, foreign text makes it raise TokenError, SyntaxError, RecursionError, MemoryError and others.
+        raise DataError(f"{origin} is damaged: its header cannot be read.") from error
+    return shape, dtype
+
+
+def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:
+    """The bytes of an array; raises DataError for more than are accepted."""
+    size = math.prod(shape) * dtype.itemsize
+    if size > MAX_BYTES:
+        limit = f"more than {MAX_BYTES // 2**30} GiB"
+        raise DataError(f"{origin} declares {list(shape)}, {limit}; save the images as files and use `image_folder`.")
+    return size
+
+
+# Stands for the class `numpy.ndarray`, which a pickle may name but not call: a call allocates what it is told to.
+_NDARRAY = "numpy.ndarray"
+
+
+def _rebuilt_array(kind: str, shape: tuple[int, ...], _typecode: bytes) -> np.ndarray:
+    """What NumPy builds an array from before its content is set: an empty one."""
+    if kind != _NDARRAY or shape != (0,):
+        raise pickle.UnpicklingError("an array is not built as NumPy does it")
+    return np.empty(0, np.int8)
+
+
+def _rebuilt_bytes(text: str = "", encoding: str = "latin1") -> bytes:
+    """What bytes are built from in pickles of the old protocols."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"bytes are not encoded in {encoding!r}")
+    return text.encode(encoding)
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Knows the few names that arrays need, in the spelling of Python 2 and 3 and NumPy 1 and 2, and no other."""
+
+    _KNOWN = {
+        ("numpy", "ndarray"): _NDARRAY,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _rebuilt_bytes,
+        ("__builtin__", "bytes"): _rebuilt_bytes,
+        ("numpy.core.multiarray", "_reconstruct"): _rebuilt_array,
+        ("numpy._core.multiarray", "_reconstruct"): _rebuilt_array,
+        ("numpy.core.numeric", "_frombuffer"): np.empty(0).__reduce_ex__(5)[0],
+        ("numpy._core.numeric", "_frombuffer"): np.empty(0).__reduce_ex__(5)[0],
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for; raises UnpicklingError for one that no array needs."""
+        if (module, name) not in self._KNOWN:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return self._KNOWN[module, name]

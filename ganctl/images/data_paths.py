@@ -1,0 +1,106 @@
+"""Where data sets lie: at the user's `path:`, or where Keras keeps what it downloads."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganctl.errors import ConfigurationError, DataError
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.image_set import Track
+from ganctl.lazy import keras
+
+_SECONDS_WITHOUT_AN_ANSWER = 20.0
+
+
+def shown(path: Path) -> str:
+    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are no text."""
+    return str(path) if str(path).isprintable() else repr(str(path))
+
+
+def is_text(path: Path) -> bool:
+    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are no text."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an error of the file system into one that the user reads."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
+
+
+def given_path(config: DatasetSection, wanted: str) -> Path:
+    """Return the absolute `path:`; raises ConfigurationError where it is missing, DataError where there is nothing."""
+    if config.path is None:
+        raise ConfigurationError(f"The data set '{config.name}' needs {wanted} here.", key="dataset.path")
+    path = Path(os.path.expanduser(config.path)).absolute()
+    with reading(path):
+        if not path.exists():
+            raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")
+        if not path.is_file() and not path.is_dir():
+            # A pipe would wait for ever, and /dev/zero fill the memory.
+            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` should name {wanted}.")
+    return path
+
+
+def keras_datasets() -> Path:
+    """Return the folder into which Keras downloads data sets."""
+    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    return Path(home).expanduser().absolute() / "datasets"
+
+
+def downloaded(
+    name: str, origin: str, sha256: str | None, track: Track, subfolder: str = "", extract: bool = False
+) -> Path:
+    """Return a file (or the folder it is extracted to) of Keras' cache, downloaded by Keras where it is missing.
+
+    Args:
+        name: what it is called in the cache.
+        origin: its address.
+        sha256: what the downloaded file must hash to.
+        track: shows that something is going on.
+        subfolder: folder of the cache that it lies in.
+        extract: whether it is an archive to be extracted.
+    """
+    target = keras_datasets() / subfolder / name
+    if target.is_file():
+        return target
+    try:
+        for _ in track([target], f"Downloading {name}", total=None):
+            with _quiet_network():
+                found = keras.utils.get_file(
+                    name,
+                    origin,
+                    file_hash=sha256,
+                    extract=extract,
+                    cache_subdir=os.path.join("datasets", subfolder),
+                    cache_dir=str(keras_datasets().parent),
+                )
+    except Exception as error:
+        raise DataError(
+            f"There is nothing at {shown(target)}, and downloading it from {origin} failed: {error}. "
+            "Without internet, put the file there or give its place as `dataset.path`."
+        ) from error
+    return Path(found)
+
+
+@contextmanager
+def _quiet_network() -> Iterator[None]:
+    """A silent server is given up after a while, and Keras prints nothing."""
+    timeout, talkative = socket.getdefaulttimeout(), keras.config.is_interactive_logging_enabled()
+    socket.setdefaulttimeout(_SECONDS_WITHOUT_AN_ANSWER)
+    keras.config.disable_interactive_logging()
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(timeout)
+        if talkative:
+            keras.config.enable_interactive_logging()

@@ -1,0 +1,52 @@
+"""Images laid out on a grid, and written as PNG or WebP."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ganctl.images.opencv import opencv
+from ganctl.images.resize import to_channels
+
+
+def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
+    """Lay the first `rows * columns` images [N,H,W,C] out on white, row by row; cells without an image stay white."""
+    height, width, channels = images.shape[1:]
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
+    for index, image in enumerate(images[: rows * columns]):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def to_png(image: np.ndarray) -> bytes:
+    """Return a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W], as PNG."""
+    rgb = image.ndim == 3 and image.shape[2] == 3
+    _, encoded = opencv().imencode(".png", image[..., ::-1] if rgb else image)
+    return bytes(encoded)
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    """Write a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W]; the file appears whole or not at all."""
+    encoded = to_png(image)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
+    ) as temporary:
+        try:
+            temporary.write(encoded)
+            temporary.close()
+            # Temporary files are private; a picture is for whoever may read the folder.
+            os.chmod(temporary.name, 0o644)
+            os.replace(temporary.name, path)
+        except BaseException:
+            os.unlink(temporary.name)
+            raise
+
+
+def to_webp(image: np.ndarray, quality: int = 85) -> bytes:
+    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: some five times smaller than a PNG."""
+    rgb = to_channels(image, 3)
+    cv2 = opencv()
+    return bytes(cv2.imencode(".webp", rgb[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1])

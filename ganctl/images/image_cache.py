@@ -1,0 +1,150 @@
+"""Decoded images kept on disk, so that another run on the same files starts at once.
+
+An entry is an .npy file, mapped and never loaded, with a .json beside it for what is no pixel. Losing one costs time,
+no more: a broken entry counts as none, and a cache that cannot be written to is done without.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Self
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.host.cache_root import cache_root
+from ganctl.images.data_paths import shown
+from ganctl.images.image_set import ImageSet
+
+# Entries used least recently are removed until the others take no more than this.
+_MAX_BYTES = 20 * 10**9
+_ABANDONED_AFTER_SECONDS = 24 * 3600
+
+
+def cache_folder() -> Path:
+    """Return where entries are kept."""
+    return cache_root() / "images"
+
+
+def load(key: str) -> ImageSet | None:
+    """Return the entry of that key, or None where there is none or it is broken."""
+    path = cache_folder() / f"{key}.npy"
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text("ascii"))
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        labels = None if facts["labels"] is None else np.array(facts["labels"], np.int32)
+        if images.dtype != np.uint8 or list(images.shape) != facts["shape"]:
+            return None
+        if labels is not None and labels.shape != images.shape[:1]:
+            return None
+        loaded = ImageSet(images, labels, tuple(facts["class_names"]), facts["source"], tuple(facts["notes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    with suppress(OSError):
+        os.utime(path)
+    return loaded
+
+
+class Recording:
+    """Images that are written one after another, whose number is known only at the end; a context manager.
+
+    They go into the cache's folder under a temporary name, or where that cannot be written to into an unnamed file.
+
+    Args:
+        shape: height, width and channels of every image.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self._shape = shape
+        self._count = 0
+        self._file, self._temporary = _scratch_file(cache_folder())
+        self._write_header()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._file.close()
+        if self._temporary:
+            self._temporary.unlink(missing_ok=True)
+
+    def append(self, image: np.ndarray) -> None:
+        """Write another image."""
+        with self._room():
+            self._file.write(image.tobytes())
+        self._count += 1
+
+    def finish(self) -> np.ndarray:
+        """Return all images, mapped from the file."""
+        with self._room():
+            self._file.seek(0)
+            self._write_header()
+            offset = self._file.tell()
+            self._file.flush()
+        shape = (self._count, *self._shape)
+        return np.memmap(self._file, np.uint8, "r", offset, shape)
+
+    def keep(self, key: str, image_set: ImageSet) -> None:
+        """Make what was finished the entry of that key, if it lies in the cache's folder."""
+        if self._temporary is None:
+            return
+        facts = {
+            "shape": image_set.images.shape,
+            "labels": None if image_set.labels is None else image_set.labels.tolist(),
+            "class_names": image_set.class_names,
+            "source": image_set.source,
+            "notes": image_set.notes,
+        }
+        target = cache_folder() / f"{key}.npy"
+        beside = self._temporary.with_suffix(".json.tmp")
+        with suppress(OSError):
+            beside.write_text(json.dumps(facts), "ascii")
+            os.replace(beside, target.with_suffix(".json"))
+            os.replace(self._temporary, target)
+            _prune(target.parent, spared=target)
+
+    def _write_header(self) -> None:
+        # NumPy leaves room for the first axis to grow, so this header has one length whatever the count.
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            folder = self._temporary.parent if self._temporary else Path(tempfile.gettempdir())
+            raise DataError(
+                f"The decoded images cannot be written to {shown(folder)}: {error.strerror}. "
+                "Make room there, or set GANCTL_CACHE to a folder that has room."
+            ) from error
+
+
+def _scratch_file(folder: Path) -> tuple[IO[bytes], Path | None]:
+    """A file to be written and mapped, and its path if it has one."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(".tmp", dir=folder)
+    except OSError:
+        return tempfile.TemporaryFile(), None
+    return open(handle, "w+b"), Path(name)
+
+
+def _prune(folder: Path, spared: Path) -> None:
+    """Remove the entries used least recently, and what an interrupted run left behind."""
+    total = spared.stat().st_size
+    entries = [(entry.stat().st_mtime, entry.stat().st_size, entry) for entry in folder.iterdir() if entry != spared]
+    for modified, size, entry in sorted(entries, reverse=True):
+        if entry.suffix == ".tmp":
+            if modified < time.time() - _ABANDONED_AFTER_SECONDS:
+                entry.unlink(missing_ok=True)
+        elif entry.suffix == ".npy":
+            total += size
+            if total > _MAX_BYTES:
+                entry.unlink(missing_ok=True)
+                entry.with_suffix(".json").unlink(missing_ok=True)

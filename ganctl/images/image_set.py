@@ -1,0 +1,295 @@
+"""A set of images in memory (or mapped from disk), and what the configuration asks of one."""
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol, Self, TypeVar
+
+import numpy as np
+
+from ganctl.errors import ConfigurationError, DataError
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.resize import fit, over_white, to_channels
+
+Item = TypeVar("Item")
+
+# What is larger lives in an unnamed temporary file that is mapped, so that the data may be larger than the memory.
+_IN_MEMORY_BYTES = 2**30
+_BLOCK_BYTES = 2**24
+_MAX_LABELS = 2**16
+
+# The (black, white) that each kind of number may mean, narrowest first: what to add to a value, then the factor.
+_Scales = dict[tuple[int, int], tuple[float, float]]
+_WHOLE: _Scales = {(0, 255): (0, 1), (0, 65535): (0, 1 / 257)}
+_SCALES: dict[str, _Scales] = {
+    "b": {(0, 1): (0, 255)},
+    "u": _WHOLE,
+    "i": _WHOLE,
+    "f": {(0, 1): (0, 255), (-1, 1): (1, 127.5), (0, 255): (0, 1)},
+}
+
+
+class Track(Protocol):
+    """Shows progress while something is iterated over, as `rich.progress.track` does."""
+
+    def __call__(self, sequence: Iterable[Item], description: str, total: int | None) -> Iterable[Item]:
+        """Return what yields the same items."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images of one shape.
+
+    Attributes:
+        images: uint8 [N,H,W,C]; may be mapped from disk.
+        labels: int32 [N], or None.
+        class_names: the name of each label.
+        source: where the images come from.
+        notes: what the user should know about how they were read.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    class_names: tuple[str, ...]
+    source: str
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of every image."""
+        height, width, channels = self.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        """How many labels there are; 0 without labels."""
+        return 0 if self.labels is None else len(self.class_names)
+
+    def noted(self, *notes: str) -> Self:
+        """Return the set with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def checked(self) -> Self:
+        """Return the set with a note on whatever makes it a doubtful one to learn; raises DataError if it is none."""
+        if len(self) < 2:
+            raise DataError(f"{self.source}: {len(self)} images are too few to learn from.")
+        notes = []
+        if not any((block != self.images[0]).any() for _, block in _blocks(self.images)):
+            notes.append("Warning: all images are the same.")
+        if self.labels is not None and len(present := np.unique(self.labels)) < self.num_classes:
+            notes.append(f"Warning: only {len(present)} of {self.num_classes} classes have an image.")
+        return self.noted(*notes)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of shape, pixels and labels, in hexadecimal digits."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256(repr(self.images.shape).encode())
+        for _, block in _blocks(self.images):
+            digest.update(block.tobytes())
+        if self.labels is not None:
+            digest.update(self.labels.astype("<i4").tobytes())
+        return digest.hexdigest()
+
+    def first(self, count: int) -> Self:
+        """Return the first images."""
+        return replace(self, images=self.images[:count], labels=None if self.labels is None else self.labels[:count])
+
+    def split(self, holdout: float) -> tuple[Self, Self | None]:
+        """Return the images to learn and those held out, if any; which ones depends on nothing but their number."""
+        if not holdout:
+            return self, None
+        kept = min(len(self) - 1, max(1, round(len(self) * holdout)))
+        order = np.random.default_rng(0).permutation(len(self))
+        return self.rows(np.sort(order[kept:])), self.rows(np.sort(order[:kept]))
+
+    def describe(self) -> str:
+        """Return one line: how many images of which shape, how many classes, which pixel values."""
+        ranges = [(block.min(), block.max()) for _, block in _blocks(self.images)]
+        darkest, brightest = min(low for low, _ in ranges), max(high for _, high in ranges)
+        height, width, channels = self.shape
+        classes = f"{self.num_classes} classes, " if self.num_classes else ""
+        return f"{len(self)} images of {height}x{width}x{channels}, {classes}minimum {darkest} .. maximum {brightest}"
+
+    def rows(self, rows: np.ndarray) -> Self:
+        """Return some of the images, in that order."""
+        images = scratch_array((len(rows), *self.shape))
+        for start, block in _blocks(images):
+            block[:] = self.images[rows[start : start + len(block)]]
+        return replace(self, images=images, labels=None if self.labels is None else self.labels[rows])
+
+
+def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return `count` uint8 images of a shape that come in batches, as one array; a large one lies on the disk."""
+    found, start = scratch_array((count, *shape)), 0
+    for batch in batches:
+        found[start : start + len(batch)] = batch
+        start += len(batch)
+    return found
+
+
+def from_arrays(
+    images: np.ndarray, labels: np.ndarray | None, class_names: tuple[str, ...], config: DatasetSection, source: str
+) -> ImageSet:
+    """Check arrays from a file and do with them what the configuration asks.
+
+    Args:
+        images: [N,H,W], [N,H,W,C] or [N,C,H,W], of any type that holds pixels.
+        labels: [N] or [N,1] whole numbers, or None.
+        class_names: a name for each label; labels beyond them are called by their number.
+        config: which of the images to keep, and how to prepare them.
+        source: where the arrays come from, for messages.
+
+    Returns:
+        The images in their order.
+    """
+    notes: list[str] = []
+    images = _channels_last(images, source, notes)
+    if labels is not None:
+        labels = _whole_labels(labels, len(images), source)
+        class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
+    if config.classes is not None and labels is None:
+        # One experiment is tried on many arrays: all of an unlabelled one is the best that can be done, and is said.
+        notes.append("Warning: these images have no labels, so dataset.classes picks none of them out.")
+    elif config.classes is not None:
+        rows, labels, class_names = choose_classes(labels, class_names, config.classes)
+        images = images[rows]
+    images = images[: config.limit]
+    if labels is None:
+        class_names = ()
+    else:
+        labels = labels[: config.limit]
+    if not len(images):
+        raise DataError(f"{source} holds no images.")
+    pixels = _prepared(images, config, source, notes)
+    return ImageSet(pixels, labels, class_names, source, tuple(notes)).checked()
+
+
+def choose_classes(
+    labels: np.ndarray | None, class_names: tuple[str, ...], wanted: list[int]
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Pick the images of some classes.
+
+    Returns:
+        Which rows have a wanted label; these rows' labels, renumbered from 0 in the order in which they are wanted; and
+        the names of the wanted classes.
+    """
+    if labels is None:
+        raise ConfigurationError("This data set has no labels to choose by; remove the key.", key="dataset.classes")
+    if len(set(wanted)) < len(wanted):
+        raise ConfigurationError(f"A class is named twice. Received: {wanted}", key="dataset.classes")
+    present = np.unique(labels).tolist()
+    for number in wanted:
+        if number not in present:
+            known = ", ".join(f"{label} ({class_names[label]})" for label in present[:20])
+            more = f" and {len(present) - 20} more" if len(present) > 20 else ""
+            message = f"There is no image of class {number}. The classes are {known}{more}."
+            raise ConfigurationError(message, key="dataset.classes")
+    renumbered = np.full(len(class_names), -1, np.int32)
+    renumbered[wanted] = np.arange(len(wanted))
+    rows = np.flatnonzero(renumbered[labels] >= 0)
+    return rows, renumbered[labels[rows]], tuple(class_names[number] for number in wanted)
+
+
+def scratch_array(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an uint8 array to be filled: in memory, or if it is large mapped from a file that vanishes with it."""
+    if math.prod(shape) <= _IN_MEMORY_BYTES:
+        return np.empty(shape, np.uint8)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def _blocks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Consecutive images, a few megabytes at a time, each block with its first image's number."""
+    step = max(1, _BLOCK_BYTES * len(images) // images.nbytes)
+    for start in range(0, len(images), step):
+        yield start, images[start : start + step]
+
+
+def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndarray:
+    """Bring images to [N,H,W,C]; one to four channels are understood."""
+    if images.ndim == 3:
+        return images[..., np.newaxis]
+    if images.ndim == 4 and images.shape[3] in (1, 2, 3, 4):
+        return images
+    if images.ndim == 4 and images.shape[1] in (1, 3):
+        notes.append("the channels stood first and were put last")
+        return images.transpose(0, 2, 3, 1)
+    raise DataError(
+        f"{source}: images should be [N,H,W] or [N,H,W,C] with 1 to 4 channels. Received: {list(images.shape)}"
+    )
+
+
+def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
+    """Bring labels to int32 [N]."""
+    if labels.shape not in ((count,), (count, 1)):
+        raise DataError(
+            f"{source}: {count} images need {count} labels, one number each. Received: {list(labels.shape)}"
+        )
+    labels = labels.reshape(count)
+    if labels.dtype.kind not in "biuf" or not np.all((labels >= 0) & (labels < _MAX_LABELS) & (labels == labels // 1)):
+        raise DataError(
+            f"{source}: labels should be whole numbers from 0 to {_MAX_LABELS - 1}. Received: {labels[:5]} ..."
+        )
+    return labels.astype(np.int32)
+
+
+def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> np.ndarray:
+    """Bring [N,H,W,C] of any type to uint8, and to the size and channels that are asked for."""
+    count, height, width, stored_channels = images.shape
+    if not images.size:
+        raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
+    if config.image_size is None and height != width:
+        message = f"The images are {height} x {width} pixels; a number here makes them square."
+        raise ConfigurationError(message, key="dataset.image_size")
+    size = config.image_size or height
+    channels = config.channels or (1 if stored_channels < 3 else 3)
+    offset, factor = _scale(images, source, notes)
+    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels):
+        return images
+    prepared = scratch_array((count, size, size, channels))
+    for start, block in _blocks(images):
+        scaled = block if block.dtype == np.uint8 else np.rint((block + offset) * factor).astype(np.uint8)
+        for row, image in enumerate(scaled, start):
+            prepared[row] = to_channels(fit(over_white(image), size, config.resize), channels)
+    return prepared
+
+
+def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, float]:
+    """What to add to stored values, and what to multiply the sum by, so that black is 0 and white is 255."""
+    if images.dtype.kind not in _SCALES:
+        raise DataError(f"{source}: images should be numbers. Received: an array of type {images.dtype}")
+    low, high = _value_range(images, source)
+    if images.dtype.kind in "ui" and high <= 1:
+        notes.append("Warning: no grey level is above 1 of 255, so the images are black. Store them as 0 to 255.")
+    if images.dtype == np.uint8:
+        return 0, 1
+    scales = _SCALES[images.dtype.kind]
+    for (black, white), scale in scales.items():
+        if black <= low and high <= white:
+            notes.append(f"{images.dtype} values were read as {black} (black) to {white} (white)")
+            return scale
+    known = ", ".join(f"{black} to {white}" for black, white in scales)
+    raise DataError(
+        f"{source}: {images.dtype} pixels should lie in one of these ranges: {known}. Received: {low} to {high}"
+    )
+
+
+def _value_range(images: np.ndarray, source: str) -> tuple[float, float]:
+    """The least and the greatest value; raises DataError if one is not finite."""
+    ranges = []
+    for start, block in _blocks(images):
+        finite = np.isfinite(block)
+        if not finite.all():
+            first = start + int(np.argwhere(~finite)[0, 0])
+            raise DataError(f"{source}: image {first} holds a value that is not finite (NaN or infinity).")
+        ranges.append((block.min().item(), block.max().item()))
+    return min(low for low, _ in ranges), max(high for _, high in ranges)

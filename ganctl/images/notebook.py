@@ -1,0 +1,48 @@
+"""Images as an array that a notebook shows."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ganctl.images.draw import grid, to_png
+
+LARGEST_SHEET = 2**24
+"""Pixels of the largest picture that a notebook is given."""
+
+
+class Images(np.ndarray):
+    """A NumPy array of uint8 images that a notebook shows as a picture.
+
+    It is an array like any other, and what is computed of it is, too. As long as it is uint8 with one or three channels
+    last, it is shown: an image [H, W, C] as it is, images [N, H, W, C] as a sheet that is about square, walks [rows, N,
+    H, W, C] with a row for each.
+    """
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "Images":
+        """Return a view of the array."""
+        return array.view(cls)
+
+    def sheet(self) -> np.ndarray:
+        """Return all images side by side on white, uint8 [height, width, C]; raises ValueError where they are none."""
+        array = np.asarray(self)
+        if not array.size:
+            raise ValueError(f"There is no image to show: {array.shape}")
+        if not self._is_shown():
+            raise ValueError(f"These are no uint8 images [..., H, W, 1 or 3] any more: {array.dtype} {array.shape}")
+        if array.ndim == 3:
+            return array
+        flat = array.reshape(-1, *array.shape[-3:])
+        columns = array.shape[1] if array.ndim == 5 else math.ceil(math.sqrt(len(flat)))
+        return grid(flat, math.ceil(len(flat) / columns), columns)
+
+    def _is_shown(self) -> bool:
+        return self.dtype == np.uint8 and 3 <= self.ndim <= 5 and self.shape[-1] in (1, 3) and self.size > 0
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows; None, and so the numbers, where it is no picture or too large a one."""
+        return to_png(self.sheet()) if self._is_shown() and self.size <= LARGEST_SHEET else None
+
+    def __array_finalize__(self, source: Any) -> None:
+        """Nothing to take over from the array that this one was made of."""

@@ -1,0 +1,75 @@
+"""Pixels brought to one shape: sizes, channels, transparency."""
+
+from typing import Literal
+
+import numpy as np
+
+from ganctl.images.opencv import opencv
+
+Resize = Literal["crop", "squash", "pad"]
+
+
+def over_white(image: np.ndarray) -> np.ndarray:
+    """Lay an image with an alpha channel (two or four channels) over white; any other is returned as it is."""
+    if image.shape[-1] not in (2, 4):
+        return image
+    colour, alpha = image[..., :-1].astype(np.uint16), image[..., -1:].astype(np.uint16)
+    return ((colour * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
+
+
+def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
+    """Make an image square.
+
+    Args:
+        image: uint8 [H,W,C].
+        size: height and width of the result.
+        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks to fit where the image
+            is larger, never enlarges, and centres on black.
+
+    Returns:
+        uint8 [size,size,C].
+    """
+    height, width = image.shape[:2]
+    if resize == "squash":
+        return resized(image, size, size)
+    if resize == "crop":
+        top, left, side = centred_square(height, width)
+        return resized(image[top : top + side, left : left + side], size, size)
+    scale = min(1.0, size / max(height, width))
+    inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
+    padded = np.zeros((size, size, image.shape[2]), np.uint8)
+    padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
+    return padded
+
+
+def centred_square(height: int, width: int) -> tuple[int, int, int]:
+    """Return top row, left column and side of what `fit` keeps of an image when it crops."""
+    side = min(height, width)
+    return (height - side) // 2, (width - side) // 2, side
+
+
+def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Return [H,W,1] as [H,W,3] or the other way round; grey is the luminance of ITU-R BT.601."""
+    if image.shape[2] == channels:
+        return image
+    if channels == 3:
+        return np.repeat(image, 3, axis=2)
+    cv2 = opencv()
+    return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)[..., np.newaxis]
+
+
+def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return an image [H,W,C] in another height and width, distorted if they ask for it.
+
+    It shrinks by averaging, then enlarges by cubic interpolation; each axis needs at most one of the two.
+    """
+    cv2 = opencv()
+    for rows, columns, interpolation in (
+        (min(height, image.shape[0]), min(width, image.shape[1]), cv2.INTER_AREA),
+        (height, width, cv2.INTER_CUBIC),
+    ):
+        if image.shape[:2] != (rows, columns):
+            resized = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=interpolation)
+            image = resized.reshape(rows, columns, -1)
+    return image

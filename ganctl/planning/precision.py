@@ -1,0 +1,35 @@
+"""`precision: auto`: float32 or bfloat16, whichever plays this game faster on this machine.
+
+bfloat16 is several times faster where the processor has instructions for it and slower where it has not, and a fully
+connected game gains nothing from it: so the game itself is timed.
+"""
+
+import os
+from collections.abc import Callable
+
+from ganctl.game.game import Game
+from ganctl.planning.probe import CLEARLY_FASTER, recall, remember, seconds_per_round
+
+# Held back to these instructions, oneDNN has no bfloat16, and TensorFlow, which asks the processor, calls it all the
+# same: the process then ends at once.
+_ISAS_WITHOUT_BFLOAT16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI")
+
+
+def faster_precision(make_game: Callable[[str], Game], identity: str) -> tuple[str, str]:
+    """Return `float32` or `bfloat16`, and why.
+
+    Args:
+        make_game: makes the game in a precision.
+        identity: tells this game and device from others.
+    """
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        if os.environ.get(name, "").upper() in _ISAS_WITHOUT_BFLOAT16:
+            return "float32", f"{name}={os.environ[name]} leaves no bfloat16"
+    ratio = recall("precision", identity)
+    if not isinstance(ratio, float):
+        ratio = seconds_per_round(make_game("float32")) / seconds_per_round(make_game("bfloat16"))
+        remember("precision", identity, ratio)
+    return (
+        "bfloat16" if ratio > CLEARLY_FASTER else "float32",
+        f"measured: bfloat16 is {ratio:.1f} times as fast as float32",
+    )

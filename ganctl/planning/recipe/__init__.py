@@ -1,0 +1,1 @@
+"""The experiment that `ganctl init` writes: its rules, its choices, its files."""

@@ -1,0 +1,104 @@
+"""The files that `ganctl init` writes: a YAML, and beside it a picture and a list."""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from ganctl.errors import UsageError
+from ganctl.generation.sample_files import writing
+from ganctl.images.data_paths import is_text, shown
+from ganctl.images.draw import write_png
+from ganctl.run_folder.paths import write_atomically
+
+_SUFFIXES = (".yaml", ".yml")
+_LONGEST_FILE_NAME = 230  # bytes, of which file systems take 255, and files that are being written have longer names
+_LONGEST_NAME = 100  # bytes, of which run folders take 200
+
+
+@dataclass(frozen=True)
+class StartingFiles:
+    """Where the files are."""
+
+    yaml: Path
+
+    @classmethod
+    def open(cls, output: Path | None, pictures: Path, *, force: bool) -> Self:
+        """Return the paths, once it is sure that they can be written.
+
+        Args:
+            output: the YAML; None: it is called as the folder of pictures is, in the current one.
+            pictures: that folder.
+            force: what is there may be overwritten.
+
+        Raises:
+            UsageError: there is a file already, it cannot be written, or it would lie among the pictures.
+        """
+        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
+        for place in (path, pictures):
+            if not is_text(place):
+                message = f"{shown(place.absolute())} is no text, and cannot stand in a YAML file. Rename it."
+                raise UsageError(message)
+        if path.suffix.lower() not in _SUFFIXES:
+            raise UsageError(f"--output takes FILE.yaml. Received: {path}")
+        files = cls(path)
+        folder = path.absolute().parent
+        if pictures.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise UsageError(
+                f"{path} would lie among the pictures, and {files.crop.name} be learned as one of them. "
+                "Name another place: --output ../FILE.yaml"
+            )
+        if len(os.fsencode(files.names.name)) > _LONGEST_FILE_NAME:
+            raise UsageError(f"The name {path.name} is too long. Choose another --output.")
+        with writing(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        taken = [file for file in (files.yaml, files.crop, files.names) if file.exists()]
+        directory = next((file for file in taken if not file.is_file()), None)
+        if directory:
+            raise UsageError(f"{directory} is a folder. Choose another --output.")
+        if taken and not force:
+            raise UsageError(f"{taken[0]} exists already. Choose another --output, or overwrite it with --force.")
+        return files
+
+    @property
+    def crop(self) -> Path:
+        """Some pictures beside what the networks get of them."""
+        return self.yaml.with_name(f"{self.yaml.stem}-crop.png")
+
+    @property
+    def names(self) -> Path:
+        """The damaged and double files."""
+        return self.yaml.with_name(f"{self.yaml.stem}-files.txt")
+
+    @property
+    def experiment(self) -> str:
+        """A name for the experiment and its run folder."""
+        return plain_name(self.yaml.stem)
+
+    def write(self, text: str, sheet: np.ndarray, names: Sequence[str]) -> None:
+        """Write the YAML last, so that where it is everything is.
+
+        Args:
+            text: of the YAML.
+            sheet: uint8 [H,W,3].
+            names: lines of the list; without any there is none.
+        """
+        with writing(self.yaml):
+            write_png(self.crop, sheet)
+            if names:
+                write_atomically(self.names, "".join(f"{line}\n" for line in names).encode("utf-8", "surrogateescape"))
+            else:
+                self.names.unlink(missing_ok=True)
+            write_atomically(self.yaml, text.encode())
+
+
+def plain_name(name: str) -> str:
+    """Return letters, digits, `-` and `_` of a name, not too many; `pictures` where nothing is left."""
+    plain = re.sub(r"[^\w-]+", "_", name).strip("_-")
+    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "pictures"

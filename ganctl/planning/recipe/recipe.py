@@ -1,0 +1,137 @@
+"""From a folder of pictures to the YAML of a GAN that learns them in the time given."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ganctl.build import games, resolving
+from ganctl.build.resolving import why_unfit
+from ganctl.errors import DataError
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.packaged_configs import packaged_configs
+from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.yaml_editing import comment, with_values, without_head
+from ganctl.host.device import Device
+from ganctl.images.data_paths import shown
+from ganctl.images.image_set import ImageSet
+from ganctl.images.resize import resized, to_channels
+from ganctl.planning import pace
+from ganctl.planning.measured_choices import choose_precision, choose_xla
+from ganctl.planning.recipe.rules import (
+    Choice,
+    Cost,
+    Measured,
+    batch_size,
+    best_cost,
+    channels_of,
+    choices,
+    evaluations_in,
+    held_out,
+    playing_seconds,
+    possible_sizes,
+    usual_cost,
+)
+from ganctl.planning.survey.folder_survey import Survey
+from ganctl.version import __version__
+
+RECIPE = "photos"
+SECONDS_MEASURED = 2.0
+_PICTURES_MEASURED = 256
+
+
+@dataclass(frozen=True)
+class Start:
+    """What was measured and chosen for a folder of pictures."""
+
+    measured: tuple[Measured, ...]
+    choices: tuple[Choice, ...]
+
+    @property
+    def dataset(self) -> DatasetSection:
+        """How the pictures will be read."""
+        values = {choice.key[1]: choice.value for choice in self.choices if choice.key[0] == "dataset"}
+        return DatasetSection.model_validate({"name": "image_folder", **values})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `ganctl init --json` says about the machine and the choices."""
+        return {
+            "measured": [
+                {"image_size": m.cost.size, "capacity": m.cost.capacity, "iterations_per_second": m.rate}
+                for m in self.measured
+            ],
+            "choices": {".".join(map(str, c.key)): {"value": c.value, "reason": c.reason} for c in self.choices},
+        }
+
+
+def start(pictures: Survey, minutes: float, device: Device) -> Start:
+    """Measure this machine and choose what depends on it, the pictures and the time; raises DataError.
+
+    Args:
+        pictures: the folder.
+        minutes: how long the training may take.
+        device: where.
+    """
+    count = len(pictures.pictures)
+    if pictures.distinct < 2:
+        raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
+    recipe = resolving.load_experiment(packaged_configs()[RECIPE])
+    sizes = possible_sizes(pictures, partial(why_unfit, recipe.model.name))
+    learned = count - round(count * held_out(count))
+    seconds = playing_seconds(minutes, evaluations_in(minutes, learned))
+    batch = batch_size(recipe.training.batch_size, learned)
+
+    def measured(cost: Cost) -> Measured:
+        return Measured(cost, _rate(recipe, pictures, cost, batch, device), device.name)
+
+    found = [measured(usual_cost(sizes, recipe.model.arguments.get("capacity")))]
+    best = best_cost(sizes, found[0], seconds)
+    if best != found[0].cost:
+        found.append(measured(best))
+    return Start(tuple(found), tuple(choices(pictures, recipe, sizes, found[-1], minutes)))
+
+
+def written_out(name: str, seen: Sequence[str], found: Iterable[Choice], command: Sequence[str]) -> str:
+    """Return the text of the YAML: the recipe with its explanations, and every choice with its reason.
+
+    Args:
+        name: of the experiment.
+        seen: lines on the folder for the head.
+        found: the choices.
+        command: what to type to train it.
+    """
+    recipe = packaged_configs()[RECIPE].read_text("utf-8")
+    head = comment(
+        "\n".join(
+            [
+                f"Written by ganctl {__version__} init, from the recipe configs/{RECIPE}.yaml. Train it:",
+                f"  {shlex.join(command)}",
+                *seen,
+            ]
+        )
+    )
+    values = {choice.key: (choice.value, choice.reason) for choice in found}
+    return "\n".join(head) + "\n" + with_values(without_head(recipe), {("name",): (name, ""), **values})
+
+
+def _rate(recipe: Experiment, pictures: Survey, cost: Cost, batch: int, device: Device) -> float:
+    """Iterations a second of the recipe at a cost, on small copies of the pictures: their content changes nothing."""
+    channels = channels_of(pictures)
+    copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
+    copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # so slow a disk that none was decoded
+    chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
+    images = np.stack([to_channels(resized(copy, cost.size, cost.size), channels) for copy in chosen])
+    section = recipe.dataset.model_copy(update={"image_size": cost.size, "channels": channels, "path": None})
+    arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
+    model = recipe.model.model_validate({**recipe.model.model_dump(), **arguments})
+    experiment = resolving.with_training(recipe.replace(dataset=section, model=model), batch_size=batch)
+    image_set = ImageSet(images, None, (), str(pictures.folder))
+    # As a training chooses them; what is measured here is remembered for it.
+    experiment, _ = choose_precision(experiment, image_set, device)
+    experiment, _ = choose_xla(experiment, image_set, device)
+    return pace.measure(
+        games.make_game(experiment, image_set, pretrained=False), SECONDS_MEASURED
+    ).iterations_per_second

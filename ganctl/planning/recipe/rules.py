@@ -1,0 +1,319 @@
+"""The rules by which `ganctl init` chooses what depends on the pictures, the machine and the time, with their reasons.
+
+Model, loss, augmentation and optimizers are the recipe's. The numbers here are rules of thumb and no laws: whoever
+knows the pictures changes the YAML.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganctl.evaluation.reference import FEWEST_IMAGES
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.yaml_source import KeyPath
+from ganctl.planning.pace import spoken
+from ganctl.planning.survey.folder_survey import Picture, Survey
+
+ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
+"""Sizes to choose from, and the iterations below which a smaller size is taken.
+
+That of 64 was measured: after 4,000, heads, people and hands can be told (docs/your-own-pictures.md). The others are
+guesses.
+"""
+USUAL_SIZE, LEAST_SIZE = 64, 32
+"""What is measured first; and what a lack of time does not go below."""
+ENLARGED_SHARE = 0.1
+"""So many pictures may be smaller than the chosen size; they are enlarged, and blur is learned, or framed in black."""
+LEAST_CAPACITY = 8
+CAPACITY_EXPONENT = 1.5
+"""A network of twice the filters has four times the multiplications, done somewhat faster each."""
+AMPLE = 10
+"""A larger network is taken where it, too, gets so many times the iterations needed."""
+
+HELD_OUT_SHARE, MOST_HELD_OUT = 0.05, 1000
+
+OVERHEAD_SHARE = 0.08
+"""Of the time, for sample grids, checkpoints, plots, and what else the machine does."""
+SECONDS_TO_START, SECONDS_OF_AN_EVALUATION = 20.0, 30.0
+MINUTES_BETWEEN_EVALUATIONS = 12
+SAMPLE_GRIDS = 40
+MOST_MINUTES_TO_LOSE = 10
+_EVALUATIONS = (1, 2, 4, 5, 8, 10)  # they divide the number of sample grids
+
+FEW, SOME = 100, 500
+"""Below these numbers of pictures there is something to say."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key, what it is to be, and why."""
+
+    key: KeyPath
+    value: Any
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What decides how long an iteration takes: height and width of the images, and the model's capacity, if any."""
+
+    size: int
+    capacity: int | None
+
+    def __str__(self) -> str:
+        return f"{self.size}x{self.size}" + (f" and capacity {self.capacity}" if self.capacity else "")
+
+    def times(self, other: "Cost") -> float:
+        """Return how many times as long an iteration takes as with another cost, estimated."""
+        area = (self.size / other.size) ** 2
+        return area * ((self.capacity or 1) / (other.capacity or 1)) ** CAPACITY_EXPONENT
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How many iterations a second were measured at a cost, and on which device."""
+
+    cost: Cost
+    rate: float
+    device: str
+
+
+def possible_sizes(pictures: Survey, unfit: Callable[[int, int], str]) -> list[int]:
+    """Return the sizes that the model takes and (almost) all pictures have; at least the smallest one of the model.
+
+    Args:
+        pictures: whose sizes count.
+        unfit: what a model needs instead of a height and width, or an empty string.
+    """
+    model_sizes = [size for size in ITERATIONS_NEEDED if not unfit(size, size)]
+    enough = [size for size in model_sizes if _smaller_share(pictures, size) <= ENLARGED_SHARE]
+    return enough or model_sizes[:1]
+
+
+def usual_cost(sizes: list[int], capacity: int | None) -> Cost:
+    """Return the cost that is measured first."""
+    return Cost(max([size for size in sizes if size <= USUAL_SIZE], default=sizes[0]), capacity)
+
+
+def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
+    """Return the largest images, and then the largest network, that the time is enough for.
+
+    Args:
+        sizes: to choose from, ascending.
+        measured: what was measured with the recipe's own capacity.
+        seconds: how long iterations are played.
+    """
+
+    def share(cost: Cost) -> float:
+        return measured.rate / cost.times(measured.cost) * seconds / ITERATIONS_NEEDED[cost.size]
+
+    # Sizes below that are for pictures that have no more.
+    own = [Cost(size, measured.cost.capacity) for size in sizes if size >= LEAST_SIZE or size == sizes[-1]]
+    best = next((cost for cost in reversed(own) if share(cost) >= 1), own[0])
+    if best.capacity is None:
+        return best
+    larger = Cost(best.size, 2 * best.capacity)
+    if share(larger) >= AMPLE:
+        return larger
+    while share(best) < 1 and best.capacity is not None and best.capacity >= 2 * LEAST_CAPACITY:
+        best = Cost(best.size, best.capacity // 2)
+    return best
+
+
+def playing_seconds(minutes: float, evaluations: int) -> float:
+    """Return how much of the time iterations are played in."""
+    whole = 60 * minutes
+    rest = whole * OVERHEAD_SHARE + SECONDS_TO_START + evaluations * SECONDS_OF_AN_EVALUATION
+    return max(whole / 4, whole - rest)
+
+
+def evaluations_in(minutes: float, learned: int) -> int:
+    """Return how often to score in so many minutes with so many pictures to compare with; 0: not at all."""
+    if learned < FEWEST_IMAGES or minutes < 2:
+        return 0
+    wanted = minutes / MINUTES_BETWEEN_EVALUATIONS
+    return max(number for number in _EVALUATIONS if number <= max(1, wanted))
+
+
+def held_out(pictures: int) -> float:
+    """Return the share of the pictures to keep from training: 0 unless they are enough to be compared with."""
+    if pictures * HELD_OUT_SHARE < FEWEST_IMAGES:
+        return 0.0
+    return round(min(HELD_OUT_SHARE, MOST_HELD_OUT / pictures), 4)
+
+
+def batch_size(recipe: int, learned: int) -> int:
+    """Return the recipe's batch, or the power of two that is at most a quarter of the pictures."""
+    return min(recipe, max(2, 2 ** int(math.log2(max(2, learned // 4)))))
+
+
+def resize_of(pictures: Survey) -> str:
+    """Return how pictures become square: cropped, unless most of them lose more than half of what they show."""
+    return "pad" if float(np.mean(pictures.kept_shares < 0.5)) > 0.5 else "crop"
+
+
+def channels_of(pictures: Survey) -> int:
+    """Return 1 if no picture that was decoded has colours, else 3."""
+    return 3 if any(picture.coloured for picture in _seen(pictures)) else 1
+
+
+def expectations(pictures: Survey) -> list[str]:
+    """Return what should be known before a training on so many pictures."""
+    count = pictures.distinct
+    if count < FEW:
+        return [
+            f"{count:,} different pictures are very few: expect near copies of them, and blends of two, whatever the "
+            f"settings. From {SOME} on it becomes interesting."
+        ]
+    if count < SOME:
+        return [
+            f"{count:,} different pictures are few: expect variations of what is there, hardly anything new, and "
+            "look at the memorization figure of `ganctl evaluate`."
+        ]
+    return []
+
+
+def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Measured, minutes: float) -> list[Choice]:
+    """Return every choice with its reason.
+
+    Args:
+        pictures: the folder.
+        recipe: what the rest is taken from.
+        sizes: those that the pictures and the model allow.
+        measured: the cost that was chosen, and how fast it is here.
+        minutes: how long the training may take.
+    """
+    cost, rate, capacity = measured.cost, measured.rate, recipe.model.arguments.get("capacity")
+    count = len(pictures.pictures)
+    holdout = held_out(count)
+    learned = count - round(count * holdout)
+    batch = batch_size(recipe.training.batch_size, learned)
+    evaluations = evaluations_in(minutes, learned)
+    seconds = playing_seconds(minutes, evaluations)
+    between = _rounded_down(rate * seconds / SAMPLE_GRIDS)
+    iterations = SAMPLE_GRIDS * between
+    saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
+    found = [
+        Choice(("dataset", "path"), str(pictures.folder.absolute()), ""),
+        Choice(("dataset", "image_size"), cost.size, _why_size(pictures, cost, sizes, rate, seconds)),
+        Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
+        Choice(("dataset", "resize"), resize_of(pictures), _why_resize(pictures)),
+        Choice(
+            ("dataset", "flip"),
+            False,
+            "Whether a mirrored picture is as good as the original, nobody can see in the files: letters, digits and "
+            "emblems are not, faces, animals and landscapes are. true gives twice the pictures for nothing.",
+        ),
+        Choice(("dataset", "holdout"), holdout, _why_holdout(count, holdout)),
+    ]
+    if cost.capacity is not None and cost.capacity != capacity:
+        many = "more" if cost.capacity > (capacity or 0) else "fewer"
+        why = "there is time for them" if many == "more" else "there is little time"
+        found.append(
+            Choice(("model", "capacity"), cost.capacity, f"{many} filters than the recipe's {capacity}: {why}.")
+        )
+    found += [
+        Choice(
+            ("training", "iterations"),
+            iterations,
+            f"{rate:.3g} iterations/s were measured here ({measured.device}): {spoken(iterations / rate)} of the "
+            f"{spoken(60 * minutes)}; the rest is for starting, sample grids, checkpoints and "
+            f"{evaluations or 'no'} evaluation{'s' * (evaluations != 1)}. Every picture is seen about "
+            f"{iterations * batch / learned:,.0f} times.",
+        ),
+        Choice(
+            ("training", "iterations_per_epoch"),
+            max(1, learned // batch),
+            f"{learned:,} pictures in batches of {batch}: once through all of them.",
+        ),
+    ]
+    if batch != recipe.training.batch_size:
+        found.append(Choice(("training", "batch_size"), batch, f"at most a quarter of the {learned:,} pictures."))
+    found += [
+        Choice(
+            ("evaluation", "every"),
+            iterations // evaluations if evaluations else 0,
+            "Scores during the training; the checkpoint with the best one stays (ganctl sample --best)."
+            if evaluations
+            else f"Not at all: of fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores say nothing.",
+        ),
+        Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
+        Choice(("outputs", "checkpoint_every"), saved, f"About every {spoken(saved / rate)}."),
+    ]
+    return found
+
+
+def _rounded_down(number: float) -> int:
+    """Two digits of a number, at least 1: nobody measures more exactly."""
+    unit = 10 ** max(0, int(math.log10(max(1, number))) - 1)
+    return max(1, int(number // unit) * unit)
+
+
+def _sides(pictures: Survey) -> np.ndarray:
+    """The sides that become an image's: the shorter ones, or the longer ones of pictures that are shrunk to fit."""
+    return pictures.long_sides if resize_of(pictures) == "pad" else pictures.short_sides
+
+
+def _smaller_share(pictures: Survey, size: int) -> float:
+    return float(np.mean(_sides(pictures) < size))
+
+
+def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
+    which, result = ("longer", "framed in black") if resize_of(pictures) == "pad" else ("shorter", "enlarged")
+    smaller = int((_sides(pictures) < cost.size).sum())
+    what = f"The {which} sides have {_quantiles(pictures)}; "
+    what += f"{smaller:,} pictures have fewer than {cost.size} and are {result}."
+    larger = [size for size in sizes if size > cost.size]
+    needed = ITERATIONS_NEEDED[cost.size]
+    if larger:
+        what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
+    elif _smaller_share(pictures, 2 * cost.size) > ENLARGED_SHARE:
+        what += f" {2 * cost.size} are more than the {which} side has in over {ENLARGED_SHARE:.0%} of them."
+    if rate * seconds < needed:
+        what += f" Even this size should have {needed:,} iterations: give it more time (--minutes)."
+    return what
+
+
+def _seen(pictures: Survey) -> list[Picture]:
+    """The pictures that were decoded; all, if none was."""
+    return [picture for picture in pictures.pictures if picture.sketch is not None] or list(pictures.pictures)
+
+
+def _why_channels(pictures: Survey) -> str:
+    seen = _seen(pictures)
+    coloured = sum(picture.coloured for picture in seen)
+    if not coloured:
+        return f"None of the {len(seen):,} pictures that were looked into has colours."
+    grey = len(seen) - coloured
+    return f"{coloured:,} of {len(seen):,} pictures have colours" + (
+        "; grey ones are learned as such." if grey else "."
+    )
+
+
+def _why_resize(pictures: Survey) -> str:
+    shares = pictures.kept_shares
+    half = int((shares < 0.5).sum())
+    crop = (
+        f"crop keeps the centred square: {np.median(shares):.0%} of the middle picture, {shares.min():.0%} of the "
+        f"longest; {half:,} lose more than half."
+    )
+    if resize_of(pictures) == "pad":
+        return f"{crop} So they are shrunk to fit, and filled with black, which is learned as well."
+    return f"{crop} squash would distort, pad add black bars."
+
+
+def _why_holdout(count: int, holdout: float) -> str:
+    if holdout:
+        return (
+            f"{round(count * holdout):,} pictures are not learned: they show whether the generator copies the others."
+        )
+    return f"Of {count:,} pictures every one is learned."
+
+
+def _quantiles(pictures: Survey) -> str:
+    sides = _sides(pictures)
+    least, middle, most = (int(value) for value in (sides.min(), np.median(sides), sides.max()))
+    return f"{least:,} pixels" if least == most else f"{least:,} to {most:,} pixels, half of them {middle:,} or more"

@@ -1,0 +1,1 @@
+"""What lies in a folder of pictures: sizes, damage, copies, classes, and what cropping does to them."""

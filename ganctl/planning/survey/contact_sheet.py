@@ -1,0 +1,93 @@
+"""What cutting to squares does to pictures, as a picture: some originals, each with its result beside it."""
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.decode import decode
+from ganctl.images.folder_listing import read_image_file
+from ganctl.images.resize import centred_square, fit, resized, to_channels
+from ganctl.planning.survey.folder_survey import Picture, Survey
+
+ROWS, COLUMNS = 4, 3
+ORIGINAL, RESULT = 192, 128
+"""Pixels of the longest side of an original, and of a result."""
+
+_GAP = 12
+_PAPER, _FRAME = 215, (230, 0, 120)
+_LINE = 2
+
+
+def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
+    """Return a sheet, uint8 [H,W,3] RGB.
+
+    On the left of each pair stands the original, upright, what is cut off paler and the square framed; on the right
+    what the networks get, enlarged.
+
+    Args:
+        pictures: the folder.
+        dataset: size, channels and way of resizing.
+    """
+    height, width = ORIGINAL + _GAP, ORIGINAL + RESULT + 3 * _GAP
+    sheet = np.full((ROWS * height + _GAP, COLUMNS * width + _GAP, 3), _PAPER, np.uint8)
+    place = 0
+    for picture in _chosen(pictures):
+        try:
+            data = read_image_file(pictures.folder / picture.name)
+            if data is None:
+                continue
+            original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.image_size).pixels
+        except DataError:
+            continue  # a photo of which only the ends were looked at
+        top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
+        _paste(sheet, _framed(original, dataset.resize), top, left, ORIGINAL)
+        _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
+        place += 1
+    return sheet
+
+
+def _chosen(pictures: Survey) -> list[Picture]:
+    """Different pictures, from the one that loses most to one that loses nothing, as many as there is room for."""
+    again = {name for group in (*pictures.copies, *pictures.near) for name in group[1:]}
+    ordered = sorted(
+        (picture for picture in pictures.pictures if picture.name not in again),
+        # Of equal ones, those whose files needed most to be done to them.
+        key=lambda picture: (picture.kept, not picture.rotated, picture.mode == "RGB", picture.name),
+    )
+    wanted = np.unique(np.linspace(0, len(ordered) - 1, ROWS * COLUMNS).round().astype(int))
+    return [ordered[place] for place in wanted]
+
+
+def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
+    """The original, with a frame around what is kept of it."""
+    scale = ORIGINAL / max(pixels.shape[:2])
+    if scale > 1:  # a small one is magnified: its pixels are to be seen
+        small = to_channels(pixels, 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
+    else:
+        small = to_channels(resized(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
+    height, width = small.shape[:2]
+    top, left, bottom, right = 0, 0, height, width
+    if resize == "crop":
+        top, left, side = centred_square(height, width)
+        bottom, right = top + side, left + side
+    framed = small // 2 + 128
+    framed[top:bottom, left:right] = _FRAME
+    inside = (slice(top + _LINE, bottom - _LINE), slice(left + _LINE, right - _LINE))
+    framed[inside] = small[inside]
+    return framed
+
+
+def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
+    """What the networks get, its pixels made visible."""
+    size, channels = dataset.image_size or ORIGINAL, dataset.channels or 3
+    result = to_channels(to_channels(fit(pixels, size, dataset.resize), channels), 3)
+    times = max(1, RESULT // size)
+    shown = result.repeat(times, axis=0).repeat(times, axis=1)
+    return shown if max(shown.shape[:2]) <= RESULT else resized(shown, RESULT, RESULT)
+
+
+def _paste(sheet: np.ndarray, image: np.ndarray, top: int, left: int, box: int) -> None:
+    """Put an image into the middle of a square of the sheet."""
+    height, width = image.shape[:2]
+    top, left = top + (box - height) // 2, left + (box - width) // 2
+    sheet[top : top + height, left : left + width] = image

@@ -1,0 +1,283 @@
+"""A folder of pictures looked through: how many, how large, stored how, which are damaged, and which there twice.
+
+Every file's beginning and end are read, and its copies found. As many as fit into a few seconds, chosen by chance, are
+decoded as a training decodes them: only so does damage in the middle show, and which pictures are nearly the same.
+"""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.images.data_paths import reading, shown
+from ganctl.images.decode import Header, decode, read_header
+from ganctl.images.folder_listing import Listing, class_folders, counted, group_of, list_folder, read_image_file
+from ganctl.images.image_set import Track
+from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES, Ends, glance, mode_of, read_ends
+from ganctl.planning.survey.near_duplicates import Sketch, groups_of_near_duplicates
+
+_DECODED_SIDE = 64  # a large JPEG is decoded at a fraction of its size, as long as no side becomes shorter than this
+_FILES_AT_ONCE = 32
+# So long large files that are equal at both ends are compared as a whole.
+_COMPARING_SECONDS = 5.0
+_COLOURLESS = 8  # levels between the channels of a picture that only looks grey, as a scanned one
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is known of an image file.
+
+    Attributes:
+        name: its path below the folder.
+        kind: the file format.
+        height: rows, as it is shown: after EXIF's rotation.
+        width: pixels in a row, as it is shown.
+        mode: how its colours are stored.
+        rotated: whether EXIF turns it.
+        digest: equal for files of equal content, and for large ones that are equal at both ends.
+        sketch: what it looks like; None if it was not decoded.
+    """
+
+    name: str
+    kind: str
+    height: int
+    width: int
+    mode: str
+    rotated: bool
+    digest: bytes
+    sketch: Sketch | None = None
+
+    @property
+    def short_side(self) -> int:
+        """The shorter side in pixels."""
+        return min(self.height, self.width)
+
+    @property
+    def kept(self) -> float:
+        """The share of its area that the centred square has."""
+        return self.short_side / max(self.height, self.width)
+
+    @property
+    def group(self) -> str:
+        """The sub-folder that it lies in; empty for the folder itself."""
+        return group_of(self.name)
+
+    @property
+    def coloured(self) -> bool:
+        """Whether it has colours; True of one that was not decoded, unless its file has room for grey only."""
+        if self.sketch is None:
+            return not self.mode.startswith("grey")
+        copy = self.sketch.copy
+        return bool((copy.max(axis=2) - copy.min(axis=2)).max() > _COLOURLESS)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A folder of pictures.
+
+    Attributes:
+        folder: where it is.
+        pictures: the image files that can be read, sorted by name.
+        damaged: the other image files, and why they cannot be read.
+        skipped: how many files of which kind are no images.
+        file_bytes: of all image files.
+        copies: groups of files with the same content, names in order.
+        trusted: how many large files are among the copies because their ends are equal: there was no time for the rest.
+        near: groups of decoded pictures that are nearly the same; of copies, only the first is among them.
+    """
+
+    folder: Path
+    pictures: tuple[Picture, ...]
+    damaged: dict[str, str]
+    skipped: Counter[str]
+    file_bytes: int
+    copies: tuple[tuple[str, ...], ...]
+    trusted: int
+    near: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def decoded(self) -> int:
+        """How many pictures were decoded."""
+        return sum(picture.sketch is not None for picture in self.pictures)
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many pictures there are, a file and its copies counted once."""
+        return len(self.pictures) - sum(len(group) - 1 for group in self.copies)
+
+    @cached_property
+    def classes(self) -> dict[str, int]:
+        """How many pictures each class has, if the sub-folders are classes; else empty."""
+        counts = Counter(picture.group for picture in self.pictures)
+        names = class_folders([*counts, *(group_of(name) for name in self.damaged)])
+        return {name: counts[name] for name in names}
+
+    @property
+    def sub_folders(self) -> int:
+        """In how many sub-folders pictures lie."""
+        return len({picture.group for picture in self.pictures} - {""})
+
+    @cached_property
+    def short_sides(self) -> np.ndarray:
+        """The shorter side of each picture, in pixels."""
+        return np.array([picture.short_side for picture in self.pictures])
+
+    @cached_property
+    def long_sides(self) -> np.ndarray:
+        """The longer side of each picture, in pixels."""
+        return np.array([max(picture.height, picture.width) for picture in self.pictures])
+
+    @cached_property
+    def kept_shares(self) -> np.ndarray:
+        """The share of each picture's area that the centred square has."""
+        return np.array([picture.kept for picture in self.pictures])
+
+    def as_json(self) -> dict[str, object]:
+        """Return what `ganctl init --json` says about the folder."""
+        sides = self.short_sides
+        return {
+            "path": str(self.folder),
+            "pictures": len(self.pictures),
+            "distinct": self.distinct,
+            "bytes": self.file_bytes,
+            "decoded": self.decoded,
+            "kinds": dict(Counter(picture.kind for picture in self.pictures).most_common()),
+            "modes": dict(Counter(picture.mode for picture in self.pictures).most_common()),
+            "rotated_by_exif": sum(picture.rotated for picture in self.pictures),
+            "short_side": {"least": int(sides.min()), "median": int(np.median(sides)), "most": int(sides.max())},
+            "kept_by_crop": {"median": float(np.median(self.kept_shares)), "least": float(self.kept_shares.min())},
+            "damaged": self.damaged,
+            "skipped": dict(self.skipped),
+            "copies_by_ends_only": self.trusted,
+            "copies": [list(group) for group in self.copies],
+            "near_duplicates": [list(group) for group in self.near],
+            "classes": self.classes,
+        }
+
+
+def survey(folder: Path, seconds: float, track: Track) -> Survey:
+    """Look through a folder.
+
+    Args:
+        folder: of image files, also in sub-folders.
+        seconds: for so long pictures are decoded; of the others only the ends are read.
+        track: shows that something is going on.
+
+    Raises:
+        DataError: there is nothing at this place, no folder, or no picture in it.
+    """
+    with reading(folder):
+        if not folder.exists():
+            raise DataError(f"There is nothing at {shown(folder)}. Name a folder of pictures.")
+        if not folder.is_dir():
+            raise DataError(f"{shown(folder)} is a file. Name the folder that the pictures lie in.")
+    listing = list_folder(folder)
+    sizes = {file.name: file.size for file in listing.files}
+    pictures: dict[str, Picture] = {}
+    damaged: dict[str, str] = {}
+    looks = _looks(folder, listing, seconds)
+    for number, look in track(looks, "Looking at pictures", total=len(listing.files)):
+        file = listing.files[number]
+        if look is None:
+            listing.skip(file)
+        elif isinstance(look, DataError):
+            damaged[file.name] = str(look)
+        else:
+            pictures[file.name] = look
+    if not pictures:
+        raise _no_pictures(folder, listing, damaged)
+    ordered = [pictures[file.name] for file in listing.files if file.name in pictures]
+    copies, trusted = _copies(folder, ordered, sizes)
+    again = {name for group in copies for name in group[1:]}
+    candidates = [picture for picture in ordered if picture.sketch is not None and picture.name not in again]
+    near = groups_of_near_duplicates([picture.sketch for picture in candidates if picture.sketch is not None])
+    return Survey(
+        folder,
+        tuple(ordered),
+        {file.name: damaged[file.name] for file in listing.files if file.name in damaged},
+        listing.skipped,
+        sum(sizes[name] for name in (*pictures, *damaged)),
+        copies,
+        trusted,
+        tuple(tuple(candidates[place].name for place in group) for group in near),
+    )
+
+
+def _looks(folder: Path, listing: Listing, seconds: float) -> Iterator[tuple[int, Picture | DataError | None]]:
+    """Look at all files in an order of chance, decoding until the time is over: each one's number, and what it is."""
+    order = np.random.default_rng(0).permutation(len(listing.files))
+    end = time.monotonic() + seconds
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(order), _FILES_AT_ONCE):
+            block = order[start : start + _FILES_AT_ONCE]
+            names = [listing.files[number].name for number in block]
+            look = _decoded if time.monotonic() < end else _glanced
+            yield from zip(block.tolist(), pool.map(lambda name, look=look: look(folder, name), names), strict=True)
+
+
+def _decoded(folder: Path, name: str) -> Picture | DataError | None:
+    """A picture from all of its file, the reason why it cannot be read, or None for a file that is no image."""
+    try:
+        data = read_image_file(folder / name)
+        if data is None:
+            return None
+        header = read_header(data)
+        sketch = Sketch.of(decode(data, shortest_side=_DECODED_SIDE).pixels)
+    except DataError as error:
+        return error
+    tail = data[max(HEAD_BYTES, len(data) - TAIL_BYTES) :]
+    return _picture(name, header, Ends(data[:HEAD_BYTES], tail, len(data)), sketch)
+
+
+def _glanced(folder: Path, name: str) -> Picture | DataError | None:
+    """A picture from the ends of its file."""
+    try:
+        ends = read_ends(folder / name)
+        return None if ends is None else _picture(name, glance(folder / name, ends), ends)
+    except DataError as error:
+        return error
+
+
+def _picture(name: str, header: Header, ends: Ends, sketch: Sketch | None = None) -> Picture:
+    height, width = header.height, header.width
+    if header.orientation in (5, 6, 7, 8):
+        height, width = width, height
+    digest = hashlib.blake2b(ends.head, digest_size=16, key=str(ends.size).encode())
+    digest.update(ends.tail)
+    mode = mode_of(ends.head, header)
+    return Picture(name, header.kind, height, width, mode, header.orientation != 1, digest.digest(), sketch)
+
+
+def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """Groups of files with the same content, and how many of the files are there because of their ends alone."""
+    alike: dict[bytes, list[str]] = {}
+    for picture in pictures:
+        alike.setdefault(picture.digest, []).append(picture.name)
+    groups: dict[bytes, list[str]] = {}
+    end, trusted = time.monotonic() + _COMPARING_SECONDS, 0
+    for digest, names in alike.items():
+        large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
+        if large and time.monotonic() < end:
+            for name in names:
+                with reading(folder / name), open(folder / name, "rb") as file:
+                    groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
+        else:
+            groups[digest] = names
+            trusted += len(names) if large else 0
+    return tuple(tuple(names) for names in groups.values() if len(names) > 1), trusted
+
+
+def _no_pictures(folder: Path, listing: Listing, damaged: dict[str, str]) -> DataError:
+    if damaged:
+        name, reason = next(iter(damaged.items()))
+        first = f"{shown(Path(name))}: {reason}"
+        return DataError(f"None of the {len(damaged):,} pictures in {shown(folder)} can be read; the first: {first}.")
+    skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else " It is empty."
+    return DataError(f"There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in {shown(folder)}.{skipped}")

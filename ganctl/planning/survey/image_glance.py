@@ -1,0 +1,123 @@
+"""What an image file is, told from its beginning and its end: a folder of large photos is looked through in seconds.
+
+What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a WebP
+file notes, or a PNG file behind its pixels.
+"""
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganctl.errors import DataError
+from ganctl.images.decode import MAGIC_BYTES, Header, image_kind, read_header
+from ganctl.images.folder_listing import read_image_file
+
+HEAD_BYTES = 2**16
+TAIL_BYTES = 2**12
+
+_PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_TIFF_MODES = {1: "grey", 3: "RGB", 4: "CMYK"}
+_PNG_MAGIC, _PNG_LAST_CHUNK = 8, 12
+_BMP_CORE_HEADER = 12
+_WEBP_FIRST_CHUNK = 20
+_WEBP_BYTES_NEEDED = {b"VP8X": 10, b"VP8L": 5, b"VP8 ": 10}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A file's beginning and end, which are all of it where it is small; `size` is all bytes of the file."""
+
+    head: bytes
+    tail: bytes
+    size: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether no byte of the file is missing here."""
+        return len(self.head) == self.size
+
+
+def read_ends(path: Path) -> Ends | None:
+    """Return a file's ends, or None if it does not start like an image; raises DataError if it cannot be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(HEAD_BYTES)
+            if image_kind(head[:MAGIC_BYTES]) is None:
+                return None
+            size = os.fstat(file.fileno()).st_size
+            if size <= len(head):
+                return Ends(head, b"", len(head))
+            file.seek(max(len(head), size - TAIL_BYTES))
+            return Ends(head, file.read(TAIL_BYTES), size)
+    except OSError as error:
+        raise DataError(f"it cannot be read: {error.strerror or error}") from None
+
+
+def glance(path: Path, ends: Ends) -> Header:
+    """Return what a file says about itself; raises DataError if it is damaged as far as its ends show.
+
+    A file whose ends do not tell (a TIFF's directory may be anywhere, and so may the end of a JPEG that carries a
+    video) is read whole.
+    """
+    if ends.whole:
+        return read_header(ends.head)
+    try:
+        return read_header(_stand_in(ends))
+    except DataError:
+        data = read_image_file(path)
+        if data is None:  # it has changed in this moment
+            raise DataError("it is no JPEG, PNG, GIF, BMP, WebP or TIFF") from None
+        return read_header(data)
+
+
+def mode_of(head: bytes, header: Header) -> str:
+    """Return how a file stores its colours: `RGB`, `grey`, `RGBA`, `grey with alpha`, `CMYK`, `palette` ...
+
+    Args:
+        head: the first bytes of the file, 34 or more where it has them.
+        header: what `read_header` made of them.
+    """
+    if header.kind == "JPEG":
+        return {1: "grey", 4: "CMYK"}.get(header.components, "RGB")
+    if header.kind == "PNG":
+        return _PNG_MODES.get(head[25], "RGB") + (", 16 bits" if head[24] == 16 else "")
+    if header.kind == "GIF":
+        return "palette"
+    if header.kind == "BMP":
+        bits = head[24] if head[14] == _BMP_CORE_HEADER else head[28]
+        return "palette" if bits <= 8 else "RGB"
+    if header.kind == "WebP":
+        alpha = (head[12:16] == b"VP8X" and head[20] & 0x10) or (head[12:16] == b"VP8L" and head[24] & 0x10)
+        return "RGBA" if alpha else "RGB"
+    return _TIFF_MODES.get(header.components, "palette")
+
+
+def _png_before_pixels(head: bytes) -> bytes:
+    """The magic bytes and every whole chunk before the pixels: size, mode, and where they note it a rotation."""
+    end = _PNG_MAGIC
+    while end + 12 <= len(head) and head[end + 4 : end + 8] != b"IDAT":
+        (length,) = struct.unpack_from(">I", head, end)
+        if end + 12 + length > len(head):
+            break
+        end += 12 + length
+    return head[:end]
+
+
+def _stand_in(ends: Ends) -> bytes:
+    """A short file that has the same header, and is cut off if the long one is."""
+    kind = image_kind(ends.head[:MAGIC_BYTES])
+    if kind == "PNG":
+        end = ends.tail.rfind(b"IEND") - 4
+        return _png_before_pixels(ends.head) + ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
+    if kind == "WebP":
+        name = ends.head[12:16]
+        (length,) = struct.unpack_from("<I", ends.head, 4)
+        if 8 + length > ends.size or name not in _WEBP_BYTES_NEEDED:
+            raise DataError("the WebP is cut off")
+        body = ends.head[_WEBP_FIRST_CHUNK : _WEBP_FIRST_CHUNK + _WEBP_BYTES_NEEDED[name]]
+        chunk = name + struct.pack("<I", len(body)) + body
+        return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+    if kind == "TIFF":
+        raise DataError("its directory may be anywhere")
+    return ends.head + ends.tail

@@ -1,0 +1,54 @@
+"""report.html of a run, with what its configuration has otherwise than the shipped one of its name."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganctl.build.resolving import load_experiment
+from ganctl.errors import GanctlError
+from ganctl.experiment.changes import Change, differences
+from ganctl.experiment.packaged_configs import packaged_configs
+from ganctl.experiment.yaml_source import read_yaml
+from ganctl.report.curves import PANELS
+from ganctl.report.panels import LOGARITHMIC, curve_table, curves_of, panel, pictures, score_panel
+from ganctl.report.record import RunRecord
+from ganctl.report.rendering import render
+from ganctl.run_folder.paths import RunFolder, write_atomically
+
+# What `auto` becomes in config.yaml; elsewhere it stays as it is.
+RESOLVED = ("training.precision", "training.xla")
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write report.html into the run folder, from what lies there; returns where it is."""
+    record, shipped = RunRecord.read(folder), _shipped(folder)
+    panels = [
+        panel(title, [curve_table(record.curves, chosen)], logarithmic=title in LOGARITHMIC)
+        for title in PANELS
+        if (chosen := [(curve, curve.name, i) for i, curve in enumerate(curves_of(record.curves, title))])
+    ]
+    score_panels = [score_panel(score.title, [(score, score.title, 0)]) for score in record.scores.scores]
+    page = render(
+        "report.html",
+        {"runs": [pictures(record)], "panels": {"curves": panels, "scores": score_panels}},
+        record=record,
+        changed=None if shipped is None else changed(shipped, record.facts.config),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+    write_atomically(folder.report, page)
+    return folder.report
+
+
+def changed(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> list[Change]:
+    """Return what a run has otherwise than the shipped file; what `auto` became is no difference that anyone made."""
+    return [change for change in differences(shipped, config) if change.then != "auto" or change.key not in RESOLVED]
+
+
+def _shipped(folder: RunFolder) -> dict[str, Any] | None:
+    """Return the resolved experiment that travels with ganctl under this run's name, if there is one."""
+    try:
+        path = packaged_configs().get(str(read_yaml(folder.config).data.get("name")))
+        return load_experiment(path).model_dump(mode="json") if path else None
+    except GanctlError:  # a run's config.yaml that cannot be read is said on the page itself
+        return None

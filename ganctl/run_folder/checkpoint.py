@@ -1,0 +1,263 @@
+"""Atomic save, verified load.
+
+A checkpoint is a folder of safetensors files and a manifest with their hashes. It is written under a temporary name
+and renamed, so that a folder with a step for a name is whole. Nothing in it can execute code; hashes, names and shapes
+are checked before a single weight is touched.
+"""
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from ganctl.errors import GanctlError, UsageError
+from ganctl.run_folder.metrics_csv import best_iteration
+from ganctl.run_folder.paths import STEP_NAME, write_atomically, write_durably
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+MAX_BYTES = 16 * 2**30
+
+Tensors = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes:
+        path: where it was read.
+        facts: what the manifest (or a generator file's header) says: step, experiment, image shape.
+        groups: tensors by group (a network's or an optimizer's name) and structural name.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    groups: dict[str, Tensors]
+
+    @property
+    def step(self) -> int:
+        """Completed iterations."""
+        return int(self.facts["step"])
+
+    @property
+    def generator(self) -> Tensors:
+        """The weights of the network that samples are drawn from; raises GanctlError where there are none."""
+        role = str(self.facts.get("generator", "generator"))
+        if role not in self.groups:
+            raise GanctlError(f"{self.path} holds no {role}.")
+        return self.groups[role]
+
+
+def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) -> Path:
+    """Write `groups` as checkpoint `facts['step']` below `folder`; returns its path.
+
+    Raises:
+        GanctlError: the disk is full or not writable; what was there before is untouched.
+    """
+    step = int(facts["step"])
+    final, temporary = folder / f"{step:09d}", folder / f".{step:09d}.{os.getpid()}.tmp"
+    content = {f"{group}.safetensors": safetensors.numpy.save(tensors) for group, tensors in groups.items()}
+    files = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in content.items()}
+    manifest = json.dumps({"format": FORMAT, **facts, "files": files}, indent=1, ensure_ascii=False).encode()
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, data in [*content.items(), (MANIFEST, manifest)]:
+            write_durably(temporary / name, data)
+        _sync(temporary)
+        if final.exists():
+            shutil.rmtree(final)
+        temporary.rename(final)
+        _sync(folder)
+    except OSError as error:
+        needed = sum(map(len, content.values()))
+        raise GanctlError(
+            f"The checkpoint {final} could not be written: {error.strerror}. It needs {needed:,} bytes."
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return final
+
+
+def prune(folder: Path, keep: int, newest: int | None = None, spared: int | None = None) -> None:
+    """Remove all but the newest `keep` checkpoints, and what an interrupted save left.
+
+    Args:
+        folder: where they lie.
+        keep: how many stay.
+        newest: the step just saved. Whatever is beyond it could not be read when the run was resumed.
+        spared: a step that stays besides them, and does not count.
+    """
+    paths = newest_first(folder)
+    beyond = [path for path in paths if newest is not None and int(path.name) > newest]
+    others = [path for path in paths[len(beyond) :] if spared is None or int(path.name) != spared]
+    for path in (*beyond, *others[keep:]):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in folder.glob(".*.tmp"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read one checkpoint folder; raises GanctlError where a file is missing, changed or no checkpoint's."""
+    manifest = _read_manifest(path)
+    if STEP_NAME.fullmatch(path.name) and int(path.name) != manifest["step"]:
+        raise GanctlError(f"{path / MANIFEST} is of iteration {manifest['step']}: it is not this checkpoint's.")
+    groups = {}
+    for name, expected in manifest["files"].items():
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise GanctlError(f"{path / MANIFEST} names {name!r}, which is no file of a checkpoint.")
+        data = _read(path / name)
+        if len(data) != expected.get("bytes") or hashlib.sha256(data).hexdigest() != expected.get("sha256"):
+            raise GanctlError(f"{path / name} is damaged: its hash is not the one in {MANIFEST}.")
+        groups[name.removesuffix(".safetensors")] = _parse(path / name, data)
+    return Checkpoint(path, manifest, groups)
+
+
+def load_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
+    """Read the newest checkpoint that is whole; also returns what was wrong with newer ones.
+
+    Raises:
+        GanctlError: there is none, or none is whole.
+    """
+    problems: list[str] = []
+    for path in newest_first(folder):
+        try:
+            return load(path), problems
+        except GanctlError as error:
+            problems.append(str(error))
+    if problems:
+        raise GanctlError(f"No checkpoint in {folder} is whole:\n" + "\n".join(problems))
+    raise GanctlError(f"There is no checkpoint in {folder}.")
+
+
+def save_generator(path: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
+    """Write a generator-only file that says in its header how to build the network."""
+    write_atomically(path, safetensors.numpy.save(tensors, {"ganctl": json.dumps({"format": FORMAT, **facts})}))
+
+
+def load_generator(path: Path) -> Checkpoint:
+    """Read a generator-only file; raises GanctlError for anything else."""
+    data = _read(path)
+    tensors = _parse(path, data)
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        facts = json.loads(header["__metadata__"]["ganctl"])
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise GanctlError(
+            f"{path} was not written by ganctl: its header does not say which network it holds."
+        ) from None
+    facts = _checked_facts(facts, path)
+    return Checkpoint(path, facts, {str(facts.get("generator", "generator")): tensors})
+
+
+def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
+    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator file.
+
+    Args:
+        path: what it is.
+        best: of a run folder, the checkpoint with the least KID in its metrics.csv.
+    """
+    if best:
+        try:
+            return load(_best(path)), []
+        except GanctlError as error:
+            raise type(error)(f"{error} Leave --best out to take the newest checkpoint.") from None
+    if path.is_file() and path.suffix == ".safetensors":
+        return load_generator(path), []
+    if (path / MANIFEST).is_file():
+        return load(path), []
+    for folder in (path / "checkpoints", path):
+        if folder.is_dir() and newest_first(folder):
+            return load_newest(folder)
+    if (path / "config.yaml").is_file():
+        raise UsageError(f"The run {path} has no checkpoint yet. Train it on: ganctl resume {shlex.quote(str(path))}")
+    raise UsageError(
+        f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
+    )
+
+
+def _best(run: Path) -> Path:
+    if not run.exists():
+        raise UsageError(f"{run} does not exist.")
+    step = best_iteration(run / "metrics.csv")
+    if step is None:
+        raise UsageError(
+            f"{run} has no scores in metrics.csv, so no best checkpoint; --set evaluation.every=1000 trains with them."
+        )
+    path = run / "checkpoints" / f"{step:09d}"
+    if not path.is_dir():
+        raise UsageError(f"The best checkpoint of {run}, after {step} iterations, is not there any more.")
+    return path
+
+
+def newest_first(folder: Path) -> list[Path]:
+    """Return the checkpoints in a folder, whole or not, by their step: no clock has a say."""
+    names = (
+        [path for path in folder.iterdir() if STEP_NAME.fullmatch(path.name) and path.is_dir()]
+        if folder.is_dir()
+        else []
+    )
+    return sorted(names, key=lambda path: int(path.name), reverse=True)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(_read(path / MANIFEST))
+    except (ValueError, RecursionError):
+        raise GanctlError(f"{path / MANIFEST} is damaged: it is no JSON.") from None
+    manifest = _checked_facts(manifest, path / MANIFEST)
+    files = manifest.get("files")
+    if not isinstance(files, dict) or not all(isinstance(value, dict) for value in files.values()):
+        raise GanctlError(f"{path / MANIFEST} is damaged: it lists no files.")
+    return manifest
+
+
+def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
+    if (
+        not isinstance(facts, dict)
+        or not isinstance(facts.get("step"), int)
+        or not isinstance(facts.get("experiment"), dict)
+    ):
+        raise GanctlError(f"{path} is damaged: it does not say which experiment and step it belongs to.")
+    shape = facts.get("image_shape")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and 0 < n <= 4096 for n in shape):
+        raise GanctlError(f"{path} is damaged: it does not say which shape its images have.")
+    if facts.get("format") != FORMAT:
+        raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")
+    return facts
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise GanctlError(f"{path} is larger than any checkpoint.")
+        return path.read_bytes()
+    except OSError as error:
+        raise GanctlError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _parse(path: Path, data: bytes) -> Tensors:
+    try:
+        return safetensors.numpy.load(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise GanctlError(f"{path} is damaged: {error}.") from None
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename durable. Windows cannot open folders and needs no such call."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

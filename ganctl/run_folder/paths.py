@@ -1,0 +1,194 @@
+"""Every path that a run writes, in one place."""
+
+import json
+import os
+import re
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ganctl.errors import UsageError
+from ganctl.host import run_marks
+
+_INNER = ("samples", "checkpoints", "generators")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """All that one training run leaves behind."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved experiment, every default written out."""
+        return self.path / run_marks.CONFIG
+
+    @property
+    def info(self) -> Path:
+        """Versions, device, command, fingerprint, parameter counts."""
+        return self.path / run_marks.INFO
+
+    @property
+    def losses(self) -> Path:
+        """One row an iteration."""
+        return self.path / "losses.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """One row an evaluation."""
+        return self.path / "metrics.csv"
+
+    @property
+    def loss_plot(self) -> Path:
+        """The losses by epoch, drawn."""
+        return self.path / "losses.png"
+
+    @property
+    def log(self) -> Path:
+        """What happened, line by line."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Full checkpoints, a folder each."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files."""
+        return self.path / "tensorboard"
+
+    @property
+    def samples(self) -> Path:
+        """Sample grids."""
+        return self.path / "samples"
+
+    @property
+    def generators(self) -> Path:
+        """Small generator-only files, one for each sample grid."""
+        return self.path / "generators"
+
+    @property
+    def real_samples(self) -> Path:
+        """Real images as the networks see them."""
+        return self.samples / "real.png"
+
+    @property
+    def nearest_pairs(self) -> Path:
+        """The samples of the last evaluation that come nearest to training images, above those images."""
+        return self.samples / "nearest.png"
+
+    @property
+    def evolution(self) -> Path:
+        """The sample grids as an animation."""
+        return self.samples / "evolution.gif"
+
+    @property
+    def report(self) -> Path:
+        """All of it on one page."""
+        return self.path / "report.html"
+
+    def sample_grid(self, step: int) -> Path:
+        """The sample grid after that many iterations."""
+        return self.samples / f"{step:09d}.png"
+
+    def generator(self, step: int) -> Path:
+        """The small generator-only file of that sample grid."""
+        return self.generators / f"{step:09d}.safetensors"
+
+    def write_config(self, text: str) -> None:
+        """Write config.yaml."""
+        write_atomically(self.config, text.encode())
+
+    def write_info(self, facts: dict[str, Any]) -> None:
+        """Write run.json."""
+        write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def append_log(self, line: str) -> None:
+        """Add a line to log.txt. Where the disk is full, whoever watches is told by other ways."""
+        with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
+            file.write(line.rstrip("\n") + "\n")
+
+    def tidy(self) -> None:
+        """Remove half-written files that a killed run left, and make what a copy may have lost: empty folders."""
+        try:
+            for inner in _INNER:
+                (self.path / inner).mkdir(exist_ok=True)
+            for parent in (self.path, self.samples, self.generators):
+                for leftover in parent.glob(".*.tmp"):
+                    leftover.unlink()
+        except OSError as error:
+            raise UsageError(f"The run folder {self.path} cannot be written: {error.strerror}.") from None
+
+    @staticmethod
+    def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
+        """Raise UsageError where `create` would, before any work is done for nothing; arguments as there."""
+        path = outputs / name
+        if explicit and os.path.lexists(path):
+            resume = f"ganctl resume {shlex.quote(str(path))}"
+            raise UsageError(f"{path} exists already. Give another --run-name, or continue it: {resume}")
+        # Unlike Path.exists, this is no error below a folder that nobody else may read.
+        existing = next(folder for folder in (outputs, *outputs.absolute().parents) if os.path.lexists(folder))
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {existing} is no writable folder.")
+
+    @classmethod
+    def create(cls, outputs: Path, name: str, *, explicit: bool) -> Self:
+        """Make a new run folder; raises UsageError where it cannot be made.
+
+        Args:
+            outputs: the folder of all runs.
+            name: the run's name.
+            explicit: the user gave this very name, so a taken one is refused; a derived one gets -2, -3 ...
+        """
+        cls.check_free(outputs, name, explicit=explicit)
+        try:
+            outputs.mkdir(parents=True, exist_ok=True)
+            for number in range(1, 10_000):
+                path = outputs / (name if number == 1 else f"{name}-{number}")
+                if path.is_symlink() or path.exists():
+                    continue
+                try:
+                    path.mkdir()
+                except FileExistsError:  # another run was faster
+                    continue
+                for inner in _INNER:
+                    (path / inner).mkdir()
+                return cls(path)
+        except OSError as error:
+            raise UsageError(
+                f"Cannot write a run folder below {outputs.absolute()}: {error.strerror}. Choose another --output-dir."
+            ) from None
+        raise UsageError(f"{outputs} has ten thousand runs called {name}. Choose another --run-name.")
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return an existing run folder; raises UsageError for anything else."""
+        folder = cls(path)
+        if not folder.config.is_file():
+            raise UsageError(f"{path} is no run folder: it has no config.yaml.")
+        return folder
+
+
+STEP_NAME = re.compile(r"\d{9,}")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a crash: temporary name, fsync, rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write_durably(temporary, content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

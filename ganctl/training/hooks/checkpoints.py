@@ -1,0 +1,51 @@
+"""Saves everything that a run needs to go on."""
+
+from ganctl.game import state as game_state
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.metrics_csv import best_iteration
+from ganctl.training.hooks import Hook, Run
+
+
+class Checkpoints(Hook):
+    """A full checkpoint every so often, at the end, and of the best scores so far.
+
+    Args:
+        every: iterations between two.
+        keep: how many stay, besides the best one.
+        evaluated_every: iterations between two rows of metrics.csv; 0: there are none.
+    """
+
+    vital = True
+
+    def __init__(self, every: int, keep: int, evaluated_every: int = 0) -> None:
+        self.every = every
+        self.also_every = evaluated_every
+        self._keep = keep
+        self._saved = -1
+
+    def start(self, run: Run, step: int) -> None:
+        """Remember what is there already, so that a finished run is not saved again."""
+        self._saved = step if (run.folder.checkpoints / f"{step:09d}").is_dir() else -1
+
+    def act(self, run: Run, step: int) -> None:
+        """Save if it is time or this is the best so far, and only then remove older ones."""
+        if step % self.every == 0 or step == _best(run):
+            self._save(run, step)
+
+    def stop(self, run: Run, step: int) -> None:
+        """Save the last state."""
+        if self._saved != step:
+            self._save(run, step)
+
+    def _save(self, run: Run, step: int) -> None:
+        checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
+        self._saved = step
+        checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=_best(run))
+
+
+def _best(run: Run) -> int | None:
+    """The best iteration; None where that cannot be read, because no score is worth a lost state."""
+    try:
+        return best_iteration(run.folder.metrics)
+    except OSError:
+        return None

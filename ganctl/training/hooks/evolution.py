@@ -1,0 +1,52 @@
+"""Writes samples/evolution.gif: the same latent vectors from the first iteration to the last."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.images.decode import decode
+from ganctl.images.gif import write_gif
+from ganctl.run_folder.paths import STEP_NAME, RunFolder
+from ganctl.training.hooks import Hook, Run
+
+EVOLUTION_FRAMES = 60
+EVOLUTION_MILLISECONDS = 6000
+HOLD_MILLISECONDS = 2000
+
+
+class Evolution(Hook):
+    """The sample grids as an animation, at the end of a run and of an interrupted one."""
+
+    def stop(self, run: Run, step: int) -> None:
+        """Write it."""
+        write_evolution(run.folder)
+
+
+def write_evolution(folder: RunFolder) -> None:
+    """Write the sample grids of a run as an animation, or nothing where there is none that can be read.
+
+    Of a long run, EVOLUTION_FRAMES grids are taken, evenly, the first and the last among them. Damaged ones are left
+    out, and those of another size than the newest, as a run has that was resumed with another grid.
+    """
+    grids = sorted(
+        (path for path in folder.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)),
+        key=lambda path: int(path.stem),
+    )
+    places = np.linspace(0, len(grids) - 1, min(len(grids), EVOLUTION_FRAMES)).round().astype(int)
+    chosen = [grids[place] for place in places]
+    newest = next(_readable(reversed(chosen)), None)
+    if newest is not None:
+        frames = (frame for frame in _readable(chosen) if frame.shape == newest.shape)
+        pace = int(np.clip(EVOLUTION_MILLISECONDS / len(chosen), 100, 500))
+        write_gif(folder.evolution, frames, pace, hold=HOLD_MILLISECONDS, one_palette=False)
+
+
+def _readable(paths: Iterable[Path]) -> Iterator[np.ndarray]:
+    """The pictures among these files that can be read, uint8 [H, W, C]."""
+    for path in paths:
+        try:
+            yield decode(path.read_bytes()).pixels
+        except (OSError, DataError):
+            continue

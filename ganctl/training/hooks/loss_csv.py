@@ -1,0 +1,87 @@
+"""Writes losses.csv: one row an iteration, on the disk before any checkpoint that follows it."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TextIO
+
+import numpy as np
+
+from ganctl.errors import GanctlError
+from ganctl.run_folder.losses_csv import LossTable, trim
+from ganctl.training.hooks import Hook, Later, Run
+
+
+class LossCsv(Hook):
+    """One row an iteration.
+
+    Args:
+        every: iterations between two checkpoints, before each of which the disk must have all rows.
+        evaluated_every: iterations between two evaluations, each of which may make a checkpoint; 0: there are none.
+    """
+
+    vital = True
+    _file: TextIO | None = None
+
+    def __init__(self, every: int, evaluated_every: int = 0) -> None:
+        self.every = every
+        self.also_every = evaluated_every
+
+    def start(self, run: Run, step: int) -> None:
+        """Open the file; a resumed run goes on where its checkpoint stands."""
+        self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        with _writing(run):
+            trim(run.folder.losses, step)
+            self._refuse_other_columns(run)
+            self._file = run.folder.losses.open("a", encoding="ascii")
+            if self._file.tell() == 0:
+                self._file.write(self._table.header)
+                self._file.flush()
+
+    def _refuse_other_columns(self, run: Run) -> None:
+        """Rows of another game, or of another version, would stand below the wrong names."""
+        path = run.folder.losses
+        if path.exists() and path.stat().st_size:
+            with path.open(encoding="ascii", errors="replace") as file:
+                if file.readline() != self._table.header:
+                    raise GanctlError(f"{path} has other columns than this run writes. Move it away to go on.")
+
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+        """Add the rows."""
+        return partial(self._add, run, step, rows)
+
+    def _add(self, run: Run, step: int, rows: np.ndarray) -> None:
+        assert self._file is not None
+        lines = [self._table.line(self._table.values(step + 1 + i, row)) for i, row in enumerate(rows)]
+        with _writing(run):
+            self._file.writelines(lines)
+            self._file.flush()
+
+    def act(self, run: Run, step: int) -> None:
+        """Wait until the disk has all rows."""
+        assert self._file is not None
+        with _writing(run):
+            os.fsync(self._file.fileno())
+
+    def stop(self, run: Run, step: int) -> None:
+        """The last checkpoint follows."""
+        self.act(run, step)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+@contextmanager
+def _writing(run: Run) -> Iterator[None]:
+    """Say what to do where the rows cannot be written. A checkpoint beyond them would leave a gap, so the run ends."""
+    try:
+        yield
+    except OSError as error:
+        raise GanctlError(
+            f"{run.folder.losses} could not be written: {error.strerror}. The run ends here; its newest checkpoint is "
+            f"whole. Make room, then continue: ganctl resume {shlex.quote(str(run.folder.path))}"
+        ) from None

@@ -1,0 +1,81 @@
+"""Draws losses.png: the mean of every epoch, as tutorial 5 plots them."""
+
+import csv
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from ganctl.images.draw import write_png
+from ganctl.run_folder.losses_csv import LossTable
+from ganctl.training.hooks import Hook, Later, Run
+
+# Tutorial 5 plots mean absolute errors under the name of losses. Both are drawn here, by their own names.
+PANELS = (("loss", ("d_loss", "g_loss")), ("mean absolute error", ("d_mae", "g_mae")))
+COLUMNS = [name for _, names in PANELS for name in names]
+
+
+class LossPlot(Hook):
+    """Losses and mean absolute errors by epoch.
+
+    Args:
+        every: iterations between two drawings; the end is drawn as well.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS)))
+        self._counts: dict[int, int] = defaultdict(int)
+
+    def start(self, run: Run, step: int) -> None:
+        """Take over what a resumed run has written already."""
+        self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        if step:
+            with run.folder.losses.open(newline="") as file:
+                for row in csv.DictReader(file):
+                    self._add(int(row["epoch"]), {name: float(row[name] or "nan") for name in COLUMNS})
+
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+        """Remember the rows."""
+        for i, row in enumerate(rows):
+            values = self._table.values(step + 1 + i, row)
+            self._add(int(values["epoch"]), values)
+
+    def _add(self, epoch: int, values: dict[str, float]) -> None:
+        """Keep sums, because a long run has too many rows to keep; a column that is not measured has no sum."""
+        self._sums[epoch] += [values.get(name, np.nan) for name in COLUMNS]
+        self._counts[epoch] += 1
+
+    @property
+    def means(self) -> dict[int, np.ndarray]:
+        """The mean of each of COLUMNS, by epoch."""
+        return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
+
+    def act(self, run: Run, step: int) -> Later:
+        """Draw."""
+        means = self.means
+        return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
+
+    def stop(self, run: Run, step: int) -> Later:
+        """Draw the end."""
+        return self.act(run, step) if self._sums else None
+
+
+def _drawn(epochs: list[int], means: np.ndarray) -> Any:
+    """Return the picture of means [epochs, columns]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    for axes, (title, names) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+        for name in names:
+            values = means[:, COLUMNS.index(name)]
+            if np.isfinite(values).any():
+                axes.plot(epochs, values, label=name, marker="." if len(epochs) < 30 else None)
+        axes.set_xlabel("epoch")
+        axes.set_title(title)
+        if axes.lines:
+            axes.legend()
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]

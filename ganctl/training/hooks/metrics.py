@@ -1,0 +1,82 @@
+"""Scores the generator every so often and writes metrics.csv."""
+
+from ganctl.errors import GanctlError
+from ganctl.evaluation.features import extractor_for
+from ganctl.evaluation.pairs import nearest_pairs
+from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
+from ganctl.evaluation.scoring import copies, evaluate
+from ganctl.experiment.sections import EvaluationSection
+from ganctl.generation.drawing import choose_classes, generate
+from ganctl.images import draw
+from ganctl.images.image_set import ImageSet, gathered
+from ganctl.run_folder.metrics_csv import COLUMNS, line
+from ganctl.run_folder.paths import write_atomically
+from ganctl.training.hooks import Hook, Run
+
+
+class Metrics(Hook):
+    """A row of scores every so often.
+
+    Args:
+        section: how often, of how many samples, by which features.
+        generator: role of the network to draw from.
+        distribution: of the latent vectors.
+        training: the training images, which are the reference.
+        held_out: real images that are not among them, if any.
+        seed: of the latent vectors.
+    """
+
+    def __init__(
+        self,
+        section: EvaluationSection,
+        generator: str,
+        distribution: str,
+        training: ImageSet,
+        held_out: ImageSet | None,
+        seed: int,
+    ) -> None:
+        self.every = section.every
+        self._section, self._generator, self._distribution, self._seed = section, generator, distribution, seed
+        self._training, self._held_out = training, held_out
+        self._reference: Reference | None = None
+
+    def start(self, run: Run, step: int) -> None:
+        """Forget what a resumed run had scored after its checkpoint."""
+        header, path = line(COLUMNS).encode(), run.folder.metrics
+        first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
+        if first != header:
+            raise GanctlError(f"{path} has other columns than this version writes. Move it away.")
+        self._before = header + b"".join(row for row in others if _is_row(row, step))
+        if len(self._before) > len(header) or others:
+            write_atomically(path, self._before)
+
+    def act(self, run: Run, step: int) -> None:
+        """Score."""
+        if self._reference is None:  # the first time, because looking at thousands of images takes a while
+            extractor = extractor_for(self._section.features, self._training)
+            self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
+        network = run.game.networks[self._generator]
+        classes = choose_classes(network, None, self._training.num_classes)
+        drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
+        samples = gathered(drawn, self._section.num, self._training.shape)
+        found = evaluate(samples, self._reference)
+        values = {"iteration": step, **found.values}
+        content = self._before + line(values.get(name) for name in COLUMNS).encode()
+        write_atomically(run.folder.metrics, content)
+        self._before = content
+        if copies(found.values):
+            where = run.folder.nearest_pairs
+            run.folder.append_log(
+                f"Warning: after iteration {step} many samples are nearly training images: see {where}"
+            )
+        near = found.neighbours
+        draw.write_png(
+            run.folder.nearest_pairs,
+            nearest_pairs(samples, self._reference.images, near.nearest, near.distances),
+        )
+
+
+def _is_row(content: bytes, last: int) -> bool:
+    """Whether a line is whole and of an iteration up to the last."""
+    number = content.split(b",", 1)[0]
+    return content.endswith(b"\n") and number.isdigit() and int(number) <= last

@@ -1,0 +1,77 @@
+"""Shows how the run is going: a bar on a terminal, a line every so often elsewhere."""
+
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ganctl.evaluation.scoring import copies
+from ganctl.run_folder.metrics_csv import read_metrics, spoken
+from ganctl.training.hooks import Hook, Run
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressBar(Hook):
+    """Iterations, iterations/s, time left and losses.
+
+    Args:
+        console: where to show them.
+        evaluated_every: iterations between two rows of metrics.csv, each of which is shown; 0: there are none.
+    """
+
+    def __init__(self, console: Console, evaluated_every: int = 0) -> None:
+        self.every = evaluated_every
+        self._console = console
+        self._bar: Progress | None = None
+
+    def start(self, run: Run, step: int) -> None:
+        """Begin at `step`."""
+        self._first, self._began, self._said = step, time.monotonic(), time.monotonic()
+        self._names = [name for name in ("d_loss", "g_loss") if name in run.game.columns]
+        self._columns = [run.game.columns.index(name) for name in self._names]
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[news]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._task = self._bar.add_task("training", total=run.iterations, completed=step, news="compiling")
+            self._bar.start()
+
+    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+        """Say what was measured, as the mean of the call's iterations."""
+        done, now = step + len(rows), time.monotonic()
+        rate = (done - self._first) / max(now - self._began, 1e-9)
+        losses = "  ".join(
+            f"{name} {rows[:, c].mean():.3f}" for name, c in zip(self._names, self._columns, strict=True)
+        )
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, news=f"{rate:.1f} it/s  {losses}")
+        elif now - self._said >= SECONDS_BETWEEN_LINES or done == run.iterations:
+            left = (run.iterations - done) / rate
+            self._console.print(
+                f"iteration {done}/{run.iterations}  {rate:.1f} it/s  {left:.0f} s left  {losses}", highlight=False
+            )
+            self._said = now
+
+    def act(self, run: Run, step: int) -> None:
+        """Say the scores, if they were measured just now."""
+        scored = [row for row in read_metrics(run.folder.metrics) if row["iteration"] == step]
+        if scored:
+            self._console.print(f"iteration {step}  {spoken(scored[-1])}", markup=False, highlight=False)
+            if copies(scored[-1]):
+                self.warned(run, f"many samples are nearly training images: see {run.folder.nearest_pairs}")
+
+    def warned(self, run: Run, message: str) -> None:
+        """Say it above the bar."""
+        self._console.print(f"Warning: {message}", markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._bar is not None:
+            self._bar.stop()

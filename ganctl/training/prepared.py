@@ -1,0 +1,160 @@
+"""A game that is ready to be played: from an experiment to a trainer."""
+
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from ganctl import plugins
+from ganctl.build import footprint
+from ganctl.build.games import make_game
+from ganctl.build.resolving import make_loss, read_images
+from ganctl.evaluation.features import check_available
+from ganctl.evaluation.reference import check_enough
+from ganctl.experiment.experiment import Experiment
+from ganctl.game.game import Game
+from ganctl.game.players import AVERAGED
+from ganctl.host.device import Device
+from ganctl.images.image_set import ImageSet, Track
+from ganctl.lazy import keras, tf
+from ganctl.planning.measured_choices import choose_precision, choose_xla
+from ganctl.report.run_report import write_report
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks.checkpoints import Checkpoints
+from ganctl.training.hooks.evolution import Evolution
+from ganctl.training.hooks.loss_csv import LossCsv
+from ganctl.training.hooks.loss_plot import LossPlot
+from ganctl.training.hooks.metrics import Metrics
+from ganctl.training.hooks.report import Report
+from ganctl.training.hooks.samples import Samples
+from ganctl.training.hooks.tensorboard import TensorBoard
+from ganctl.training.trainer import Trainer
+from ganctl.version import __version__
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A game that is ready to be played, and what it was made from."""
+
+    experiment: Experiment
+    device: Device
+    images: ImageSet
+    held_out: ImageSet | None
+    game: Game
+    precision_reason: str
+    xla_reason: str
+
+    @classmethod
+    def make(cls, experiment: Experiment, device: Device, track: Track, *, pretrained: bool = True) -> Self:
+        """Read the images and build the game; raises DataError and ConfigurationError.
+
+        `pretrained` as in `ganctl.build.make_networks`.
+        """
+        images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+        if experiment.evaluation.every:
+            check_enough(images)
+            check_available(experiment.evaluation.features, images)
+        if device.name == "CPU":
+            tf.config.experimental.enable_op_determinism()
+        experiment, precision_reason = choose_precision(experiment, images, device)
+        experiment, xla_reason = choose_xla(experiment, images, device)
+        game = make_game(experiment, images, pretrained=pretrained)
+        return cls(experiment, device, images, held_out, game, precision_reason, xla_reason)
+
+    @property
+    def generator_role(self) -> str:
+        """The network that samples are drawn from."""
+        return AVERAGED if AVERAGED in self.game.networks else "generator"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the training images and labels."""
+        return self.images.fingerprint()
+
+    @property
+    def memory_bytes(self) -> int:
+        """An estimate of the peak of training memory."""
+        resident = self.images.images.nbytes if self.game.feeds["real"].resident else 0
+        return footprint.estimate_bytes(self.game.networks.values(), self.experiment.training.batch_size, resident)
+
+    @property
+    def checkpoint_facts(self) -> dict[str, Any]:
+        """What every checkpoint says of itself, so that it can be sampled wherever it lies."""
+        return {
+            "ganctl": __version__,
+            "experiment": self.experiment.model_dump(mode="json"),
+            "image_shape": list(self.images.shape),
+            "class_names": list(self.images.class_names),
+            "generator": self.generator_role,
+            "dataset_fingerprint": self.fingerprint,
+            "plugins": plugins.hashes(self.experiment.plugins),
+        }
+
+    def describe(self, command: list[str]) -> dict[str, Any]:
+        """Return what run.json says."""
+        return {
+            "ganctl": __version__,
+            "command": command,
+            "overrides": self.experiment.overrides,
+            "plugins": plugins.described(),
+            "versions": {
+                "python": platform.python_version(),
+                "tensorflow": tf.__version__,
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "platform": platform.platform(),
+            "device": {"name": self.device.name, "reason": self.device.reason},
+            "precision": {"name": self.experiment.training.precision, "reason": self.precision_reason},
+            "xla": {"name": "on" if self.experiment.training.xla else "off", "reason": self.xla_reason},
+            "parameters": {role: footprint.parameter_count(network) for role, network in self.game.networks.items()},
+            "dataset": {
+                "source": self.images.source,
+                "images": len(self.images),
+                "held_out": len(self.held_out) if self.held_out else 0,
+                "shape": list(self.images.shape),
+                "classes": list(self.images.class_names),
+                "notes": list(self.images.notes),
+                "fingerprint": self.fingerprint,
+            },
+        }
+
+    def trainer(self, folder: RunFolder, more_hooks: list[Hook]) -> Trainer:
+        """Return the trainer that writes into this run folder."""
+        experiment, outputs = self.experiment, self.experiment.outputs
+        run = Run(
+            self.game,
+            folder,
+            experiment.training.iterations,
+            experiment.training.iterations_per_epoch,
+            self.checkpoint_facts,
+        )
+        samples = Samples(
+            outputs.sample_every,
+            outputs.sample_grid,
+            self.generator_role,
+            experiment.model.latent_distribution,
+            self.images,
+            experiment.seed,
+            make_loss(experiment).realness,
+        )
+        every = experiment.evaluation.every
+        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]
+        if every:
+            hooks.append(self._metrics())
+        hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
+        hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
+        if outputs.tensorboard:
+            hooks.append(TensorBoard())
+        hooks.append(Report(experiment.evaluation.every, write_report))
+        return Trainer(run, hooks)
+
+    def _metrics(self) -> Metrics:
+        experiment = self.experiment
+        distribution = experiment.model.latent_distribution
+        return Metrics(
+            experiment.evaluation, self.generator_role, distribution, self.images, self.held_out, experiment.seed
+        )

@@ -1,0 +1,134 @@
+"""A run from its first iteration to its last, and one that goes on: `train` and `resume`, in a shell and in Python."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ganctl.errors import UsageError
+from ganctl.experiment.changes import may_be_set, never_may_be_set
+from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment, check_run_name
+from ganctl.game import state as game_state
+from ganctl.host.device import select_device
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.lock import run_lock
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
+from ganctl.training.resuming import restore_newest
+from ganctl.training.session import Session
+from ganctl.training.transfer import transfer
+
+
+def train(
+    experiment: Experiment,
+    session: Session,
+    command: list[str],
+    *,
+    outputs: Path,
+    run_name: str | None = None,
+    device: str = "auto",
+    init_from: Path | None = None,
+    dry_run: bool = False,
+) -> RunFolder | None:
+    """Train an experiment in a new run folder, which is returned.
+
+    Args:
+        experiment: the resolved experiment.
+        session: where it is said what happens.
+        command: what was typed, for run.json and the log.
+        outputs: the folder of all runs.
+        run_name: name of the run folder, refused where it exists; by default the experiment's.
+        device: as `select_device` takes it.
+        init_from: a run folder, checkpoint or generator file whose weights are the start, wherever they fit.
+        dry_run: build everything, show it, train nothing and return None.
+
+    Raises:
+        GanctlError: in many kinds; what was learned before is in the run folder.
+    """
+    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
+    RunFolder.check_free(outputs, name, explicit=run_name is not None)
+    start, problems = checkpoint.find(init_from) if init_from else (None, [])
+    prepared = Prepared.make(experiment, select_device(device), session.track)
+    session.introduce(prepared)
+    facts = prepared.describe(command)
+    lines = [f"skipped {problem}" for problem in problems]
+    if start:
+        fits = transfer(prepared.game, start)
+        lines += [
+            f"weights of {start.path}, after {start.step:,} iterations",
+            *(line for fit in fits for line in fit.lines()),
+        ]
+        networks = {fit.role: {"from": fit.source, "fitted": fit.fitted, "of": fit.total} for fit in fits}
+        facts["init_from"] = {"path": str(start.path.resolve()), "step": start.step, "networks": networks}
+    for line in lines:
+        session.say(f"init        {line}")
+    if dry_run:
+        session.show_layers(prepared)
+        return None
+    folder = RunFolder.create(outputs, name, explicit=run_name is not None)
+    with run_lock(folder.path):
+        folder.write_info(facts)
+        folder.append_log(f"started: {' '.join(command)}")
+        for line in lines:
+            folder.append_log(f"init: {line}")
+        if start:
+            # A run that is killed before its first checkpoint begins again: also then from these weights.
+            state = {**prepared.checkpoint_facts, "step": 0}
+            checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
+        folder.write_config(prepared.experiment.to_yaml())  # the last, because with it a run can be resumed
+        session.play(prepared, folder)
+    return folder
+
+
+def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
+    """Raise UsageError where a run is to go on with what makes another run of it, unless that is allowed."""
+    for override in overrides:
+        key = override.partition("=")[0].strip().lower()
+        dotted = ".".join(TUTORIAL_CONSTANTS.get(key, (key,)))
+        if not allow_changes and not may_be_set(dotted):
+            never = never_may_be_set(dotted)
+            remedy = "with --init-from to begin with its weights" if never else "or add --allow-changes"
+            raise UsageError(
+                f"'{key}' would make another run of it: a resumed run can get more training.iterations, other "
+                f"outputs.* and evaluation.*, and its images from another dataset.path. Use ganctl train, {remedy}."
+            )
+
+
+def resume(
+    folder: RunFolder,
+    experiment: Experiment,
+    session: Session,
+    command: list[str],
+    *,
+    allow_changes: bool = False,
+    device: str = "auto",
+) -> None:
+    """Go on with a run from its newest checkpoint; arguments as of `train`.
+
+    Args:
+        folder: the run.
+        experiment: its config.yaml, resolved, with what was changed.
+        session: where it is said what happens.
+        command: what was typed.
+        allow_changes: go on although the experiment says something else than the checkpoint.
+        device: as `select_device` takes it.
+    """
+    with run_lock(folder.path):
+        # The checkpoint's weights take the place of pre-trained ones, whose file may be gone by now.
+        pretrained = not checkpoint.newest_first(folder.checkpoints)
+        prepared = Prepared.make(experiment, select_device(device), session.track, pretrained=pretrained)
+        folder.tidy()
+        notes = restore_newest(prepared, folder, allow_changes=allow_changes)
+        step = int(prepared.game.step.numpy())
+        if step > experiment.training.iterations:
+            raise UsageError(
+                f"{folder.path} has {step} iterations already, more than {experiment.training.iterations}."
+            )
+        session.introduce(prepared)
+        for note in notes:
+            session.say(note)
+            folder.append_log(note)
+        session.say(f"resuming    after iteration {step:,}")
+        folder.write_config(prepared.experiment.to_yaml())
+        if not folder.info.exists():
+            folder.write_info(prepared.describe(command))
+        folder.append_log(f"resumed after iteration {step}: {' '.join(command)}")
+        session.play(prepared, folder)

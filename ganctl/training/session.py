@@ -1,0 +1,87 @@
+"""A run as a person watches it: what is said before, during and after."""
+
+import shlex
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from ganctl.build import network_checks
+from ganctl.build.footprint import parameter_count
+from ganctl.errors import GanctlError
+from ganctl.host.terminal import Terminal
+from ganctl.lazy import keras, tf
+from ganctl.report.run_report import write_report
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Hook
+from ganctl.training.hooks.progress import ProgressBar
+from ganctl.training.prepared import Prepared
+
+
+class Session(Terminal):
+    """A training as its user watches it. Arguments as of `Terminal`."""
+
+    def introduce(self, prepared: Prepared) -> None:
+        """Say what is about to be trained, on what."""
+        game, training = prepared.game, prepared.experiment.training
+        counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
+        images = prepared.images.describe()
+        name, model = prepared.experiment.name, prepared.experiment.model.name
+        self.say(f"experiment  {name}: {model}, {training.iterations:,} iterations")
+        self.say(f"device      {prepared.device}")
+        self.say(f"precision   {training.precision} ({prepared.precision_reason})")
+        self.say(f"xla         {'on' if training.xla else 'off'} ({prepared.xla_reason})")
+        self.say(f"parameters  {counts}")
+        self.say(f"images      {images}{f', {len(prepared.held_out):,} held out' if prepared.held_out else ''}")
+        for note in prepared.images.notes:
+            self.say(f"            {note}")
+        for warning in network_checks.warnings(game.networks):
+            self.say(f"warning     {warning}")
+
+    def show_layers(self, prepared: Prepared) -> None:
+        """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
+        networks = prepared.game.networks
+        for role, network in networks.items():
+            if isinstance(network, keras.Model):  # and no layer that only remembers
+                self._show_table(role, network.layers)
+        if {"generator", "discriminator"} <= networks.keys():
+            self._show_table("stack", [networks["generator"], networks["discriminator"]])
+        self.say(
+            f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides 600 MiB for TensorFlow"
+        )
+
+    def _show_table(self, title: str, layers: Iterable[Any]) -> None:
+        self.say(title)
+        total = 0
+        for layer in layers:
+            outputs = layer.outputs if isinstance(layer, keras.Model) else keras.tree.flatten(layer.output)
+            shapes = " ".join(str(tuple(tensor.shape)) for tensor in outputs)
+            total += layer.count_params()
+            self.say(f"  {layer.name:<28} {type(layer).__name__:<24} {shapes:<24} {layer.count_params():>12,}")
+        self.say(f"  {'total':<78} {total:>12,}")
+
+    def play(self, prepared: Prepared, folder: RunFolder) -> None:
+        """Train to the end, and say where the run is and what to type next."""
+        hooks: list[Hook] = [] if self.quiet else [ProgressBar(self.progress, prepared.experiment.evaluation.every)]
+        self.say(f"run folder  {folder.path}")
+        try:
+            prepared.trainer(folder, hooks).train()
+        except GanctlError as error:
+            _end(folder, f"ended: {error}")
+            raise
+        except tf.errors.ResourceExhaustedError:
+            batch_size = prepared.experiment.training.batch_size
+            _end(folder, "ended: out of memory")
+            raise GanctlError(
+                f"Out of memory: {batch_size} images in one update are too many here. "
+                f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
+            ) from None
+        _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
+        self.say(f"Done. The run is in {folder.path}; look at its {folder.report.name}. More samples:")
+        self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")
+
+
+def _end(folder: RunFolder, line: str) -> None:
+    """Log how a run ended, and write its page once more: hooks are not told, and of a failure not at all."""
+    folder.append_log(line)
+    with suppress(Exception):  # how it ended is the news
+        write_report(folder)

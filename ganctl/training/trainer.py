@@ -1,0 +1,170 @@
+"""The outer loop: play a chunk, then let the hooks act; resume; interrupt."""
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import DataError, DivergedError
+from ganctl.host.background import Background
+from ganctl.host.interruption import Interruption
+from ganctl.training.divergence import Divergence, find_divergence
+from ganctl.training.hooks import Hook, Later, Run
+
+SECONDS_PER_CALL = 1.0
+MAX_ROUNDS_PER_CALL = 2048
+
+
+class Trainer:
+    """Plays a game to its end.
+
+    Args:
+        run: the game and where it writes.
+        hooks: in the order in which they act; whatever writes losses comes before whatever saves checkpoints.
+        seconds_per_call: how long one compiled call should last.
+    """
+
+    def __init__(self, run: Run, hooks: Sequence[Hook], seconds_per_call: float = SECONDS_PER_CALL) -> None:
+        self.run = run
+        self._hooks = hooks
+        self._dropped: list[Hook] = []
+        self._seconds_per_call = seconds_per_call
+        self._rounds_per_call = 1
+
+    def train(self) -> None:
+        """Play until the last iteration.
+
+        Raises:
+            DivergedError: a measurement is not finite or beyond all bounds; nothing was saved after it.
+            StoppedError: a signal came, and everything was saved.
+        """
+        run, game = self.run, self.run.game
+        with Interruption() as interruption, Background() as self._background:
+            try:
+                step = int(game.step.numpy())
+                for hook in self._hooks:
+                    self._tell(hook, hook.start, step)
+                while step < run.iterations and not interruption.requested:
+                    rows = self._play(step, self._rounds_from(step))
+                    diverged = find_divergence(rows, game.columns, game.players)
+                    if diverged:
+                        rows = rows[: diverged.row + 1]
+                    for hook in self._playing():
+                        self._tell(hook, hook.rows, step, rows)
+                    step += len(rows)
+                    if diverged:
+                        self._background.finish()
+                        raise self._diverged(step, diverged)
+                    for hook in self._playing():
+                        if any(step % period == 0 for period in hook.periods):
+                            self._tell(hook, hook.act, step)
+                self._stop(step)
+            finally:
+                self._finish_after_the_end()
+                for hook in self._hooks:
+                    with suppress(Exception):  # whatever ended the run is the news, and the others must be closed too
+                        hook.close()
+                for feed in game.feeds.values():
+                    feed.close()
+            if interruption.requested and step < run.iterations:
+                raise interruption.error(
+                    f"Stopped after iteration {step}; everything is saved. Continue: {self._resume_command()}"
+                )
+
+    def _resume_command(self) -> str:
+        return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
+
+    def _playing(self) -> list[Hook]:
+        """The hooks that have not dropped out."""
+        return [hook for hook in self._hooks if hook not in self._dropped]
+
+    def _stop(self, step: int) -> None:
+        for hook in self._playing():
+            self._tell(hook, hook.stop, step)
+        self._background.finish()
+
+    def _finish_after_the_end(self) -> None:
+        """Finish what is left to do of a run that has ended; what ended it is the news."""
+        try:
+            self._background.finish()
+        except Exception as error:
+            self.run.folder.append_log(f"Besides: {_shown(error)}")
+
+    def _tell(self, hook: Hook, event: Callable[..., Later], step: int, *rows: np.ndarray) -> None:
+        """Let a hook act. Where one fails that is not vital, this is said and training goes on.
+
+        What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
+        follow the run drops out.
+        """
+        if event == hook.stop or (event == hook.act and hook.vital):
+            self._background.finish()  # a checkpoint stands for all that was measured and drawn before it
+        failed = partial(self._failed, hook, event, step)
+        try:
+            later = event(self.run, step, *rows)
+        except DivergedError:
+            raise
+        except Exception as error:
+            failed(error)
+        else:
+            if later:
+                self._background.do(later, failed)
+
+    def _failed(self, hook: Hook, event: Callable[..., Later], step: int, error: Exception) -> None:
+        if hook.vital:
+            raise error
+        if event != hook.act:
+            self._dropped.append(hook)
+        self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
+
+    def _warn(self, message: str) -> None:
+        self.run.folder.append_log(f"Warning: {message}")
+        for hook in self._playing():
+            with suppress(OSError):
+                hook.warned(self.run, message)
+
+    def _chunk(self, step: int, rounds: int) -> Any:
+        """What the next rounds see. Images that cannot be read any more end the run, after everything is saved."""
+        try:
+            return self.run.game.chunk(step, rounds)
+        except (OSError, DataError) as error:
+            self._stop(step)
+            raise DataError(
+                f"The images could not be read after iteration {step}: {_shown(error)}. Everything is saved. "
+                f"Bring them back, then continue: {self._resume_command()}"
+            ) from error
+
+    def _play(self, step: int, rounds: int) -> np.ndarray:
+        game = self.run.game
+        chunk = self._chunk(step, rounds)
+        traces = game.play.experimental_get_tracing_count()
+        began = time.monotonic()
+        rows = game.play(chunk).numpy()
+        if game.play.experimental_get_tracing_count() == traces:  # the call that compiles says nothing about speed
+            rate = rounds / max(time.monotonic() - began, 1e-6)
+            # At most doubled, because the first calls are slower than the rest; a power of two, because then what a
+            # feed reads ahead is mostly as much as the next call takes.
+            wanted = np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL))
+            self._rounds_per_call = 2 ** int(np.log2(wanted))
+        return rows
+
+    def _rounds_from(self, step: int) -> int:
+        """How many rounds to play before something is due."""
+        due = [period - step % period for hook in self._hooks for period in hook.periods]
+        bounds = [feed.max_rounds(self.run.game.draws[name]) for name, feed in self.run.game.feeds.items()]
+        return min(self._rounds_per_call, self.run.iterations - step, *due, *bounds)
+
+    def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
+        return DivergedError(
+            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; checkpoints "
+            f"saved before, in {self.run.folder.checkpoints}, are untouched. Try smaller learning rates."
+        )
+
+
+def _shown(error: Exception) -> str:
+    """An error on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.rstrip(".")

@@ -1,0 +1,139 @@
+"""Weights of another run as the start of this one, wherever they fit.
+
+Networks of different sizes or models share stretches of layers. Layer by layer, as many as possible are taken over in
+their order: a longest common subsequence (Hunt and McIlroy 1976) of what layers are and which shapes their variables
+have. A layer fits whole or not at all. Nothing of the optimizers is taken over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganctl.errors import UsageError
+from ganctl.game.augmentation import memory_of
+from ganctl.game.game import Game
+from ganctl.game.players import AVERAGED
+from ganctl.game.state import assign, named_variables
+from ganctl.run_folder.checkpoint import Checkpoint, Tensors
+
+GENERATOR = "generator"
+SHOWN = 3
+"""So many layers that did not fit are named, for each network."""
+
+Layer = list[str]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a network took over.
+
+    Attributes:
+        role: of the network.
+        source: the group of the checkpoint that the weights came from; empty if it has none for this network.
+        fitted: how many variables were taken over.
+        total: how many the network has.
+        misfits: the names and shapes of the others.
+    """
+
+    role: str
+    source: str
+    fitted: int
+    total: int
+    misfits: list[str]
+
+    def lines(self) -> list[str]:
+        """Return what is said about it."""
+        if not self.source:
+            return [f"{self.role}: nothing of that kind in the file; all {self.total} variables start anew"]
+        by_name = f" (of {self.source})" if self.source != self.role else ""
+        lines = [f"{self.role}: {self.fitted} of {self.total} variables fitted{by_name}"]
+        more = len(self.misfits) - SHOWN
+        lines += [f"  anew: {misfit}" for misfit in self.misfits[:SHOWN]]
+        return [*lines, f"  anew: {more} more"] if more > 0 else lines
+
+
+def transfer(game: Game, found: Checkpoint) -> list[Fit]:
+    """Put the weights of a checkpoint or generator file into the networks of a game, where they fit.
+
+    Every network takes those of its own role. A generator and its running average take each other's where the file has
+    only one of them. What augmentations remember is left as it is.
+
+    Raises:
+        UsageError: nothing fits.
+    """
+    fits = []
+    plans: list[tuple[Mapping[str, Any], Tensors]] = []
+    for role, network in game.networks.items():
+        if role.startswith(memory_of("")):
+            continue
+        variables = {name: v for name, v in named_variables(network).items() if not _is_seed(name)}
+        if not variables:
+            continue
+        source = next((group for group in _candidates(role) if group in found.groups), "")
+        tensors = found.groups.get(source, {})
+        taken = _taken({name: tuple(v.shape) for name, v in variables.items()}, tensors)
+        plans.append(({name: variables[name] for name in taken}, taken))
+        misfits = [f"{name} {list(v.shape)}" for name, v in variables.items() if name not in taken]
+        fits.append(Fit(role, source, len(taken), len(variables), misfits))
+    if not any(fit.fitted for fit in fits):
+        raise UsageError(
+            f"Nothing of {found.path} fits: its networks have no layer in common with this experiment's. "
+            "Leave --init-from out, or take a run of a similar model."
+        )
+    for places, taken in plans:
+        assign(places, taken)
+    return fits
+
+
+def _candidates(role: str) -> Sequence[str]:
+    """Groups of a checkpoint whose weights a network may take, the best first."""
+    return {GENERATOR: (GENERATOR, AVERAGED), AVERAGED: (AVERAGED, GENERATOR)}.get(role, (role,))
+
+
+def _taken(wanted: Mapping[str, Shape], tensors: Tensors) -> Tensors:
+    """Return the tensors that fit, by the names under which they are wanted."""
+    shapes = {name: array.shape for name, array in tensors.items() if not _is_seed(name)}
+    here, there = _layers(wanted), _layers(sorted(shapes))
+    pairs = _common([_look(layer, wanted) for layer in here], [_look(layer, shapes) for layer in there])
+    return {name: tensors[other] for i, j in pairs for name, other in zip(here[i], there[j], strict=True)}
+
+
+def _is_seed(name: str) -> bool:
+    return name.endswith(".seed_generator_state")
+
+
+def _layers(names: Iterable[str]) -> list[Layer]:
+    """Group structural names, `003.Conv2D.kernel`, by layer: a layer ends where its kind changes or a name repeats."""
+    layers: list[Layer] = []
+    for name in names:
+        _, kind, variable = name.split(".", 2)
+        last = [known.split(".", 2)[1:] for known in layers[-1]] if layers else []
+        if not last or last[0][0] != kind or [kind, variable] in last:
+            layers.append([])
+        layers[-1].append(name)
+    return layers
+
+
+def _look(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Any, ...]:
+    """What two layers must have in common: kind, variables, shapes."""
+    return tuple((name.partition(".")[2], shapes[name]) for name in layer)
+
+
+def _common(here: Sequence[Any], there: Sequence[Any]) -> list[tuple[int, int]]:
+    """Return a longest common subsequence, as pairs of positions."""
+    lengths = [[0] * (len(there) + 1) for _ in range(len(here) + 1)]
+    for i in reversed(range(len(here))):
+        for j in reversed(range(len(there))):
+            same = here[i] == there[j]
+            lengths[i][j] = 1 + lengths[i + 1][j + 1] if same else max(lengths[i + 1][j], lengths[i][j + 1])
+    pairs, i, j = [], 0, 0
+    while i < len(here) and j < len(there):
+        if here[i] == there[j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs
