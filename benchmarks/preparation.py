@@ -15,8 +15,8 @@ from benchmarks.speed_recipes import RECIPES, Recipe, as_written
 from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.experiment.experiment import Experiment
+from ganctl.game import Key
 from ganctl.game.image_order import ImageOrder
-from ganctl.game.noise import Key
 
 
 def prepare(recipe: Recipe, folder: Path) -> None:

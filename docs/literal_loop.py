@@ -1,14 +1,14 @@
 """What ganctl does, by hand: the loop of `ganctl train quickstart` in forty lines of TensorFlow.
 
 `tests/parity/test_literal_loop.py` holds the two together: the same weights to the last bit (with
-`training.rewrites: false`; else up to rounding). ganctl's own loop is in
-`ganctl/game/game.py`; it plays a whole chunk of rounds in one compiled call, and any list of players. Left out here is the
-running average of the generator, from which the samples are drawn.
+`training.rewrites: false`; else up to rounding). ganctl's own loop is in `ganctl/game/game.py`; it plays a whole chunk
+of rounds in one compiled call, and any list of players. Left out here is the running average of the generator, from
+which the samples are drawn.
 """
 
 import tensorflow as tf
 
-from ganctl.game.noise import Key
+from ganctl.game import Key
 
 
 def play(networks, d_optimizer, g_optimizer, real_batches, seed, disc_updates=1, gen_updates=1, real_target=0.9):

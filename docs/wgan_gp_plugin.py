@@ -1,6 +1,6 @@
 """WGAN-GP (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028) as a plugin of ganctl."""
 
-from ganctl.game.objectives import AdversarialLoss
+from ganctl.game import AdversarialLoss
 from ganctl.lazy import keras
 from ganctl.losses import registry as losses
 from ganctl.models import registry as models

@@ -1,6 +1,8 @@
 """ganctl trains Generative Adversarial Networks from YAML files.
 
 From Python, `ganctl.train` trains and `ganctl.load` opens what was trained; importing ganctl loads no TensorFlow.
+
+Floor 9. May import: runs, images.
 """
 
 from typing import TYPE_CHECKING, Any

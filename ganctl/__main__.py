@@ -1,4 +1,7 @@
-"""The program `ganctl`, also as `python -m ganctl`."""
+"""The program `ganctl`, also as `python -m ganctl`.
+
+Floor 9. May import: cli, host.
+"""
 
 import signal
 

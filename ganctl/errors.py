@@ -1,6 +1,8 @@
 """The errors a user sees, each with its exit code.
 
 A message is one line where it can be: what is wrong, where, and what to do. A user's mistake never shows a traceback.
+
+Floor 1. May import nothing.
 """
 
 import difflib

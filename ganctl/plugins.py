@@ -2,6 +2,8 @@
 
 A plugin is code, and an experiment file may come from anybody. So only files run that the user names (`--plugin FILE`)
 or allows (`--allow-plugins`); an experiment that names another is refused.
+
+Floor 3. May import: registry.
 """
 
 import hashlib

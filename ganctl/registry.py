@@ -3,6 +3,8 @@
 A decorated function is registered under a name; a duplicate name raises; an unknown name is answered with the nearest
 known one. Nobody edits a list: `import_siblings` lets a package import its own modules, each of which registers what
 it holds.
+
+Floor 2. May import nothing.
 """
 
 import importlib

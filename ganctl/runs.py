@@ -2,6 +2,8 @@
 
 Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
 command line: everything is saved, and `StoppedError` says how to go on.
+
+Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host.
 """
 
 import csv

@@ -21,7 +21,7 @@ from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import ModelSection
 from ganctl.experiment.yaml_source import parse_yaml
-from ganctl.game.game import Game
+from ganctl.game import Game
 from ganctl.lazy import tf
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder

@@ -38,9 +38,9 @@ from ganctl.errors import GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_source import YamlSource
+from ganctl.host.files import shown
 from ganctl.images import archives
 from ganctl.images import decode as images
-from ganctl.images.data_paths import shown
 from ganctl.images.image_set import from_arrays
 from ganctl.run_folder import checkpoint
 

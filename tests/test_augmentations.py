@@ -14,9 +14,7 @@ from ganctl import augmentations, losses
 from ganctl.augmentations import ada
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.game.game import Game
-from ganctl.game.noise import Key
-from ganctl.game.passes import GanPass
+from ganctl.game import Game, GanPass, Key
 from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import tf
 

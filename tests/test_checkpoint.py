@@ -13,8 +13,8 @@ from conftest import WriteYaml
 from ganctl import datasets
 from ganctl.build import games, resolving
 from ganctl.errors import DivergedError, GanctlError, UsageError
+from ganctl.game import Game
 from ganctl.game import state as game_state
-from ganctl.game.game import Game
 from ganctl.generation.loading import load_generator
 from ganctl.run_folder import checkpoint
 

@@ -14,8 +14,8 @@ from ganctl.build.networks import make_networks
 from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.inputs import takes_classes
-from ganctl.game.noise import Key, layer_seeds, seeded
+from ganctl.game import Key, takes_classes
+from ganctl.game.noise import layer_seeds, seeded
 from ganctl.generation.drawing import choose_classes, generate
 from ganctl.generation.sample_files import writer_for
 from ganctl.images.image_set import ImageSet

@@ -11,7 +11,7 @@ from small_runs import files_of, train
 from ganctl import cli
 from ganctl.errors import DivergedError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Player, Term, Turn
+from ganctl.game import Player, Term, Turn
 from ganctl.lazy import keras
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder

@@ -20,8 +20,7 @@ from ganctl.build.optimizers import make_optimizer
 from ganctl.cli import commands
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Game
-from ganctl.game.noise import Key
+from ganctl.game import Game, Key
 from ganctl.host.device import Device
 from ganctl.lazy import keras
 from ganctl.registry import Entry

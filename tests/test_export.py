@@ -18,8 +18,9 @@ from ganctl import models
 from ganctl.build.networks import make_networks
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
+from ganctl.game import class_count, takes_classes
 from ganctl.game import state as game_state
-from ganctl.game.inputs import class_count, takes_classes, to_pixels
+from ganctl.game.inputs import to_pixels
 from ganctl.game.players import AVERAGED
 from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
 from ganctl.generation.formats import formats

@@ -10,13 +10,23 @@ import tensorflow as tf
 
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.sections import TrainingSection
-from ganctl.game.feed import Feed, ImageBatch
-from ganctl.game.game import Average, Game, Player, Term, frozen
+from ganctl.game import (
+    AdversarialLoss,
+    Average,
+    Feed,
+    Game,
+    GanPass,
+    ImageBatch,
+    Key,
+    Player,
+    Setup,
+    Term,
+    discriminator,
+    generator,
+    usual_two,
+)
+from ganctl.game.game import frozen
 from ganctl.game.image_order import ImageOrder
-from ganctl.game.noise import Key
-from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.passes import GanPass
-from ganctl.game.players import Setup, discriminator, generator, usual_two
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
 

@@ -14,7 +14,7 @@ from ganctl import models
 from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.inputs import takes_classes
+from ganctl.game import takes_classes
 from ganctl.generation.drawing import generate
 from ganctl.generation.walks import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
 from ganctl.layers.times_noise import times_noise

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ganctl.game.game import Game
+from ganctl.game import Game
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Run
 from ganctl.training.hooks.loss_csv import LossCsv

@@ -10,11 +10,7 @@ from conftest import WriteYaml, shipped
 from ganctl import losses
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.game.feed import ImageBatch
-from ganctl.game.game import Game
-from ganctl.game.noise import Key
-from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.passes import GanPass
+from ganctl.game import AdversarialLoss, Game, GanPass, ImageBatch, Key
 from ganctl.lazy import keras, tf
 
 REAL, FAKE = np.array([2.0, -1.0, 0.3, 40.0]), np.array([0.5, -3.0, 1.5, -40.0])

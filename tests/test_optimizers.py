@@ -8,7 +8,7 @@ import pytest
 
 from ganctl.build.optimizers import keep_pace, make_optimizer
 from ganctl.experiment.sections import OptimizerSection
-from ganctl.game.game import Game
+from ganctl.game import Game
 
 ROUNDS, RATE = 20, 0.5
 FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -17,10 +17,7 @@ from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.feed import ImageBatch
-from ganctl.game.game import Game
-from ganctl.game.inputs import CLASSES, takes_classes
-from ganctl.game.noise import Key
+from ganctl.game import CLASSES, Game, ImageBatch, Key, takes_classes
 from ganctl.generation.drawing import choose_classes, generate
 from ganctl.layers.conditional import projection_score
 from ganctl.layers.pyramid import unfit

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from conftest import RunCli, WriteYaml
 
 from ganctl.cli import commands
-from ganctl.game import feed
-from ganctl.game.game import Game
+from ganctl.game import Game, feed
 from ganctl.planning.pace import measure, spoken
 
 LONG = 100_000

@@ -25,8 +25,7 @@ from ganctl.build.networks import make_networks
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
-from ganctl.game.feed import Feed
-from ganctl.game.game import Game
+from ganctl.game import Feed, Game
 from ganctl.game.image_order import ImageOrder
 from ganctl.generation.formats import formats
 from ganctl.images.image_set import ImageSet

@@ -14,8 +14,7 @@ from ganctl import augmentations, datasets, losses, models
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Game
-from ganctl.game.objectives import Penalty
+from ganctl.game import Game, Penalty
 from ganctl.host.device import Device
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder

@@ -13,11 +13,7 @@ from ganctl import models
 from ganctl.build.optimizers import make_optimizer
 from ganctl.build.rewrites import rewrite, rewrites
 from ganctl.experiment.sections import OptimizerSection, TrainingSection
-from ganctl.game import players
-from ganctl.game.game import Game
-from ganctl.game.inputs import CLASSES
-from ganctl.game.noise import Key
-from ganctl.game.players import Setup, discriminator
+from ganctl.game import CLASSES, Game, Key, Setup, discriminator, players
 from ganctl.game.state import named_variables
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.lazy import keras, tf

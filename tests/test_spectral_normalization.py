@@ -13,8 +13,7 @@ from small_runs import train
 from ganctl import datasets, models
 from ganctl.build import games
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Game
-from ganctl.game.noise import Key
+from ganctl.game import Game, Key
 from ganctl.layers.spectral_normalization import (
     spectral_conv2d,
     spectral_dense,

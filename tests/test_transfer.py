@@ -11,8 +11,8 @@ from conftest import RunCli, WriteYaml, shipped
 
 from ganctl import models
 from ganctl.errors import UsageError
+from ganctl.game import Game
 from ganctl.game import state as game_state
-from ganctl.game.game import Game
 from ganctl.run_folder.checkpoint import Checkpoint
 from ganctl.training.transfer import Fit, transfer
 

@@ -12,7 +12,7 @@ from conftest import RunCli
 from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.noise import Key
+from ganctl.game import Key
 from ganctl.generation.drawing import check_truncation, generate
 from ganctl.run_folder.paths import RunFolder
 

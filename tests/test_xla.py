@@ -11,7 +11,7 @@ from small_runs import KilledAfter, files_of, resume, train
 
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Game
+from ganctl.game import Game
 from ganctl.host.cache_root import cache_root
 from ganctl.host.device import Device
 from ganctl.planning import xla

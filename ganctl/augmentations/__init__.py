@@ -3,6 +3,8 @@
 Real and generated images go through the same function with random numbers of their own, in both players' updates: the
 discriminator never sees an image that is not augmented, and the generator learns through the augmentation. What is
 done to real images alone would be learned by the generator.
+
+Floor 4, a shelf. May import: game, layers, registry.
 """
 
 from ganctl.registry import Registry, import_siblings

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ganctl.augmentations import registry
-from ganctl.game.augmentation import Augmentation
-from ganctl.game.noise import Key
+from ganctl.game import Augmentation, Key
 from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import keras, tf
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ganctl.augmentations import registry
-from ganctl.game.augmentation import Augmentation
-from ganctl.game.noise import Key
+from ganctl.game import Augmentation, Key
 from ganctl.layers.resampling import with_columns, with_rows
 from ganctl.lazy import tf
 

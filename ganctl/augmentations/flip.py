@@ -3,8 +3,7 @@
 from typing import Any
 
 from ganctl.augmentations import registry
-from ganctl.game.augmentation import Augmentation
-from ganctl.game.noise import Key
+from ganctl.game import Augmentation, Key
 from ganctl.layers.resampling import with_columns
 from ganctl.lazy import tf
 

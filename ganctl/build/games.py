@@ -5,22 +5,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganctl.build import catalog
-from ganctl.game.augmentation import memory_of
+from ganctl.build.networks import make_networks
+from ganctl.build.optimizers import keep_pace, make_optimizer
+from ganctl.build.resolving import check_players, located, make_augmentation, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
+from ganctl.game.augmentation import memory_of
 from ganctl.game.feed import Feed
 from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
-from ganctl.images.image_set import ImageSet
 from ganctl.game.inputs import judges_images_alone
+from ganctl.game.objectives import Constraint
+from ganctl.game.players import AVERAGED, advancing, usual_two
+from ganctl.images.image_set import ImageSet
 from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import tf
-from ganctl.build.networks import make_networks
-from ganctl.game.objectives import Constraint
-from ganctl.build.optimizers import keep_pace, make_optimizer
-from ganctl.game.players import AVERAGED, advancing, usual_two
 from ganctl.registry import accepted, made_by
-from ganctl.build.resolving import check_players, located, make_augmentation, make_setup
 
 # The rest is for weights and activations. TensorFlow does not say how much memory a GPU has, nor Python on Windows.
 RESIDENT_SHARE = 0.25

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ganctl.build import catalog
-from ganctl.run_folder import checkpoint
-from ganctl.game import state as game_state
-from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment.experiment import Experiment
-from ganctl.lazy import keras
-from ganctl.game.players import AVERAGED
-from ganctl.registry import Entry, accepted
 from ganctl.build.resolving import Shape, check_shape, located
 from ganctl.build.rewrites import rewrite
+from ganctl.errors import ConfigurationError, GanctlError
+from ganctl.experiment.experiment import Experiment
+from ganctl.game import state as game_state
+from ganctl.game.players import AVERAGED
+from ganctl.lazy import keras
+from ganctl.registry import Entry, accepted
+from ganctl.run_folder import checkpoint
 
 
 def make_networks(

@@ -4,8 +4,8 @@ import math
 from functools import cache
 from typing import Any
 
-from ganctl.lazy import keras, tf
 from ganctl.experiment.sections import OptimizerSection
+from ganctl.lazy import keras, tf
 
 
 def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: int = 1) -> Any:

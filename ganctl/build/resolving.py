@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganctl.build import catalog
 from ganctl import plugins
-from ganctl.game.augmentation import Augmentation, remembers
+from ganctl.build import catalog
 from ganctl.errors import ConfigurationError, did_you_mean
 from ganctl.experiment.experiment import Experiment
-from ganctl.images.image_set import ImageSet, Track
+from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
+from ganctl.game.augmentation import Augmentation, remembers
 from ganctl.game.objectives import AdversarialLoss, Penalty
 from ganctl.game.players import Setup, usual_two
+from ganctl.images.image_set import ImageSet, Track
 from ganctl.registry import keyword_only, made_by
-from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 
 Shape = tuple[int, int, int]
 
@@ -187,7 +187,12 @@ def make_setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> 
 
 def make_loss(experiment: Experiment) -> AdversarialLoss:
     """Return the adversarial loss."""
-    return made_by(catalog.losses.get(experiment.loss.name), AdversarialLoss, **experiment.loss.arguments)
+    return named_loss(experiment.loss.name, **experiment.loss.arguments)
+
+
+def named_loss(name: str, **arguments: Any) -> AdversarialLoss:
+    """Return the adversarial loss of that name, with arguments of its own."""
+    return made_by(catalog.losses.get(name), AdversarialLoss, **arguments)
 
 
 def make_augmentation(section: AugmentationSection) -> Augmentation:

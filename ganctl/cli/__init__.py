@@ -1,6 +1,10 @@
 """The command line: one file per command; each parses, calls and prints.
 
-A command's module is named after it and holds a click command called `command`. Nobody edits a list.
+A command's module is named after it and holds a click command called `command`. Nobody edits a list. What commands
+share stands in modules whose names begin with `_`.
+
+Floor 8. May import: training, planning, generation, report, build, evaluation, run_folder, images, experiment,
+plugins, registry, host.
 """
 
 import importlib
@@ -52,7 +56,8 @@ class _Commands(click.Group):
     """Finds commands among the modules of this package, and imports only what is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+        names = [module.name for module in pkgutil.iter_modules(__path__)]
+        return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -13,6 +13,6 @@ def command(as_json: bool) -> None:
     ganctl list-losses --json
     """
     from ganctl.build import catalog
-    from ganctl.listing import print_entries
+    from ganctl.cli._listing import print_entries
 
     print_entries([catalog.losses, catalog.penalties], as_json=as_json)

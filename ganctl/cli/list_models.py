@@ -13,6 +13,6 @@ def command(as_json: bool) -> None:
     ganctl list-models --json
     """
     from ganctl.build import catalog
-    from ganctl.listing import print_entries
+    from ganctl.cli._listing import print_entries
 
     print_entries([catalog.models], as_json=as_json)

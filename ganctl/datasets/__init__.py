@@ -1,4 +1,7 @@
-"""Data sets: one file per source, each a registered function from the configuration to an `ImageSet`."""
+"""Data sets: one file per source, each a registered function from the configuration to an `ImageSet`.
+
+Floor 4, a shelf. May import: images, experiment, host, registry.
+"""
 
 from ganctl.registry import Registry, import_siblings
 

@@ -9,8 +9,9 @@ import numpy as np
 from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import reading, shown
 from ganctl.images.archives import tar_members, unpickle
-from ganctl.images.data_paths import downloaded, given_path, keras_datasets, reading, shown
+from ganctl.images.data_paths import downloaded, given_path, keras_datasets
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

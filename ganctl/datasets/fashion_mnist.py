@@ -5,8 +5,9 @@ from importlib.resources import as_file, files
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import shown
 from ganctl.images.archives import read_npz, read_training_split
-from ganctl.images.data_paths import downloaded, given_path, shown
+from ganctl.images.data_paths import downloaded, given_path
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _SOURCE = "H. Xiao, K. Rasul and R. Vollgraf, https://github.com/zalandoresearch/fashion-mnist; MIT, Zalando SE"

@@ -14,8 +14,9 @@ import numpy as np
 from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import shown
 from ganctl.images import image_cache
-from ganctl.images.data_paths import given_path, shown
+from ganctl.images.data_paths import given_path
 from ganctl.images.decode import Decoded, decode
 from ganctl.images.folder_listing import (
     ListedFile,

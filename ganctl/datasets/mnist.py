@@ -2,8 +2,9 @@
 
 from ganctl.datasets import registry
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import shown
 from ganctl.images.archives import read_training_split
-from ganctl.images.data_paths import downloaded, given_path, shown
+from ganctl.images.data_paths import downloaded, given_path
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"

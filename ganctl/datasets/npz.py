@@ -3,8 +3,9 @@
 from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import shown
 from ganctl.images.archives import npz_names, read_npz
-from ganctl.images.data_paths import given_path, shown
+from ganctl.images.data_paths import given_path
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
 _IMAGES = ("images", "x_train", "x", "arr_0")

@@ -18,8 +18,8 @@ from ganctl.evaluation.frechet_distance import Gaussian
 from ganctl.evaluation.kernel_distance import KernelSums
 from ganctl.evaluation.neighbours import Surroundings, nearest_distances
 from ganctl.host.cache_root import cache_root
+from ganctl.host.files import write_atomically
 from ganctl.images.image_set import ImageSet
-from ganctl.run_folder.paths import write_atomically
 
 MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50

@@ -1,4 +1,48 @@
 """The adversarial game: the mathematics, readable alone. `game.py` is a round on one screen.
 
+A model, a loss or a plugin takes all its words from here: `from ganctl.game import Turn, Player, Term, GanPass`.
+
 Floor 3. May import: experiment.
 """
+
+from ganctl.game.augmentation import Augmentation
+from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.game import Average, ForwardPass, Game, Networks, Player, Term, Turn
+from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input, draw_latent, takes_classes
+from ganctl.game.noise import Key
+from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
+from ganctl.game.passes import GanPass, Kind, MixedPass
+from ganctl.game.players import Setup, discriminator, generator, on_passes, usual_two
+
+__all__ = [
+    "CLASSES",
+    "AdversarialLoss",
+    "Augmentation",
+    "Average",
+    "Constraint",
+    "Feed",
+    "ForwardPass",
+    "Game",
+    "GanPass",
+    "ImageBatch",
+    "Key",
+    "Kind",
+    "MixedPass",
+    "Networks",
+    "Penalty",
+    "Player",
+    "Setup",
+    "Term",
+    "Turn",
+    "arrange_inputs",
+    "class_count",
+    "class_input",
+    "discriminator",
+    "draw_latent",
+    "generator",
+    "lengths",
+    "mean",
+    "on_passes",
+    "takes_classes",
+    "usual_two",
+]

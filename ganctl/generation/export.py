@@ -22,8 +22,7 @@ from ganctl.game.inputs import CLASSES, class_count, takes_classes
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation.loading import build_generator, experiment_of
-from ganctl.generation.sample_files import is_folder, writing
-from ganctl.images.data_paths import is_text, shown
+from ganctl.host.files import is_folder, is_text, shown, writing
 from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
 

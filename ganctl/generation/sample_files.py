@@ -1,16 +1,15 @@
 """Writes generated images as a grid, an npz or a folder of PNGs, as they come."""
 
 import math
-import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from ganctl.errors import UsageError
+from ganctl.host.files import is_folder, writing
 from ganctl.images import draw
 
 MAX_GRID_PIXELS = 2**28
@@ -54,22 +53,6 @@ def writer_for(path: Path, count: int) -> Write:
         return path
 
     return guarded
-
-
-def is_folder(path: Path) -> bool:
-    """Whether the user's path is a folder; raises UsageError where nothing can be called so: too long a name."""
-    with writing(path), suppress(FileNotFoundError, NotADirectoryError):
-        return stat.S_ISDIR(path.stat().st_mode)
-    return False
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Raise UsageError where the user's file or folder cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:

@@ -11,7 +11,8 @@ from ganctl.errors import UsageError
 from ganctl.game.inputs import arrange_inputs
 from ganctl.game.noise import seeded
 from ganctl.generation.drawing import painter, sample_key, sample_latent
-from ganctl.generation.sample_files import MAX_GRID_PIXELS, is_folder, writing
+from ganctl.generation.sample_files import MAX_GRID_PIXELS
+from ganctl.host.files import is_folder, writing
 from ganctl.images import draw
 from ganctl.images.gif import write_gif
 from ganctl.lazy import tf

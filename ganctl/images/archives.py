@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.images.data_paths import reading, shown
+from ganctl.host.files import reading, shown
 
 # Whatever declares more is refused before anything is allocated; `image_folder` maps such data from disk.
 MAX_BYTES = 16 * 2**30

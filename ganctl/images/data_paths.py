@@ -8,33 +8,11 @@ from pathlib import Path
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import reading, shown
 from ganctl.images.image_set import Track
 from ganctl.lazy import keras
 
 _SECONDS_WITHOUT_AN_ANSWER = 20.0
-
-
-def shown(path: Path) -> str:
-    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are no text."""
-    return str(path) if str(path).isprintable() else repr(str(path))
-
-
-def is_text(path: Path) -> bool:
-    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are no text."""
-    try:
-        str(path.absolute()).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn an error of the file system into one that the user reads."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{shown(path)} cannot be read: {error.strerror or error}.") from error
 
 
 def given_path(config: DatasetSection, wanted: str) -> Path:

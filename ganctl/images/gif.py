@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganctl.run_folder.paths import write_atomically
+from ganctl.host.files import write_atomically
 
 # Small frames are enlarged by a whole number as long as no side gets longer than this ...
 ENLARGED_SIDE = 512

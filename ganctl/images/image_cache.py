@@ -17,7 +17,7 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.host.cache_root import cache_root
-from ganctl.images.data_paths import shown
+from ganctl.host.files import shown
 from ganctl.images.image_set import ImageSet
 
 # Entries used least recently are removed until the others take no more than this.

@@ -1,1 +1,4 @@
-"""Layers that Keras lacks."""
+"""Layers that Keras lacks.
+
+Floor 2. May import nothing.
+"""

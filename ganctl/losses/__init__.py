@@ -1,4 +1,7 @@
-"""Adversarial losses and penalties, by name."""
+"""Adversarial losses and penalties, by name.
+
+Floor 4, a shelf. May import: game, registry.
+"""
 
 from ganctl.registry import Registry, import_siblings
 

@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.objectives import Penalty, lengths
-from ganctl.game.passes import GanPass
+from ganctl.game import GanPass, Penalty, lengths
 from ganctl.lazy import tf
 from ganctl.losses import penalties
 

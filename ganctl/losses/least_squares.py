@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.passes import GanPass, MixedPass
+from ganctl.game import AdversarialLoss, GanPass, MixedPass
 from ganctl.lazy import tf
 from ganctl.losses import registry
 

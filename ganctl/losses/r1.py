@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from ganctl.game.objectives import Penalty
-from ganctl.game.passes import GanPass
+from ganctl.game import GanPass, Penalty
 from ganctl.lazy import tf
 from ganctl.losses import penalties
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.passes import GanPass
+from ganctl.game import AdversarialLoss, GanPass
 from ganctl.losses import registry
 
 Tensor = Any

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ganctl.game.objectives import Constraint
+from ganctl.game import Constraint
 from ganctl.lazy import tf
 from ganctl.losses import penalties
 

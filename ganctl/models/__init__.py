@@ -13,6 +13,8 @@ function of the networks that returns the parts that take such weights, by key: 
 user's keys, paths of those weights.
 A generator that can draw its noise itself registers `noise_given=`, the arguments with which the same weights take that
 noise as an input instead: so it is exported.
+
+Floor 4, a shelf. May import: game, layers, registry.
 """
 
 from ganctl.registry import Registry, import_siblings

@@ -20,11 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ganctl.errors import ConfigurationError
-from ganctl.game.game import Networks, Player, Term
-from ganctl.game.inputs import CLASSES
-from ganctl.game.objectives import Penalty, mean
-from ganctl.game.passes import GanPass
-from ganctl.game.players import Setup, discriminator, generator
+from ganctl.game import CLASSES, GanPass, Networks, Penalty, Player, Setup, Term, discriminator, generator, mean
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.models import registry

@@ -7,10 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.game import Networks, Player, Term, Turn
-from ganctl.game.objectives import mean
-from ganctl.game.passes import GanPass, Kind, MixedPass
-from ganctl.game.players import Setup, discriminator, generator, on_passes
+from ganctl.game import (
+    GanPass,
+    Kind,
+    MixedPass,
+    Networks,
+    Player,
+    Setup,
+    Term,
+    Turn,
+    discriminator,
+    generator,
+    mean,
+    on_passes,
+)
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras

@@ -5,10 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.game import Networks, Player
-from ganctl.game.objectives import Penalty, mean
-from ganctl.game.passes import GanPass
-from ganctl.game.players import Setup, discriminator, generator
+from ganctl.game import GanPass, Networks, Penalty, Player, Setup, discriminator, generator, mean
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.skip_layer_excitation import skip_layer_excitation
 from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense

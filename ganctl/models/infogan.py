@@ -6,11 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.game import Networks, Player, Term
-from ganctl.game.inputs import CLASSES, class_count
-from ganctl.game.objectives import mean
-from ganctl.game.passes import GanPass
-from ganctl.game.players import Setup, discriminator, generator, on_passes
+from ganctl.game import (
+    CLASSES,
+    GanPass,
+    Networks,
+    Player,
+    Setup,
+    Term,
+    class_count,
+    discriminator,
+    generator,
+    mean,
+    on_passes,
+)
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.inputs import class_input
+from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, projection_score, told_classes
 from ganctl.layers.grouped_convolution import grouped_convolution
 from ganctl.layers.pyramid import Pyramid, unfit

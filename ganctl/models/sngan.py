@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.game.inputs import class_input
+from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.residual_blocks import down_block, up_block

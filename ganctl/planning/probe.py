@@ -12,7 +12,7 @@ from typing import Any
 
 from ganctl.game.game import Game
 from ganctl.host.cache_root import cache_root
-from ganctl.run_folder.paths import write_atomically
+from ganctl.host.files import write_atomically
 from ganctl.version import __version__
 
 CLEARLY_FASTER = 1.2

@@ -9,12 +9,13 @@ from typing import Any, Self
 import numpy as np
 
 from ganctl.experiment.changes import by_dotted_key
+from ganctl.host.files import write_atomically
 from ganctl.report.panels import LOGARITHMIC, curve_table, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number, render
 from ganctl.report.scores import Score
 from ganctl.run_folder.metrics_csv import FLOOR, METRICS, PROTOCOL, Metric
-from ganctl.run_folder.paths import RunFolder, write_atomically
+from ganctl.run_folder.paths import RunFolder
 
 
 @dataclass(frozen=True)

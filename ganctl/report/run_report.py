@@ -10,11 +10,12 @@ from ganctl.errors import GanctlError
 from ganctl.experiment.changes import Change, differences
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.yaml_source import read_yaml
+from ganctl.host.files import write_atomically
 from ganctl.report.curves import PANELS
 from ganctl.report.panels import LOGARITHMIC, curve_table, curves_of, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import render
-from ganctl.run_folder.paths import RunFolder, write_atomically
+from ganctl.run_folder.paths import RunFolder
 
 # What `auto` becomes in config.yaml; elsewhere it stays as it is.
 RESOLVED = ("training.precision", "training.xla")

@@ -20,8 +20,9 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from ganctl.errors import GanctlError, UsageError
+from ganctl.host.files import write_atomically, write_durably
 from ganctl.run_folder.metrics_csv import best_iteration
-from ganctl.run_folder.paths import STEP_NAME, write_atomically, write_durably
+from ganctl.run_folder.paths import STEP_NAME
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl.run_folder.paths import write_atomically
+from ganctl.host.files import write_atomically
 
 FIXED = [
     *("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy_real", "d_accuracy_fake"),

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ganctl.errors import UsageError
 from ganctl.host import run_marks
+from ganctl.host.files import write_atomically
 
 _INNER = ("samples", "checkpoints", "generators")
 
@@ -174,21 +175,3 @@ class RunFolder:
 
 
 STEP_NAME = re.compile(r"\d{9,}")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a crash: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_durably(temporary, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

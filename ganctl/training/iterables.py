@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.build import catalog
+from ganctl.build.resolving import named_loss
 from ganctl.errors import DataError, UsageError
 from ganctl.experiment.sections import TrainingSection
 from ganctl.game.feed import ImageBatch
@@ -19,7 +19,6 @@ from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss
 from ganctl.game.players import Setup, advancing, usual_two
 from ganctl.lazy import keras, tf
-from ganctl.registry import made_by
 
 Noise = np.ndarray | Sequence[np.ndarray]
 
@@ -78,7 +77,7 @@ def fit(
         batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed", rewrites=False
     )
     setup = Setup(
-        loss or made_by(catalog.losses.get("minimax"), AdversarialLoss, real_label=0),
+        loss or named_loss("minimax", real_label=0),
         [],
         training,
         "normal",

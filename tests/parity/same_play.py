@@ -14,9 +14,8 @@ import numpy as np
 from ganctl.build import games, resolving
 from ganctl.build import networks as building
 from ganctl.experiment.experiment import Experiment
-from ganctl.game.game import Game
+from ganctl.game import Game, Key
 from ganctl.game.image_order import ImageOrder
-from ganctl.game.noise import Key
 from ganctl.game.state import named_variables
 from ganctl.images.image_set import ImageSet
 

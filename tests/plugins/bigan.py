@@ -4,10 +4,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from ganctl import models
-from ganctl.game.game import Networks, Player, Term, Turn
-from ganctl.game.objectives import mean
-from ganctl.game.passes import GanPass
-from ganctl.game.players import Setup
+from ganctl.game import GanPass, Networks, Player, Setup, Term, Turn, mean
 from ganctl.lazy import keras, tf
 
 LATENT_DIM = 8

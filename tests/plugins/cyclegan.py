@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ganctl.game.game import ForwardPass, Player, Term, Turn
+from ganctl.game import ForwardPass, Player, Term, Turn
 from ganctl.lazy import tf
 
 CYCLE_WEIGHT = 10.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl import losses
-from ganctl.game.passes import GanPass
+from ganctl.game import GanPass
 from ganctl.lazy import tf
 from ganctl.losses.minimax import Minimax
 

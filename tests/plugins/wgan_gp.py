@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganctl import losses, models
-from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.passes import GanPass
+from ganctl.game import AdversarialLoss, GanPass
 from ganctl.lazy import keras
 
 

@@ -12,8 +12,8 @@ that is averaged. Its gradient, which is zero and which elsewhere is what roundi
 
 from typing import Any
 
-from ganctl.lazy import keras, tf
 from ganctl.build.rewrites import shown_by
+from ganctl.lazy import keras, tf
 
 
 def rewrite(network: Any) -> int:

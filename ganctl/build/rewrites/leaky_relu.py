@@ -7,8 +7,8 @@ writes all images once more.
 
 from typing import Any
 
-from ganctl.lazy import keras, tf
 from ganctl.build.rewrites import untouched
+from ganctl.lazy import keras, tf
 
 
 def rewrite(network: Any) -> int:

@@ -8,8 +8,8 @@ repeated to the last bit. On a processor nothing is lost: see docs/performance.m
 
 from typing import Any
 
-from ganctl.lazy import keras, tf
 from ganctl.build.rewrites import untouched
+from ganctl.lazy import keras, tf
 
 
 def rewrite(network: Any) -> int:

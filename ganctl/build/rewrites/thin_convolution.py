@@ -7,8 +7,8 @@ neighbouring pixels of the output are computed at once: as 4 x filters channels 
 
 from typing import Any
 
-from ganctl.lazy import tf
 from ganctl.build.rewrites import completed, is_plain_convolution
+from ganctl.lazy import tf
 
 MOST_FILTERS = 4
 

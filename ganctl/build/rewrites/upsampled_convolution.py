@@ -7,8 +7,8 @@ multiplications for every pixel of the smaller image, and no larger image to kee
 
 from typing import Any
 
-from ganctl.lazy import keras, tf
 from ganctl.build.rewrites import completed, is_plain_convolution, shown_by
+from ganctl.lazy import keras, tf
 
 
 def rewrite(network: Any) -> int:

@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from ganctl.errors import UsageError
 from ganctl.evaluation.features.extractor import Extractor, in_colour
 from ganctl.host.cache_root import cache_root
+from ganctl.host.files import write_atomically
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import keras, tf
-from ganctl.run_folder.paths import write_atomically
 
 MOST_IMAGES = 20_000
 LARGEST = 64

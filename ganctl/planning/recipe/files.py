@@ -11,10 +11,8 @@ from typing import Self
 import numpy as np
 
 from ganctl.errors import UsageError
-from ganctl.generation.sample_files import writing
-from ganctl.images.data_paths import is_text, shown
+from ganctl.host.files import is_text, shown, write_atomically, writing
 from ganctl.images.draw import write_png
-from ganctl.run_folder.paths import write_atomically
 
 _SUFFIXES = (".yaml", ".yml")
 _LONGEST_FILE_NAME = 230  # bytes, of which file systems take 255, and files that are being written have longer names

@@ -16,7 +16,7 @@ from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_editing import comment, with_values, without_head
 from ganctl.host.device import Device
-from ganctl.images.data_paths import shown
+from ganctl.host.files import shown
 from ganctl.images.image_set import ImageSet
 from ganctl.images.resize import resized, to_channels
 from ganctl.planning import pace

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.images.data_paths import reading, shown
+from ganctl.host.files import reading, shown
 from ganctl.images.decode import Header, decode, read_header
 from ganctl.images.folder_listing import Listing, class_folders, counted, group_of, list_folder, read_image_file
 from ganctl.images.image_set import Track

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganctl.images.data_paths import shown
+from ganctl.host.files import shown
 from ganctl.images.folder_listing import counted, tolerated
 from ganctl.planning.survey.folder_survey import Survey
 

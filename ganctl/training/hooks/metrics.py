@@ -7,10 +7,10 @@ from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.experiment.sections import EvaluationSection
 from ganctl.generation.drawing import choose_classes, generate
+from ganctl.host.files import write_atomically
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet, gathered
 from ganctl.run_folder.metrics_csv import COLUMNS, line
-from ganctl.run_folder.paths import write_atomically
 from ganctl.training.hooks import Hook, Run
 
 
