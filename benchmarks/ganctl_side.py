@@ -8,6 +8,7 @@ from benchmarks import blueprint
 from benchmarks.literal import multiply_in_tensorflow, start_from
 from benchmarks.rules import Rules
 from benchmarks.speed_recipes import Recipe
+from ganctl.build import resolving
 from ganctl.host.device import select_device
 from ganctl.training.prepared import Prepared
 from ganctl.training.trainer import MAX_ROUNDS_PER_CALL
@@ -29,7 +30,9 @@ class GanctlGame:
             overrides = (*overrides, *batch)
         experiment = recipe.experiment(folder, *overrides, told=told)
         self.rules = Rules.of(experiment)
-        prepared = Prepared.make(experiment, select_device("cpu"), lambda sequence, *_, **__: sequence)
+        prepared = Prepared.make(
+            resolving.resolve(experiment), select_device("cpu"), lambda sequence, *_, **__: sequence
+        )
         self.game = prepared.game
         self.precision: str = prepared.experiment.training.precision
         for role, weights in blueprint.read_weights(folder / "weights.npz").items():

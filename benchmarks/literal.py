@@ -16,10 +16,11 @@ from benchmarks import blueprint
 from benchmarks.products import least_seconds
 from benchmarks.rules import Draw, Rules, decay_of_average
 from benchmarks.speed_recipes import Recipe, as_written
-from ganctl.build import games
+from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.build.optimizers import make_optimizer
 from ganctl.game.inputs import as_networks_see
+from ganctl.game.players import averaged
 from ganctl.lazy import keras, tf
 
 LOSS = "binary_crossentropy"
@@ -43,7 +44,7 @@ class LiteralLoop:
         images = np.load(folder / "batch.npz")["images"] if told else np.load(folder / "images.npy")
         self._images = as_networks_see(images.astype(np.float32))
         self._draws = scripted(folder) if told else self._drawn()
-        self.networks = make_networks(experiment, images.shape[1:], 0)
+        self.networks = make_networks(resolving.resolve(experiment), images.shape[1:], 0)
         for role, weights in blueprint.read_weights(folder / "weights.npz").items():
             start_from(self.networks[role], weights, dropout=not told)
         self._trainer = trainer(self.networks, self.rules)
@@ -88,7 +89,7 @@ class LiteralLoop:
 
     def _follow(self) -> None:
         decay = decay_of_average(self.rules, self._step)
-        copies = self.networks[games.AVERAGED].variables
+        copies = self.networks[averaged("generator")].variables
         for copy, variable in zip(copies, self.networks["generator"].variables, strict=True):
             copy.assign(decay * copy + (1.0 - decay) * variable if variable.trainable else variable)
 

@@ -24,8 +24,8 @@ def prepare(recipe: Recipe, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     recipe.write_images(folder)
     experiment = recipe.experiment(folder, *as_written())
-    images = resolving.read_images(experiment, lambda sequence, *_, **__: sequence)
-    networks = make_networks(experiment, images.shape, images.num_classes)
+    images = resolving.read_images(resolving.resolve(experiment), lambda sequence, *_, **__: sequence)
+    networks = make_networks(resolving.resolve(experiment), images.shape, images.num_classes)
     roles = ("generator", "discriminator")
     blueprint.write({role: blueprint.describe(networks[role]) for role in roles}, folder / "networks.json")
     weights = {role: [v.numpy() for v in blueprint.variables(networks[role])] for role in roles}

@@ -2,7 +2,7 @@
 
 From Python, `ganctl.train` trains and `ganctl.load` opens what was trained; importing ganctl loads no TensorFlow.
 
-Floor 9. May import: runs, images.
+Floor 9. May import: runs, training, images.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from ganctl.errors import GanctlError, StoppedError
     from ganctl.images.notebook import Images
     from ganctl.runs import Run, load, train
+    from ganctl.training.iterables import fit
 
-__all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "load", "train"]
+__all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "fit", "load", "train"]
 
 _HOMES = {
     "GanctlError": "errors",
@@ -23,6 +24,7 @@ _HOMES = {
     "Run": "runs",
     "load": "runs",
     "train": "runs",
+    "fit": "training.iterables",
 }
 
 

@@ -192,7 +192,10 @@ def _failure(path: Path, error: BaseException) -> str:
         return f"{path}:{error.lineno}: {type(error).__name__}: {error.msg}"
     if isinstance(error, GanctlError):
         return f"{path}: {error}"
-    return blame(error) or f"{path}: {type(error).__name__}: {error}"
+    message = blame(error) or f"{path}: {type(error).__name__}: {error}"
+    if isinstance(error, ImportError) and str(error.name).partition(".")[0] == "ganctl":
+        message += ". The words of models, losses and augmentations are imported from ganctl.game; see docs/plugins.md"
+    return message
 
 
 def _module_name(path: Path) -> str:

@@ -12,39 +12,49 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from ganctl.errors import ConfigurationError, did_you_mean
 
 Made = TypeVar("Made")
+E = TypeVar("E", bound="Entry")
+"""The class of a registry's entries."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is registered under a name.
+    """What is registered under a name. A registry whose entries say more has a subclass.
 
     Attributes:
         name: the name in YAML.
         make: the registered function.
         source: where it comes from: a paper, a tutorial, a licence.
         injected: parameters of `make` that the program supplies; all the others are the user's keys.
-        facts: further things known about it without calling it; keyword-only parameters of those that are functions in
-            `WITH_KEYS` are the user's keys as well.
     """
 
     name: str
     make: Callable[..., Any]
     source: str
     injected: frozenset[str] = frozenset()
-    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def with_keys(self) -> tuple[Callable[..., Any], ...]:
+        """Further functions whose keyword-only parameters are the user's keys."""
+        return ()
+
+    @property
+    def keys(self) -> list[inspect.Parameter]:
+        """All parameters from which the user's keys are made, injected ones among them."""
+        own = [parameter for function in self.with_keys for parameter in keyword_only(function)]
+        return [*_parameters(self.make), *own]
 
     @property
     def documentation(self) -> str:
         """The docstrings of all functions whose parameters are the user's keys."""
-        functions = (self.make, *_with_keys(self.facts))
+        functions = (self.make, *self.with_keys)
         return "\n".join(inspect.getdoc(function) or "" for function in functions)
 
     @property
@@ -61,7 +71,7 @@ class Entry:
     def arguments(self) -> type[BaseModel]:
         """Return a strict pydantic class of the user's keys, made from the function's signature."""
         fields: dict[str, Any] = {}
-        for parameter in (*_parameters(self.make), *_own_keys(self.facts)):
+        for parameter in self.keys:
             if parameter.name not in self.injected:
                 default = ... if parameter.default is parameter.empty else parameter.default
                 fields[parameter.name] = (parameter.annotation, default)
@@ -109,19 +119,7 @@ def keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [p for p in _parameters(function) if p.kind is p.KEYWORD_ONLY]
 
 
-WITH_KEYS = ("pretrained", "players")
-"""Facts that are functions whose keyword-only parameters are the user's keys."""
-
-
-def _with_keys(facts: Mapping[str, Any]) -> list[Callable[..., Any]]:
-    return [facts[name] for name in WITH_KEYS if name in facts]
-
-
-def _own_keys(facts: Mapping[str, Any]) -> list[inspect.Parameter]:
-    return [parameter for function in _with_keys(facts) for parameter in keyword_only(function)]
-
-
-_registries: list["Registry"] = []
+_registries: list["Registry[Any]"] = []
 
 
 def forget(module: str) -> None:
@@ -132,30 +130,36 @@ def forget(module: str) -> None:
                 del registry._entries[entry.name]
 
 
-class Registry:
+class Registry(Generic[E]):
     """Names of one kind, such as models or losses.
 
     Args:
         kind: what the names stand for, in the singular, as error messages say it.
         key: the YAML key that takes such a name.
+        entry: the class of its entries; its own fields may be given when something is registered.
         injected: names of parameters that the program supplies to every registered function.
-        facts: what may be said of a registered function, besides its source.
     """
 
-    def __init__(self, kind: str, key: str, injected: tuple[str, ...] = (), facts: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, key: str, entry: type[E], injected: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.key = key
+        self._entry = entry
         self._injected = frozenset(injected)
-        self._facts = facts
-        self._entries: dict[str, Entry] = {}
+        self._facts = [field.name for field in fields(entry) if field.name not in Entry.__dataclass_fields__]
+        self._entries: dict[str, E] = {}
         _registries.append(self)
 
     def register(self, name: str, *, source: str, **facts: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Register the decorated function under `name`.
 
+        Args:
+            name: the name in YAML.
+            source: where it comes from.
+            **facts: fields of the registry's class of entries.
+
         Raises:
-            ValueError: the name is taken or no text, a fact is none that anybody asks for, or a key of the user's has
-                no name, no type or capital letters.
+            ValueError: the name is taken or not a text, a fact is unknown, or a key of the user's has no name, no type
+                or capital letters.
         """
         if not isinstance(name, str):
             raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
@@ -166,34 +170,32 @@ class Registry:
             )
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
-            keys = [*inspect.signature(make).parameters.values(), *_own_keys(facts)]
-            several = [p.name for p in keys if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-            if several:
-                raise ValueError(
-                    f"{self.kind} '{name}': '{several[0]}' stands for any keys; write each key by its name"
-                )
-            capital = [p.name for p in keys if p.name != p.name.lower() and p.name not in self._injected]
-            if capital:
-                raise ValueError(
-                    f"{self.kind} '{name}': keys are matched without regard to case, so they are written small. "
-                    f"Received: {capital[0]}"
-                )
-            untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
-            if untyped:
-                raise ValueError(
-                    f"{self.kind} '{name}': the key '{untyped[0]}' needs a type, as in {untyped[0]}: int = 8"
-                )
-            taken = self._entries.get(name)
-            if taken is not None:
-                raise ValueError(
-                    f"{self.kind} '{name}' is registered twice: {taken.make.__module__} and {make.__module__}"
-                )
-            self._entries[name] = Entry(name, make, source, self._injected, facts)
+            entry = self._entry(name, make, source, self._injected, **facts)
+            self._check(entry)
+            self._entries[name] = entry
             return make
 
         return decorate
 
-    def get(self, name: str, key: str = "") -> Entry:
+    def _check(self, entry: E) -> None:
+        """Raise ValueError for what cannot be registered."""
+        what, keys = f"{self.kind} '{entry.name}'", entry.keys
+        several = [p.name for p in keys if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if several:
+            raise ValueError(f"{what}: '{several[0]}' stands for any keys; write each key by its name")
+        capital = [p.name for p in keys if p.name != p.name.lower() and p.name not in self._injected]
+        if capital:
+            raise ValueError(
+                f"{what}: keys are matched without regard to case, so they are written small. Received: {capital[0]}"
+            )
+        untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
+        if untyped:
+            raise ValueError(f"{what}: the key '{untyped[0]}' needs a type, as in {untyped[0]}: int = 8")
+        taken = self._entries.get(entry.name)
+        if taken is not None:
+            raise ValueError(f"{what} is registered twice: {taken.make.__module__} and {entry.make.__module__}")
+
+    def get(self, name: str, key: str = "") -> E:
         """Return the entry of that name; raises ConfigurationError about `key` with the nearest known name."""
         if name not in self._entries:
             known = ", ".join(sorted(self._entries)) or f"none, this version ships no {self.kind}"
@@ -201,7 +203,7 @@ class Registry:
             raise ConfigurationError(f"There is no {self.kind} '{name}'.{hint} Known: {known}.", key=key or self.key)
         return self._entries[name]
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[E]:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
 

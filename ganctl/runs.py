@@ -25,7 +25,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.experiment.yaml_source import YamlSource, parse_yaml
 from ganctl.generation import drawing
-from ganctl.generation.loading import build_generator, experiment_of
+from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.walks import walk
 from ganctl.host.device import select_device
 from ganctl.images.notebook import Images
@@ -82,13 +82,14 @@ def train(
     with _permitted(plugins, allow_plugins):
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
         if isinstance(config, Mapping):
-            experiment = resolving.resolve(
+            parts = resolving.resolve(
                 Experiment.from_source(YamlSource("config", parse_yaml(_json(config), "config").data), settings)
             )
         else:
-            experiment = resolving.load_experiment(find_config(str(config)), tuple(settings))
+            parts = resolving.load_parts(find_config(str(config)), tuple(settings))
+        experiment = parts.experiment
         folder = training.train(
-            experiment,
+            parts,
             Session(quiet=quiet),
             ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
             outputs=Path(os.path.expanduser(output_dir or experiment.root_dir)),
@@ -143,22 +144,22 @@ class Run:
     @property
     def generator(self) -> Any:
         """The Keras model that samples are drawn from (the running average, where there is one), in float32."""
-        return self._loaded[0]
+        return self._trained.network
 
     @property
     def config(self) -> dict[str, Any]:
         """The resolved experiment, every default written out."""
-        return self._loaded[1].model_dump(mode="json")
+        return self._trained.parts.experiment.model_dump(mode="json")
 
     @property
     def step(self) -> int:
         """How many iterations the generator was trained."""
-        return self._loaded[2].step
+        return self._trained.step
 
     @property
     def class_names(self) -> list[str]:
         """The names of the classes of the training images; empty without labels."""
-        return list(self._loaded[2].facts.get("class_names", ()))
+        return list(self._trained.class_names)
 
     @property
     def losses(self) -> dict[str, np.ndarray]:
@@ -193,11 +194,8 @@ class Run:
         _check_whole("num", num, 1)
         drawing.check_count("num", num)
         _check_whole("seed", seed, 0)
-        distribution = self._distribution
-        drawing.check_truncation(self.generator, distribution, truncation)
-        wanted = self._classes(classes)
-        batches = drawing.generate(self.generator, num, seed, distribution, wanted, truncation)
-        return Images.of(np.concatenate(list(batches)))
+        wanted = None if classes is None else _whole_numbers(classes)
+        return Images.of(np.concatenate(list(self._trained.draw(num, seed, wanted, truncation))))
 
     def interpolate(
         self,
@@ -220,12 +218,13 @@ class Run:
         Returns:
             uint8 [rows, points * frames, H, W, C]; a notebook shows a row for each walk.
         """
+        self._trained.check_draws_from_noise()
         wanted = self._classes(classes)
         rows = len(wanted) or 4 if rows is None else rows
         for name, value, least in (("rows", rows, 1), ("points", points, 2), ("frames", frames, 1), ("seed", seed, 0)):
             _check_whole(name, value, least)
         drawing.check_count("rows x points x frames", rows * points * frames)
-        steps = list(walk(self.generator, rows, points, frames, seed, self._distribution, wanted))
+        steps = list(walk(self.generator, rows, points, frames, seed, self._trained.distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
     def resume(
@@ -243,31 +242,24 @@ class Run:
         folder = RunFolder.open(self.path)
         settings = _settings(overrides)
         with _permitted(self._plugins, self._allow_plugins):
-            experiment = resolving.load_experiment(folder.config, tuple(settings))
+            parts = resolving.load_parts(folder.config, tuple(settings))
             training.refuse_changes(settings, allow_changes=allow_changes)
             command = ["ganctl.resume", str(self.path), *settings]
-            training.resume(
-                folder, experiment, Session(quiet=quiet), command, allow_changes=allow_changes, device=device
-            )
+            training.resume(folder, parts, Session(quiet=quiet), command, allow_changes=allow_changes, device=device)
         return Run(self.path, best=self._best, plugins=self._plugins, allow_plugins=self._allow_plugins)
 
-    @property
-    def _distribution(self) -> str:
-        return self._loaded[1].model.latent_distribution
-
     @cached_property
-    def _loaded(self) -> tuple[Any, Experiment, checkpoint.Checkpoint]:
+    def _trained(self) -> TrainedGenerator:
         with _permitted(self._plugins, self._allow_plugins):
             found, problems = checkpoint.find(self.path, best=self._best)
             select_device("auto")  # before the first tensor: a process stays where that is
             for problem in problems:
                 warnings.warn(f"skipped: {problem}", stacklevel=2)
-            experiment = experiment_of(found)
-            return build_generator(found, experiment), experiment, found
+            return TrainedGenerator.of(found, parts_of(found), problems)
 
     def _classes(self, classes: Sequence[int] | None) -> list[int]:
         wanted = None if classes is None else _whole_numbers(classes)
-        return drawing.choose_classes(self.generator, wanted, len(self.class_names))
+        return self._trained.classes(wanted)
 
 
 def _whole_numbers(classes: Any) -> list[int]:

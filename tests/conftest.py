@@ -137,8 +137,8 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
     """Return what makes a shipped experiment small: two rounds on the tiny data in the size and channels it is for."""
 
     def shrink(experiment: Experiment) -> Experiment:
-        dataset, facts = experiment.dataset, datasets.registry.get(experiment.dataset.name).facts
-        shape = facts.get("shape") or (64, 64, 3)
+        dataset = experiment.dataset
+        shape = datasets.registry.get(dataset.name).shape or (64, 64, 3)
         small_data = {
             "name": "npz",
             "path": str(shapes_npz),
@@ -158,14 +158,14 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
             ),
             outputs=experiment.outputs.model_copy(update=outputs),
         )
-        return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name)))
+        return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name))).experiment
 
     return shrink
 
 
 def home_shape(model: str) -> tuple[int, int, int]:
     """A small image shape that the model can make."""
-    unfit = models.registry.get(model).facts.get("unfit", lambda *_: "")
+    unfit = models.registry.get(model).unfit
     return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not unfit(size, size))
 
 
@@ -199,7 +199,7 @@ def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Gam
     def make(model: str, changes: Overrides = NOTHING) -> Game:
         experiment = small_experiment(model, changes)
         images = datasets.registry.get("npz").make(experiment.dataset, untracked)
-        return games.make_game(experiment, images)
+        return games.make_game(resolving.resolve(experiment), images)
 
     return make
 
@@ -212,7 +212,7 @@ def reported_run(small_experiment: Callable[..., Experiment], tmp_path_factory: 
     experiment = small_experiment("dense_gan")
     folder = RunFolder.create(tmp_path_factory.mktemp("reported"), "run", explicit=True)
     folder.write_config(experiment.to_yaml())
-    prepared = Prepared.make(experiment, CPU, untracked)
+    prepared = Prepared.make(resolving.resolve(experiment), CPU, untracked)
     folder.write_info(prepared.describe(["ganctl", "train", "tiny.yaml"]))
     folder.append_log("started: ganctl train tiny.yaml")
     prepared.trainer(folder, []).train()

@@ -141,7 +141,7 @@ def read_generator_file(folder: Path, content: bytes) -> None:
 def read_generator_facts(folder: Path, content: bytes) -> None:
     """A generator file that says odd things of itself."""
     facts = yaml.safe_load(content)
-    checkpoint.save_generator(folder / "facts.safetensors", TENSORS["generator"], facts)
+    checkpoint.save_generators(folder / "facts.safetensors", {"generator": TENSORS["generator"]}, facts)
     read_generator_file(folder, (folder / "facts.safetensors").read_bytes())
 
 
@@ -210,7 +210,7 @@ def _checkpoint_files() -> tuple[bytes, bytes, bytes]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = checkpoint.save(folder, TENSORS, FACTS)
-        checkpoint.save_generator(folder / "g.safetensors", TENSORS["generator"], FACTS)
+        checkpoint.save_generators(folder / "g.safetensors", {"generator": TENSORS["generator"]}, FACTS)
         files = (path / "generator.safetensors", path / "manifest.json", folder / "g.safetensors")
         weights, manifest, generator = (file.read_bytes() for file in files)
         return weights, manifest, generator

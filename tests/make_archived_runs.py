@@ -26,8 +26,7 @@ from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
-from ganctl.generation.drawing import choose_classes, generate
-from ganctl.generation.loading import load_generator
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.host.device import Device
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.checkpoint import Tensors
@@ -88,7 +87,7 @@ def thinned(group: str, tensors: Tensors, strength: int) -> Tensors:
 def make(model: str) -> Path:
     """Write the archive of a model."""
     with tempfile.TemporaryDirectory() as place:
-        prepared = Prepared.make(experiment_of(model), Device("CPU", "for the archive"), untracked)
+        prepared = Prepared.make(resolving.resolve(experiment_of(model)), Device("CPU", "for the archive"), untracked)
         folder = RunFolder.create(Path(place), model, explicit=True)
         folder.write_config(prepared.experiment.to_yaml())
         facts = prepared.describe(["ganctl", "train", f"{model}.yaml"])
@@ -113,9 +112,7 @@ def make(model: str) -> Path:
 
 def _drawn(folder: RunFolder) -> np.ndarray:
     """The first images of SEED, as `ganctl sample` draws them."""
-    generator, experiment, found, _ = load_generator(folder.path)
-    classes = choose_classes(generator, None, len(found.facts["class_names"]))
-    return np.concatenate(list(generate(generator, SAMPLES, SEED, experiment.model.latent_distribution, classes)))
+    return np.concatenate(list(TrainedGenerator.load(folder.path).draw(SAMPLES, SEED)))
 
 
 def _packed(folder: Path, path: Path) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from conftest import untracked
 
+from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.host.device import Device
 from ganctl.run_folder.paths import RunFolder
@@ -33,11 +34,11 @@ class KilledAfter(Hook):
 
 
 def train(experiment: Experiment, folder: RunFolder, *hooks: Hook) -> None:
-    Prepared.make(experiment, CPU, untracked).trainer(folder, list(hooks)).train()
+    Prepared.make(resolving.resolve(experiment), CPU, untracked).trainer(folder, list(hooks)).train()
 
 
 def resume(experiment: Experiment, folder: RunFolder, *, allow_changes: bool = False) -> list[str]:
-    prepared = Prepared.make(experiment, CPU, untracked)
+    prepared = Prepared.make(resolving.resolve(experiment), CPU, untracked)
     notes = restore_newest(prepared, folder, allow_changes=allow_changes)
     prepared.trainer(folder, []).train()
     return notes

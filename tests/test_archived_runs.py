@@ -44,7 +44,7 @@ def test_an_archived_run_draws_what_it_drew(model: str, run: Path) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_an_archived_run_goes_on(model: str, run: Path) -> None:
     folder = RunFolder.open(run)
-    prepared = Prepared.make(resolving.load_experiment(folder.config), CPU, untracked)
+    prepared = Prepared.make(resolving.load_parts(folder.config), CPU, untracked)
     assert restore_newest(prepared, folder) == []
     assert int(prepared.game.step.numpy()) == STEPS
     rows = prepared.game.play(prepared.game.chunk(STEPS, 1)).numpy()

@@ -17,6 +17,7 @@ from benchmarks import blueprint, check, columns, literal, operations, table
 from benchmarks.measurement import Measured, Result
 from benchmarks.rules import Draw, Rules
 from benchmarks.speed_recipes import RECIPES, Recipe, as_written
+from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import GanctlError
 
@@ -38,7 +39,7 @@ def small_networks(name: str) -> dict[str, Any]:
     """The networks of a recipe, shrunk, without dropout, and with weights that leave nothing at zero or one."""
     shape, overrides = SMALL[name]
     experiment = recipe_called(name).experiment(Path("nowhere"), *overrides, *as_written())
-    networks = make_networks(experiment, shape)
+    networks = make_networks(resolving.resolve(experiment), shape)
     random = np.random.default_rng(0)
     for role in ("generator", "discriminator"):
         for variable in blueprint.variables(networks[role]):
@@ -58,7 +59,10 @@ def test_every_recipe_has_a_small_twin() -> None:
 def test_the_literal_loop_teaches_both_networks_of_every_recipe(name: str) -> None:
     shape, overrides = SMALL[name]
     experiment = recipe_called(name).experiment(Path("nowhere"), *overrides, *as_written())
-    networks, rules = make_networks(experiment, shape), replace(Rules.of(experiment), batch=4, half=2)
+    networks, rules = (
+        make_networks(resolving.resolve(experiment), shape),
+        replace(Rules.of(experiment), batch=4, half=2),
+    )
     random = np.random.default_rng(0)
     draw = Draw(
         np.arange(2),

@@ -18,14 +18,16 @@ from ganctl.planning.discriminator_check import check_discriminator
 @pytest.fixture(scope="module")
 def clothes() -> ImageSet:
     experiment = resolving.load_experiment(find_config("quickstart"))
-    return resolving.read_images(experiment, lambda sequence, description, total: sequence).first(3000)
+    return resolving.read_images(resolving.resolve(experiment), lambda sequence, description, total: sequence).first(
+        3000
+    )
 
 
 def test_a_sound_discriminator_learns_the_labels_and_a_broken_one_does_not(clothes: ImageSet) -> None:
     experiment = resolving.load_experiment(
         find_config("quickstart"), ("training.precision=float32", "model.capacity=8")
     )
-    network = make_networks(experiment, clothes.shape)["discriminator"]
+    network = make_networks(resolving.resolve(experiment), clothes.shape)["discriminator"]
     sound = check_discriminator(experiment, clothes, network, keras.optimizers.Adam(1e-3), iterations=80)
     assert sound.learned
     assert sound.accuracy > 0.6

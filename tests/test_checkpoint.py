@@ -15,7 +15,7 @@ from ganctl.build import games, resolving
 from ganctl.errors import DivergedError, GanctlError, UsageError
 from ganctl.game import Game
 from ganctl.game import state as game_state
-from ganctl.generation.loading import load_generator
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.run_folder import checkpoint
 
 FACTS: dict[str, Any] = {"experiment": {"name": "test"}, "image_shape": [8, 8, 1]}
@@ -199,7 +199,7 @@ def dense_game(tiny_yaml: WriteYaml) -> Callable[..., Game]:
             tiny_yaml({key.replace("__", "."): value for key, value in changes.items()})
         )
         images = datasets.registry.get("npz").make(experiment.dataset, lambda sequence, *_, **__: sequence)
-        return games.make_game(experiment, images)
+        return games.make_game(resolving.resolve(experiment), images)
 
     return make
 
@@ -281,11 +281,12 @@ def test_a_generator_file_needs_nothing_beside_it(
         "step": 0,
     }
     written, moved = tmp_path / "a.safetensors", tmp_path / "elsewhere" / "b.safetensors"
-    checkpoint.save_generator(written, game_state.collect_network(game, "generator"), facts)
+    checkpoint.save_generators(written, {"generator": game_state.collect_network(game, "generator")}, facts)
     moved.parent.mkdir()
     written.rename(moved)
-    generator, loaded, found, problems = load_generator(moved)
-    assert (loaded.model_dump(), found.step, problems) == (experiment.model_dump(), 0, [])
+    trained = TrainedGenerator.load(moved)
+    loaded, generator = trained.parts.experiment, trained.network
+    assert (loaded.model_dump(), trained.step, trained.problems) == (experiment.model_dump(), 0, ())
     latent = np.random.default_rng(0).standard_normal((3, 4), np.float32)
     np.testing.assert_array_equal(generator(latent, training=False), game.networks["generator"](latent, training=False))
 
@@ -295,4 +296,4 @@ def test_a_generator_file_of_another_kind_is_refused(content: bytes, tmp_path: P
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     with pytest.raises(GanctlError, match=r"x\.safetensors (is damaged|was not written by ganctl)"):
-        load_generator(path)
+        TrainedGenerator.load(path)

@@ -14,7 +14,7 @@ from ganctl.build.networks import make_networks
 from ganctl.cli import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game import Key, takes_classes
+from ganctl.game import REAL, Key, NoiseSampler, takes_classes
 from ganctl.game.noise import layer_seeds, seeded
 from ganctl.generation.drawing import choose_classes, generate
 from ganctl.generation.sample_files import writer_for
@@ -30,7 +30,7 @@ def acgan(*overrides: str) -> Experiment:
 
 
 def generator(*overrides: str, num_classes: int = 10) -> Any:
-    return make_networks(acgan(*overrides), SHAPE, num_classes)["generator"]
+    return make_networks(resolving.resolve(acgan(*overrides)), SHAPE, num_classes)["generator"]
 
 
 INSIDE = ("model.latent_input=inside", "model.latent_distribution=normal")
@@ -73,26 +73,29 @@ def test_double_tanh_is_the_tutorials_slip() -> None:
 
 
 def test_classes_are_those_of_the_images() -> None:
-    networks = make_networks(acgan("dataset.classes=[3,5]"), SHAPE, 2)
+    networks = make_networks(resolving.resolve(acgan("dataset.classes=[3,5]")), SHAPE, 2)
     assert [output.shape[1] for output in networks["discriminator"].outputs] == [1, 2]
 
 
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"dataset.name: acgan_mnist .*these images have no labels"):
-        make_networks(acgan(), SHAPE, 0)
+        make_networks(resolving.resolve(acgan()), SHAPE, 0)
 
 
 def test_noise_inside_is_normal() -> None:
     experiment = acgan("model.latent_input=inside")
     with pytest.raises(ConfigurationError, match="latent_distribution"):
-        games.make_game(experiment, resolving.read_images(experiment, lambda sequence, *_, **__: sequence))
+        games.make_game(
+            resolving.resolve(experiment),
+            resolving.read_images(resolving.resolve(experiment), lambda sequence, *_, **__: sequence),
+        )
 
 
 def test_a_missing_pretrained_generator_is_named_with_its_line(tmp_path: Path) -> None:
     experiment = acgan(f"model.generator_checkpoint={tmp_path / 'nothing'}")
     with pytest.raises(ConfigurationError, match=r"--set .*generator_checkpoint.*does not exist"):
-        make_networks(experiment, SHAPE, 10)
-    make_networks(experiment, SHAPE, 10, pretrained=False)
+        make_networks(resolving.resolve(experiment), SHAPE, 10)
+    make_networks(resolving.resolve(experiment), SHAPE, 10, pretrained=False)
 
 
 @pytest.mark.parametrize(("wanted", "chosen"), [(None, [0, 1, 2]), ([2], [2]), ([0, 2, 0], [0, 2, 0])])
@@ -120,7 +123,7 @@ def test_no_classes_of_the_command_line(text: str) -> None:
 
 def test_a_generator_without_classes() -> None:
     experiment = resolving.load_experiment(CONFIGS / "dcgan_mnist.yaml")
-    network = make_networks(experiment, SHAPE)["generator"]
+    network = make_networks(resolving.resolve(experiment), SHAPE)["generator"]
     assert choose_classes(network, None, 10) == []
     with pytest.raises(UsageError, match="knows no classes"):
         choose_classes(network, [1], 10)
@@ -149,7 +152,7 @@ def test_a_grid_has_a_column_for_each_class_and_an_npz_its_labels(tmp_path: Path
     ],
 )
 def test_checkerboards_are_announced(config: str, shape: tuple[int, int, int], warned: str) -> None:
-    networks = make_networks(resolving.load_experiment(CONFIGS / f"{config}.yaml"), shape)
+    networks = make_networks(resolving.load_parts(CONFIGS / f"{config}.yaml"), shape)
     lines = checkerboards(networks["generator"])
     assert len(lines) == bool(warned)
     assert all(warned in line for line in lines)
@@ -159,9 +162,9 @@ def test_the_real_images_that_are_shown_come_from_all_over_the_data_set() -> Non
     """A folder's first images are all of its first class."""
     images = np.arange(100, dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis].repeat(8, axis=1)
     labels = np.arange(100, dtype=np.int32) // 50
-    hook = Samples(1, "2x3", "generator", "normal", ImageSet(images, labels, ("cat", "dog"), "test"), 0, lambda s: s)
-    assert hook._real[:, 0, 0, 0].tolist() == [0, 20, 40, 59, 79, 99]
-    assert hook._real_classes is not None
-    assert hook._real_classes.tolist() == [0, 0, 0, 1, 1, 1]
-    few = Samples(1, "2x3", "generator", "normal", ImageSet(images[:4], None, (), "test"), 0, lambda s: s)
-    assert few._real[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+    of_two = {REAL: ImageSet(images, labels, ("cat", "dog"), "test")}
+    hook = Samples(1, "2x3", [NoiseSampler()], "normal", of_two, 0, lambda s: s)
+    assert hook._real[REAL][:, 0, 0, 0].tolist() == [0, 20, 40, 59, 79, 99]
+    assert labels[hook._shown[REAL]].tolist() == [0, 0, 0, 1, 1, 1]
+    few = Samples(1, "2x3", [NoiseSampler()], "normal", {REAL: ImageSet(images[:4], None, (), "test")}, 0, lambda s: s)
+    assert few._real[REAL][:, 0, 0, 0].tolist() == [0, 1, 2, 3]

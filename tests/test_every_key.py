@@ -23,7 +23,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game, Key
 from ganctl.host.device import Device
 from ganctl.lazy import keras
-from ganctl.registry import Entry
+from ganctl.registry import Entry, keyword_only
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
@@ -83,7 +83,7 @@ class Looks:
         return resolving.load_experiment(self._path, [text.replace("FOLDER", str(self._folder)) for text in changes])
 
     def _prepare(self, changes: Changes) -> Prepared:
-        return Prepared.make(self._experiment(changes), Device("CPU", "for the test"), untracked)
+        return Prepared.make(resolving.resolve(self._experiment(changes)), Device("CPU", "for the test"), untracked)
 
     def accepted(self, changes: Changes) -> bool:
         """Whether the file is valid."""
@@ -372,13 +372,14 @@ def test_changing_a_models_own_key_changes_its_networks_or_its_game(
     model: str, key: str, small_experiment: Callable[..., Experiment], small_game: Callable[..., Game]
 ) -> None:
     entry = models.registry.get(model)
-    if key in entry.facts.get("pretrained", ()):
+    if entry.pretrained and key in [parameter.name for parameter in keyword_only(entry.pretrained)]:
         with pytest.raises(GanctlError, match="nowhere"):
             small_game(model, {f"model.{key}": "nowhere"})
         return
     changed = {f"model.{key}": another(entry, key)}
     before, after = (
-        layers_of(make_networks(small_experiment(model, changes), home_shape(model), 10)) for changes in ({}, changed)
+        layers_of(make_networks(resolving.resolve(small_experiment(model, changes)), home_shape(model), 10))
+        for changes in ({}, changed)
     )
     if before == after:
         games = small_game(model), small_game(model, changed)

@@ -15,16 +15,17 @@ import pytest
 from conftest import RunCli, home_shape, shipped
 
 from ganctl import models
+from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import class_count, takes_classes
 from ganctl.game import state as game_state
 from ganctl.game.inputs import to_pixels
-from ganctl.game.players import AVERAGED
+from ganctl.game.players import averaged
 from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
 from ganctl.generation.formats import formats
-from ganctl.generation.loading import load_generator
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
@@ -57,8 +58,8 @@ def generator_file(
         capacity = {"model.capacity": 8} if "capacity" in models.registry.get(model).arguments().model_fields else {}
         experiment = small_experiment(model, {**capacity, **changes})
         shape = home_shape(model)
-        networks = make_networks(experiment, shape, len(class_names))
-        role = AVERAGED if AVERAGED in networks else "generator"
+        networks = make_networks(resolving.resolve(experiment), shape, len(class_names))
+        role = averaged("generator") if averaged("generator") in networks else "generator"
         variables = game_state.named_variables(networks[role])
         random = np.random.default_rng(0)
         for name, variable in variables.items():
@@ -81,7 +82,7 @@ def generator_file(
             "step": 3,
         }
         path = tmp_path_factory.mktemp("generator") / "000000003.safetensors"
-        checkpoint.save_generator(path, {name: np.asarray(variable) for name, variable in variables.items()}, facts)
+        checkpoint.save_generators(path, {role: {n: np.asarray(v) for n, v in variables.items()}}, facts)
         return path
 
     return write
@@ -121,9 +122,9 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
     """Keras' file depends on each layer's class and weights, the others only on what layers compute in a graph."""
 
     def made_of(model: str, changes: dict[str, Any]) -> set[str]:
-        given = models.registry.get(model).facts.get("noise_given", {})
+        given = models.registry.get(model).noise_given
         experiment = small_experiment(model, {**changes, **{f"model.{key}": value for key, value in given.items()}})
-        network = make_networks(experiment, home_shape(model), len(CLASS_NAMES))["generator"]
+        network = make_networks(resolving.resolve(experiment), home_shape(model), len(CLASS_NAMES))["generator"]
         return {type(part).__name__ for part in (*network._flatten_layers(), *getattr(network, "operations", ()))}
 
     tried = set().union(*(made_of(*CASES[case]) for case in IN_EVERY_FORMAT))
@@ -134,7 +135,7 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
 @pytest.mark.parametrize("case", ["noise given, uniform", "bfloat16 and an average"])
 def test_the_original_is_what_sample_draws(case: str, generator_file: Callable[..., Path]) -> None:
     path = generator_file(*CASES[case])
-    generator, network = Generator.load(path), load_generator(path)[0]
+    generator, network = Generator.load(path), TrainedGenerator.load(path).network
     values = list(generator.inputs.values())
     expected = network(values if len(values) > 1 else values[0], training=False).numpy()
     np.testing.assert_array_equal(generator.draw(generator.inputs), expected)
@@ -149,7 +150,7 @@ def test_a_generator_that_finds_categories_itself_needs_no_labels(generator_file
 def test_noise_that_a_generator_draws_itself_becomes_an_input(generator_file: Callable[..., Path]) -> None:
     """The same numbers, whether the layer draws them or they are given."""
     path = generator_file("acgan_mnist", INSIDE)
-    exported, inside = Generator.load(path), load_generator(path)[0]
+    exported, inside = Generator.load(path), TrainedGenerator.load(path).network
     assert list(exported.inputs) == ["latent", "classes"]
     classes = exported.inputs["classes"]
     seed = keras.random.SeedGenerator(0)
@@ -162,7 +163,7 @@ def test_noise_that_a_generator_draws_itself_becomes_an_input(generator_file: Ca
 def test_a_generator_whose_noise_nobody_can_give_is_refused(generator_file: Callable[..., Path]) -> None:
     entry = models.registry.get("acgan_mnist")
     path = generator_file("acgan_mnist", INSIDE)
-    models.registry._entries["acgan_mnist"] = replace(entry, facts={**entry.facts, "noise_given": {}})
+    models.registry._entries["acgan_mnist"] = replace(entry, noise_given={})
     try:
         with pytest.raises(GanctlError, match="draws noise of its own and cannot be exported"):
             Generator.load(path)

@@ -14,7 +14,7 @@ import pytest
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError, DataError, GanctlError
 from ganctl.experiment.experiment import Experiment
-from ganctl.generation.loading import load_generator
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.images import archives
 from ganctl.lazy import keras
 from ganctl.run_folder import checkpoint
@@ -39,7 +39,7 @@ def sent(small_experiment: Callable[..., Experiment], tmp_path: Path) -> Callabl
         experiment = small_experiment("dense_gan").model_dump(mode="json")
         path = tmp_path / "sent.safetensors"
         facts = {"step": 0, "experiment": experiment, "image_shape": [8, 8, 1], **facts}
-        checkpoint.save_generator(path, {"000.Dense.kernel": np.zeros((100, 256), np.float32)}, facts)
+        checkpoint.save_generators(path, {"generator": {"000.Dense.kernel": np.zeros((100, 256), np.float32)}}, facts)
         return path
 
     return write
@@ -50,7 +50,7 @@ def test_a_small_file_cannot_describe_a_huge_network(sent: Callable[..., Path]) 
     assert keras.layers.Dense(1)(np.zeros((1, 1))) == 0  # TensorFlow takes hundreds of megabytes at its first use
     before = psutil.Process().memory_info().rss
     with pytest.raises(GanctlError, match=r"belongs to another network: 001\.Dense\.bias .* is not in the file"):
-        load_generator(sent(image_shape=[4096, 4096, 3]))
+        TrainedGenerator.load(sent(image_shape=[4096, 4096, 3]))
     assert psutil.Process().memory_info().rss - before < 2**28
 
 
@@ -83,7 +83,7 @@ def test_half_a_character_in_a_generator_file_is_refused(
 ) -> None:
     experiment = {**small_experiment("dense_gan").model_dump(mode="json"), "name": "\udcff"}
     with pytest.raises(GanctlError, match=r"name: .*Received: '\\udcff'"):
-        load_generator(sent(experiment=experiment))
+        TrainedGenerator.load(sent(experiment=experiment))
 
 
 def test_idx_that_declares_more_than_it_holds_takes_no_memory_for_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from conftest import shipped
 from PIL import Image, ImageSequence
 
 from ganctl import models
+from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
@@ -76,7 +77,7 @@ def network(small_experiment: Callable[..., Experiment]) -> Callable[..., Any]:
         experiment = small_experiment(model, changes)
         size, channels = experiment.dataset.image_size, experiment.dataset.channels
         keras.utils.set_random_seed(1)
-        generator = make_networks(experiment, (size, size, channels), 10)["generator"]
+        generator = make_networks(resolving.resolve(experiment), (size, size, channels), 10)["generator"]
         for variable in generator.trainable_variables:
             variable.assign(2 * variable)
         return generator, experiment.model.latent_distribution

@@ -119,7 +119,7 @@ LINEAR: dict[str, tuple[dict[str, Any], Callable[[float], float]]] = {
     "r1": ({}, lambda norm: norm**2 / 2),
     "r2": ({}, lambda norm: norm**2 / 2),
 }
-TERMS = [entry.name for entry in shipped(losses.penalties) if not entry.facts.get("constraint")]
+TERMS = [entry.name for entry in shipped(losses.penalties) if not entry.constraint]
 
 
 @pytest.mark.parametrize("name", TERMS)

@@ -26,7 +26,7 @@ from ganctl.planning.discriminator_check import body_of
 from ganctl.registry import Entry
 from ganctl.training.prepared import Prepared
 
-ANY_SIZE = [entry for entry in shipped(models.registry) if entry.facts.get("unfit") is unfit]
+ANY_SIZE = [entry for entry in shipped(models.registry) if entry.unfit is unfit]
 TOLD = [entry for entry in ANY_SIZE if "conditional" in entry.arguments().model_fields]
 SmallGame = Callable[..., Game]
 
@@ -96,7 +96,7 @@ def test_networks_are_told_classes_where_there_are_some_and_nobody_says_otherwis
 def test_classes_that_are_not_there_are_an_error_with_a_place(entry: Entry, tiny_yaml: WriteYaml) -> None:
     path = tiny_yaml({"model": {"name": entry.name, "conditional": True}, "dataset.image_size": 16})
     with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: model.conditional: these images have no labels"):
-        make_networks(resolving.load_experiment(path), (16, 16, 1), 0)
+        make_networks(resolving.load_parts(path), (16, 16, 1), 0)
 
 
 @pytest.mark.slow
@@ -301,7 +301,7 @@ def test_scored_grids_need_a_discriminator_of_images_alone(
 ) -> None:
     experiment = small_experiment("bigan", {"outputs": {"sample_grid": "scored"}})
     with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: outputs.sample_grid: .* judges images alone"):
-        Prepared.make(experiment, CPU, untracked)
+        Prepared.make(resolving.resolve(experiment), CPU, untracked)
 
 
 def test_the_listing_names_them(run_cli: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import small_runs
 from conftest import RunCli, WriteYaml, untracked
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
@@ -24,14 +25,23 @@ from ganctl.build import games, resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.yaml_source import YamlSource
-from ganctl.game import Feed, Game
-from ganctl.game.image_order import ImageOrder
+from ganctl.experiment.yaml_source import YamlSource, parse_yaml
+from ganctl.game import Game
+from ganctl.generation.drawing import translate
+from ganctl.generation.export import Generator, export
 from ganctl.generation.formats import formats
+from ganctl.generation.image_sources import read_real_images, read_samples
+from ganctl.generation.loading import TrainedGenerator
+from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet
+from ganctl.report.run_report import write_report
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.metrics_csv import read_metrics
+from ganctl.run_folder.paths import RunFolder
 from ganctl.runs import Run
 
 DOCS = Path(__file__).parent.parent / "docs"
+CYCLEGAN = Path(__file__).parent / "plugins" / "cyclegan.yaml"
 LOSS = """
 from ganctl.losses import registry
 from ganctl.losses.minimax import Minimax
@@ -68,7 +78,7 @@ def play(game: Game) -> dict[str, np.ndarray]:
     return dict(zip(game.columns, rows.T, strict=True))
 
 
-def game_of(model: str, loss: dict, training: dict) -> Game:
+def game_of(model: str, loss: dict, training: dict, images: Any = None) -> Game:
     data = {
         "name": "plugin",
         "dataset": {"name": "npz", "path": "unused", "image_size": 8, "channels": 1},
@@ -76,8 +86,8 @@ def game_of(model: str, loss: dict, training: dict) -> Game:
         "loss": loss,
         "training": {"batch_size": 4, "precision": "float32", **training},
     }
-    experiment = resolving.resolve(Experiment.from_source(YamlSource("test", data)))
-    return games.make_game(experiment, ImageSet(pictures(0), None, (), "test", ()))
+    parts = resolving.resolve(Experiment.from_source(YamlSource("test", data)))
+    return games.make_game(parts, images or ImageSet(pictures(0), None, (), "test", ()))
 
 
 @pytest.mark.parametrize("batches", ["summed", "mixed", "concatenated"])
@@ -94,17 +104,90 @@ def test_bigan_plays() -> None:
     assert {"d_loss", "g_loss", "e_adversarial"} <= measured.keys()
 
 
+def two_domains() -> dict[str, ImageSet]:
+    return {role: ImageSet(pictures(i, 10 + 7 * i), None, (), "test", ()) for i, role in enumerate("ab")}
+
+
 def test_cyclegan_plays_with_two_unpaired_feeds_and_its_pools_fill() -> None:
-    keras.utils.set_random_seed(0)
-    feeds = {
-        name: Feed(pictures(i, 10 + 7 * i), None, ImageOrder(10 + 7 * i, "shuffle", 0, name))
-        for i, name in enumerate("ab")
-    }
-    game = Game(cyclegan.cyclegan_networks(SHAPE), cyclegan.cyclegan_players(2), feeds, seed=0)
+    game = game_of("plugin_cyclegan", {"name": "minimax"}, {"batch_size": 2}, two_domains())
     measured = play(game)
     assert {"cycle_a", "identity_b", "d_a_loss", "d_b_loss", "g_loss"} <= measured.keys()
     assert int(game.networks["pool_a"].filled.numpy()) == 6
     assert np.abs(game.networks["pool_a"].images.numpy()).min(axis=(1, 2, 3)).max() > 0, "every slot holds an image"
+
+
+def test_a_model_and_a_data_set_agree_on_the_feeds(tiny_yaml: WriteYaml) -> None:
+    parts = resolving.load_parts(tiny_yaml({"model": {"name": "plugin_cyclegan"}}))
+    with pytest.raises(
+        ConfigurationError, match=r"dataset.name: the data set 'npz' has .* `real`; .* from `a` and `b`"
+    ):
+        resolving.read_feeds(parts, untracked)
+
+
+@pytest.fixture(scope="module")
+def translating(tmp_path_factory: pytest.TempPathFactory) -> tuple[Experiment, RunFolder]:
+    """A small run of the CycleGAN plugin's own file, with running averages and evaluations."""
+    source = parse_yaml(CYCLEGAN.read_text(), str(CYCLEGAN))
+    settings = ["dataset.limit=60", "dataset.image_size=16", "training.iterations=4", "training.batch_size=2",
+                "training.precision=float32", "training.ema=0.9", "outputs.sample_every=2", "outputs.sample_grid=4x3",
+                "outputs.checkpoint_every=2", "evaluation.every=4", "evaluation.num=50"]  # fmt: skip
+    experiment = resolving.resolve(Experiment.from_source(source, settings)).experiment
+    folder = RunFolder.create(tmp_path_factory.mktemp("translating"), "run", explicit=True)
+    folder.write_config(experiment.to_yaml())
+    small_runs.train(experiment, folder)
+    return experiment, folder
+
+
+def test_cyclegan_is_a_run_like_any_other(translating: tuple[Experiment, RunFolder]) -> None:
+    _, folder = translating
+    assert [path.name for path in checkpoint.newest_first(folder.checkpoints)] == ["000000004", "000000002"]
+    grid, real = (decode(path.read_bytes()).pixels for path in (folder.sample_grid(4), folder.real_samples))
+    height, width = 4 * (16 + 2) + 2, 3 * (16 + 2) + 2
+    assert grid.shape[0] % (2 * height) == 0, "a grid for each direction, one below the other"
+    assert grid.shape[1] % width == 0
+    factor = grid.shape[1] // width
+    first, below = (
+        grid[factor * (2 + 18 * row) : factor * (18 + 18 * row), factor * 2 : factor * 18] for row in (0, 1)
+    )
+    np.testing.assert_array_equal(first, real[factor * 2 : factor * 18, factor * 2 : factor * 18])
+    assert (first != below).any(), "below an image stands what was made of it"
+    assert len(read_metrics(folder.metrics)) == 1
+    assert "cycle_a" in write_report(folder).read_text()
+
+
+def test_cyclegan_resumes_to_the_last_bit(translating: tuple[Experiment, RunFolder], tmp_path: Path) -> None:
+    experiment, folder = translating
+    half = RunFolder(tmp_path / "run")
+    shutil.copytree(folder.path, half.path)
+    shutil.rmtree(half.checkpoints / "000000004")
+    small_runs.resume(experiment, half)
+    assert small_runs.files_of(half) == small_runs.files_of(folder)
+
+
+@pytest.mark.parametrize("file", ["", "checkpoints/000000002", "generators/000000004.safetensors"])
+def test_what_cyclegan_left_translates_and_cannot_be_sampled(
+    translating: tuple[Experiment, RunFolder], file: str
+) -> None:
+    trained = TrainedGenerator.load(translating[1].path / file)
+    given = np.full((2, 16, 16, 1), 200, np.uint8)
+    (made,) = translate(trained.network, given, 2)
+    assert made.shape == given.shape
+    assert trained.sampler.takes == "a"
+    with pytest.raises(UsageError, match="makes images of the images called `a`, not of noise"):
+        trained.draw(4)
+
+
+def test_cyclegan_is_evaluated_against_what_it_imitates(translating: tuple[Experiment, RunFolder]) -> None:
+    samples = read_samples(translating[1].path, 20, 0, untracked)
+    assert samples.images.shape == (20, 16, 16, 1)
+    real = read_real_images(None, samples, untracked)
+    assert [name.lower() for name in real.images.class_names] == ["ankle boot"]
+    assert not real.notes, "the training images are those of feed b, whose fingerprint the run knows"
+
+
+def test_cyclegan_is_exported(translating: tuple[Experiment, RunFolder], tmp_path: Path) -> None:
+    exported = export(Generator.load(translating[1].path), "keras", tmp_path / "boots.keras")
+    assert list(exported.inputs) == ["image"]
 
 
 def test_the_heart_knows_none_of_them() -> None:
@@ -145,7 +228,7 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
     (plugin.parent / "elsewhere").mkdir()
     moved = plugin.rename(plugin.parent / "elsewhere" / plugin.name)
     with user_plugins.permitted([moved]):
-        assert resolving.resolve(experiment).plugins == [str(moved)]
+        assert resolving.resolve(experiment).experiment.plugins == [str(moved)]
     with (
         user_plugins.permitted([], everything=True),
         pytest.raises(ConfigurationError, match=r"Where it has moved, say so: --plugin NEW/PLACE/own loss.py"),
@@ -244,7 +327,7 @@ def test_a_model_that_returns_no_networks_is_told_so_with_its_line(
     with user_plugins.permitted([plugin]):
         experiment = resolving.load_experiment(path)
         with pytest.raises(ConfigurationError, match=f"own loss.py:5: .*{said}"):
-            make_networks(experiment, SHAPE)
+            make_networks(resolving.resolve(experiment), SHAPE)
 
 
 DUCK = """
@@ -304,7 +387,9 @@ def test_what_makes_something_else_is_told_what_to_make_and_where(
 
     def built() -> Game:
         experiment = resolving.load_experiment(path)
-        return games.make_game(experiment, resolving.read_images(experiment, untracked))
+        return games.make_game(
+            resolving.resolve(experiment), resolving.read_images(resolving.resolve(experiment), untracked)
+        )
 
     with (
         user_plugins.permitted([plugin]),
@@ -327,8 +412,8 @@ def test_in_bfloat16_images_and_scores_have_to_be_float32(
         experiment = resolving.load_experiment(path)
         said = f"own loss.py:5: the {role} of 'user_model' ends in bfloat16. Give its last layer dtype"
         with pytest.raises(ConfigurationError, match=said):
-            make_networks(experiment, (8, 8, 3))
-        make_networks(resolving.with_training(experiment, precision="float32"), (8, 8, 3))
+            make_networks(resolving.resolve(experiment), (8, 8, 3))
+        make_networks(resolving.resolve(experiment).with_training(precision="float32"), (8, 8, 3))
 
 
 def test_of_a_traced_error_the_error_is_told() -> None:
@@ -475,3 +560,11 @@ def test_a_keras_file_with_a_plugins_layer_says_how_to_load_it(plugin: Path, tmp
     assert f"with permitted(['{plugin}']):" in reading
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert done.stdout == f"{[[2.0] * 4] * 2}\n", done.stderr
+
+
+def test_a_plugin_written_for_the_old_layout_is_told_where_its_words_are(tmp_path: Path) -> None:
+    path = tmp_path / "old.py"
+    path.write_text("from ganctl.passes import GanPass\n")
+    with pytest.raises(UsageError, match=r"old\.py:1: ModuleNotFoundError: .* imported from ganctl\.game"):
+        with user_plugins.permitted([path]):
+            pass

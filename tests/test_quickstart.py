@@ -89,7 +89,9 @@ class Memory(Hook):
 def test_memory_is_flat_and_one_trace_serves_5000_iterations(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     experiment = resolving.load_experiment(tmp_path / "small.yaml")
-    prepared = Prepared.make(experiment, Device("CPU", "as asked"), lambda sequence, description, total: sequence)
+    prepared = Prepared.make(
+        resolving.resolve(experiment), Device("CPU", "as asked"), lambda sequence, description, total: sequence
+    )
     memory = Memory()
     prepared.trainer(RunFolder.create(tmp_path, "run", explicit=True), [memory]).train()
     assert prepared.game.play.experimental_get_tracing_count() == 1

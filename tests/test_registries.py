@@ -192,7 +192,7 @@ def test_every_shipped_configuration_trains(
     config: Path, shrunk: Callable[[Experiment], Experiment], tmp_path: Path
 ) -> None:
     experiment = shrunk(resolving.load_experiment(config))
-    prepared = Prepared.make(experiment, Device("CPU", "for the test"), untracked)
+    prepared = Prepared.make(resolving.resolve(experiment), Device("CPU", "for the test"), untracked)
     assert math.prod(prepared.images.shape) > 0
     folder = RunFolder.create(tmp_path, config.stem, explicit=True)
     prepared.trainer(folder, []).train()

@@ -11,7 +11,7 @@ from conftest import untracked
 from small_runs import train
 
 from ganctl import datasets, models
-from ganctl.build import games
+from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game, Key
 from ganctl.layers.spectral_normalization import (
@@ -228,7 +228,7 @@ def test_the_classes_reach_the_discriminator(small_experiment: Callable[..., Exp
     assert images.labels is not None
     rows = []
     for labels in (images.labels, (images.labels + 1) % images.num_classes):
-        game = games.make_game(experiment, replace(images, labels=labels))
+        game = games.make_game(resolving.resolve(experiment), replace(images, labels=labels))
         rows.append(game.play(game.chunk(0, 1)).numpy())
     assert (rows[0] != rows[1]).any()
 

@@ -18,6 +18,7 @@ from conftest import RunCli, WriteYaml
 from small_runs import KilledAfter, files_of, resume, train
 
 from ganctl import cli
+from ganctl.build import resolving
 from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.run_folder import checkpoint
@@ -424,7 +425,7 @@ def test_images_that_cannot_be_read_any_more_end_the_run_after_saving(
 
     monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
     long = small.replace(training=small.training.model_copy(update={"iterations": LONG}))
-    prepared = Prepared.make(long, CPU, untracked)
+    prepared = Prepared.make(resolving.resolve(long), CPU, untracked)
     feed = prepared.game.feeds["real"]
     feed._images = feed._images.view(OnABrokenDrive)
     folder = RunFolder.create(tmp_path, "run", explicit=True)

@@ -10,6 +10,7 @@ import numpy as np
 from conftest import untracked
 from small_runs import CPU, KilledAfter, train
 
+from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.lazy import tf
 from ganctl.run_folder.metrics_csv import COLUMNS, line
@@ -79,7 +80,7 @@ def test_a_resumed_run_repeats_only_what_came_after_its_checkpoint(small_experim
     whole, killed = RunFolder.create(tmp_path, "whole", explicit=True), RunFolder(tmp_path / "killed")
     train(experiment, whole, Evaluations(), KilledAfter(7, killed.path))
     before = events(killed)
-    prepared = Prepared.make(experiment, CPU, untracked)
+    prepared = Prepared.make(resolving.resolve(experiment), CPU, untracked)
     assert restore_newest(prepared, killed) == []
     prepared.trainer(killed, [Evaluations()]).train()
     expected, found = events(whole), events(killed)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import RunCli
 
+from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
@@ -54,14 +55,14 @@ def test_where_it_means_nothing_it_is_refused(
 ) -> None:
     experiment = small_experiment(model, changes)
     size, channels = experiment.dataset.image_size, experiment.dataset.channels
-    generator = make_networks(experiment, (size, size, channels), 10)["generator"]
+    generator = make_networks(resolving.resolve(experiment), (size, size, channels), 10)["generator"]
     check_truncation(generator, experiment.model.latent_distribution, None)
     with pytest.raises(UsageError, match=said):
         check_truncation(generator, experiment.model.latent_distribution, psi)
 
 
 def test_truncated_images_vary_less(small_experiment: Callable[..., Experiment]) -> None:
-    generator = make_networks(small_experiment("dense_gan"), (8, 8, 1))["generator"]
+    generator = make_networks(resolving.resolve(small_experiment("dense_gan")), (8, 8, 1))["generator"]
     drawn = [np.concatenate(list(generate(generator, 64, 0, "normal", (), psi))) for psi in (None, 0.1)]
     spread = [images.astype(float).std(axis=0).mean() for images in drawn]
     assert spread[1] < 0.3 * spread[0]

@@ -51,7 +51,7 @@ def train(tmp_path: Path) -> Callable[..., tuple[Prepared, RunFolder]]:
     def run(name: str, *overrides: str) -> tuple[Prepared, RunFolder]:
         few = ("training.iterations=6", "training.precision=float32", "outputs.sample_every=3", *overrides)
         experiment = resolving.load_experiment(CONFIGS / f"{name}.yaml", few)
-        prepared = Prepared.make(experiment, Device("CPU", "for the test"), untracked)
+        prepared = Prepared.make(resolving.resolve(experiment), Device("CPU", "for the test"), untracked)
         folder = RunFolder.create(tmp_path, experiment.resolved_run_name(), explicit=True)
         before = weights(prepared)
         prepared.trainer(folder, []).train()

@@ -9,6 +9,7 @@ import pytest
 from conftest import NOTHING, Overrides, untracked
 from small_runs import KilledAfter, files_of, resume, train
 
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
@@ -63,7 +64,7 @@ def test_it_is_measured_once_and_taken_where_it_is_clearly_faster(
 
 
 def prepared(experiment: Experiment, device: Device) -> Prepared:
-    return Prepared.make(experiment, device, untracked)
+    return Prepared.make(resolving.resolve(experiment), device, untracked)
 
 
 def test_a_real_measurement_says_what_it_found_and_is_written_out(small_experiment: Small) -> None:

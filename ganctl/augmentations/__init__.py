@@ -7,8 +7,8 @@ done to real images alone would be learned by the generator.
 Floor 4, a shelf. May import: game, layers, registry.
 """
 
-from ganctl.registry import Registry, import_siblings
+from ganctl.registry import Entry, Registry, import_siblings
 
-registry = Registry("augmentation", "training.augment")
+registry = Registry("augmentation", "training.augment", Entry)
 
 import_siblings(__name__, list(__path__))

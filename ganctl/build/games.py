@@ -1,13 +1,13 @@
-"""Experiment -> networks and game. The only place that looks names up."""
+"""The whole game of an experiment: networks, players, feeds."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganctl.build import catalog
-from ganctl.build.networks import make_networks
+from ganctl.build.networks import discriminators, make_networks
 from ganctl.build.optimizers import keep_pace, make_optimizer
-from ganctl.build.resolving import check_players, located, make_augmentation, make_setup
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import check_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.augmentation import memory_of
@@ -15,33 +15,105 @@ from ganctl.game.feed import Feed
 from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
-from ganctl.game.objectives import Constraint
-from ganctl.game.players import AVERAGED, advancing, usual_two
+from ganctl.game.players import advancing, averaged
 from ganctl.images.image_set import ImageSet
 from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import tf
-from ganctl.registry import accepted, made_by
+from ganctl.registry import accepted
 
 # The rest is for weights and activations. TensorFlow does not say how much memory a GPU has, nor Python on Windows.
 RESIDENT_SHARE = 0.25
 RESIDENT_BYTES_UNTOLD = 2**31
 
 
-def _memories(experiment: Experiment) -> dict[str, Any]:
+def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretrained: bool = True) -> Game:
+    """Build the whole game; raises ConfigurationError and DataError.
+
+    Args:
+        parts: the resolved experiment.
+        images: of the model's feed, or of each of its feeds by role.
+        pretrained: as of `make_networks`.
+    """
+    by_role = images if isinstance(images, Mapping) else dict.fromkeys(parts.model.feeds, images)
+    experiment, main = parts.experiment, by_role[parts.sampler.gives]
+    shapes = {role: found.shape for role, found in by_role.items()}
+    networks = make_networks(parts, shapes, main.num_classes, pretrained=pretrained) | _memories(parts)
+    with located(experiment):
+        players = _make_players(parts, networks, main.num_classes)
+        _constrain(parts, networks)
+        _check(experiment, networks)
+    averages = [
+        Average(role, averaged(role), experiment.training.ema) for role in networks if averaged(role) in networks
+    ]
+    feeds = _make_feeds(experiment, by_role)
+    game = Game(networks, players, feeds, experiment.seed, averages, jit=experiment.training.xla is True)
+    _check_enough(game, by_role)
+    return game
+
+
+def _memories(parts: Parts) -> dict[str, Any]:
     """What augmentations remember, by role: layers of the game, so that it is in every checkpoint."""
-    sections = experiment.training.augment
-    memories = {memory_of(section.name): make_augmentation(section).memory() for section in sections}
+    memories = {memory_of(name): augmentation.memory() for name, augmentation in parts.augmentations.items()}
     return {role: memory for role, memory in memories.items() if memory is not None}
 
 
-def _constrain(experiment: Experiment, discriminator: Any) -> None:
-    """Let the discriminator's variables meet the constraints of the experiment after each update, as Keras does it."""
-    for penalty in experiment.loss.penalties:
-        entry = catalog.penalties.get(penalty.name)
-        if entry.facts.get("constraint"):
-            constraint = made_by(entry, Constraint, **penalty.arguments)
-            for variable in discriminator.trainable_variables:
+def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -> list[Player]:
+    """The players of the model, with their optimizers; raises ConfigurationError."""
+    experiment, asked = parts.experiment, set[str]()
+
+    def optimizer(name: str) -> Any:
+        asked.add(name)
+        # A player that the file does not mention is moved as the generator is.
+        section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
+        return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
+
+    own_keys = accepted(parts.model.players, experiment.model.arguments)
+    players = parts.model.players(networks, make_setup(parts, optimizer, num_classes), **own_keys)
+    _check_augmented(experiment, players)
+    check_players(experiment, asked)
+    for player in players:
+        keep_pace(player.optimizer, player.updates * len(player.turns))
+    return advancing(players, networks)
+
+
+def _make_feeds(experiment: Experiment, images: Mapping[str, ImageSet]) -> dict[str, Feed]:
+    """Where the game's images come from, by role: the device's memory where all of them fit, else the host's."""
+    resident = _fits_on_device(sum(found.images.nbytes for found in images.values()))
+    sampling, seed, flip = experiment.dataset.sampling, experiment.seed, experiment.dataset.flip
+    return {
+        role: Feed(
+            found.images, found.labels, ImageOrder(len(found), sampling, seed, role), flip=flip, resident=resident
+        )
+        for role, found in images.items()
+    }
+
+
+def _constrain(parts: Parts, networks: Mapping[str, Any]) -> None:
+    """Let the discriminators' variables meet the constraints after each update, as Keras does it."""
+    for constraint in parts.constraints:
+        for role in discriminators(networks):
+            for variable in networks[role].trainable_variables:
                 variable.constraint = constraint.function
+
+
+def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for what only the networks tell to be impossible."""
+    form = experiment.training.discriminator_batches
+    if form in ("mixed", "concatenated") and any(
+        varies_with_batch(networks[role]) for role in discriminators(networks)
+    ):
+        raise ConfigurationError(
+            f"'{form}' shows the discriminator real and generated images at once, and its minibatch deviation is then "
+            "the same for both; use `separate` or `summed`.",
+            key="training.discriminator_batches",
+        )
+    judge = networks.get("discriminator")
+    if experiment.outputs.sample_grid == "scored" and (judge is None or not judges_images_alone(judge)):
+        raise ConfigurationError(
+            "`scored` needs a discriminator that judges images alone, and this one sees more beside each; "
+            "give rows x columns, such as 8x8.",
+            key="outputs.sample_grid",
+        )
 
 
 def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
@@ -53,65 +125,15 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
         )
 
 
-def _check_deviation(experiment: Experiment, discriminator: Any) -> None:
-    """Refuse a discriminator that looks at how a batch varies where each of its batches has images of both kinds."""
-    form = experiment.training.discriminator_batches
-    if form in ("mixed", "concatenated") and varies_with_batch(discriminator):
-        raise ConfigurationError(
-            f"'{form}' shows the discriminator real and generated images at once, and its minibatch deviation is then "
-            "the same for both; use `separate` or `summed`.",
-            key="training.discriminator_batches",
-        )
-
-
-def make_game(experiment: Experiment, images: ImageSet, *, pretrained: bool = True) -> Game:
-    """Build the whole game; raises ConfigurationError and DataError. `pretrained` as in `make_networks`."""
-    networks = make_networks(experiment, images.shape, images.num_classes, pretrained=pretrained)
-    asked: set[str] = set()
-    networks |= _memories(experiment)
-
-    def optimizer(name: str) -> Any:
-        asked.add(name)
-        # A player that the file does not mention is moved as the generator is.
-        section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
-        return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
-
-    with located(experiment):
-        make_players = catalog.models.get(experiment.model.name).facts.get("players", usual_two)
-        setup = make_setup(experiment, optimizer, images.num_classes)
-        players = make_players(networks, setup, **accepted(make_players, experiment.model.arguments))
-        _check_augmented(experiment, players)
-        for player in players:
-            keep_pace(player.optimizer, player.updates * len(player.turns))
-        players = advancing(players, networks)
-        _constrain(experiment, networks["discriminator"])
-        _check_deviation(experiment, networks["discriminator"])
-        check_players(experiment, asked)
-    order = ImageOrder(len(images), experiment.dataset.sampling, experiment.seed)
-    feed = Feed(
-        images.images,
-        images.labels,
-        order,
-        flip=experiment.dataset.flip,
-        resident=_fits_on_device(images.images.nbytes),
-    )
-    if experiment.outputs.sample_grid == "scored" and not judges_images_alone(networks["discriminator"]):
-        raise experiment.located(
-            ConfigurationError(
-                "`scored` needs a discriminator that judges images alone, and this one sees more beside each; "
-                "give rows x columns, such as 8x8.",
-                key="outputs.sample_grid",
+def _check_enough(game: Game, images: Mapping[str, ImageSet]) -> None:
+    """Raise DataError where one update takes more images than there are."""
+    for role, found in images.items():
+        most = max(game.draws[role], default=0)
+        if most > len(found):
+            raise DataError(
+                f"{found.source}: {len(found)} images are fewer than one update takes ({most}). "
+                f"Add images, or try --set training.batch_size={len(found) // 2 * 2 or 1}."
             )
-        )
-    averages = [Average("generator", AVERAGED, experiment.training.ema)] if AVERAGED in networks else []
-    game = Game(networks, players, {"real": feed}, experiment.seed, averages, jit=experiment.training.xla is True)
-    most = max(game.draws["real"], default=0)
-    if most > len(images):
-        raise DataError(
-            f"{images.source}: {len(images)} images are fewer than one update takes ({most}). "
-            f"Add images, or try --set training.batch_size={len(images) // 2 * 2 or 1}."
-        )
-    return game
 
 
 def _fits_on_device(size: int) -> bool:

@@ -1,4 +1,4 @@
-"""Resolved experiment -> networks by role, with the experiment's seed and precision."""
+"""The networks of an experiment by role, with its seed and its precision."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -8,35 +8,37 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.build import catalog
+from ganctl.build.catalog import ModelEntry
+from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, check_shape, located
 from ganctl.build.rewrites import rewrite
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment.experiment import Experiment
 from ganctl.game import state as game_state
-from ganctl.game.players import AVERAGED
+from ganctl.game.players import averaged, usual_two
 from ganctl.lazy import keras
-from ganctl.registry import Entry, accepted
+from ganctl.registry import accepted
 from ganctl.run_folder import checkpoint
 
 
 def make_networks(
-    experiment: Experiment, shape: Shape, num_classes: int = 0, *, pretrained: bool = True
+    parts: Parts, shapes: Shape | Mapping[str, Shape], num_classes: int = 0, *, pretrained: bool = True
 ) -> dict[str, Any]:
-    """Build the networks for an image shape, with the experiment's seed and precision.
+    """Build the networks for image shapes, with the experiment's seed and precision.
 
     Args:
-        experiment: says which.
-        shape: height, width and channels of the images.
+        parts: says which.
+        shapes: height, width and channels of the images; of each feed by role, where the model has several.
         num_classes: how many classes the images have; 0 without labels.
         pretrained: read the pre-trained weights that the experiment names. Whoever puts other weights in their place
             need not have those files.
     """
-    entry = catalog.models.get(experiment.model.name)
-    arguments = experiment.model.arguments
-    arguments = accepted(entry.make, {"image_shape": shape, "num_classes": num_classes, **arguments})
+    experiment, entry = parts.experiment, parts.model
+    by_role = shapes if isinstance(shapes, Mapping) else dict.fromkeys(entry.feeds, shapes)
+    shape = by_role[parts.sampler.gives]
+    given = {"image_shape": shape, "image_shapes": by_role, "num_classes": num_classes, **experiment.model.arguments}
+    arguments = accepted(entry.make, given)
     with located(experiment):
-        check_shape(experiment, shape)
+        check_shape(parts, shape)
         if arguments.get("num_classes") == 0 and entry.needs_classes:
             raise ConfigurationError(
                 f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
@@ -44,19 +46,25 @@ def make_networks(
     in_bfloat16 = experiment.training.precision == "bfloat16"
     with _settings_of_keras(experiment.seed, "mixed_bfloat16" if in_bfloat16 else "float32"):
         with located(experiment):
-            networks = _checked(entry, entry.make(**arguments), shape)
+            networks = _checked(entry, entry.make(**arguments), by_role)
             if in_bfloat16:
                 _check_exact(entry, networks)
-            if pretrained and "pretrained" in entry.facts:
-                _start_from(entry.facts["pretrained"](networks), experiment.model.arguments)
+            if pretrained and entry.pretrained:
+                _start_from(entry.pretrained(networks), experiment.model.arguments)
         if experiment.training.ema:
-            copy = entry.make(**arguments)["generator"]
-            copy.set_weights(networks["generator"].get_weights())
-            networks[AVERAGED] = copy
+            copies = entry.make(**arguments)
+            for role in drawing_roles(entry):
+                copies[role].set_weights(networks[role].get_weights())
+                networks[averaged(role)] = copies[role]
     if experiment.training.rewrites:
         for network in networks.values():
             rewrite(network)
     return networks
+
+
+def drawing_roles(entry: ModelEntry) -> list[str]:
+    """Return the roles of a model's networks that draw, each once."""
+    return list(dict.fromkeys(sampler.network for sampler in entry.samplers.values()))
 
 
 def _start_from(parts: Mapping[str, Any], paths: Mapping[str, Any]) -> None:
@@ -92,14 +100,17 @@ def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
         np.random.set_state(of_numpy)
 
 
-def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
-    """Return what a builder returned, once it is networks by role, and a generator of images of this shape."""
-    must = f"{entry.place}: the model '{entry.name}' must return its networks by role, 'generator' and 'discriminator'"
-    if not isinstance(made, Mapping) or not {"generator", "discriminator"} <= set(made):
+def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    """Return what a builder returned, once it is networks by role, and its generators draw images of these shapes."""
+    needed = [*drawing_roles(entry), *(["discriminator"] if entry.players is usual_two else [])]
+    listed = " and ".join(map(repr, needed))
+    must = f"{entry.place}: the model '{entry.name}' must return its networks by role, {listed}"
+    if not isinstance(made, Mapping) or not set(needed) <= set(made):
         received = f"the roles {', '.join(map(repr, made)) or 'none'}" if isinstance(made, Mapping) else repr(made)
         raise ConfigurationError(f"{must}. Received: {received}", key="model.name")
     for role, network in made.items():
-        if not isinstance(network, keras.Model):
+        # Besides its networks a model may have layers that only remember, such as a pool of images.
+        if not isinstance(network, keras.Model if role in needed else keras.layers.Layer):
             raise ConfigurationError(f"{must}, Keras models. Received as '{role}': {network!r}", key="model.name")
         if not isinstance(role, str) or not role.isidentifier():
             raise ConfigurationError(
@@ -111,21 +122,27 @@ def _checked(entry: Entry, made: Any, shape: Shape) -> dict[str, Any]:
                 f"{entry.place}: the {role} of '{entry.name}' has no inputs yet; begin it with keras.Input.",
                 key="model.name",
             )
-    if made["generator"] is made["discriminator"]:
+    if len({id(made[role]) for role in needed}) < len(needed):
         raise ConfigurationError(f"{must}. Received: one network as both", key="model.name")
-    outputs = getattr(made["generator"], "outputs", None) or ()
-    drawn = tuple(outputs[0].shape[1:]) if outputs else shape
-    if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):
-        raise ConfigurationError(
-            f"{entry.place}: the generator of '{entry.name}' draws images of shape {drawn}, and these have {shape}.",
-            key="model.name",
-        )
+    for sampler in entry.samplers.values():
+        _check_drawn(entry, sampler.network, made[sampler.network], shapes[sampler.gives])
     return dict(made)
 
 
-def _check_exact(entry: Entry, networks: Mapping[str, Any]) -> None:
+def _check_drawn(entry: ModelEntry, role: str, network: Any, shape: Shape) -> None:
+    """Refuse a network that draws images of another shape than those that it is to learn."""
+    outputs = getattr(network, "outputs", None) or ()
+    drawn = tuple(outputs[0].shape[1:]) if outputs else shape
+    if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):
+        raise ConfigurationError(
+            f"{entry.place}: the {role} of '{entry.name}' draws images of shape {drawn}, and these have {shape}.",
+            key="model.name",
+        )
+
+
+def _check_exact(entry: ModelEntry, networks: Mapping[str, Any]) -> None:
     """Refuse images and scores in bfloat16: losses and samples need more digits than its eight bits have."""
-    for role in ("generator", "discriminator"):
+    for role in (*drawing_roles(entry), *discriminators(networks)):
         for output in (getattr(networks[role], "outputs", None) or ())[:1]:
             if output.dtype != "float32":
                 raise ConfigurationError(
@@ -133,3 +150,8 @@ def _check_exact(entry: Entry, networks: Mapping[str, Any]) -> None:
                     'dtype="float32", or set training.precision: float32.',
                     key="model.name",
                 )
+
+
+def discriminators(networks: Mapping[str, Any]) -> list[str]:
+    """Return the roles of discriminators: `discriminator`, or with a word behind it, as `discriminator_a`."""
+    return [role for role in networks if role.split("_")[0] == "discriminator"]

@@ -1,7 +1,7 @@
-"""Experiment -> resolved experiment: every name looked up, every default of every builder written out."""
+"""Experiment -> its parts: every name looked up, every default of every builder written out."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +9,21 @@ from typing import Any
 
 from ganctl import plugins
 from ganctl.build import catalog
+from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 from ganctl.game.augmentation import Augmentation, remembers
-from ganctl.game.objectives import AdversarialLoss, Penalty
+from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.game.players import Setup, usual_two
+from ganctl.game.sampler import REAL
 from ganctl.images.image_set import ImageSet, Track
 from ganctl.registry import keyword_only, made_by
 
 Shape = tuple[int, int, int]
 
 
-def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+def load_parts(path: Path, overrides: tuple[str, ...] = ()) -> Parts:
     """Read, validate and complete an experiment; raises ConfigurationError with file, line and column.
 
     Nothing here loads TensorFlow.
@@ -29,7 +31,12 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
     return resolve(Experiment.load(path, overrides))
 
 
-def resolve(experiment: Experiment) -> Experiment:
+def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
+    """Return the completed experiment alone, as `load_parts` reads it."""
+    return load_parts(path, overrides).experiment
+
+
+def resolve(experiment: Experiment) -> Parts:
     """Look every name up and write every builder's defaults out; raises ConfigurationError.
 
     The plugins that the experiment names are run first, if they are permitted.
@@ -38,18 +45,26 @@ def resolve(experiment: Experiment) -> Experiment:
         experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
         dataset = catalog.datasets.get(experiment.dataset.name)
         resolved = _with_augmentations(_with_loss(_with_model(experiment)))
-        _check_judged(resolved, make_loss(resolved), resolved.training.augment)
         section = resolved.dataset
         resolved = resolved.replace(dataset=section.model_copy(update={"path": _absolute(section.path)}))
-        shape = _shape_in_advance(resolved, dataset.facts.get("shape"))
+        parts = Parts(
+            resolved,
+            dataset,
+            catalog.models.get(resolved.model.name),
+            named_loss(resolved.loss.name, **resolved.loss.arguments),
+            *_penalties_and_constraints(resolved.loss.penalties),
+            {section.name: _augmentation(section) for section in resolved.training.augment},
+        )
+        _check_judged(parts)
+        shape = _shape_in_advance(resolved, dataset.shape)
         if shape:
-            check_shape(resolved, shape)
-        if "players" not in catalog.models.get(resolved.model.name).facts:
+            check_shape(parts, shape)
+        if parts.model.players is usual_two:  # others cannot be asked before there are networks
             asked: list[str] = []
-            usual_two({}, make_setup(resolved, asked.append))
+            usual_two({}, make_setup(parts, asked.append))
             check_players(resolved, asked)
         resolved.resolved_run_name()
-    return resolved
+    return parts
 
 
 def with_defaults(experiment: Experiment) -> Experiment:
@@ -63,9 +78,8 @@ def with_defaults(experiment: Experiment) -> Experiment:
 def _with_model(experiment: Experiment) -> Experiment:
     section, entry = experiment.model, catalog.models.get(experiment.model.name)
     arguments = experiment.check_arguments(("model",), entry.arguments(), section.arguments)
-    if "pretrained" in entry.facts:
-        for key in keyword_only(entry.facts["pretrained"]):
-            arguments[key.name] = _absolute(arguments[key.name])
+    for key in keyword_only(entry.pretrained) if entry.pretrained else ():
+        arguments[key.name] = _absolute(arguments[key.name])
     made = ModelSection(name=section.name, latent_distribution=section.latent_distribution, **arguments)
     return experiment.replace(model=made)
 
@@ -95,7 +109,7 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
         if penalty.name in [other.name for other in penalties]:
             raise ConfigurationError(f"'{penalty.name}' is given twice.", key=f"{key}.name")
         entry = catalog.penalties.get(penalty.name, f"{key}.name")
-        if entry.facts.get("constraint"):
+        if entry.constraint:
             for name in ("weight", "every"):
                 if getattr(penalty, name) != PenaltySection.model_fields[name].default:
                     raise ConfigurationError(
@@ -120,12 +134,12 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
     return resolved
 
 
-def _check_judged(experiment: Experiment, loss: AdversarialLoss, augment: Sequence[AugmentationSection]) -> None:
+def _check_judged(parts: Parts) -> None:
     """Refuse augmentations that learn how real images are judged, where the loss lets nobody say that."""
-    for index, section in enumerate(augment):
-        if not loss.zero_divides and remembers(make_augmentation(section)):
+    for index, (name, augmentation) in enumerate(parts.augmentations.items()):
+        if not parts.loss.zero_divides and remembers(augmentation):
             raise ConfigurationError(
-                f"'{section.name}' follows the signs of real images' scores, and of '{experiment.loss.name}' only "
+                f"'{name}' follows the signs of real images' scores, and of '{parts.experiment.loss.name}' only "
                 "differences of scores mean anything; take `diffaugment`, or another loss.",
                 key=f"training.augment.{index}",
             )
@@ -139,18 +153,13 @@ def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | N
     return (native[0], native[1], channels or native[2]) if native else None
 
 
-def why_unfit(model: str, height: int, width: int) -> str:
-    """Return what a model needs instead of images of this height and width in pixels; empty where they fit."""
-    unfit = catalog.models.get(model).facts.get("unfit")
-    return unfit(height, width) if unfit else ""
-
-
-def check_shape(experiment: Experiment, shape: Shape) -> None:
+def check_shape(parts: Parts, shape: Shape) -> None:
     """Raise ConfigurationError where the model does not make images of this shape."""
-    name = experiment.model.name
-    needs = why_unfit(name, shape[0], shape[1])
+    needs = parts.model.unfit(shape[0], shape[1])
     if needs:
-        raise ConfigurationError(f"{name} needs {needs}. Received: {shape[0]}x{shape[1]}", key="dataset.image_size")
+        raise ConfigurationError(
+            f"{parts.model.name} needs {needs}. Received: {shape[0]}x{shape[1]}", key="dataset.image_size"
+        )
 
 
 def check_players(experiment: Experiment, players: Collection[str]) -> None:
@@ -173,21 +182,18 @@ def located(experiment: Experiment) -> Iterator[None]:
         raise experiment.located(error) from None
 
 
-def make_setup(experiment: Experiment, optimizer: Any, num_classes: int = 0) -> Setup:
+def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
     """Return what the experiment says about the players; arguments as of `Setup`."""
-    penalties = [
-        (p.name, p.weight, replace(made_by(catalog.penalties.get(p.name), Penalty, **p.arguments), every=p.every))
-        for p in experiment.loss.penalties
-        if not catalog.penalties.get(p.name).facts.get("constraint")
-    ]
-    augment = {section.name: make_augmentation(section) for section in experiment.training.augment}
-    loss, distribution = make_loss(experiment), experiment.model.latent_distribution
-    return Setup(loss, penalties, experiment.training, distribution, optimizer, num_classes, augment)
-
-
-def make_loss(experiment: Experiment) -> AdversarialLoss:
-    """Return the adversarial loss."""
-    return named_loss(experiment.loss.name, **experiment.loss.arguments)
+    experiment = parts.experiment
+    return Setup(
+        parts.loss,
+        parts.penalties,
+        experiment.training,
+        experiment.model.latent_distribution,
+        optimizer,
+        num_classes,
+        parts.augmentations,
+    )
 
 
 def named_loss(name: str, **arguments: Any) -> AdversarialLoss:
@@ -195,15 +201,50 @@ def named_loss(name: str, **arguments: Any) -> AdversarialLoss:
     return made_by(catalog.losses.get(name), AdversarialLoss, **arguments)
 
 
-def make_augmentation(section: AugmentationSection) -> Augmentation:
-    """Return the augmentation of a section."""
+def _penalties_and_constraints(
+    sections: Sequence[PenaltySection],
+) -> tuple[tuple[tuple[str, float, Penalty], ...], tuple[Constraint, ...]]:
+    penalties, constraints = [], []
+    for section in sections:
+        entry = catalog.penalties.get(section.name)
+        if entry.constraint:
+            constraints.append(made_by(entry, Constraint, **section.arguments))
+        else:
+            penalty = replace(made_by(entry, Penalty, **section.arguments), every=section.every)
+            penalties.append((section.name, section.weight, penalty))
+    return tuple(penalties), tuple(constraints)
+
+
+def _augmentation(section: AugmentationSection) -> Augmentation:
     return made_by(catalog.augmentations.get(section.name), Augmentation, **section.arguments)
 
 
-def read_images(experiment: Experiment, track: Track) -> ImageSet:
-    """Read the data set; raises DataError and ConfigurationError."""
+def read_feeds(parts: Parts, track: Track) -> dict[str, ImageSet]:
+    """Read the images of every feed of the model, by role; raises DataError and ConfigurationError."""
+    experiment, feeds = parts.experiment, parts.model.feeds
     with located(experiment):
-        return read_dataset(experiment.dataset, track)
+        made = parts.dataset.make(experiment.dataset, track)
+        by_role = made if isinstance(made, Mapping) else {REAL: made}
+        for images in by_role.values():
+            if not isinstance(images, ImageSet):
+                received = f"{parts.dataset.place}: '{parts.dataset.name}' must return a {ImageSet.__module__}.ImageSet"
+                raise ConfigurationError(f"{received}, or several by role. Received: {type(images).__qualname__}")
+        if set(by_role) != set(feeds):
+            raise ConfigurationError(
+                f"the data set '{parts.dataset.name}' has images called {_listed(by_role)}; "
+                f"the model '{parts.model.name}' learns from {_listed(feeds)}. Choose a data set that has them.",
+                key="dataset.name",
+            )
+    return {role: by_role[role] for role in feeds}
+
+
+def _listed(roles: Collection[str]) -> str:
+    return " and ".join(f"`{role}`" for role in roles)
+
+
+def read_images(parts: Parts, track: Track) -> ImageSet:
+    """Read the images that samples are like; raises DataError and ConfigurationError."""
+    return read_feeds(parts, track)[parts.sampler.gives]
 
 
 def read_dataset(section: DatasetSection, track: Track) -> ImageSet:
@@ -211,15 +252,10 @@ def read_dataset(section: DatasetSection, track: Track) -> ImageSet:
     return made_by(catalog.datasets.get(section.name), ImageSet, section, track)
 
 
-def with_noise_given(experiment: Experiment) -> Experiment:
-    """Return the experiment whose generator takes as an input the noise that it would otherwise draw itself."""
-    arguments = experiment.model.arguments
-    given = catalog.models.get(experiment.model.name).facts.get("noise_given", {})
-    if all(arguments.get(key) == value for key, value in given.items()):
-        return experiment
-    return experiment.replace(model=ModelSection.model_validate({**experiment.model.model_dump(), **given}))
-
-
-def with_training(experiment: Experiment, **changes: Any) -> Experiment:
-    """Return the experiment with other values of keys of its `training` section."""
-    return experiment.replace(training=experiment.training.model_copy(update=changes))
+def with_noise_given(parts: Parts) -> Parts:
+    """Return the parts of a generator that takes as an input the noise that it would otherwise draw itself."""
+    experiment, given = parts.experiment, parts.model.noise_given
+    if all(experiment.model.arguments.get(key) == value for key, value in given.items()):
+        return parts
+    model = ModelSection.model_validate({**experiment.model.model_dump(), **given})
+    return replace(parts, experiment=experiment.replace(model=model))

@@ -25,7 +25,7 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     from ganctl.build.networks import make_networks
     from ganctl.experiment.packaged_configs import find_config
 
-    experiment = resolving.load_experiment(find_config(config), overrides)
+    parts = resolving.load_parts(find_config(config), overrides)
 
     from ganctl.build.optimizers import make_optimizer
     from ganctl.host.device import select_device
@@ -34,11 +34,11 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
 
     terminal = Terminal(quiet=as_json)
     chosen = select_device(device)
-    images = resolving.read_images(experiment, terminal.track)
+    images = resolving.read_images(parts, terminal.track)
     terminal.say(f"data set       {images.describe()}, on {chosen}")
-    networks = make_networks(experiment, images.shape, images.num_classes)
-    optimizer = make_optimizer(experiment.optimizer.discriminator, rounds=iterations)
-    found = check_discriminator(experiment, images, networks["discriminator"], optimizer, iterations)
+    networks = make_networks(parts, images.shape, images.num_classes)
+    optimizer = make_optimizer(parts.experiment.optimizer.discriminator, rounds=iterations)
+    found = check_discriminator(parts.experiment, images, networks["discriminator"], optimizer, iterations)
     terminal.say(f"discriminator  {found.verdict}")
     if as_json:
         click.echo(json.dumps(found.facts(), indent=2))

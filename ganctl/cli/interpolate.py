@@ -59,20 +59,20 @@ def command(
     ganctl interpolate --checkpoint outputs/quickstart --frames 24 --output smooth.gif
     ganctl interpolate --checkpoint outputs/acgan_mnist --classes 0,1,2
     """
-    from ganctl.generation.drawing import choose_classes
-    from ganctl.generation.loading import load_generator
+    from ganctl.generation.loading import TrainedGenerator
     from ganctl.generation.walks import prepare_files, walk, write_walk
     from ganctl.host.device import select_device
 
     select_device(device)
     paths = prepare_files(output, seed, points * frames)
-    generator, experiment, found, problems = load_generator(checkpoint, best=best)
-    for problem in problems:
+    trained = TrainedGenerator.load(checkpoint, best=best)
+    for problem in trained.problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
-    wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))
+    trained.check_draws_from_noise()
+    wanted = trained.classes(classes)
     rows = rows or len(wanted) or 4
-    drawn = walk(generator, rows, points, frames, seed, experiment.model.latent_distribution, wanted)
+    drawn = walk(trained.network, rows, points, frames, seed, trained.distribution, wanted)
     write_walk(paths, drawn, points * frames)
     where = " and ".join(map(str, paths))
     walks = "1 walk" if rows == 1 else f"{rows} walks"
-    click.echo(f"{walks} through {points} images of {experiment.name} after {found.step:,} iterations: {where}")
+    click.echo(f"{walks} through {points} images of {trained.description}: {where}")

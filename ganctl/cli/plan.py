@@ -30,18 +30,20 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.run_folder.paths import RunFolder
 
     run = RunFolder(Path(config))
-    experiment = resolving.load_experiment(run.config if run.config.is_file() else find_config(config), overrides)
+    parts = resolving.load_parts(run.config if run.config.is_file() else find_config(config), overrides)
     saved = checkpoint.newest_first(run.checkpoints) if run.checkpoints.is_dir() else []
     done = int(saved[0].name) if saved else 0
 
     from ganctl.host.device import select_device
     from ganctl.planning.pace import measure, spoken
-    from ganctl.training.prepared import Prepared
+    from ganctl.training.prepared import Prepared, prepare_process
     from ganctl.training.session import Session
 
     session = Session(quiet=as_json)
     # A run's own weights take the place of pre-trained ones, whose file may be gone by now.
-    prepared = Prepared.make(experiment, select_device(device), session.track, pretrained=not saved)
+    chosen = select_device(device)
+    prepare_process(chosen)
+    prepared = Prepared.make(parts, chosen, session.track, pretrained=not saved)
     session.introduce(prepared)
     pace = measure(prepared.game, seconds)
     training = prepared.experiment.training
@@ -50,7 +52,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
         "iterations_per_second": pace.iterations_per_second,
         "slowest": pace.slowest,
         "fastest": pace.fastest,
-        "images_per_second": pace.iterations_per_second * sum(prepared.game.draws["real"]),
+        "images_per_second": pace.iterations_per_second * sum(map(sum, prepared.game.draws.values())),
         "compile_seconds": pace.compile_seconds,
         "iterations": training.iterations,
         "iterations_done": done,

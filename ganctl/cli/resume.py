@@ -28,5 +28,5 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
 
     folder = RunFolder.open(run)
     refuse_changes(overrides, allow_changes=allow_changes)
-    experiment = resolving.load_experiment(folder.config, overrides)
-    resume(folder, experiment, Session(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)
+    parts = resolving.load_parts(folder.config, overrides)
+    resume(folder, parts, Session(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)

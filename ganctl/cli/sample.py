@@ -57,19 +57,16 @@ def command(
     ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
-    from ganctl.generation.drawing import check_count, check_truncation, choose_classes, generate
-    from ganctl.generation.loading import load_generator
+    from ganctl.generation.drawing import check_count
+    from ganctl.generation.loading import TrainedGenerator
     from ganctl.generation.sample_files import writer_for
     from ganctl.host.device import select_device
 
     check_count("--num", num)
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
-    generator, experiment, found, problems = load_generator(checkpoint, best=best)
-    for problem in problems:
+    trained = TrainedGenerator.load(checkpoint, best=best)
+    for problem in trained.problems:
         click.echo(f"Warning: skipped: {problem}", err=True)
-    wanted = choose_classes(generator, classes, len(found.facts.get("class_names", ())))
-    distribution = experiment.model.latent_distribution
-    check_truncation(generator, distribution, truncation)
-    where = write(generate(generator, num, seed, distribution, wanted, truncation), wanted)
-    click.echo(f"{num:,} images of {experiment.name} after {found.step:,} iterations: {where}")
+    where = write(trained.draw(num, seed, classes, truncation), trained.classes(classes))
+    click.echo(f"{num:,} images of {trained.description}: {where}")

@@ -52,10 +52,10 @@ def command(
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
-    experiment = resolving.load_experiment(find_config(config), overrides)
-    outputs = Path(os.path.expanduser(output_dir or experiment.root_dir))
+    parts = resolving.load_parts(find_config(config), overrides)
+    outputs = Path(os.path.expanduser(output_dir or parts.experiment.root_dir))
     # Before TensorFlow is loaded: mistakes are answered at once.
-    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
+    name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
 
     from ganctl.cli import command_line
@@ -63,7 +63,7 @@ def command(
     from ganctl.training.session import Session
 
     train(
-        experiment,
+        parts,
         Session(quiet=quiet),
         command_line(),
         outputs=outputs,

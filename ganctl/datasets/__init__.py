@@ -3,8 +3,22 @@
 Floor 4, a shelf. May import: images, experiment, host, registry.
 """
 
-from ganctl.registry import Registry, import_siblings
+from dataclasses import dataclass
 
-registry = Registry("data set", "dataset.name", injected=("config", "track"), facts=("shape",))
+from ganctl.registry import Entry, Registry, import_siblings
+
+
+@dataclass(frozen=True)
+class DatasetEntry(Entry):
+    """A registered data set.
+
+    Attributes:
+        shape: height, width and channels of its images, where every such data set has the same; None: the files tell.
+    """
+
+    shape: tuple[int, int, int] | None = None
+
+
+registry = Registry("data set", "dataset.name", DatasetEntry, injected=("config", "track"))
 
 import_siblings(__name__, list(__path__))

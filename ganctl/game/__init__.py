@@ -13,9 +13,11 @@ from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
 from ganctl.game.passes import GanPass, Kind, MixedPass
 from ganctl.game.players import Setup, discriminator, generator, on_passes, usual_two
+from ganctl.game.sampler import REAL, ImageSampler, NoiseSampler, Sampler
 
 __all__ = [
     "CLASSES",
+    "REAL",
     "AdversarialLoss",
     "Augmentation",
     "Average",
@@ -25,12 +27,15 @@ __all__ = [
     "Game",
     "GanPass",
     "ImageBatch",
+    "ImageSampler",
     "Key",
     "Kind",
     "MixedPass",
     "Networks",
+    "NoiseSampler",
     "Penalty",
     "Player",
+    "Sampler",
     "Setup",
     "Term",
     "Turn",

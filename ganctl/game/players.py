@@ -22,8 +22,11 @@ from ganctl.lazy import tf
 
 Tensor = Any
 
-AVERAGED = "generator_ema"
-"""The role of the generator's running average."""
+
+def averaged(role: str) -> str:
+    """Return the role of a network's running average."""
+    return f"{role}_ema"
+
 
 # In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
 MOST_FAKES_AHEAD = 64

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from ganctl.errors import UsageError
-from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, draw_latent, takes_classes, to_pixels
+from ganctl.game.inputs import (
+    CLASSES,
+    arrange_inputs,
+    as_networks_see,
+    class_count,
+    draw_latent,
+    takes_classes,
+    to_pixels,
+)
 from ganctl.game.noise import Key, seeded
 from ganctl.lazy import tf
 
@@ -102,3 +110,17 @@ def generate(
             latent = draw_latent(generator, key, BATCH, distribution, truncation)
             images = paint(arrange_inputs(generator, latent, wanted)).numpy()
         yield images[: count - start]
+
+
+def translate(network: Any, images: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    """Yield uint8 images [n, H, W, C], n up to BATCH, that a network makes of images: `count` in all.
+
+    Args:
+        network: takes and gives images in [-1, 1].
+        images: uint8 [N, H, W, C], used again from the first where there are fewer than `count`.
+        count: number of images.
+    """
+    paint = painter(network)
+    for start in range(0, count, BATCH):
+        given = images[np.arange(start, min(start + BATCH, count)) % len(images)]
+        yield paint(as_networks_see(tf.cast(given, tf.float32))).numpy()

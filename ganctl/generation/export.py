@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.build.resolving import with_noise_given, with_training
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import with_noise_given
 from ganctl.errors import GanctlError, UsageError
-from ganctl.experiment.experiment import Experiment
 from ganctl.game import state as game_state
-from ganctl.game.inputs import CLASSES, class_count, takes_classes
+from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
-from ganctl.generation.loading import build_generator, experiment_of
+from ganctl.generation.loading import TrainedGenerator, build_generator, parts_of, shapes_in
 from ganctl.host.files import is_folder, is_text, shown, writing
 from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
@@ -66,19 +66,17 @@ class Generator:
             GanctlError: there is none, or its layers draw noise that no input can give.
         """
         found, problems = checkpoint.find(path, best=best)
-        experiment = experiment_of(found)
-        found, experiment = _with_noise_given(found, experiment)
-        distribution = experiment.model.latent_distribution
-        original = build_generator(found, experiment)
-        num_classes = class_count(original, len(found.facts.get("class_names", ()))) if takes_classes(original) else 0
-        inputs = _examples(original, distribution, num_classes)
-        plain = build_generator(found, with_training(experiment, rewrites=False))
-        description = f"{experiment.name} after {found.step:,} iterations"
+        found, parts = _with_noise_given(found, parts_of(found))
+        trained = TrainedGenerator.of(found, parts, problems)
+        original, distribution, num_classes = trained.network, trained.distribution, trained.num_classes
+        inputs = _examples(trained)
+        plain = build_generator(found, parts.with_training(rewrites=False))
+        description = trained.description
         named = _with_named_inputs(plain, list(inputs))
         generator = cls(original, named, inputs, distribution, num_classes, description, problems)
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
-                f"The generator of {experiment.name} draws noise of its own and cannot be exported: nobody could "
+                f"The generator of {parts.experiment.name} draws noise of its own and cannot be exported: nobody could "
                 "tell whether the file is right. A model can register `noise_given=`, the arguments with which it "
                 "takes that noise as an input."
             )
@@ -212,19 +210,23 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
     return difference
 
 
-def _with_noise_given(found: checkpoint.Checkpoint, experiment: Experiment) -> tuple[checkpoint.Checkpoint, Experiment]:
+def _with_noise_given(found: checkpoint.Checkpoint, parts: Parts) -> tuple[checkpoint.Checkpoint, Parts]:
     """The same weights in a network that takes as an input what it would otherwise draw itself."""
-    changed = with_noise_given(experiment)
-    if changed is experiment:
-        return found, experiment
+    changed = with_noise_given(parts)
+    if changed is parts:
+        return found, parts
     role = str(found.facts.get("generator", "generator"))
     groups = {**found.groups, role: game_state.without_seeds(found.generator)}
     return checkpoint.Checkpoint(found.path, found.facts, groups), changed
 
 
-def _examples(generator: Network, distribution: str, num_classes: int) -> Arrays:
+def _examples(trained: TrainedGenerator) -> Arrays:
     """A batch for every input by name, in the generator's order."""
-    vectors = iter(sample_latent(generator, COMPARED, 0, distribution))
+    generator, num_classes = trained.network, trained.num_classes
+    if trained.sampler.takes:
+        shape = shapes_in(trained.source, trained.parts)[trained.sampler.takes]
+        return {"image": np.random.default_rng(0).uniform(-1.0, 1.0, (COMPARED, *shape)).astype(np.float32)}
+    vectors = iter(sample_latent(generator, COMPARED, 0, trained.distribution))
     inputs: Arrays = {}
     for tensor in generator.inputs:
         if tensor.name == CLASSES:
@@ -257,6 +259,8 @@ def _lines_for_inputs(generator: Generator) -> list[str]:
         shape = [COMPARED, *array.shape[1:]]
         if name == CLASSES and array.shape[1:] == (1,):
             lines.append(f"{name} = random.integers(0, {generator.num_classes}, {shape}).astype(np.{array.dtype})")
+        elif name == "image":
+            lines.append(f"{name} = random.uniform(-1, 1, {shape}).astype(np.float32)")
         elif name == CLASSES:
             chosen = f"random.integers(0, {generator.num_classes}, {COMPARED})"
             lines.append(f"{name} = np.eye({generator.num_classes}, dtype=np.{array.dtype})[{chosen}]")

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.build import catalog
-from ganctl.build.resolving import load_experiment, read_dataset, read_images
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import load_parts, read_dataset, read_feeds
 from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
-from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
-from ganctl.generation.drawing import BATCH, choose_classes, generate
-from ganctl.generation.loading import load_generator
+from ganctl.generation.drawing import BATCH, translate
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.images import decode as images
-from ganctl.images.image_set import ImageSet, Track, gathered
+from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 
@@ -38,7 +38,7 @@ class Samples:
         description: what they are.
         shape: height, width and channels.
         draw: gives the images; whoever asks for them first has checked everything else.
-        experiment: of the run that drew them, if a run did.
+        parts: the experiment of the run that drew them, if a run did.
         fingerprint: of the images that run was trained on; empty if it is not known.
         run: its folder, if the whole run was named.
         notes: what the user should know.
@@ -47,7 +47,7 @@ class Samples:
     description: str
     shape: tuple[int, int, int]
     draw: Callable[[], np.ndarray]
-    experiment: Experiment | None = None
+    parts: Parts | None = None
     fingerprint: str = ""
     run: RunFolder | None = None
     notes: tuple[str, ...] = ()
@@ -93,24 +93,26 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
         return Samples(
             f"{len(chosen):,} images of {path}", found.shape, lambda: found.images[chosen], notes=found.notes
         )
-    generator, experiment, source, problems = load_generator(path, best=best)
-    classes = choose_classes(generator, None, len(source.facts.get("class_names", ())))
-    height, width, channels = source.facts["image_shape"]
+    trained = TrainedGenerator.load(path, best=best)
 
     def draw() -> np.ndarray:
-        drawn = generate(generator, count, seed, experiment.model.latent_distribution, classes)
+        if trained.sampler.takes:
+            given = read_feeds(trained.parts, track)[trained.sampler.takes].images
+            drawn = translate(trained.network, given, count)
+        else:
+            drawn = trained.draw(count, seed)
         batches = track(drawn, "drawing samples", -(-count // BATCH))
-        return gathered(batches, count, (height, width, channels))
+        return gathered(batches, count, trained.image_shape)
 
     folder = RunFolder(path)
     return Samples(
-        f"{count:,} samples of {experiment.name} after {source.step:,} iterations",
-        (height, width, channels),
+        f"{count:,} samples of {trained.description}",
+        trained.image_shape,
         draw,
-        experiment,
-        str(source.facts.get("dataset_fingerprint", "")),
+        trained.parts,
+        str(trained.source.facts.get("dataset_fingerprint", "")),
         folder if folder.config.is_file() else None,
-        tuple(f"Warning: skipped: {problem}" for problem in problems),
+        tuple(f"Warning: skipped: {problem}" for problem in trained.problems),
     )
 
 
@@ -128,9 +130,9 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         DataError: it cannot be read.
     """
     if against is None:
-        if samples.experiment is None:
+        if samples.parts is None:
             raise UsageError("Say what these images are to be compared with: --against DATASET, RUN, npz or folder.")
-        return _training_images(samples.experiment, samples.fingerprint, track)
+        return _training_images(samples.parts, samples.fingerprint, track)
     if not against:
         raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
     path = Path(os.path.expanduser(against))
@@ -138,7 +140,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         found = read_dataset(DatasetSection(name=against), track)
         real = RealImages(OTHER_IMAGES, found)
     elif (path / "config.yaml").is_file():
-        real = _training_images(load_experiment(path / "config.yaml"), "", track)
+        real = _training_images(load_parts(path / "config.yaml"), "", track)
     elif path.exists():
         found = _read(path, track)
         real = RealImages(OTHER_IMAGES, found)
@@ -152,10 +154,11 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     return real
 
 
-def _training_images(experiment: Experiment, fingerprint: str, track: Track) -> RealImages:
-    training, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages:
+    split = {role: s.split(parts.experiment.dataset.holdout) for role, s in read_feeds(parts, track).items()}
+    training, held_out = split[parts.sampler.gives]
     notes: tuple[str, ...] = ()
-    if fingerprint and fingerprint != training.fingerprint():
+    if fingerprint and fingerprint != fingerprint_of({role: kept for role, (kept, _) in split.items()}):
         notes = (f"Warning: {training.source} has changed since the training.",)
     return RealImages(TRAINING_IMAGES, training, held_out, notes)
 

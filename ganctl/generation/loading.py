@@ -1,54 +1,168 @@
-"""A generator that draws again: what a run left, put back into what its experiment builds."""
+"""A network that draws again: what a run left, put back into what its experiment builds."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from ganctl.build.networks import make_networks
-from ganctl.build.resolving import resolve, with_training
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import Shape, resolve
+from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
+from ganctl.game.inputs import class_count, takes_classes
+from ganctl.game.players import averaged
+from ganctl.game.sampler import Sampler
+from ganctl.generation import drawing
 from ganctl.lazy import keras
 from ganctl.run_folder import checkpoint
 
 
-def load_generator(path: Path, *, best: bool = False) -> tuple[Any, Experiment, checkpoint.Checkpoint, list[str]]:
-    """Build the generator that a run folder, checkpoint or generator file holds, in float32.
+@dataclass(frozen=True, eq=False)
+class TrainedGenerator:
+    """A network that draws, as a run left it, and what is known of it.
 
-    Also returns its experiment, what was read, and what was wrong with newer checkpoints. `best` as in
-    `checkpoint.find`.
+    Attributes:
+        network: the Keras model, in float32; the running average, where there is one.
+        parts: the experiment that it was trained by.
+        source: the checkpoint or generator file that was read.
+        problems: what was wrong with newer checkpoints.
     """
-    found, problems = checkpoint.find(path, best=best)
-    experiment = experiment_of(found)
-    return build_generator(found, experiment), experiment, found, problems
+
+    network: Any
+    parts: Parts
+    source: checkpoint.Checkpoint
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path, *, best: bool = False) -> Self:
+        """Read a run folder, a checkpoint or a generator file; `best` as in `checkpoint.find`.
+
+        Raises:
+            GanctlError: there is none, or it does not fit its experiment.
+        """
+        found, problems = checkpoint.find(path, best=best)
+        return cls.of(found, parts_of(found), problems)
+
+    @classmethod
+    def of(cls, found: checkpoint.Checkpoint, parts: Parts, problems: Sequence[str] = ()) -> Self:
+        """Build what a checkpoint holds as an experiment describes it."""
+        return cls(build_generator(found, parts), parts, found, tuple(problems))
+
+    @property
+    def sampler(self) -> Sampler:
+        """How it draws."""
+        return self.parts.sampler
+
+    @property
+    def distribution(self) -> str:
+        """The distribution of its latent vectors, `normal` or `uniform`."""
+        return self.parts.experiment.model.latent_distribution
+
+    @property
+    def step(self) -> int:
+        """How many iterations it was trained."""
+        return self.source.step
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes of the training images; empty without labels."""
+        return tuple(self.source.facts.get("class_names", ()))
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes it can be told to draw; 0 if it takes none."""
+        return class_count(self.network, len(self.class_names)) if takes_classes(self.network) else 0
+
+    @property
+    def image_shape(self) -> Shape:
+        """Height, width and channels of its images."""
+        return shapes_in(self.source, self.parts)[self.sampler.gives]
+
+    @property
+    def description(self) -> str:
+        """Which experiment it is of, and after how many iterations."""
+        return f"{self.parts.experiment.name} after {self.step:,} iterations"
+
+    def classes(self, wanted: Sequence[int] | None) -> list[int]:
+        """Return the classes to draw: the wanted ones, all by default; [] where it takes none. Raises UsageError."""
+        return drawing.choose_classes(self.network, wanted, len(self.class_names))
+
+    def draw(
+        self, count: int, seed: int = 0, classes: Sequence[int] | None = None, truncation: float | None = None
+    ) -> Iterator[np.ndarray]:
+        """Return batches of uint8 images [n, H, W, C], `count` in all, from noise.
+
+        Args:
+            count: number of images; of one seed, the first ones are the same whatever their number.
+            seed: of the latent vectors.
+            classes: which to draw, over and over again; by default all.
+            truncation: as in `Key.latent`.
+
+        Raises:
+            UsageError: it cannot draw so.
+        """
+        self.check_draws_from_noise()
+        drawing.check_truncation(self.network, self.distribution, truncation)
+        return drawing.generate(self.network, count, seed, self.distribution, self.classes(classes), truncation)
+
+    def check_draws_from_noise(self) -> None:
+        """Raise UsageError where images go in, and not noise."""
+        if self.sampler.takes:
+            raise UsageError(
+                f"The model '{self.parts.model.name}' makes images of the images called `{self.sampler.takes}`, not of "
+                "noise, so there is nothing to draw by a seed. Its run folder has samples."
+            )
 
 
-def experiment_of(found: checkpoint.Checkpoint) -> Experiment:
-    """Return the experiment that a checkpoint was trained by, in float32."""
-    experiment = resolve(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
-    return with_training(experiment, precision="float32")
+def parts_of(found: checkpoint.Checkpoint) -> Parts:
+    """Return the experiment that a checkpoint was trained by, in float32, with what its names stand for."""
+    experiment = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
+    return resolve(experiment).with_training(precision="float32")
 
 
-def build_generator(found: checkpoint.Checkpoint, experiment: Experiment) -> Any:
-    """Build a checkpoint's generator as an experiment describes it; raises GanctlError where the weights do not fit."""
-    shape = tuple(found.facts["image_shape"])
+def shapes_in(found: checkpoint.Checkpoint, parts: Parts) -> dict[str, Shape]:
+    """Return height, width and channels of the images of every feed."""
+    known = found.facts.get("image_shapes", {})
+    return {role: _shape(known.get(role, found.facts["image_shape"])) for role in parts.model.feeds}
+
+
+def _shape(sides: Sequence[int]) -> Shape:
+    height, width, channels = sides
+    return height, width, channels
+
+
+def build_generator(found: checkpoint.Checkpoint, parts: Parts) -> Any:
+    """Build a checkpoint's network as an experiment describes it; raises GanctlError where the weights do not fit."""
+    shapes, role = shapes_in(found, parts), parts.sampler.network
     num_classes = len(found.facts.get("class_names", ()))
-    _refuse_another_size(found, experiment, shape, num_classes)
-    networks = make_networks(experiment, shape, num_classes, pretrained=False)
-    game_state.restore_network(networks["generator"], found.generator, str(found.path))
-    return networks["generator"]
+    tensors = found.groups.get(averaged(role))  # it takes the place of the network that it follows
+    if tensors is None:
+        tensors = found.generator
+    _refuse_another_size(found, tensors, parts, shapes, num_classes)
+    network = make_networks(parts, shapes, num_classes, pretrained=False)[role]
+    game_state.restore_network(network, tensors, str(found.path))
+    return network
 
 
 def _refuse_another_size(
-    found: checkpoint.Checkpoint, experiment: Experiment, shape: tuple[int, int, int], num_classes: int
+    found: checkpoint.Checkpoint,
+    tensors: checkpoint.Tensors,
+    parts: Parts,
+    shapes: Mapping[str, Shape],
+    num_classes: int,
 ) -> None:
     """Compare shapes before any memory is taken: a file of a few bytes may describe a network of many gigabytes."""
     policy = keras.config.dtype_policy()
-    without_average = experiment.replace(training=experiment.training.model_copy(update={"ema": 0.0}))
     try:
         with keras.StatelessScope(initialize_variables=False):
-            networks = make_networks(without_average, shape, num_classes, pretrained=False)
-        game_state.check_fit(game_state.named_variables(networks["generator"]), found.generator, str(found.path))
+            networks = make_networks(parts.with_training(ema=0.0), shapes, num_classes, pretrained=False)
+        variables = game_state.named_variables(networks[parts.sampler.network])
+        game_state.check_fit(variables, tensors, str(found.path))
     finally:
         keras.utils.clear_session(free_memory=False)  # forgets the variables that were never made, and the policy
         keras.config.set_dtype_policy(policy)

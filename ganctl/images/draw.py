@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,15 @@ def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarra
         left = gap + index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
+    """Return sheets [H, W, C] one below the other, on white where one is narrower than another."""
+    if len(sheets) == 1:
+        return sheets[0]
+    width, channels = max(sheet.shape[1] for sheet in sheets), max(sheet.shape[2] for sheet in sheets)
+    wide = [to_channels(sheet, channels) for sheet in sheets]
+    return np.concatenate([np.pad(s, [(0, 0), (0, width - s.shape[1]), (0, 0)], constant_values=255) for s in wide])
 
 
 def to_png(image: np.ndarray) -> bytes:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, Self, TypeVar
@@ -125,6 +125,14 @@ class ImageSet:
         for start, block in _blocks(images):
             block[:] = self.images[rows[start : start + len(block)]]
         return replace(self, images=images, labels=None if self.labels is None else self.labels[rows])
+
+
+def fingerprint_of(feeds: Mapping[str, ImageSet]) -> str:
+    """Return the SHA-256 of the images of every feed by role: of a single feed, its own."""
+    each = {role: images.fingerprint() for role, images in feeds.items()}
+    if len(each) == 1:
+        return next(iter(each.values()))
+    return hashlib.sha256(repr(sorted(each.items())).encode()).hexdigest()
 
 
 def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, int]) -> np.ndarray:

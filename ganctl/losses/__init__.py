@@ -3,9 +3,23 @@
 Floor 4, a shelf. May import: game, registry.
 """
 
-from ganctl.registry import Registry, import_siblings
+from dataclasses import dataclass
 
-registry = Registry("loss", "loss.name")
-penalties = Registry("penalty", "loss.penalties", facts=("constraint",))
+from ganctl.registry import Entry, Registry, import_siblings
+
+
+@dataclass(frozen=True)
+class PenaltyEntry(Entry):
+    """A registered penalty.
+
+    Attributes:
+        constraint: it makes a `Constraint` of the discriminator's variables, and not a term of its loss.
+    """
+
+    constraint: bool = False
+
+
+registry = Registry("loss", "loss.name", Entry)
+penalties = Registry("penalty", "loss.penalties", PenaltyEntry)
 
 import_siblings(__name__, list(__path__))

@@ -2,28 +2,60 @@
 
 A builder gets `image_shape` (height, width, channels) and, if it has such a parameter, `num_classes`, and returns
 networks by role. `num_classes: int = 0` says that it can do without classes; without a default it refuses images that
-have no labels. Its other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's
-first output is its score. Last layers compute in float32, whatever the precision. A generator's inputs are latent
-vectors, and classes where one is called `classes` (`ganctl.generation.drawing`).
-
-A model whose players are not the usual two registers a function `players=` that makes them; its keyword-only parameters
-are the user's keys too. One that does not take every size registers `unfit=`, which answers a height and width with
-what it needs instead, or with an empty string. One that can start from trained weights registers `pretrained=`, a
-function of the networks that returns the parts that take such weights, by key: its keyword-only parameters are the
-user's keys, paths of those weights.
-A generator that can draw its noise itself registers `noise_given=`, the arguments with which the same weights take that
-noise as an input instead: so it is exported.
+have no labels. A model of several feeds may also take `image_shapes`, the shape of each feed's images, by role. The
+other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's first output is its
+score.
+Last layers compute in float32, whatever the precision. A generator's inputs are latent vectors, and classes where one
+is called `classes` (`ganctl.game.inputs`). What else a model can say of itself are the fields of `ModelEntry`.
 
 Floor 4, a shelf. May import: game, layers, registry.
 """
 
-from ganctl.registry import Registry, import_siblings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-registry = Registry(
-    "model",
-    "model.name",
-    injected=("image_shape", "num_classes"),
-    facts=("players", "unfit", "pretrained", "noise_given"),
-)
+from ganctl.game import REAL, NoiseSampler, Player, Sampler, usual_two
+from ganctl.registry import Entry, Registry, import_siblings
+
+
+def _any_size(height: int, width: int) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """A registered model.
+
+    Attributes:
+        players: makes the players of networks and a `Setup`; its keyword-only parameters are the user's keys as well.
+        unfit: answers a height and width in pixels with what the model needs instead, or with an empty string.
+        pretrained: returns the parts of networks that can start from trained weights, by key; its keyword-only
+            parameters are the user's keys, paths of those weights.
+        noise_given: the arguments with which a generator that draws its noise itself takes it as an input: so it is
+            exported.
+        feeds: the roles of the images that it learns from.
+        samplers: its ways to draw, by name. The first is meant where none is named.
+    """
+
+    players: Callable[..., list[Player]] = usual_two
+    unfit: Callable[[int, int], str] = _any_size
+    pretrained: Callable[..., Mapping[str, Any]] | None = None
+    noise_given: Mapping[str, Any] = field(default_factory=dict)
+    feeds: tuple[str, ...] = (REAL,)
+    samplers: Mapping[str, Sampler] = field(default_factory=lambda: {"samples": NoiseSampler()})
+
+    @property
+    def with_keys(self) -> tuple[Callable[..., Any], ...]:
+        """Further functions whose keyword-only parameters are the user's keys."""
+        return (*([self.pretrained] if self.pretrained else []), self.players)
+
+    @property
+    def sampler(self) -> Sampler:
+        """The way to draw that is meant where none is named."""
+        return next(iter(self.samplers.values()))
+
+
+registry = Registry("model", "model.name", ModelEntry, injected=("image_shape", "image_shapes", "num_classes"))
 
 import_siblings(__name__, list(__path__))

@@ -1,11 +1,11 @@
 """What `auto` becomes: precision and XLA, each measured on the game itself."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from ganctl.build.games import make_game
-from ganctl.build.resolving import with_training
-from ganctl.experiment.experiment import Experiment
+from ganctl.build.parts import Parts
 from ganctl.game.game import Game
 from ganctl.host.device import Device
 from ganctl.images.image_set import ImageSet
@@ -15,32 +15,34 @@ from ganctl.planning.xla import worth_xla
 AS_SAID = "as the experiment says"
 
 
-def choose_precision(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
+def choose_precision(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
     """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
-    if experiment.training.precision != "auto":
-        return experiment, AS_SAID
-    make = partial(_small_game, experiment, images, "precision")
-    precision, reason = faster_precision(make, _identity(experiment, images, device))
-    return with_training(experiment, precision=precision), reason
+    if parts.experiment.training.precision != "auto":
+        return parts, AS_SAID
+    make = partial(_small_game, parts, images, "precision")
+    precision, reason = faster_precision(make, _identity(parts, images, device))
+    return parts.with_training(precision=precision), reason
 
 
-def choose_xla(experiment: Experiment, images: ImageSet, device: Device) -> tuple[Experiment, str]:
+def choose_xla(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
     """Replace xla `auto` by whether it makes the game faster in its precision; also says why."""
-    if experiment.training.xla != "auto":
-        return experiment, AS_SAID
-    make = partial(_small_game, experiment, images, "xla")
-    xla, reason = worth_xla(make, device.name, _identity(experiment, images, device))
-    return with_training(experiment, xla=xla), reason
+    if parts.experiment.training.xla != "auto":
+        return parts, AS_SAID
+    make = partial(_small_game, parts, images, "xla")
+    xla, reason = worth_xla(make, device.name, _identity(parts, images, device))
+    return parts.with_training(xla=xla), reason
 
 
-def _small_game(experiment: Experiment, images: ImageSet, key: str, value: Any) -> Game:
+def _small_game(parts: Parts, images: Mapping[str, ImageSet], key: str, value: Any) -> Game:
     """The game with another value of a key of `training`, on few of its images."""
-    few = images.first(max(1024, experiment.training.batch_size))
-    return make_game(with_training(experiment, **{key: value}), few, pretrained=False)
+    most = max(1024, parts.experiment.training.batch_size)
+    few = {role: found.first(most) for role, found in images.items()}
+    return make_game(parts.with_training(**{key: value}), few, pretrained=False)
 
 
-def _identity(experiment: Experiment, images: ImageSet, device: Device) -> str:
+def _identity(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> str:
     """What makes a game faster or slower: not how long the run is."""
+    experiment, shapes = parts.experiment, [found.shape for found in images.values()]
     training = experiment.training.model_dump(exclude={"iterations", "iterations_per_epoch"})
     what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.optimizer.model_dump(), training]
-    return repr((device.name, images.shape, what))
+    return repr((device.name, *shapes, what))

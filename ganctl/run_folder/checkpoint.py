@@ -141,8 +141,16 @@ def load_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
     raise GanctlError(f"There is no checkpoint in {folder}.")
 
 
-def save_generator(path: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
-    """Write a generator-only file that says in its header how to build the network."""
+def save_generators(path: Path, networks: Mapping[str, Tensors], facts: Mapping[str, Any]) -> None:
+    """Write a file of the networks that draw, by role, which says in its header how to build them.
+
+    Of a single network the tensors have their structural names; of several, the role and a slash stand before these.
+    """
+    if len(networks) == 1:
+        tensors = next(iter(networks.values()))
+    else:
+        tensors = {f"{role}/{name}": array for role, found in networks.items() for name, array in found.items()}
+        facts = {**facts, "generators": list(networks)}
     write_atomically(path, safetensors.numpy.save(tensors, {"ganctl": json.dumps({"format": FORMAT, **facts})}))
 
 
@@ -158,7 +166,15 @@ def load_generator(path: Path) -> Checkpoint:
             f"{path} was not written by ganctl: its header does not say which network it holds."
         ) from None
     facts = _checked_facts(facts, path)
-    return Checkpoint(path, facts, {str(facts.get("generator", "generator")): tensors})
+    if "generators" not in facts:
+        return Checkpoint(path, facts, {str(facts.get("generator", "generator")): tensors})
+    groups: dict[str, Tensors] = {}
+    for name, array in tensors.items():
+        role, slash, inner = name.partition("/")
+        if not slash:
+            raise GanctlError(f"{path} is damaged: {name} does not say to which network it belongs.")
+        groups.setdefault(role, {})[inner] = array
+    return Checkpoint(path, facts, groups)
 
 
 def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:

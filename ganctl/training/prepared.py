@@ -1,6 +1,7 @@
 """A game that is ready to be played: from an experiment to a trainer."""
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -10,14 +11,15 @@ import numpy as np
 from ganctl import plugins
 from ganctl.build import footprint
 from ganctl.build.games import make_game
-from ganctl.build.resolving import make_loss, read_images
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import read_feeds
 from ganctl.evaluation.features import check_available
 from ganctl.evaluation.reference import check_enough
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.game import Game
-from ganctl.game.players import AVERAGED
+from ganctl.game.sampler import drawing_role
 from ganctl.host.device import Device
-from ganctl.images.image_set import ImageSet, Track
+from ganctl.images.image_set import ImageSet, Track, fingerprint_of
 from ganctl.lazy import keras, tf
 from ganctl.planning.measured_choices import choose_precision, choose_xla
 from ganctl.report.run_report import write_report
@@ -35,49 +37,69 @@ from ganctl.training.trainer import Trainer
 from ganctl.version import __version__
 
 
+def prepare_process(device: Device) -> None:
+    """Make TensorFlow repeat its numbers to the last bit, in all that this process does on a processor from now on."""
+    if device.name == "CPU":
+        tf.config.experimental.enable_op_determinism()
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """A game that is ready to be played, and what it was made from."""
+    """A game that is ready to be played, and what it was made from.
 
-    experiment: Experiment
+    Attributes:
+        parts: the resolved experiment, with what `auto` became.
+        device: where it is played.
+        feeds: the images of each feed, by role, without those held out.
+        held_out: images like those that samples imitate, which nobody learns from.
+        game: the game.
+        precision_reason, xla_reason: why they are what they are.
+    """
+
+    parts: Parts
     device: Device
-    images: ImageSet
+    feeds: Mapping[str, ImageSet]
     held_out: ImageSet | None
     game: Game
     precision_reason: str
     xla_reason: str
 
     @classmethod
-    def make(cls, experiment: Experiment, device: Device, track: Track, *, pretrained: bool = True) -> Self:
+    def make(cls, parts: Parts, device: Device, track: Track, *, pretrained: bool = True) -> Self:
         """Read the images and build the game; raises DataError and ConfigurationError.
 
-        `pretrained` as in `ganctl.build.make_networks`.
+        `pretrained` as in `ganctl.build.networks.make_networks`.
         """
-        images, held_out = read_images(experiment, track).split(experiment.dataset.holdout)
+        experiment, main = parts.experiment, parts.sampler.gives
+        split = {role: s.split(experiment.dataset.holdout) for role, s in read_feeds(parts, track).items()}
+        feeds, held_out = {role: kept for role, (kept, _) in split.items()}, split[main][1]
         if experiment.evaluation.every:
-            check_enough(images)
-            check_available(experiment.evaluation.features, images)
-        if device.name == "CPU":
-            tf.config.experimental.enable_op_determinism()
-        experiment, precision_reason = choose_precision(experiment, images, device)
-        experiment, xla_reason = choose_xla(experiment, images, device)
-        game = make_game(experiment, images, pretrained=pretrained)
-        return cls(experiment, device, images, held_out, game, precision_reason, xla_reason)
+            check_enough(feeds[main])
+            check_available(experiment.evaluation.features, feeds[main])
+        parts, precision_reason = choose_precision(parts, feeds, device)
+        parts, xla_reason = choose_xla(parts, feeds, device)
+        game = make_game(parts, feeds, pretrained=pretrained)
+        return cls(parts, device, feeds, held_out, game, precision_reason, xla_reason)
 
     @property
-    def generator_role(self) -> str:
-        """The network that samples are drawn from."""
-        return AVERAGED if AVERAGED in self.game.networks else "generator"
+    def experiment(self) -> Experiment:
+        """The experiment, every default written out."""
+        return self.parts.experiment
+
+    @property
+    def images(self) -> ImageSet:
+        """The images that samples imitate."""
+        return self.feeds[self.parts.sampler.gives]
 
     @cached_property
     def fingerprint(self) -> str:
         """The hash of the training images and labels."""
-        return self.images.fingerprint()
+        return fingerprint_of(self.feeds)
 
     @property
     def memory_bytes(self) -> int:
         """An estimate of the peak of training memory."""
-        resident = self.images.images.nbytes if self.game.feeds["real"].resident else 0
+        resident = sum(s.images.nbytes for role, s in self.feeds.items() if self.game.feeds[role].resident)
         return footprint.estimate_bytes(self.game.networks.values(), self.experiment.training.batch_size, resident)
 
     @property
@@ -87,11 +109,18 @@ class Prepared:
             "ganctl": __version__,
             "experiment": self.experiment.model_dump(mode="json"),
             "image_shape": list(self.images.shape),
+            **self._further_shapes,
             "class_names": list(self.images.class_names),
-            "generator": self.generator_role,
+            "generator": drawing_role(self.parts.sampler, self.game.networks),
             "dataset_fingerprint": self.fingerprint,
             "plugins": plugins.hashes(self.experiment.plugins),
         }
+
+    @property
+    def _further_shapes(self) -> dict[str, Any]:
+        """The shape of each feed's images, where there are several."""
+        shapes = {role: list(images.shape) for role, images in self.feeds.items()}
+        return {"image_shapes": shapes} if len(shapes) > 1 else {}
 
     def describe(self, command: list[str]) -> dict[str, Any]:
         """Return what run.json says."""
@@ -117,7 +146,7 @@ class Prepared:
                 "held_out": len(self.held_out) if self.held_out else 0,
                 "shape": list(self.images.shape),
                 "classes": list(self.images.class_names),
-                "notes": list(self.images.notes),
+                "notes": [note for images in self.feeds.values() for note in images.notes],
                 "fingerprint": self.fingerprint,
             },
         }
@@ -135,11 +164,11 @@ class Prepared:
         samples = Samples(
             outputs.sample_every,
             outputs.sample_grid,
-            self.generator_role,
+            tuple(self.parts.model.samplers.values()),
             experiment.model.latent_distribution,
-            self.images,
+            self.feeds,
             experiment.seed,
-            make_loss(experiment).realness,
+            self.parts.loss.realness,
         )
         every = experiment.evaluation.every
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]
@@ -156,5 +185,5 @@ class Prepared:
         experiment = self.experiment
         distribution = experiment.model.latent_distribution
         return Metrics(
-            experiment.evaluation, self.generator_role, distribution, self.images, self.held_out, experiment.seed
+            experiment.evaluation, self.parts.sampler, distribution, self.feeds, self.held_out, experiment.seed
         )

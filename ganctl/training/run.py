@@ -3,22 +3,23 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ganctl.build.parts import Parts
 from ganctl.errors import UsageError
 from ganctl.experiment.changes import may_be_set, never_may_be_set
-from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment, check_run_name
+from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, check_run_name
 from ganctl.game import state as game_state
 from ganctl.host.device import select_device
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.prepared import Prepared
+from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
 from ganctl.training.session import Session
 from ganctl.training.transfer import transfer
 
 
 def train(
-    experiment: Experiment,
+    parts: Parts,
     session: Session,
     command: list[str],
     *,
@@ -31,7 +32,7 @@ def train(
     """Train an experiment in a new run folder, which is returned.
 
     Args:
-        experiment: the resolved experiment.
+        parts: the resolved experiment.
         session: where it is said what happens.
         command: what was typed, for run.json and the log.
         outputs: the folder of all runs.
@@ -43,10 +44,12 @@ def train(
     Raises:
         GanctlError: in many kinds; what was learned before is in the run folder.
     """
-    name = check_run_name(run_name) if run_name is not None else experiment.resolved_run_name()
+    name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
     start, problems = checkpoint.find(init_from) if init_from else (None, [])
-    prepared = Prepared.make(experiment, select_device(device), session.track)
+    chosen = select_device(device)
+    prepare_process(chosen)
+    prepared = Prepared.make(parts, chosen, session.track)
     session.introduce(prepared)
     facts = prepared.describe(command)
     lines = [f"skipped {problem}" for problem in problems]
@@ -94,7 +97,7 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
 
 def resume(
     folder: RunFolder,
-    experiment: Experiment,
+    parts: Parts,
     session: Session,
     command: list[str],
     *,
@@ -105,7 +108,7 @@ def resume(
 
     Args:
         folder: the run.
-        experiment: its config.yaml, resolved, with what was changed.
+        parts: its config.yaml, resolved, with what was changed.
         session: where it is said what happens.
         command: what was typed.
         allow_changes: go on although the experiment says something else than the checkpoint.
@@ -114,14 +117,15 @@ def resume(
     with run_lock(folder.path):
         # The checkpoint's weights take the place of pre-trained ones, whose file may be gone by now.
         pretrained = not checkpoint.newest_first(folder.checkpoints)
-        prepared = Prepared.make(experiment, select_device(device), session.track, pretrained=pretrained)
+        chosen = select_device(device)
+        prepare_process(chosen)
+        prepared = Prepared.make(parts, chosen, session.track, pretrained=pretrained)
         folder.tidy()
         notes = restore_newest(prepared, folder, allow_changes=allow_changes)
         step = int(prepared.game.step.numpy())
-        if step > experiment.training.iterations:
-            raise UsageError(
-                f"{folder.path} has {step} iterations already, more than {experiment.training.iterations}."
-            )
+        planned = parts.experiment.training.iterations
+        if step > planned:
+            raise UsageError(f"{folder.path} has {step} iterations already, more than {planned}.")
         session.introduce(prepared)
         for note in notes:
             session.say(note)

@@ -24,16 +24,18 @@ class Session(Terminal):
         """Say what is about to be trained, on what."""
         game, training = prepared.game, prepared.experiment.training
         counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
-        images = prepared.images.describe()
         name, model = prepared.experiment.name, prepared.experiment.model.name
         self.say(f"experiment  {name}: {model}, {training.iterations:,} iterations")
         self.say(f"device      {prepared.device}")
         self.say(f"precision   {training.precision} ({prepared.precision_reason})")
         self.say(f"xla         {'on' if training.xla else 'off'} ({prepared.xla_reason})")
         self.say(f"parameters  {counts}")
-        self.say(f"images      {images}{f', {len(prepared.held_out):,} held out' if prepared.held_out else ''}")
-        for note in prepared.images.notes:
-            self.say(f"            {note}")
+        for role, images in prepared.feeds.items():
+            held_out = prepared.held_out if images is prepared.images else None
+            which = f" ({role})" if len(prepared.feeds) > 1 else ""
+            self.say(f"images      {images.describe()}{which}{f', {len(held_out):,} held out' if held_out else ''}")
+            for note in images.notes:
+                self.say(f"            {note}")
         for warning in network_checks.warnings(game.networks):
             self.say(f"warning     {warning}")
 
@@ -76,8 +78,12 @@ class Session(Terminal):
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
         _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
-        self.say(f"Done. The run is in {folder.path}; look at its {folder.report.name}. More samples:")
-        self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")
+        done = f"Done. The run is in {folder.path}; look at its {folder.report.name}."
+        if prepared.parts.sampler.takes:
+            self.say(done)
+        else:
+            self.say(f"{done} More samples:")
+            self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")
 
 
 def _end(folder: RunFolder, line: str) -> None:

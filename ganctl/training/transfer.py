@@ -12,11 +12,11 @@ from typing import Any
 from ganctl.errors import UsageError
 from ganctl.game.augmentation import memory_of
 from ganctl.game.game import Game
-from ganctl.game.players import AVERAGED
+from ganctl.game.players import averaged
 from ganctl.game.state import assign, named_variables
 from ganctl.run_folder.checkpoint import Checkpoint, Tensors
 
-GENERATOR = "generator"
+AVERAGED = averaged("")
 SHOWN = 3
 """So many layers that did not fit are named, for each network."""
 
@@ -88,7 +88,7 @@ def transfer(game: Game, found: Checkpoint) -> list[Fit]:
 
 def _candidates(role: str) -> Sequence[str]:
     """Groups of a checkpoint whose weights a network may take, the best first."""
-    return {GENERATOR: (GENERATOR, AVERAGED), AVERAGED: (AVERAGED, GENERATOR)}.get(role, (role,))
+    return (role, role.removesuffix(AVERAGED) if role.endswith(AVERAGED) else averaged(role))
 
 
 def _taken(wanted: Mapping[str, Shape], tensors: Tensors) -> Tensors:

@@ -99,14 +99,14 @@ def load(name: str, *overrides: str) -> Experiment:
 
 def make_networks(experiment: Experiment, images: ImageSet) -> dict[str, Any]:
     """The networks that a game of this experiment starts with."""
-    return building.make_networks(experiment, images.shape, images.num_classes)
+    return building.make_networks(resolving.resolve(experiment), images.shape, images.num_classes)
 
 
 def played_by_ganctl(
     experiment: Experiment, images: ImageSet, tamper: Callable[[Game], Game] = lambda game: game
 ) -> Play:
     """Play in two calls of different length, as a run would."""
-    game = tamper(games.make_game(experiment, images))
+    game = tamper(games.make_game(resolving.resolve(experiment), images))
     rows = np.concatenate([game.play(game.chunk(step, count)).numpy() for step, count in ((0, 1), (1, ROUNDS - 1))])
     optimizers = {player.name: player.optimizer for player in game.players}
     return Play(snapshot(game.networks, optimizers), [dict(zip(game.columns, row, strict=True)) for row in rows])

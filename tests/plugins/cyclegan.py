@@ -1,15 +1,21 @@
-"""CycleGAN (Zhu et al. 2017) as a plugin: two unpaired feeds, two of each network, an image pool each."""
+"""CycleGAN (Zhu et al. 2017) as a plugin: two unpaired feeds, two of each network, an image pool each.
+
+ganctl train tests/plugins/cyclegan.yaml --plugin tests/plugins/cyclegan.py
+"""
 
 from functools import cached_property
 from typing import Any
 
 import keras
 
-from ganctl.game import ForwardPass, Player, Term, Turn
+from ganctl import datasets, models
+from ganctl.game import ForwardPass, ImageSampler, Networks, Player, Setup, Term, Turn
+from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf
 
 CYCLE_WEIGHT = 10.0
 IDENTITY_WEIGHT = 5.0
+CLASSES = {"a": 7, "b": 9}
 
 
 class ImagePool(keras.layers.Layer):
@@ -61,9 +67,9 @@ def _square(score: Any, target: float) -> Any:
     return tf.reduce_mean(tf.square(score - target))
 
 
-def cyclegan_players(batch_size: int) -> list[Player]:
+def cyclegan_players(networks: Networks, setup: Setup) -> list[Player]:
     """Equations 1 to 3, with the least squares of section 4 and the identity term of section 5.2."""
-    draws = {"a": batch_size, "b": batch_size}
+    draws = dict.fromkeys("ab", setup.training.batch_size)
     generate = Turn(
         "generate", CyclePass,
         [
@@ -85,37 +91,61 @@ def cyclegan_players(batch_size: int) -> list[Player]:
         real = Term(f"d_loss_real_{domain}", lambda p: _square(p.score(domain, p.images[domain].pixels), 1.0), 0.5)
         return Turn("tell", CyclePass, [real, Term(f"d_loss_fake_{domain}", fake_loss, 0.5)], draws=draws)
 
-    def adam() -> Any:
-        return keras.optimizers.Adam(2e-4, 0.5)
-
     discriminators = [
-        Player(f"discriminator_{d}", f"d_{d}", [f"discriminator_{d}"], adam(), [tell(d)],
+        Player(f"discriminator_{d}", f"d_{d}", [f"discriminator_{d}"],
+               setup.optimizer(f"discriminator_{d}"), [tell(d)],
                opponents={"generator_a": "batch", "generator_b": "batch"})
         for d in "ab"
     ]  # fmt: skip
     held = {"discriminator_a": "moving", "discriminator_b": "moving"}
     return [
-        Player("generators", "g", ["generator_a", "generator_b"], adam(), [generate], opponents=held),
+        Player(
+            "generators", "g", ["generator_a", "generator_b"], setup.optimizer("generators"), [generate], opponents=held
+        ),
         *discriminators,
     ]
 
 
-def cyclegan_networks(image_shape: tuple[int, int, int], pool: int = 6) -> dict[str, Any]:
-    """Small networks by role."""
+@models.registry.register(
+    "plugin_cyclegan",
+    source="Zhu et al. 2017, https://arxiv.org/abs/1703.10593",
+    players=cyclegan_players,
+    feeds=("a", "b"),
+    samplers={
+        "a_to_b": ImageSampler("generator_b", gives="b", source="a"),
+        "b_to_a": ImageSampler("generator_a", gives="a", source="b"),
+    },
+)
+def cyclegan(image_shape: tuple[int, int, int], *, pool: int = 6) -> dict[str, Any]:
+    """Small networks by role.
+
+    Args:
+        image_shape: height, width and channels, of both feeds.
+        pool: how many generated images each discriminator's pool remembers.
+    """
     layers = keras.layers
     networks: dict[str, Any] = {}
     for domain in "ab":
         networks[f"generator_{domain}"] = keras.Sequential(
             [keras.Input(image_shape), layers.Conv2D(8, 3, padding="same"), layers.BatchNormalization(), layers.ReLU(),
-             layers.Conv2D(image_shape[-1], 3, padding="same", activation="tanh")]
+             layers.Conv2D(image_shape[-1], 3, padding="same", activation="tanh", dtype="float32")]
         )  # fmt: skip
         networks[f"discriminator_{domain}"] = keras.Sequential(
             [
                 keras.Input(image_shape),
                 layers.Conv2D(8, 4, 2, padding="same"),
                 layers.LeakyReLU(0.2),
-                layers.Conv2D(1, 3, padding="same"),
+                layers.Conv2D(1, 3, padding="same", dtype="float32"),
             ]
         )
         networks[f"pool_{domain}"] = ImagePool(pool, image_shape)
     return networks
+
+
+@datasets.registry.register("plugin_shoes", source="the embedded Fashion-MNIST images: sneakers and ankle boots")
+def shoes(config: Any, track: Any) -> dict[str, ImageSet]:
+    """Sneakers as `a`, ankle boots as `b`."""
+    clothes = datasets.registry.get("fashion_mnist_mini")
+    return {
+        role: clothes.make(config.model_copy(update={"classes": [label]}), track) for role, label in CLASSES.items()
+    }

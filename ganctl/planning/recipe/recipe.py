@@ -2,19 +2,18 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ganctl.build import games, resolving
-from ganctl.build.resolving import why_unfit
+from ganctl.build.parts import Parts
 from ganctl.errors import DataError
-from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_editing import comment, with_values, without_head
+from ganctl.game.sampler import REAL
 from ganctl.host.device import Device
 from ganctl.host.files import shown
 from ganctl.images.image_set import ImageSet
@@ -78,14 +77,15 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
     count = len(pictures.pictures)
     if pictures.distinct < 2:
         raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
-    recipe = resolving.load_experiment(packaged_configs()[RECIPE])
-    sizes = possible_sizes(pictures, partial(why_unfit, recipe.model.name))
+    parts = resolving.load_parts(packaged_configs()[RECIPE])
+    recipe = parts.experiment
+    sizes = possible_sizes(pictures, parts.model.unfit)
     learned = count - round(count * held_out(count))
     seconds = playing_seconds(minutes, evaluations_in(minutes, learned))
     batch = batch_size(recipe.training.batch_size, learned)
 
     def measured(cost: Cost) -> Measured:
-        return Measured(cost, _rate(recipe, pictures, cost, batch, device), device.name)
+        return Measured(cost, _rate(parts, pictures, cost, batch, device), device.name)
 
     found = [measured(usual_cost(sizes, recipe.model.arguments.get("capacity")))]
     best = best_cost(sizes, found[0], seconds)
@@ -117,9 +117,9 @@ def written_out(name: str, seen: Sequence[str], found: Iterable[Choice], command
     return "\n".join(head) + "\n" + with_values(without_head(recipe), {("name",): (name, ""), **values})
 
 
-def _rate(recipe: Experiment, pictures: Survey, cost: Cost, batch: int, device: Device) -> float:
+def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device) -> float:
     """Iterations a second of the recipe at a cost, on small copies of the pictures: their content changes nothing."""
-    channels = channels_of(pictures)
+    recipe, channels = parts.experiment, channels_of(pictures)
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
     copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # so slow a disk that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
@@ -127,11 +127,9 @@ def _rate(recipe: Experiment, pictures: Survey, cost: Cost, batch: int, device: 
     section = recipe.dataset.model_copy(update={"image_size": cost.size, "channels": channels, "path": None})
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
     model = recipe.model.model_validate({**recipe.model.model_dump(), **arguments})
-    experiment = resolving.with_training(recipe.replace(dataset=section, model=model), batch_size=batch)
-    image_set = ImageSet(images, None, (), str(pictures.folder))
+    parts = replace(parts, experiment=recipe.replace(dataset=section, model=model)).with_training(batch_size=batch)
+    feeds = {REAL: ImageSet(images, None, (), str(pictures.folder))}
     # As a training chooses them; what is measured here is remembered for it.
-    experiment, _ = choose_precision(experiment, image_set, device)
-    experiment, _ = choose_xla(experiment, image_set, device)
-    return pace.measure(
-        games.make_game(experiment, image_set, pretrained=False), SECONDS_MEASURED
-    ).iterations_per_second
+    parts, _ = choose_precision(parts, feeds, device)
+    parts, _ = choose_xla(parts, feeds, device)
+    return pace.measure(games.make_game(parts, feeds, pretrained=False), SECONDS_MEASURED).iterations_per_second

@@ -1,12 +1,15 @@
 """Scores the generator every so often and writes metrics.csv."""
 
+from collections.abc import Mapping
+
 from ganctl.errors import GanctlError
 from ganctl.evaluation.features import extractor_for
 from ganctl.evaluation.pairs import nearest_pairs
 from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.experiment.sections import EvaluationSection
-from ganctl.generation.drawing import choose_classes, generate
+from ganctl.game.sampler import Sampler, drawing_role
+from ganctl.generation.drawing import choose_classes, generate, translate
 from ganctl.host.files import write_atomically
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet, gathered
@@ -19,9 +22,9 @@ class Metrics(Hook):
 
     Args:
         section: how often, of how many samples, by which features.
-        generator: role of the network to draw from.
+        sampler: how samples are drawn.
         distribution: of the latent vectors.
-        training: the training images, which are the reference.
+        feeds: the training images by role; those that the sampler imitates are the reference.
         held_out: real images that are not among them, if any.
         seed: of the latent vectors.
     """
@@ -29,15 +32,15 @@ class Metrics(Hook):
     def __init__(
         self,
         section: EvaluationSection,
-        generator: str,
+        sampler: Sampler,
         distribution: str,
-        training: ImageSet,
+        feeds: Mapping[str, ImageSet],
         held_out: ImageSet | None,
         seed: int,
     ) -> None:
         self.every = section.every
-        self._section, self._generator, self._distribution, self._seed = section, generator, distribution, seed
-        self._training, self._held_out = training, held_out
+        self._section, self._sampler, self._distribution, self._seed = section, sampler, distribution, seed
+        self._feeds, self._training, self._held_out = feeds, feeds[sampler.gives], held_out
         self._reference: Reference | None = None
 
     def start(self, run: Run, step: int) -> None:
@@ -55,9 +58,12 @@ class Metrics(Hook):
         if self._reference is None:  # the first time, because looking at thousands of images takes a while
             extractor = extractor_for(self._section.features, self._training)
             self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
-        network = run.game.networks[self._generator]
-        classes = choose_classes(network, None, self._training.num_classes)
-        drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
+        network = run.game.networks[drawing_role(self._sampler, run.game.networks)]
+        if self._sampler.takes:
+            drawn = translate(network, self._feeds[self._sampler.takes].images, self._section.num)
+        else:
+            classes = choose_classes(network, None, self._training.num_classes)
+            drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
         samples = gathered(drawn, self._section.num, self._training.shape)
         found = evaluate(samples, self._reference)
         values = {"iteration": step, **found.values}

@@ -1,15 +1,15 @@
 """Draws the same latent vectors every so often, so that one sees the same samples grow."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ganctl.game import inputs
 from ganctl.game import state as game_state
-from ganctl.game.inputs import arrange_inputs, class_count, draw_latent, takes_classes, to_pixels
+from ganctl.game.inputs import arrange_inputs, as_networks_see, to_pixels
 from ganctl.game.noise import Key, seeded
+from ganctl.game.sampler import Sampler, drawing_role
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import keras, tf
@@ -18,14 +18,14 @@ from ganctl.training.hooks import Hook, Later, Run
 
 
 class Samples(Hook):
-    """A grid of samples every so often, the first before training starts, and with each the generator that drew it.
+    """A grid of samples every N iterations, the first before training starts, and with each the network that drew it.
 
     Args:
         every: iterations between two grids.
         grid: `ROWSxCOLUMNS`, or `scored`.
-        generator: role of the network to draw from.
+        samplers: the model's ways to draw; a model with several gets a grid of each, one below the other.
         distribution: of the latent vectors.
-        real: the images, of which some are shown as real.
+        feeds: the images by role, of which some are shown as real.
         seed: the experiment's seed.
         realness: what a discriminator's score says, as in `AdversarialLoss`.
     """
@@ -34,9 +34,9 @@ class Samples(Hook):
         self,
         every: int,
         grid: str,
-        generator: str,
+        samplers: Sequence[Sampler],
         distribution: str,
-        real: ImageSet,
+        feeds: Mapping[str, ImageSet],
         seed: int,
         realness: Callable[[Any], Any],
     ) -> None:
@@ -44,45 +44,62 @@ class Samples(Hook):
         self._scored = grid == "scored"
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
         self._rows, self._columns = rows, columns
-        self._generator, self._distribution = generator, distribution
+        self._samplers, self._distribution, self._feeds = samplers, distribution, feeds
         # From all over the data set: the first images of a folder are all of one kind, and of one class.
-        shown = np.linspace(0, len(real) - 1, min(rows * columns, len(real))).round().astype(int)
-        self._real = np.asarray(real.images[shown])
-        self._real_classes = None if real.labels is None else np.asarray(real.labels[shown], np.int32)
-        self._num_classes = real.num_classes
+        shown = {
+            role: np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
+            for role, images in feeds.items()
+        }
+        self._real = {role: np.asarray(images.images[shown[role]]) for role, images in feeds.items()}
+        self._shown = shown
         self._realness = realness
         self._drawn = -1
         self._key = Key(seed, 0, "sample grid")
 
     def start(self, run: Run, step: int) -> Later:
         """Write real.png and, at the very beginning, the untrained generator's grid."""
-        network = run.game.networks[self._generator]
-        self._inputs = self._fixed_inputs(network)
-        self._paint = tf.function(lambda inputs: network(inputs, training=False))
+        networks = run.game.networks
+        self._roles = [drawing_role(sampler, networks) for sampler in self._samplers]
+        self._inputs = [
+            sampler.grid_inputs(
+                networks[role],
+                self._rows,
+                self._columns,
+                self._key,
+                distribution=self._distribution,
+                num_classes=self._feeds[sampler.gives].num_classes,
+                images=self._real,
+            )
+            for sampler, role in zip(self._samplers, self._roles, strict=True)
+        ]
+        self._paint = [painted_by(networks[role]) for role in self._roles]
         self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes))
-        columns = min(self._columns, len(self._real))
-        draw.write_png(run.folder.real_samples, draw.grid(self._real, math.ceil(len(self._real) / columns), columns))
+        real = [
+            draw.grid(images, math.ceil(len(images) / c), c) for images, c in map(self._across, self._real.values())
+        ]
+        draw.write_png(run.folder.real_samples, draw.stacked(real))
         return self.act(run, step) if step == 0 else None
 
     def act(self, run: Run, step: int) -> Later:
-        """Draw."""
+        """Draw the grids."""
         # First, because a picture of weights that are not finite shows nothing.
-        tensors = game_state.collect_network(run.game, self._generator)
-        with seeded(run.game.networks[self._generator], self._key):
-            pictures = self._paint(self._inputs)
-        pixels, scores = to_pixels(pictures).numpy(), []
+        tensors = {role: game_state.collect_network(run.game, role) for role in dict.fromkeys(self._roles)}
+        drawn = []
+        for role, fixed, paint in zip(self._roles, self._inputs, self._paint, strict=True):
+            with seeded(run.game.networks[role], self._key):
+                drawn.append(paint(fixed.given))
+        pixels, scores = [to_pixels(pictures).numpy() for pictures in drawn], []
         if self._scored:
-            real = inputs.as_networks_see(tf.cast(self._real, tf.float32))
-            shown = ((pictures, self._classes), (real, self._real_classes))
-            scores = [self._score(batch, classes).numpy()[:, 0] for batch, classes in shown]
+            scores = self._scores(drawn[0])
 
         def write() -> None:
             if self._scored:
-                picture = _titled(list(zip((pixels, self._real), scores, strict=True)))
+                real = self._real[self._samplers[0].gives]
+                picture = _titled(list(zip((pixels[0], real), scores, strict=True)))
             else:
-                picture = draw.grid(pixels, self._rows, self._columns)
+                picture = draw.stacked([self._grid(*each) for each in zip(self._samplers, pixels, strict=True)])
             draw.write_png(run.folder.sample_grid(step), picture)
-            checkpoint.save_generator(run.folder.generator(step), tensors, {**run.facts, "step": step})
+            checkpoint.save_generators(run.folder.generator(step), tensors, {**run.facts, "step": step})
             self._drawn = step
 
         return write
@@ -98,17 +115,27 @@ class Samples(Hook):
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 
-    def _fixed_inputs(self, generator: Any) -> Any:
-        """What every grid is drawn from; with classes, a row has one latent vector and a column one class."""
-        count = self._rows * self._columns
-        classes = class_count(generator, self._num_classes) if takes_classes(generator) else self._num_classes
-        columns = [cell % self._columns % max(classes, 1) for cell in range(count)]
-        self._classes = tf.constant(columns)  # an unconditional generator's, too, if its discriminator is told some
-        if not takes_classes(generator):
-            return arrange_inputs(generator, draw_latent(generator, self._key, count, self._distribution))
-        latent = draw_latent(generator, self._key, self._rows, self._distribution)
-        latent = [tf.repeat(vectors, self._columns, axis=0) for vectors in latent]
-        return arrange_inputs(generator, latent, self._classes)
+    def _scores(self, pictures: Any) -> list[np.ndarray]:
+        """The discriminator's scores of generated and of real images."""
+        sampler = self._samplers[0]
+        images, labels = self._real[sampler.gives], self._feeds[sampler.gives].labels
+        real = as_networks_see(tf.cast(images, tf.float32))
+        classes = None if labels is None else np.asarray(labels[self._shown[sampler.gives]], np.int32)
+        shown = ((pictures, self._inputs[0].classes), (real, classes))
+        return [self._score(batch, of).numpy()[:, 0] for batch, of in shown]
+
+    def _across(self, images: np.ndarray) -> tuple[np.ndarray, int]:
+        """Images, and how many of them stand in a row."""
+        return images, min(self._columns, len(images))
+
+    def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
+        cells = sampler.cells(pixels, self._columns, self._real)
+        return draw.grid(cells, len(cells) // self._columns, self._columns)
+
+
+def painted_by(network: Any) -> Callable[[Any], Any]:
+    """Return what draws float images [N, H, W, C] of a network's inputs, compiled."""
+    return tf.function(lambda inputs: network(inputs, training=False))
 
 
 def _titled(rows: list[tuple[np.ndarray, np.ndarray]]) -> Any:
