@@ -6,7 +6,6 @@ command line: everything is saved, and `StoppedError` says how to go on.
 Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host.
 """
 
-import csv
 import json
 import os
 import warnings
@@ -31,6 +30,7 @@ from ganctl.host.device import select_device
 from ganctl.images.notebook import Images
 from ganctl.plugins import blame, permitted
 from ganctl.run_folder import checkpoint
+from ganctl.run_folder.losses_csv import read_losses
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training import run as training
@@ -165,7 +165,7 @@ class Run:
     def losses(self) -> dict[str, np.ndarray]:
         """The columns of losses.csv, one value an iteration; what was not measured is NaN."""
         path = RunFolder.open(self.path).losses
-        return _columns(_rows(path)) if path.is_file() else {}
+        return read_losses(path).measured() if path.is_file() else {}
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
@@ -339,22 +339,6 @@ def _plain(value: object) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     raise TypeError(f"{value!r} is of type {type(value).__name__}.")
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a losses.csv; the last may be torn."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(line for line in file if line.endswith("\n")))
-    names, *rows = lines or [[]]
-    return [
-        {name: _number(name, cell) for name, cell in zip(names, row, strict=True) if cell}
-        for row in rows
-        if len(row) == len(names)
-    ]
-
-
-def _number(name: str, cell: str) -> float:
-    return int(cell) if name in ("iteration", "epoch") else float(cell)
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:

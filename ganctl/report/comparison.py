@@ -10,7 +10,7 @@ import numpy as np
 
 from ganctl.experiment.changes import by_dotted_key
 from ganctl.host.files import write_atomically
-from ganctl.report.panels import LOGARITHMIC, curve_table, panel, pictures, score_panel
+from ganctl.report.panels import curve_table, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number, render
 from ganctl.report.scores import Score
@@ -128,7 +128,7 @@ class Comparison:
                 for curve in record.curves.curves
                 if curve.name == name
             ]
-            logarithmic = found[0][1][0][0].panel in LOGARITHMIC
+            logarithmic = found[0][1][0][0].panel.logarithmic
             curves.append(panel(name, [curve_table(*table) for table in found], logarithmic=logarithmic))
         scores = [
             score_panel(row.title, [(s, self.names[run], run) for run, s in enumerate(row.scores) if s])

@@ -1,29 +1,16 @@
 """The columns of losses.csv as curves that a page can hold."""
 
-from array import array
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ganctl.run_folder.losses_csv import COUNTERS, Panel, column_of, read_losses
+
 MAX_POINTS = 2000
 """Points of a curve; more than a screen is wide, and few enough for a page of twenty curves to open at once."""
 LAST_ROWS = 100
 """A single iteration's loss is mostly chance, so where a run ended is the mean of so many."""
-
-_FIXED_PANELS = {
-    "d_loss": "Losses",
-    "g_loss": "Losses",
-    "d_real": "Discriminator scores",
-    "d_fake": "Discriminator scores",
-    "d_accuracy_real": "Discriminator accuracy",
-    "d_accuracy_fake": "Discriminator accuracy",
-    "d_precision": "Discriminator accuracy",
-    "d_mae": "Mean absolute errors",
-    "g_mae": "Mean absolute errors",
-}
-PANELS = (*dict.fromkeys(_FIXED_PANELS.values()), "Gradient norms", "Loss terms")
 
 
 @dataclass(frozen=True)
@@ -45,9 +32,9 @@ class Curve:
     final: float
 
     @property
-    def panel(self) -> str:
+    def panel(self) -> Panel:
         """The plot that it belongs to."""
-        return "Gradient norms" if self.name.endswith("grad_norm") else _FIXED_PANELS.get(self.name, "Loss terms")
+        return column_of(self.name).panel
 
 
 @dataclass(frozen=True)
@@ -72,14 +59,14 @@ class Curves:
 def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
     """Read a losses.csv, whatever state it is in; what cannot be read is said in the notes."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            columns, rows, unreadable = _parse(file)
+        losses = read_losses(path)
     except OSError as error:
         return Curves(notes=(f"There are no curves: {path.name}: {error.strerror}.",))
-    if "iteration" not in columns or not len(rows):
+    rows, unreadable = losses.rows, losses.unreadable
+    if "iteration" not in losses.columns or not len(rows):
         return Curves(notes=(f"There are no curves: {path.name} has no whole row yet.",))
     notes = [f"Lines of {path.name} that could not be read, and are left out: {unreadable}."] if unreadable else []
-    at = rows[:, columns.index("iteration")]
+    at = losses.column("iteration")
     order = np.argsort(at, kind="stable")
     at, rows = at[order], rows[order]
     size = -(-len(rows) // max_points)
@@ -89,8 +76,8 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
             "iterations, the pale band reaches from the least of them to the greatest."
         )
     measured, empty = [], []
-    for name, values in zip(columns, rows.T, strict=True):
-        if name in ("iteration", "epoch"):
+    for name, values in zip(losses.columns, rows.T, strict=True):
+        if name in COUNTERS:
             continue
         missing = np.isnan(values)
         if missing.all():
@@ -108,29 +95,6 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
         notes.append(f"Not measured in this game: {', '.join(empty)}.")
     # A point stands where its last row does, so that curves end where the run does.
     return Curves(int(at[-1]), np.append(at[size - 1 : -1 : size], at[-1]), size, tuple(measured), tuple(notes))
-
-
-def _parse(lines: Iterable[str]) -> tuple[list[str], np.ndarray, int]:
-    """Return the columns, the whole rows (empty cells are NaN) and how many lines were no rows."""
-    columns: list[str] = []
-    # Rows of Python's floats would take five times the memory, and this may run beside a training.
-    numbers, unreadable = array("d"), 0
-    for line in lines:
-        if not line.endswith("\n"):  # torn, or about to be finished
-            break
-        cells = line.rstrip("\r\n").split(",")
-        if not columns:
-            columns = cells
-            continue
-        try:
-            row = [float(cell) if cell else np.nan for cell in cells]
-        except ValueError:
-            row = []
-        if len(row) == len(columns) and np.isfinite(row[0]):
-            numbers.extend(row)
-        else:
-            unreadable += 1
-    return columns, np.frombuffer(numbers).reshape(-1, max(1, len(columns))), unreadable
 
 
 def _said(iterations: np.ndarray) -> str:

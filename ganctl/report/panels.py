@@ -9,17 +9,15 @@ from ganctl.report.curves import Curve, Curves
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number
 from ganctl.report.scores import Score
+from ganctl.run_folder.losses_csv import Panel
 from ganctl.run_folder.metrics_csv import FLOOR
 
 Json = dict[str, Any]
 
 
-LOGARITHMIC = ("Gradient norms",)
-
-
-def curves_of(curves: Curves, panel_title: str) -> list[Curve]:
+def curves_of(curves: Curves, plot: Panel) -> list[Curve]:
     """Return the curves that belong on a plot."""
-    return [curve for curve in curves.curves if curve.panel == panel_title]
+    return [curve for curve in curves.curves if curve.panel == plot]
 
 
 def pictures(record: RunRecord) -> Json:

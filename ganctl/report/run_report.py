@@ -11,10 +11,10 @@ from ganctl.experiment.changes import Change, differences
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.yaml_source import read_yaml
 from ganctl.host.files import write_atomically
-from ganctl.report.curves import PANELS
-from ganctl.report.panels import LOGARITHMIC, curve_table, curves_of, panel, pictures, score_panel
+from ganctl.report.panels import curve_table, curves_of, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import render
+from ganctl.run_folder.losses_csv import PANELS
 from ganctl.run_folder.paths import RunFolder
 
 # What `auto` becomes in config.yaml; elsewhere it stays as it is.
@@ -25,9 +25,9 @@ def write_report(folder: RunFolder) -> Path:
     """Write report.html into the run folder, from what lies there; returns where it is."""
     record, shipped = RunRecord.read(folder), _shipped(folder)
     panels = [
-        panel(title, [curve_table(record.curves, chosen)], logarithmic=title in LOGARITHMIC)
-        for title in PANELS
-        if (chosen := [(curve, curve.name, i) for i, curve in enumerate(curves_of(record.curves, title))])
+        panel(plot.title, [curve_table(record.curves, chosen)], logarithmic=plot.logarithmic)
+        for plot in PANELS
+        if (chosen := [(curve, curve.name, i) for i, curve in enumerate(curves_of(record.curves, plot))])
     ]
     score_panels = [score_panel(score.title, [(score, score.title, 0)]) for score in record.scores.scores]
     page = render(

@@ -1,17 +1,91 @@
-"""The columns of losses.csv, and its rows as text."""
+"""losses.csv: what each column means, its rows as text, and the one reader of them.
+
+The file is read in any state: while a run writes it, torn by a crash, edited by hand. Only whole lines count, and a
+line that is not a row is left out.
+"""
 
 import os
-from collections.abc import Sequence
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ganctl.host.files import write_atomically
 
-FIXED = [
-    *("d_loss", "g_loss", "d_real", "d_fake", "d_accuracy_real", "d_accuracy_fake"),
-    *("d_precision", "d_mae", "g_mae", "d_grad_norm", "g_grad_norm"),
-]
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot that columns share.
+
+    Attributes:
+        title: what the report calls it.
+        logarithmic: whether its vertical axis in the report is logarithmic.
+        epoch_title: what losses.png calls it, which draws means of epochs; empty: losses.png leaves it out.
+    """
+
+    title: str
+    logarithmic: bool = False
+    epoch_title: str = ""
+
+
+LOSSES = Panel("Losses", epoch_title="loss")
+SCORES = Panel("Discriminator scores")
+ACCURACY = Panel("Discriminator accuracy")
+# Tutorial 5 plots mean absolute errors under the name of losses. losses.png draws both, by their own names.
+ERRORS = Panel("Mean absolute errors", epoch_title="mean absolute error")
+GRADIENTS = Panel("Gradient norms", logarithmic=True)
+TERMS = Panel("Loss terms")
+
+PANELS = (LOSSES, SCORES, ACCURACY, ERRORS, GRADIENTS, TERMS)
+"""In the order of the report."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of losses.csv: the mean of a measurement over the updates of an iteration.
+
+    Attributes:
+        name: in the header.
+        meaning: one line.
+        panel: the plot it is drawn in.
+    """
+
+    name: str
+    meaning: str
+    panel: Panel
+
+
+COUNTERS: tuple[str, ...] = ("iteration", "epoch")
+"""The first columns. Iterations count from 1, epochs from 0."""
+
+FIXED: tuple[Column, ...] = (
+    Column("d_loss", "all that the discriminator minimizes: loss and weighted penalties", LOSSES),
+    Column("g_loss", "all that the generator minimizes", LOSSES),
+    Column("d_real", "mean probability of being real, or raw score, of real images", SCORES),
+    Column("d_fake", "the same of generated images", SCORES),
+    Column("d_accuracy_real", "share of real images judged real", ACCURACY),
+    Column("d_accuracy_fake", "share of generated images judged generated", ACCURACY),
+    Column("d_precision", "share of real images among those judged real", ACCURACY),
+    Column("d_mae", "mean distance of the discriminator's outputs from its labels", ERRORS),
+    Column("g_mae", "the same distance from the generator's labels", ERRORS),
+    Column("d_grad_norm", "length of the gradient of all of the discriminator's variables", GRADIENTS),
+    Column("g_grad_norm", "length of the gradient of all of the generator's variables", GRADIENTS),
+)
+"""The columns of every run, in the order of the file; a run leaves those empty that its game does not measure."""
+
+_FIXED = {column.name: column for column in FIXED}
+
+
+def column_of(name: str) -> Column:
+    """Return the column of that name; behind the fixed columns stand those that a game adds, such as a loss term."""
+    if name in _FIXED:
+        return _FIXED[name]
+    if name.endswith("grad_norm"):
+        return Column(name, "length of the gradient of all of a player's variables", GRADIENTS)
+    return Column(name, "a measurement of this game, mostly a loss term", TERMS)
 
 
 class LossTable:
@@ -20,7 +94,7 @@ class LossTable:
     def __init__(self, measured: Sequence[str], iterations_per_epoch: int) -> None:
         self._measured = list(measured)
         self._per_epoch = iterations_per_epoch
-        self.columns = ["iteration", "epoch", *FIXED, *(name for name in measured if name not in FIXED)]
+        self.columns = [*COUNTERS, *_FIXED, *(name for name in measured if name not in _FIXED)]
 
     def values(self, iteration: int, row: np.ndarray) -> dict[str, float]:
         """Return one measured row by column name, with iteration, epoch (from 0) and what follows from the others."""
@@ -40,13 +114,70 @@ class LossTable:
         """The CSV's first line."""
         return ",".join(self.columns) + "\n"
 
+    def continues(self, path: Path) -> bool:
+        """Whether rows of this table can follow those of a losses.csv: it has the same header, or nothing at all."""
+        if not path.exists() or not path.stat().st_size:
+            return True
+        return next(_whole_lines(path), b"") == self.header.encode()
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """What a losses.csv holds.
+
+    Attributes:
+        columns: the names in its header.
+        rows: float64 [rows, columns] in the order of the file; an empty cell is NaN.
+        unreadable: how many whole lines are not rows.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: np.ndarray = field(default_factory=lambda: np.empty([0, 0]))
+    unreadable: int = 0
+
+    def column(self, name: str) -> np.ndarray:
+        """Return the values of a column, float64 [rows]; NaN where the file does not have it."""
+        if name not in self.columns:
+            return np.full(len(self.rows), np.nan)
+        return self.rows[:, self.columns.index(name)]
+
+    def measured(self) -> dict[str, np.ndarray]:
+        """Return the columns that have any value, by name: iteration and epoch int64, all others float64."""
+        return {
+            name: values.astype(np.int64) if name in COUNTERS and np.isfinite(values).all() else values
+            for name, values in zip(self.columns, self.rows.T, strict=True)
+            if not np.isnan(values).all()
+        }
+
+
+def read_losses(path: Path) -> Losses:
+    """Read a losses.csv, whatever state it is in.
+
+    Raises:
+        OSError: the file is not there, or cannot be read.
+    """
+    lines = _whole_lines(path)
+    header = next(lines, b"").decode("utf-8", errors="replace").rstrip("\r\n")
+    columns = tuple(header.split(",")) if header else ()
+    # Rows of Python's floats would take five times the memory, and this may run beside a training.
+    numbers, count, unreadable = array("d"), 0, 0
+    for line in lines:
+        try:
+            row = [float(cell) if cell else np.nan for cell in line.rstrip(b"\r\n").split(b",")]
+        except ValueError:
+            row = []
+        if row and len(row) == len(columns) and np.isfinite(row[0]):
+            numbers.extend(row)
+            count += 1
+        else:
+            unreadable += 1
+    return Losses(columns, np.frombuffer(numbers).reshape(count, len(columns)), unreadable)
+
 
 def last_iteration(path: Path) -> int:
     """Return the number in the last whole row of a losses.csv; 0 where there is none."""
-    if not path.exists():
-        return 0
-    numbers = [line.split(b",", 1)[0] for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    return int(numbers[-1]) if numbers and numbers[-1].isdigit() else 0
+    last = deque(_whole_lines(path), maxlen=1) if path.exists() else ()
+    return (_number(last[0]) if last else None) or 0
 
 
 def trim(path: Path, last_iteration: int) -> None:
@@ -54,10 +185,24 @@ def trim(path: Path, last_iteration: int) -> None:
     if not path.exists():
         return
     kept = bytearray()
-    for index, line in enumerate(path.read_bytes().splitlines(keepends=True)):
-        number = line.split(b",", 1)[0]
-        if not line.endswith(b"\n") or (index and (not number.isdigit() or int(number) > last_iteration)):
+    for index, line in enumerate(_whole_lines(path)):
+        number = _number(line)
+        if index and (number is None or number > last_iteration):
             break
         kept += line
     if len(kept) != os.path.getsize(path):
         write_atomically(path, bytes(kept))
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines that end: the last may be torn, or about to be finished."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+
+
+def _number(line: bytes) -> int | None:
+    """The iteration of a row; None for a header, or what is not a row."""
+    number = line.split(b",", 1)[0]
+    return int(number) if number.isdigit() else None

@@ -42,11 +42,8 @@ class LossCsv(Hook):
 
     def _refuse_other_columns(self, run: Run) -> None:
         """Rows of another game, or of another version, would stand below the wrong names."""
-        path = run.folder.losses
-        if path.exists() and path.stat().st_size:
-            with path.open(encoding="ascii", errors="replace") as file:
-                if file.readline() != self._table.header:
-                    raise GanctlError(f"{path} has other columns than this run writes. Move it away to go on.")
+        if not self._table.continues(run.folder.losses):
+            raise GanctlError(f"{run.folder.losses} has other columns than this run writes. Move it away to go on.")
 
     def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
         """Add the rows."""

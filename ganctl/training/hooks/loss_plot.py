@@ -1,18 +1,16 @@
 """Draws losses.png: the mean of every epoch, as tutorial 5 plots them."""
 
-import csv
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 
 from ganctl.images.draw import write_png
-from ganctl.run_folder.losses_csv import LossTable
+from ganctl.run_folder.losses_csv import FIXED, PANELS, LossTable, read_losses
 from ganctl.training.hooks import Hook, Later, Run
 
-# Tutorial 5 plots mean absolute errors under the name of losses. Both are drawn here, by their own names.
-PANELS = (("loss", ("d_loss", "g_loss")), ("mean absolute error", ("d_mae", "g_mae")))
-COLUMNS = [name for _, names in PANELS for name in names]
+_DRAWN = {panel.epoch_title: [c.name for c in FIXED if c.panel == panel] for panel in PANELS if panel.epoch_title}
+COLUMNS = [name for names in _DRAWN.values() for name in names]
 
 
 class LossPlot(Hook):
@@ -31,19 +29,20 @@ class LossPlot(Hook):
         """Take over what a resumed run has written already."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         if step:
-            with run.folder.losses.open(newline="") as file:
-                for row in csv.DictReader(file):
-                    self._add(int(row["epoch"]), {name: float(row[name] or "nan") for name in COLUMNS})
+            written = read_losses(run.folder.losses)
+            drawn = np.stack([written.column(name) for name in COLUMNS], axis=1)
+            for epoch, values in zip(written.column("epoch").tolist(), drawn, strict=True):
+                self._add(int(epoch), values)
 
     def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
         """Remember the rows."""
         for i, row in enumerate(rows):
             values = self._table.values(step + 1 + i, row)
-            self._add(int(values["epoch"]), values)
+            self._add(int(values["epoch"]), np.array([values.get(name, np.nan) for name in COLUMNS]))
 
-    def _add(self, epoch: int, values: dict[str, float]) -> None:
+    def _add(self, epoch: int, values: np.ndarray) -> None:
         """Keep sums, because a long run has too many rows to keep; a column that is not measured has no sum."""
-        self._sums[epoch] += [values.get(name, np.nan) for name in COLUMNS]
+        self._sums[epoch] += values
         self._counts[epoch] += 1
 
     @property
@@ -68,7 +67,7 @@ def _drawn(epochs: list[int], means: np.ndarray) -> Any:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    for axes, (title, names) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
+    for axes, (title, names) in zip(figure.subplots(1, len(_DRAWN)), _DRAWN.items(), strict=True):
         for name in names:
             values = means[:, COLUMNS.index(name)]
             if np.isfinite(values).any():
