@@ -6,7 +6,6 @@ What is written computes in float32 and as Keras does it, without ganctl's rewri
 """
 
 import importlib.util
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation.loading import TrainedGenerator, build_generator, parts_of, shapes_in
-from ganctl.host.files import is_folder, is_text, shown, writing
+from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
 from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
 
@@ -136,16 +135,12 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
         GanctlError: it cannot be written in this format, or draws other images there; nothing is left behind.
     """
     kind, path = formats()[name], check_output(name, path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{kind.suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacement_for(path, kind.suffix) as temporary:
             difference = _written_and_compared(generator, kind, temporary)
             if path.is_dir():
                 shutil.rmtree(path)
-            temporary.rename(path)
-        finally:
-            _remove(temporary)
     inputs = {key: ([None, *array.shape[1:]], str(array.dtype)) for key, array in generator.inputs.items()}
     reading, drawing = kind.usage(generator.plain, path)
     usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, _PIXELS]
@@ -269,11 +264,3 @@ def _lines_for_inputs(generator: Generator) -> list[str]:
         else:
             lines.append(f"{name} = random.uniform(-1, 1, {shape}).astype(np.float32)")
     return lines
-
-
-def _remove(path: Path) -> None:
-    """Remove what was begun and not finished."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ganctl.errors import UsageError
-from ganctl.host.files import is_folder, writing
+from ganctl.host.files import is_folder, replacement_for, writing
 from ganctl.images import draw
 
 MAX_GRID_PIXELS = 2**28
@@ -69,21 +69,19 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
 
 def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
     """Write the npz batch by batch: an array header, then the images as they come."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            with archive.open("images.npy", "w", force_zip64=True) as file:
-                for index, batch in enumerate(batches):
-                    if index == 0:
-                        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
-                        np.lib.format.write_array_header_1_0(file, header)
-                    file.write(batch.tobytes())
-            if classes:
-                with archive.open("labels.npy", "w") as file:
-                    np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        replacement_for(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        with archive.open("images.npy", "w", force_zip64=True) as file:
+            for index, batch in enumerate(batches):
+                if index == 0:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(batch.tobytes())
+        if classes:
+            with archive.open("labels.npy", "w") as file:
+                np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
 
 
 def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:

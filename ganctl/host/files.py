@@ -1,6 +1,7 @@
-"""The user's files: written whole or not at all, and errors of the file system in words."""
+"""Files and paths of the user: written whole or not at all, and named in messages as a person can read them."""
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,14 +10,20 @@ from pathlib import Path
 from ganctl.errors import DataError, UsageError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, also after a crash: temporary name, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write_durably(temporary, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file that is there whole or not at all: temporary name, rename. Its mode is what the umask leaves.
+
+    Args:
+        path: where; an existing file is replaced.
+        content: all of it.
+        durable: wait until the disk has it, so that this holds after a power failure, too. Pictures do without: they
+            are many, and can be drawn again.
+    """
+    with replacement_for(path) as temporary:
+        if durable:
+            write_durably(temporary, content)
+        else:
+            temporary.write_bytes(content)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -27,23 +34,37 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def shown(path: Path) -> str:
-    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are no text."""
-    return str(path) if str(path).isprintable() else repr(str(path))
+@contextmanager
+def replacement_for(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Give a temporary path beside `path`; the file written there takes its place, or is removed where the body fails.
 
-
-def is_text(path: Path) -> bool:
-    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are no text."""
+    Args:
+        path: what is replaced. The body must remove a folder that is in the way.
+        suffix: that the temporary name must end in, for writers that go by it.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{suffix}")
     try:
-        str(path.absolute()).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        yield temporary
+        temporary.replace(path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise UsageError where the user's file or folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an error of the file system into one that the user reads."""
+    """Raise DataError where the user's file or folder cannot be read."""
     try:
         yield
     except OSError as error:
@@ -57,10 +78,15 @@ def is_folder(path: Path) -> bool:
     return False
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Raise UsageError where the user's file or folder cannot be written."""
+def is_text(path: Path) -> bool:
+    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are not text."""
     try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(path: Path) -> str:
+    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are not text."""
+    return str(path) if str(path).isprintable() else repr(str(path))

@@ -1,12 +1,11 @@
 """Images laid out on a grid, and written as PNG or WebP."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ganctl.host.files import write_atomically
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import to_channels
 
@@ -40,19 +39,7 @@ def to_png(image: np.ndarray) -> bytes:
 
 def write_png(path: Path, image: np.ndarray) -> None:
     """Write a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W]; the file appears whole or not at all."""
-    encoded = to_png(image)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False
-    ) as temporary:
-        try:
-            temporary.write(encoded)
-            temporary.close()
-            # Temporary files are private; a picture is for whoever may read the folder.
-            os.chmod(temporary.name, 0o644)
-            os.replace(temporary.name, path)
-        except BaseException:
-            os.unlink(temporary.name)
-            raise
+    write_atomically(path, to_png(image), durable=False)
 
 
 def to_webp(image: np.ndarray, quality: int = 85) -> bytes:

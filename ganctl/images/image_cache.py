@@ -17,7 +17,7 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.host.cache_root import cache_root
-from ganctl.host.files import shown
+from ganctl.host.files import shown, write_atomically
 from ganctl.images.image_set import ImageSet
 
 # Entries used least recently are removed until the others take no more than this.
@@ -101,10 +101,8 @@ class Recording:
             "notes": image_set.notes,
         }
         target = cache_folder() / f"{key}.npy"
-        beside = self._temporary.with_suffix(".json.tmp")
         with suppress(OSError):
-            beside.write_text(json.dumps(facts), "ascii")
-            os.replace(beside, target.with_suffix(".json"))
+            write_atomically(target.with_suffix(".json"), json.dumps(facts).encode(), durable=False)
             os.replace(self._temporary, target)
             _prune(target.parent, spared=target)
 
