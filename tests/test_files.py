@@ -67,3 +67,11 @@ def test_nobody_else_writes_beside_and_renames() -> None:
     renames = re.compile(r"os\.replace|os\.rename|\.rename\(|NamedTemporaryFile|temporary\.replace\(")
     found = {path.relative_to(PACKAGE).stem for path in PACKAGE.rglob("*.py") if renames.search(path.read_text())}
     assert found <= {"files", "checkpoint", "image_cache"}
+
+
+def test_nobody_but_the_run_folder_spells_its_paths() -> None:
+    names = re.compile(
+        r"""/ f?"(checkpoints|samples|generators|config\.yaml|run\.json|losses\.|metrics\.csv|\.lock|\{step)"""
+    )
+    found = [path.stem for path in PACKAGE.rglob("*.py") if names.search(path.read_text("utf-8"))]
+    assert found == ["run_folder"]

@@ -22,7 +22,7 @@ from ganctl.build import resolving
 from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.run_folder import checkpoint
-from ganctl.run_folder.lock import LOCK_FILE, run_lock
+from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, Later, Run
 
@@ -97,9 +97,10 @@ def test_twenty_kills_at_random_moments_of_real_training_lose_nothing() -> None:
 HOLDS = """
 import sys, time
 from pathlib import Path
+from ganctl.run_folder import RunFolder
 from ganctl.run_lock import run_lock
 
-with run_lock(Path(sys.argv[1])):
+with run_lock(RunFolder(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(99)
 """
@@ -109,14 +110,15 @@ def test_a_stale_lock_is_recovered_and_a_held_one_names_its_holder(tmp_path: Pat
     holder = subprocess.Popen([sys.executable, "-c", HOLDS, tmp_path], stdout=subprocess.PIPE)
     assert holder.stdout
     assert holder.stdout.readline() == b"held\n"
-    with pytest.raises(UsageError, match=f"is in use: process {holder.pid} is training it"), run_lock(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(UsageError, match=f"is in use: process {holder.pid} is training it"), run_lock(folder):
         pass
     holder.kill()
     holder.communicate()
-    assert (tmp_path / LOCK_FILE).read_text() == str(holder.pid)
-    with run_lock(tmp_path):
-        assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
-    assert not (tmp_path / LOCK_FILE).exists()
+    assert folder.lock.read_text() == str(holder.pid)
+    with run_lock(folder):
+        assert folder.lock.read_text() == str(os.getpid())
+    assert not folder.lock.exists()
 
 
 # --- signals and terminals

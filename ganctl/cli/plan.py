@@ -30,7 +30,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.run_folder.paths import RunFolder
 
     run = RunFolder(Path(config))
-    parts = resolving.load_parts(run.config if run.config.is_file() else find_config(config), overrides)
+    parts = resolving.load_parts(run.config if run.exists else find_config(config), overrides)
     saved = checkpoint.newest_first(run.checkpoints) if run.checkpoints.is_dir() else []
     done = int(saved[0].name) if saved else 0
 

@@ -104,14 +104,14 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
         batches = track(drawn, "drawing samples", -(-count // BATCH))
         return gathered(batches, count, trained.image_shape)
 
-    folder = RunFolder(path)
+    run = RunFolder(path)
     return Samples(
         f"{count:,} samples of {trained.description}",
         trained.image_shape,
         draw,
         trained.parts,
         str(trained.source.facts.get("dataset_fingerprint", "")),
-        folder if folder.config.is_file() else None,
+        run if run.exists else None,
         tuple(f"Warning: skipped: {problem}" for problem in trained.problems),
     )
 
@@ -139,8 +139,8 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     if against in {entry.name for entry in catalog.datasets}:
         found = read_dataset(DatasetSection(name=against), track)
         real = RealImages(OTHER_IMAGES, found)
-    elif (path / "config.yaml").is_file():
-        real = _training_images(load_parts(path / "config.yaml"), "", track)
+    elif (run := RunFolder(path)).exists:
+        real = _training_images(load_parts(run.config), "", track)
     elif path.exists():
         found = _read(path, track)
         real = RealImages(OTHER_IMAGES, found)
@@ -167,10 +167,11 @@ def _is_checkpoint(path: Path) -> bool:
     """Whether something was left by a training, and is no collection of images."""
     if path.is_file():
         return path.suffix == ".safetensors"
+    run = RunFolder(path)
     return (
-        (path / "config.yaml").is_file()
+        run.exists
         or (path / checkpoint.MANIFEST).is_file()
-        or bool(checkpoint.newest_first(path) or checkpoint.newest_first(path / "checkpoints"))
+        or bool(checkpoint.newest_first(path) or checkpoint.newest_first(run.checkpoints))
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.images.decode import decode, image_kind
 from ganctl.images.draw import to_webp
-from ganctl.run_folder.paths import STEP_NAME, RunFolder
+from ganctl.run_folder.paths import RunFolder
 
 MAX_GRIDS = 60
 MAX_BYTES = 5 * 2**20
@@ -35,8 +35,8 @@ class Grids:
 def read_grids(folder: RunFolder, max_bytes: int = MAX_BYTES) -> Grids:
     """Read pictures of at most so many bytes, the sample grids evenly over the run, first and last always."""
     notes: list[str] = []
-    paths = {int(path.stem): path for path in folder.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)}
-    chosen = _evenly(sorted(paths), MAX_GRIDS)
+    paths = folder.sample_grids
+    chosen = _evenly(list(paths), MAX_GRIDS)
     pictures = {step: content for step in chosen if (content := _read(paths[step], notes))}
     if sum(map(len, pictures.values())) > max_bytes:
         pictures = {step: to_webp(decode(content).pixels) for step, content in pictures.items()}

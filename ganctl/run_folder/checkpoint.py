@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from ganctl.errors import GanctlError, UsageError
 from ganctl.host.files import write_atomically, write_durably
 from ganctl.run_folder.metrics_csv import best_iteration
-from ganctl.run_folder.paths import STEP_NAME
+from ganctl.run_folder.paths import STEP_NAME, RunFolder, step_name
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -66,7 +66,7 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
         GanctlError: the disk is full or not writable; what was there before is untouched.
     """
     step = int(facts["step"])
-    final, temporary = folder / f"{step:09d}", folder / f".{step:09d}.{os.getpid()}.tmp"
+    final, temporary = folder / step_name(step), folder / f".{step_name(step)}.{os.getpid()}.tmp"
     content = {f"{group}.safetensors": safetensors.numpy.save(tensors) for group, tensors in groups.items()}
     files = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in content.items()}
     manifest = json.dumps({"format": FORMAT, **facts, "files": files}, indent=1, ensure_ascii=False).encode()
@@ -193,28 +193,31 @@ def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
         return load_generator(path), []
     if (path / MANIFEST).is_file():
         return load(path), []
-    for folder in (path / "checkpoints", path):
+    run = RunFolder(path)
+    for folder in (run.checkpoints, path):
         if folder.is_dir() and newest_first(folder):
             return load_newest(folder)
-    if (path / "config.yaml").is_file():
+    if run.exists:
         raise UsageError(f"The run {path} has no checkpoint yet. Train it on: ganctl resume {shlex.quote(str(path))}")
     raise UsageError(
         f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )
 
 
-def _best(run: Path) -> Path:
-    if not run.exists():
-        raise UsageError(f"{run} does not exist.")
-    step = best_iteration(run / "metrics.csv")
+def _best(path: Path) -> Path:
+    if not path.exists():
+        raise UsageError(f"{path} does not exist.")
+    run = RunFolder(path)
+    step = best_iteration(run.metrics)
     if step is None:
         raise UsageError(
-            f"{run} has no scores in metrics.csv, so no best checkpoint; --set evaluation.every=1000 trains with them."
+            f"{path} has no scores in {run.metrics.name}, so no best checkpoint; "
+            "--set evaluation.every=1000 trains with them."
         )
-    path = run / "checkpoints" / f"{step:09d}"
-    if not path.is_dir():
-        raise UsageError(f"The best checkpoint of {run}, after {step} iterations, is not there any more.")
-    return path
+    best = run.checkpoint(step)
+    if not best.is_dir():
+        raise UsageError(f"The best checkpoint of {path}, after {step} iterations, is not there any more.")
+    return best
 
 
 def newest_first(folder: Path) -> list[Path]:

@@ -12,21 +12,20 @@ from pathlib import Path
 from typing import IO
 
 from ganctl.errors import UsageError
-
-LOCK_FILE = ".lock"
+from ganctl.run_folder.paths import RunFolder
 
 # Windows locks bytes, and nobody else may read those: this one lies beyond the number that others want to read.
 _LOCKED_BYTE = 2**20
 
 
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
+def run_lock(folder: RunFolder) -> Iterator[None]:
     """Hold a run folder while the body runs.
 
     Raises:
         UsageError: another process holds it; the message names that process.
     """
-    path = folder / LOCK_FILE
+    path = folder.lock
     with _opened(path) as file:
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -15,6 +15,14 @@ from ganctl.host.files import write_atomically
 
 _INNER = ("samples", "checkpoints", "generators")
 
+STEP_NAME = re.compile(r"\d{9,}")
+"""What files and folders of an iteration are called."""
+
+
+def step_name(step: int) -> str:
+    """Return the name of what belongs to that many iterations: nine digits, so that names sort as numbers do."""
+    return f"{step:09d}"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -92,13 +100,33 @@ class RunFolder:
         """All of it on one page."""
         return self.path / "report.html"
 
+    @property
+    def lock(self) -> Path:
+        """Held by the process that trains the run."""
+        return self.path / ".lock"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run lies here: its config.yaml does."""
+        return self.config.is_file()
+
+    def checkpoint(self, step: int) -> Path:
+        """The full checkpoint after that many iterations."""
+        return self.checkpoints / step_name(step)
+
     def sample_grid(self, step: int) -> Path:
         """The sample grid after that many iterations."""
-        return self.samples / f"{step:09d}.png"
+        return self.samples / f"{step_name(step)}.png"
+
+    @property
+    def sample_grids(self) -> dict[int, Path]:
+        """The sample grids that are there by the number of iterations, in their order."""
+        found = {int(path.stem): path for path in self.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)}
+        return dict(sorted(found.items()))
 
     def generator(self, step: int) -> Path:
         """The small generator-only file of that sample grid."""
-        return self.generators / f"{step:09d}.safetensors"
+        return self.generators / f"{step_name(step)}.safetensors"
 
     def write_config(self, text: str) -> None:
         """Write config.yaml."""
@@ -169,9 +197,6 @@ class RunFolder:
     def open(cls, path: Path) -> Self:
         """Return an existing run folder; raises UsageError for anything else."""
         folder = cls(path)
-        if not folder.config.is_file():
+        if not folder.exists:
             raise UsageError(f"{path} is no run folder: it has no config.yaml.")
         return folder
-
-
-STEP_NAME = re.compile(r"\d{9,}")

@@ -67,7 +67,7 @@ def train(
         session.show_layers(prepared)
         return None
     folder = RunFolder.create(outputs, name, explicit=run_name is not None)
-    with run_lock(folder.path):
+    with run_lock(folder):
         folder.write_info(facts)
         folder.append_log(f"started: {' '.join(command)}")
         for line in lines:
@@ -114,7 +114,7 @@ def resume(
         allow_changes: go on although the experiment says something else than the checkpoint.
         device: as `select_device` takes it.
     """
-    with run_lock(folder.path):
+    with run_lock(folder):
         # The checkpoint's weights take the place of pre-trained ones, whose file may be gone by now.
         pretrained = not checkpoint.newest_first(folder.checkpoints)
         chosen = select_device(device)

@@ -25,7 +25,7 @@ class Checkpoints(Hook):
 
     def start(self, run: Run, step: int) -> None:
         """Remember what is there already, so that a finished run is not saved again."""
-        self._saved = step if (run.folder.checkpoints / f"{step:09d}").is_dir() else -1
+        self._saved = step if run.folder.checkpoint(step).is_dir() else -1
 
     def act(self, run: Run, step: int) -> None:
         """Save if it is time or this is the best so far, and only then remove older ones."""

@@ -8,7 +8,7 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.images.decode import decode
 from ganctl.images.gif import write_gif
-from ganctl.run_folder.paths import STEP_NAME, RunFolder
+from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, Run
 
 EVOLUTION_FRAMES = 60
@@ -30,10 +30,7 @@ def write_evolution(folder: RunFolder) -> None:
     Of a long run, EVOLUTION_FRAMES grids are taken, evenly, the first and the last among them. Damaged ones are left
     out, and those of another size than the newest, as a run has that was resumed with another grid.
     """
-    grids = sorted(
-        (path for path in folder.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)),
-        key=lambda path: int(path.stem),
-    )
+    grids = list(folder.sample_grids.values())
     places = np.linspace(0, len(grids) - 1, min(len(grids), EVOLUTION_FRAMES)).round().astype(int)
     chosen = [grids[place] for place in places]
     newest = next(_readable(reversed(chosen)), None)
