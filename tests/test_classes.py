@@ -11,7 +11,7 @@ from conftest import CONFIGS
 from ganctl.build import games, resolving
 from ganctl.build.network_checks import checkerboards
 from ganctl.build.networks import make_networks
-from ganctl.cli import WholeNumbers
+from ganctl.cli._options import WholeNumbers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import REAL, Key, NoiseSampler, takes_classes
@@ -117,7 +117,7 @@ def test_classes_of_the_command_line() -> None:
 
 @pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²", "٣", "1" * 5000])
 def test_no_classes_of_the_command_line(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="no whole numbers with commas between them, such as 0,1,2"):
+    with pytest.raises(click.BadParameter, match="is not a comma-separated list of integers, such as 0,1,2"):
         WholeNumbers().convert(text, None, None)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -537,7 +538,10 @@ USAGE = [
         "--output takes FILE.png, FILE.npz or a folder. Received: x.gif",
     ),
     (["sample", "--checkpoint", "nowhere", "--output", "x" * 300], "cannot be written: File name too long."),
-    (["sample", "--checkpoint", "nowhere", "--classes", "1;2"], "'1;2' are no whole numbers"),
+    (
+        ["sample", "--checkpoint", "nowhere", "--classes", "1;2"],
+        "'1;2' is not a comma-separated list of integers",
+    ),
     (["interpolate", "--checkpoint", "nowhere"], "nowhere does not exist"),
     (["interpolate", "--checkpoint", "nowhere", "--points", "1"], "Invalid value for '--points'"),
     (
@@ -562,6 +566,22 @@ def test_wrong_usage_is_exit_code_2(
     assert answer in clean(done, 2)
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_of_several_commands_says_the_same_in_all_of_them() -> None:
+    """But for numbers and files that are of another kind."""
+    context = click.Context(cli.commands)
+    said: dict[str, set[str]] = {}
+    for name in cli.commands.list_commands(context):
+        command = cli.commands.get_command(context, name)
+        assert command is not None, "what begins with _ is not a command"
+        for option in command.params:
+            if isinstance(option, click.Option):
+                said.setdefault(option.opts[-1], set()).add(str(option.help))
+    differing = {option for option, helps in said.items() if len(helps) > 1}
+    assert differing == {"--output", "--num", "--classes", "--set", "--seed"}
+    assert len(said["--set"]) == len(said["--seed"]) == 2, "a run that is resumed; a whole run's seed"
+    assert said["--json"] == {"Print JSON."}
 
 
 @pytest.mark.parametrize("kind", ["models", "datasets", "losses"])

@@ -8,48 +8,18 @@ plugins, registry, host.
 """
 
 import importlib
-import math
 import os
 import pkgutil
-import re
 import sys
 import traceback
 from contextlib import suppress
-from typing import Any
 
 import click
 
+from ganctl.cli._options import plugin_options
 from ganctl.errors import GanctlError
 from ganctl.host.interruption import Terminated, terminable
 from ganctl.version import __version__
-
-_WHOLE = re.compile("-?[0-9]{1,18}")
-
-
-class FiniteRange(click.FloatRange):
-    """A range that nan and inf are not in: no comparison tells the one, and none but an upper end the other."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; fails for what is none."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
-
-
-class WholeNumbers(click.ParamType):
-    """Whole numbers with commas between them, such as `0,1,2`."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Return the numbers; fails for what is none."""
-        if isinstance(value, list):  # click hands in what was converted before
-            return value
-        parts = [part.strip() for part in value.split(",")]
-        if not all(_WHOLE.fullmatch(part) for part in parts):
-            self.fail(f"{value!r} are no whole numbers with commas between them, such as 0,1,2.", param, ctx)
-        return [int(part) for part in parts]
 
 
 class _Commands(click.Group):
@@ -65,37 +35,8 @@ class _Commands(click.Group):
         command: click.Command = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
         command.name = cmd_name
         if not any(option.name == "plugins" for option in command.params):
-            command.params += [_plugin_option(), _allow_option()]
+            command.params += plugin_options()
         return command
-
-
-def _plugin_option() -> click.Option:
-    """`--plugin`, of every command: its file runs before the command does."""
-    return click.Option(
-        ["--plugin", "plugins"],
-        multiple=True,
-        metavar="FILE.py",
-        help="Run a Python file that registers models, losses, penalties, augmentations or data sets; may be repeated.",
-        expose_value=False,
-        callback=lambda context, _, files: _permit(context, files) if files else None,
-    )
-
-
-def _allow_option() -> click.Option:
-    """`--allow-plugins`, of every command."""
-    return click.Option(
-        ["--allow-plugins"],
-        is_flag=True,
-        help="Also run the plugins that the experiment names.",
-        expose_value=False,
-        callback=lambda context, _, allowed: _permit(context, everything=True) if allowed else None,
-    )
-
-
-def _permit(context: click.Context, files: tuple[str, ...] = (), *, everything: bool = False) -> None:
-    from ganctl.plugins import permitted
-
-    context.with_resource(permitted(files, everything=everything))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,13 +4,15 @@ import json
 
 import click
 
+from ganctl.cli._options import device_option, json_option, set_option
+
 
 @click.command()
 @click.argument("config")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key; may be repeated.")
+@set_option()
 @click.option("--iterations", type=click.IntRange(1), default=500, show_default=True, help="Training steps.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@device_option
+@json_option
 def command(config: str, overrides: tuple[str, ...], iterations: int, device: str, as_json: bool) -> None:
     """Train the discriminator of CONFIG alone, as a classifier of the data set's labels.
 

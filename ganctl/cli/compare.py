@@ -5,15 +5,14 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli._options import PATH, json_option, output_option
 from ganctl.errors import UsageError
 
 
 @click.command()
-@click.argument("runs", metavar="RUN RUN...", nargs=-1, type=click.Path(path_type=Path))
-@click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("compare.html"), show_default=True, help="The page."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, type=PATH)
+@output_option("The page.", default=Path("compare.html"))
+@json_option
 def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
     """Compare runs: what they were configured with, how they scored, where their losses ended.
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from ganctl.cli._options import PATH, best_option, device_option, json_option, seed_option
+
 
 @click.command()
-@click.argument("what", metavar="RUN|CHECKPOINT|IMAGES", type=click.Path(path_type=Path))
+@click.argument("what", metavar="RUN|CHECKPOINT|IMAGES", type=PATH)
 @click.option(
     "--against",
     metavar="DATASET|RUN|IMAGES",
@@ -26,18 +28,18 @@ import click
 )
 @click.option(
     "--inception-graph",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where classify_image_graph_def.pb is, if not in the cache.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the samples.")
-@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
+@seed_option
+@best_option
 @click.option(
     "--pairs",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="FILE.png for the samples that are nearest to real images.  [default: samples/nearest.png of the run]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to compute.")
+@json_option
+@device_option
 def command(
     what: Path,
     against: str | None,
@@ -50,7 +52,9 @@ def command(
     as_json: bool,
     device: str,
 ) -> None:
-    """Say how good samples are: each score, its floor (real images against other real ones), and the protocol.
+    """Score generated images: KID, FD, precision, recall and more, each beside its floor, with the protocol.
+
+    A floor is the score of real images against other real images.
 
     IMAGES is an npz with uint8 `images`, or a folder. Figures compare only where the whole protocol is the same.
 

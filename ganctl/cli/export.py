@@ -5,19 +5,18 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli._options import best_option, json_option, output_option, run_argument
 from ganctl.generation.formats import formats
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="What to write.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Where to.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]",
+@output_option(
+    "Where to write it.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]"
 )
-@click.option("--best", is_flag=True, help="Take a run's checkpoint of least KID, not its newest.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@best_option
+@json_option
 def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool) -> None:
     """Write the generator of RUN (a run folder, checkpoint or generator file) for other programs.
 

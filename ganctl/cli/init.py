@@ -7,17 +7,15 @@ from pathlib import Path
 
 import click
 
-from ganctl.cli import FiniteRange
+from ganctl.cli._options import PATH, FiniteRange, device_option, json_option, output_option
 
 # So long pictures are decoded; with the measurements it is under a minute.
 DECODING_SECONDS = 15.0
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="FILE.yaml to write.  [default: FOLDER.yaml here]"
-)
+@click.argument("folder", type=PATH)
+@output_option("FILE.yaml to write.  [default: FOLDER.yaml here]", "-o")
 @click.option(
     "--minutes",
     type=FiniteRange(1, 20_000),
@@ -26,8 +24,8 @@ DECODING_SECONDS = 15.0
     help="How long the training may take on this machine.",
 )
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@device_option
+@json_option
 def command(folder: Path, output: Path | None, minutes: float, force: bool, device: str, as_json: bool) -> None:
     """Look at the pictures in FOLDER and at this machine; write the YAML of a GAN that learns them in the time given.
 

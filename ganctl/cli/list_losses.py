@@ -2,9 +2,11 @@
 
 import click
 
+from ganctl.cli._options import json_option
+
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+@json_option
 def command(as_json: bool) -> None:
     """List the losses and penalties that a YAML file can name.
 

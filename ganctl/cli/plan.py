@@ -5,15 +5,15 @@ from pathlib import Path
 
 import click
 
-from ganctl.cli import FiniteRange
+from ganctl.cli._options import FiniteRange, device_option, json_option, set_option
 
 
 @click.command()
 @click.argument("config")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key; may be repeated.")
+@set_option()
 @click.option("--seconds", type=FiniteRange(0.1), default=5.0, show_default=True, help="How long to measure.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to measure.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@device_option
+@json_option
 def command(config: str, overrides: tuple[str, ...], seconds: float, device: str, as_json: bool) -> None:
     """Say how long the experiment of CONFIG will take on this machine, and how much memory.
 

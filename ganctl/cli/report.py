@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli._options import run_argument
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 def command(run: Path) -> None:
     """Write report.html of the run in folder RUN again: curves, samples, scores and configuration on one page.
 

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli._options import device_option, quiet_option, run_argument, set_option
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Train longer, or write other outputs.")
-@click.option("--allow-changes", is_flag=True, help="Go on with other settings; shows them.")
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@run_argument
+@set_option("Override a key, such as training.iterations or outputs.*; may be repeated.")
+@click.option("--allow-changes", is_flag=True, help="Resume even though settings changed; lists the changes.")
+@device_option
+@quiet_option
 def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: str, quiet: bool) -> None:
     """Go on with the run in folder RUN from its newest checkpoint, to the last bit as if it had never stopped.
 

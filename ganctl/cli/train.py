@@ -5,28 +5,24 @@ from pathlib import Path
 
 import click
 
+from ganctl.cli._options import PATH, device_option, quiet_option, set_option
+
 
 @click.command()
 @click.argument("config")
-@click.option(
-    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated."
-)
-@click.option(
-    "--output-dir",
-    type=click.Path(path_type=Path),
-    help="Folder of all runs.  [default: root_dir of the file, or else outputs]",
-)
-@click.option("--run-name", help="Name of the run folder; refused where it exists.")
-@click.option("--seed", type=int, help="The same as --set seed=N.")
+@set_option()
+@click.option("--output-dir", type=PATH, help="Folder of all runs.  [default: root_dir of the file, otherwise outputs]")
+@click.option("--run-name", help="Name of the run folder; an existing one is refused.")
+@click.option("--seed", type=int, help="Same as --set seed=N.")
 @click.option(
     "--init-from",
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Start from the weights of a run folder, checkpoint or generator file, wherever they fit.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Where to train.")
+@device_option
 @click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@quiet_option
 def command(
     config: str,
     overrides: tuple[str, ...],
@@ -46,27 +42,19 @@ def command(
     ganctl train my.yaml --set dataset.image_size=64 --init-from outputs/my
     """
     from ganctl.build import resolving
-    from ganctl.experiment.experiment import check_run_name
+    from ganctl.cli import command_line
     from ganctl.experiment.packaged_configs import find_config
-    from ganctl.run_folder.paths import RunFolder
+    from ganctl.training.run import train
+    from ganctl.training.session import Session
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     parts = resolving.load_parts(find_config(config), overrides)
-    outputs = Path(os.path.expanduser(output_dir or parts.experiment.root_dir))
-    # Before TensorFlow is loaded: mistakes are answered at once.
-    name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
-    RunFolder.check_free(outputs, name, explicit=run_name is not None)
-
-    from ganctl.cli import command_line
-    from ganctl.training.run import train
-    from ganctl.training.session import Session
-
     train(
         parts,
         Session(quiet=quiet),
         command_line(),
-        outputs=outputs,
+        outputs=Path(os.path.expanduser(output_dir or parts.experiment.root_dir)),
         run_name=run_name,
         device=device,
         init_from=init_from,

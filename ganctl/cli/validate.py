@@ -2,12 +2,12 @@
 
 import click
 
+from ganctl.cli._options import set_option
+
 
 @click.command()
 @click.argument("config")
-@click.option(
-    "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a key of the file; may be repeated."
-)
+@set_option()
 @click.option("--show", is_flag=True, help="Print the experiment with every default written out.")
 def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
     """Check the experiment of CONFIG, a YAML file or the name of a packaged one, without training it.

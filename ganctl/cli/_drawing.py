@@ -1,0 +1,16 @@
+"""What the commands that draw have in common: a generator of the user's, and what was wrong with newer ones."""
+
+from pathlib import Path
+
+import click
+
+from ganctl.generation.loading import TrainedGenerator
+
+
+def open_generator(path: Path, *, best: bool) -> TrainedGenerator:
+    """Read what draws from noise; says what was wrong with newer checkpoints. Raises GanctlError and UsageError."""
+    trained = TrainedGenerator.load(path, best=best)
+    for problem in trained.problems:
+        click.echo(f"Warning: skipped: {problem}", err=True)
+    trained.check_draws_from_noise()
+    return trained

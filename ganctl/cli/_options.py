@@ -1,0 +1,108 @@
+"""The options and arguments that commands share, each written once: a flag means the same everywhere.
+
+Every name here but the parameter types is a decorator of a command's function, or returns one.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+_WHOLE = re.compile("-?[0-9]{1,18}")
+
+
+class FiniteRange(click.FloatRange):
+    """A range without nan and inf: no comparison excludes the one, and only an upper end the other."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; fails for what is not one."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class WholeNumbers(click.ParamType):
+    """Integers with commas between them, such as `0,1,2`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the numbers; fails for what is not one."""
+        if isinstance(value, list):  # click hands in what was converted before
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(_WHOLE.fullmatch(part) for part in parts):
+            self.fail(f"{value!r} is not a comma-separated list of integers, such as 0,1,2.", param, ctx)
+        return [int(part) for part in parts]
+
+
+run_argument = click.argument("run", type=PATH)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
+best_option = click.option("--best", is_flag=True, help="Use the checkpoint with the lowest KID instead of the latest.")
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Device to compute on."
+)
+checkpoint_option = click.option(
+    "--checkpoint", required=True, type=PATH, help="A run folder, a checkpoint, or a generator file."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
+)
+
+
+def set_option(help: str = "Override a key of the file; may be repeated.") -> Callable[[Function], Function]:
+    """Return `--set KEY=VALUE`, which may be repeated; a resumed run says what it takes."""
+    return click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help=help)
+
+
+def classes_option(help: str) -> Callable[[Function], Function]:
+    """Return `--classes 0,1,2`, which is None where it is not given."""
+    return click.option("--classes", type=WholeNumbers(), help=help)
+
+
+def output_option(help: str, *short: str, default: Path | None = None) -> Callable[[Function], Function]:
+    """Return `--output`, a path.
+
+    Args:
+        help: what may be written there, and where it goes by default.
+        short: further names, such as `-o`.
+        default: shown by click; None where `help` says it.
+    """
+    return click.option(*short, "--output", type=PATH, default=default, show_default=default is not None, help=help)
+
+
+def plugin_options() -> list[click.Parameter]:
+    """Return `--plugin` and `--allow-plugins`, which every command gets: plugins run before the command does."""
+    return [
+        click.Option(
+            ["--plugin", "plugins"],
+            multiple=True,
+            metavar="FILE.py",
+            help="Run a Python file that registers models, losses, penalties, augmentations or data sets; may be "
+            "repeated.",
+            expose_value=False,
+            callback=lambda context, _, files: _permit(context, files) if files else None,
+        ),
+        click.Option(
+            ["--allow-plugins"],
+            is_flag=True,
+            help="Also run the plugins that the experiment names.",
+            expose_value=False,
+            callback=lambda context, _, allowed: _permit(context, everything=True) if allowed else None,
+        ),
+    ]
+
+
+def _permit(context: click.Context, files: tuple[str, ...] = (), *, everything: bool = False) -> None:
+    from ganctl.plugins import permitted
+
+    context.with_resource(permitted(files, everything=everything))
