@@ -1,8 +1,9 @@
 """ganctl trains Generative Adversarial Networks from YAML files.
 
-From Python, `ganctl.train` trains and `ganctl.load` opens what was trained; importing ganctl loads no TensorFlow.
+From Python, `ganctl.train` trains, `ganctl.load` opens what was trained, `ganctl.evaluate` scores it and
+`ganctl.export` writes it for other programs; importing ganctl loads no TensorFlow.
 
-Floor 9. May import: runs, training, images.
+Floor 9. May import: runs, training, generation, images.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,36 @@ from ganctl.version import __version__
 
 if TYPE_CHECKING:
     from ganctl.errors import GanctlError, StoppedError
+    from ganctl.generation.export import Exported
+    from ganctl.generation.image_scores import Scores
     from ganctl.images.notebook import Images
-    from ganctl.runs import Run, load, train
+    from ganctl.runs import Run, evaluate, export, load, train
     from ganctl.training.iterables import fit
 
-__all__ = ["GanctlError", "Images", "Run", "StoppedError", "__version__", "fit", "load", "train"]
+__all__ = [
+    "Exported",
+    "GanctlError",
+    "Images",
+    "Run",
+    "Scores",
+    "StoppedError",
+    "__version__",
+    "evaluate",
+    "export",
+    "fit",
+    "load",
+    "train",
+]
 
 _HOMES = {
     "GanctlError": "errors",
     "StoppedError": "errors",
+    "Exported": "generation.export",
     "Images": "images.notebook",
     "Run": "runs",
+    "Scores": "generation.image_scores",
+    "evaluate": "runs",
+    "export": "runs",
     "load": "runs",
     "train": "runs",
     "fit": "training.iterables",
@@ -33,7 +53,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'ganctl' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module(f"ganctl.{_HOMES[name]}"), name)
+    home = importlib.import_module(f"ganctl.{_HOMES[name]}")
+    # Kept, and all that is at home there: a name means the same from now on, also where a module is called so.
+    globals().update({other: getattr(home, other) for other in _HOMES if _HOMES[other] == _HOMES[name]})
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -1,33 +1,58 @@
-"""ganctl from Python: `ganctl.train` and `ganctl.load`, as in a notebook.
+"""ganctl from Python, as in a notebook: `train`, `load`, `evaluate` and `export`, each as the command of that name.
 
 Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
 command line: everything is saved, and `StoppedError` says how to go on.
 
-Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host.
+Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host, arguments.
 """
 
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ganctl.arguments import (
+    Against,
+    AnyPath,
+    Classes,
+    Config,
+    Count,
+    Features,
+    Flag,
+    OptionalCount,
+    OptionalPath,
+    OptionalSeed,
+    OptionalText,
+    Overrides,
+    Plugins,
+    Points,
+    Samples,
+    Seed,
+    Text,
+    Truncation,
+    checked,
+)
 from ganctl.build import resolving
-from ganctl.errors import GanctlError, UsageError
+from ganctl.errors import GanctlError, UsageError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.experiment.yaml_source import YamlSource, parse_yaml
 from ganctl.generation import drawing
+from ganctl.generation.export import Exported, Generator, check_output
+from ganctl.generation.export import export as write_generator
+from ganctl.generation.formats import formats
+from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.walks import walk
 from ganctl.host.device import select_device
 from ganctl.images.notebook import Images
+from ganctl.lazy import tf
 from ganctl.plugins import blame, permitted
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.losses_csv import read_losses
@@ -36,22 +61,20 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.training import run as training
 from ganctl.training.session import Session
 
-Overrides = Mapping[str, Any] | Sequence[str]
-Plugins = Sequence[str | Path]
 
-
+@checked
 def train(
-    config: str | Path | Mapping[str, Any],
+    config: Config,
     overrides: Overrides = (),
     *,
-    output_dir: str | Path | None = None,
-    run_name: str | None = None,
-    seed: int | None = None,
-    device: str = "auto",
-    init_from: str | Path | None = None,
+    output_dir: OptionalPath = None,
+    run_name: OptionalText = None,
+    seed: OptionalSeed = None,
+    device: Text = "auto",
+    init_from: OptionalPath = None,
     plugins: Plugins = (),
-    allow_plugins: bool = False,
-    quiet: bool = False,
+    allow_plugins: Flag = False,
+    quiet: Flag = False,
 ) -> "Run":
     """Train an experiment, as `ganctl train` does.
 
@@ -77,8 +100,6 @@ def train(
         >>> run = ganctl.train("quickstart", {"training.iterations": 500})
         >>> run.sample(16)
     """
-    _check_texts(device=device, **({} if run_name is None else {"run_name": run_name}))
-    _check_paths(output_dir=output_dir, init_from=init_from)
     with _permitted(plugins, allow_plugins):
         settings = _settings(overrides) + ([] if seed is None else [f"seed={seed}"])
         if isinstance(config, Mapping):
@@ -92,21 +113,22 @@ def train(
             parts,
             Session(quiet=quiet),
             ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
-            outputs=Path(os.path.expanduser(output_dir or experiment.root_dir)),
+            outputs=_user_path(output_dir or experiment.root_dir),
             run_name=run_name,
             device=device,
-            init_from=Path(os.path.expanduser(init_from)) if init_from else None,
+            init_from=_user_path(init_from) if init_from else None,
         )
     assert folder is not None
     return Run(folder.path, plugins=plugins, allow_plugins=allow_plugins)
 
 
-def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_plugins: bool = False) -> "Run":
+@checked
+def load(path: AnyPath, *, best: Flag = False, plugins: Plugins = (), allow_plugins: Flag = False) -> "Run":
     """Open a run folder, a checkpoint or a generator file, as `ganctl sample` does.
 
     Args:
         path: which.
-        best: of a run folder, the checkpoint of least KID, not the newest.
+        best: of a run folder, the checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
         allow_plugins: run those that it names.
 
@@ -117,11 +139,115 @@ def load(path: str | Path, *, best: bool = False, plugins: Plugins = (), allow_p
     Example:
         >>> ganctl.load("outputs/quickstart").sample(64, truncation=0.7)
     """
-    if not isinstance(path, (str, Path)):
-        raise UsageError(f"path names a run folder, a checkpoint or a generator file. Received: {path!r}")
-    run = Run(Path(os.path.expanduser(path)), best=best, plugins=plugins, allow_plugins=allow_plugins)
+    run = Run(_user_path(path), best=best, plugins=plugins, allow_plugins=allow_plugins)
     _ = run.generator
     return run
+
+
+@checked
+def evaluate(
+    what: AnyPath,
+    *,
+    against: Against = None,
+    num: Samples = 10_000,
+    features: Features = "auto",
+    inception_graph: OptionalPath = None,
+    seed: Seed = 0,
+    best: Flag = False,
+    pairs: OptionalPath = None,
+    device: Text = "auto",
+    plugins: Plugins = (),
+    allow_plugins: Flag = False,
+    quiet: Flag = False,
+) -> Scores:
+    """Score generated images, as `ganctl evaluate` does.
+
+    Args:
+        what: a run folder, checkpoint or generator file to draw from; or images, as an npz or a folder.
+        against: the real images: a data set's name, a run folder, an npz or a folder; by default the images that the
+            run was trained on.
+        num: how many samples, 50 to 50,000.
+        features: the network whose features are compared; `auto` is `lite0`, which ships with ganctl. `classifier` is
+            trained on the data set's labels, once; `inception` is the graph of FID.
+        inception_graph: where classify_image_graph_def.pb is, if not in the cache.
+        seed: of the latent vectors.
+        best: use a run's checkpoint with the lowest KID instead of the latest.
+        pairs: FILE.png for the samples nearest to real images; by default samples/nearest.png of the run.
+        device: as for `train`.
+        plugins: Python files that the run needs.
+        allow_plugins: run those that it names.
+        quiet: show no progress.
+
+    Returns:
+        Every figure with its floor and the protocol; printed or shown, it is the table of the command.
+
+    Raises:
+        GanctlError: there is nothing to score, or nothing to compare it with.
+
+    Example:
+        >>> scores = ganctl.evaluate("outputs/quickstart", num=2000)
+        >>> scores.values["kid"], scores.values["kid_floor"]
+    """
+    with _permitted(plugins, allow_plugins):
+        scores = score_images(
+            _user_path(what),
+            Session(quiet=quiet).track,
+            against=None if against is None else os.fspath(against),
+            num=num,
+            features=features,
+            inception_graph=None if inception_graph is None else _user_path(inception_graph),
+            seed=seed,
+            best=best,
+            pairs=None if pairs is None else _user_path(pairs),
+            device=device,
+        )
+    _warn(scores.notes)
+    return scores
+
+
+@checked
+def export(
+    path: AnyPath,
+    format: Text,
+    output: OptionalPath = None,
+    *,
+    best: Flag = False,
+    plugins: Plugins = (),
+    allow_plugins: Flag = False,
+) -> Exported:
+    """Write a generator for other programs, as `ganctl export` does.
+
+    The written file is read back and run on the same latent vectors; it stays only if it draws the same images.
+
+    Args:
+        path: a run folder, checkpoint or generator file.
+        format: `keras`, `savedmodel`, `onnx` or `litert`.
+        output: where to write it; by default `generator` with the format's ending, in the current folder.
+        best: use a run's checkpoint with the lowest KID instead of the latest.
+        plugins: Python files that the run needs.
+        allow_plugins: run those that it names.
+
+    Returns:
+        Where the file is, what it takes, and lines of Python that run it; printed or shown, these.
+
+    Raises:
+        GanctlError: there is no generator, or it cannot be written in this format. What was at `output` stays.
+
+    Example:
+        >>> ganctl.export("outputs/quickstart", "onnx", "clothes.onnx")
+    """
+    if format not in formats():
+        known = ", ".join(map(repr, formats()))
+        raise UsageError(f"format must be one of {known}. Received: {format!r}.{did_you_mean(format, formats())}")
+    with _permitted(plugins, allow_plugins):
+        where = check_output(format, None if output is None else _user_path(output))
+        select_device("auto")
+        # Where the figures are those of float32: a GPU's convolutions round more. This process may hold a GPU already.
+        with tf.device("CPU:0"):
+            generator = Generator.load(_user_path(path), best=best)
+            exported = write_generator(generator, format, where)
+    _warn(f"skipped: {problem}" for problem in generator.problems)
+    return exported
 
 
 class Run:
@@ -129,7 +255,7 @@ class Run:
 
     Args:
         path: the run folder, checkpoint or generator file.
-        best: draw from a run's checkpoint of least KID, not its newest.
+        best: draw from a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that it needs.
         allow_plugins: run those that it names.
     """
@@ -172,39 +298,44 @@ class Run:
         """The columns of metrics.csv, one value an evaluation; what was not measured is NaN, or an empty text."""
         return _columns(read_metrics(RunFolder.open(self.path).metrics))
 
+    @checked
     def sample(
         self,
-        num: int = 64,
+        num: Count = 64,
         *,
-        classes: Sequence[int] | None = None,
-        seed: int = 0,
-        truncation: float | None = None,
+        classes: Classes = None,
+        seed: Seed = 0,
+        truncation: Truncation = None,
     ) -> Images:
         """Draw images, the same as `ganctl sample` draws.
 
         Args:
             num: how many, 10,000,000 at most.
-            classes: which to draw, over and over again, of a generator that takes classes; by default all.
+            classes: which to draw, over and over again, from a class-conditional generator; by default all.
             seed: of the latent vectors.
-            truncation: draw every number of a normal latent vector again that is beyond plus or minus this.
+            truncation: the truncation trick: resample entries of normal latent vectors outside plus or minus this.
 
         Returns:
             uint8 [num, H, W, C]; a notebook shows them.
-        """
-        _check_whole("num", num, 1)
-        drawing.check_count("num", num)
-        _check_whole("seed", seed, 0)
-        wanted = None if classes is None else _whole_numbers(classes)
-        return Images.of(np.concatenate(list(self._trained.draw(num, seed, wanted, truncation))))
 
+        Raises:
+            GanctlError: an argument is not what it must be, or the generator takes no such classes or truncation.
+
+        Example:
+            >>> run.sample(16, classes=[3, 7], truncation=0.7)
+        """
+        drawing.check_count("num", num)
+        return Images.of(np.concatenate(list(self._trained.draw(num, seed, classes, truncation))))
+
+    @checked
     def interpolate(
         self,
-        rows: int | None = None,
+        rows: OptionalCount = None,
         *,
-        points: int = 4,
-        frames: int = 8,
-        classes: Sequence[int] | None = None,
-        seed: int = 0,
+        points: Points = 4,
+        frames: Count = 8,
+        classes: Classes = None,
+        seed: Seed = 0,
     ) -> Images:
         """Walk through latent space, as `ganctl interpolate` does.
 
@@ -212,33 +343,46 @@ class Run:
             rows: how many walks; by default 4, or one for each of the classes.
             points: images that a walk visits.
             frames: from one of them to the next.
-            classes: the class of each walk, of a generator that takes classes; by default all.
+            classes: the class of each walk, from a class-conditional generator; by default all.
             seed: of the latent vectors.
 
         Returns:
             uint8 [rows, points * frames, H, W, C]; a notebook shows a row for each walk.
+
+        Raises:
+            GanctlError: an argument is not what it must be, or the generator takes no latent vectors.
+
+        Example:
+            >>> run.interpolate(rows=4, points=3, frames=6)
         """
         self._trained.check_draws_from_noise()
         wanted = self._classes(classes)
         rows = len(wanted) or 4 if rows is None else rows
-        for name, value, least in (("rows", rows, 1), ("points", points, 2), ("frames", frames, 1), ("seed", seed, 0)):
-            _check_whole(name, value, least)
         drawing.check_count("rows x points x frames", rows * points * frames)
         steps = list(walk(self.generator, rows, points, frames, seed, self._trained.distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
+    @checked
     def resume(
-        self, overrides: Overrides = (), *, allow_changes: bool = False, device: str = "auto", quiet: bool = False
+        self, overrides: Overrides = (), *, allow_changes: Flag = False, device: Text = "auto", quiet: Flag = False
     ) -> "Run":
-        """Go on with the run from its newest checkpoint, as `ganctl resume` does; returns the run with what it learned.
+        """Continue the run from its latest checkpoint, as `ganctl resume` does.
 
         Args:
             overrides: `{"training.iterations": 20_000}`; what changes what is learned needs `allow_changes`.
-            allow_changes: go on with other settings.
+            allow_changes: continue even though settings changed.
             device: as for `train`.
-            quiet: say nothing.
+            quiet: print nothing.
+
+        Returns:
+            The run with what it learned.
+
+        Raises:
+            GanctlError: as for `train`.
+
+        Example:
+            >>> run = run.resume({"training.iterations": 20_000})
         """
-        _check_texts(device=device)
         folder = RunFolder.open(self.path)
         settings = _settings(overrides)
         with _permitted(self._plugins, self._allow_plugins):
@@ -248,38 +392,81 @@ class Run:
             training.resume(folder, parts, Session(quiet=quiet), command, allow_changes=allow_changes, device=device)
         return Run(self.path, best=self._best, plugins=self._plugins, allow_plugins=self._allow_plugins)
 
+    @checked
+    def evaluate(
+        self,
+        *,
+        against: Against = None,
+        num: Samples = 10_000,
+        features: Features = "auto",
+        inception_graph: OptionalPath = None,
+        seed: Seed = 0,
+        pairs: OptionalPath = None,
+        device: Text = "auto",
+        quiet: Flag = False,
+    ) -> Scores:
+        """Score samples of the run, as `ganctl.evaluate` does; arguments as there.
+
+        Example:
+            >>> run.evaluate(num=2000).values["kid"]
+        """
+        return evaluate(
+            self.path,
+            against=against,
+            num=num,
+            features=features,
+            inception_graph=inception_graph,
+            seed=seed,
+            best=self._best,
+            pairs=pairs,
+            device=device,
+            plugins=self._plugins,
+            allow_plugins=self._allow_plugins,
+            quiet=quiet,
+        )
+
+    @checked
+    def export(self, format: Text, output: OptionalPath = None) -> Exported:
+        """Write the generator for other programs, as `ganctl.export` does; arguments as there.
+
+        Example:
+            >>> run.export("onnx")
+        """
+        return export(
+            self.path,
+            format,
+            output,
+            best=self._best,
+            plugins=self._plugins,
+            allow_plugins=self._allow_plugins,
+        )
+
     @cached_property
     def _trained(self) -> TrainedGenerator:
         with _permitted(self._plugins, self._allow_plugins):
             found, problems = checkpoint.find(self.path, best=self._best)
             select_device("auto")  # before the first tensor: a process stays where that is
-            for problem in problems:
-                warnings.warn(f"skipped: {problem}", stacklevel=2)
+            _warn(f"skipped: {problem}" for problem in problems)
             return TrainedGenerator.of(found, parts_of(found), problems)
 
     def _classes(self, classes: Sequence[int] | None) -> list[int]:
-        wanted = None if classes is None else _whole_numbers(classes)
-        return self._trained.classes(wanted)
+        return self._trained.classes(classes)
 
 
-def _whole_numbers(classes: Any) -> list[int]:
-    # A mask of truth values would be taken for the classes 0 and 1.
-    if (
-        isinstance(classes, str)
-        or not isinstance(classes, (Sequence, np.ndarray))
-        or not all(isinstance(number, Integral) and not isinstance(number, bool) for number in classes)
-    ):
-        raise UsageError(f"classes is a list of whole numbers, such as [0, 1, 2]. Received: {classes!r}")
-    return [int(number) for number in classes]
+def _user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as the user means it: ~ is the home folder."""
+    return Path(os.path.expanduser(path))
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for note in notes:
+        warnings.warn(note.removeprefix("Warning: "), stacklevel=4)
 
 
 @contextmanager
 def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
     """Permit plugins while the body runs; what fails in one of them is a GanctlError that names the line."""
-    paths = not isinstance(plugins, str) and isinstance(plugins, Sequence)
-    if not paths or not all(isinstance(plugin, str | os.PathLike) for plugin in plugins):
-        raise UsageError(f"plugins is a list of files, such as ['my_gan.py']. Received: {plugins!r}")
-    with permitted(plugins, everything=allow_plugins):
+    with permitted([os.fspath(plugin) for plugin in plugins], everything=allow_plugins):
         try:
             yield
         except GanctlError:
@@ -291,34 +478,10 @@ def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
             raise GanctlError(place) from error
 
 
-def _check_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, Integral) or value < least:
-        raise UsageError(f"{name} is a whole number, from {least} on. Received: {value!r}")
-
-
-def _check_texts(**values: Any) -> None:
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise UsageError(f"{name} is a text. Received: {value!r}")
-
-
-def _check_paths(**values: Any) -> None:
-    for name, value in values.items():
-        if not isinstance(value, str | os.PathLike | None):
-            hint = f"; take its path, {str(value.path)!r}" if isinstance(value, Run) else ""
-            raise UsageError(f"{name} is a path, as a text or a Path{hint}. Received: {value!r}")
-
-
 def _settings(overrides: Overrides) -> list[str]:
     """Overrides as `--set` takes them; JSON is YAML."""
-    if isinstance(overrides, str):
-        raise UsageError(f"overrides is a dictionary or a list, such as [{overrides!r}].")
     if isinstance(overrides, Mapping):
         return [f"{key}={_json(value)}" for key, value in overrides.items()]
-    if not isinstance(overrides, Sequence) or not all(isinstance(text, str) for text in overrides):
-        raise UsageError(
-            f"overrides is a dictionary, or a list such as ['training.iterations=500']. Received: {overrides!r}"
-        )
     return list(overrides)
 
 

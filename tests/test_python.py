@@ -1,5 +1,7 @@
 """ganctl from Python: the page's examples run, arrays are what users expect, and nothing is loaded before its time."""
 
+import inspect
+import json
 import os
 import random
 import re
@@ -20,11 +22,11 @@ import yaml
 from conftest import RunCli, WriteYaml
 
 import ganctl
+from ganctl import Run
 from ganctl.errors import StoppedError, UsageError
 from ganctl.images.draw import grid
 from ganctl.images.notebook import Images
 from ganctl.run_folder.paths import RunFolder
-from ganctl.runs import Run
 
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
 SMALL = {
@@ -133,27 +135,48 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda run: run.sample(0), "num is a whole number, from 1 on"),
-        (lambda run: run.sample(1.5), "num is a whole number, from 1 on"),
-        (lambda run: run.sample(seed=-1), "seed is a whole number, from 0 on"),
-        (lambda run: run.interpolate(rows=0), "rows is a whole number, from 1 on"),
-        (lambda run: run.interpolate(rows=1.5), "rows is a whole number, from 1 on"),
-        (lambda run: run.interpolate(seed=-1), "seed is a whole number, from 0 on"),
-        (lambda run: run.sample(classes=5), "classes is a list of whole numbers"),
-        (lambda run: run.sample(classes="12"), "classes is a list of whole numbers"),
-        (lambda run: run.sample(classes=[True, False]), "classes is a list of whole numbers"),
-        (lambda run: run.sample(classes=np.array([0.0])), "classes is a list of whole numbers"),
+        (lambda run: run.sample(0), "num must be an integer >= 1. Received: "),
+        (lambda run: run.sample(1.5), "num must be an integer >= 1. Received: "),
+        (lambda run: run.sample(seed=-1), "seed must be an integer >= 0"),
+        (lambda run: run.sample(True), "num must be an integer >= 1. Received: True"),
+        (lambda run: run.sample(np.float64(2)), "num must be an integer"),
+        (lambda run: run.sample(sed=1), "sample: got an unexpected keyword argument 'sed'. Did you mean 'seed'"),
+        (lambda run: run.sample(1, 2), "sample: too many positional arguments"),
+        (lambda run: ganctl.load(), "load: missing a required argument: 'path'"),
+        (lambda run: ganctl.load(""), "path must be a path, as a string or a Path. Received: ''"),
+        (lambda run: ganctl.load(run), "path must be .*; pass its path, '/"),
+        (lambda run: ganctl.load(run.path, best="yes"), "best must be True or False. Received: 'yes'"),
+        (lambda run: ganctl.train(5), "config must be a YAML file, the name of a packaged one, or a dictionary"),
+        (lambda run: ganctl.train("quickstart", seed="5"), "seed must be an integer >= 0. Received: '5'"),
+        (lambda run: ganctl.evaluate(run), "what must be a path, .*; pass its path, '/"),
+        (lambda run: ganctl.evaluate(run.path / "nowhere"), "nowhere does not exist"),
+        (lambda run: run.evaluate(num=49), "num must be an integer from 50 to 50,000. Received: 49"),
+        (lambda run: run.evaluate(features="fid"), "features must be 'auto', 'lite0', .* Received: 'fid'"),
+        (lambda run: run.evaluate(against="mnits"), "mnits is no data set.* Did you mean 'mnist'"),
+        (lambda run: run.evaluate(pairs="pairs.jpg"), "pairs takes FILE.png"),
+        (lambda run: run.export("onxx"), "format must be one of .* Received: 'onxx'. Did you mean 'onnx'"),
+        (lambda run: run.export("keras", "a.onnx"), "keras writes FILE.keras. Received: a.onnx"),
+        (lambda run: run.interpolate(rows=0), "rows must be an integer >= 1"),
+        (lambda run: run.interpolate(rows=1.5), "rows must be an integer >= 1"),
+        (lambda run: run.interpolate(seed=-1), "seed must be an integer >= 0"),
+        (lambda run: run.sample(classes=5), "classes must be a list of integers"),
+        (lambda run: run.sample(classes="12"), "classes must be a list of integers"),
+        (lambda run: run.sample(classes=[True, False]), "classes must be a list of integers"),
+        (lambda run: run.sample(classes=np.array([0.0])), "classes must be a list of integers"),
         (lambda run: run.sample(classes=np.array([0, 1])), "this generator knows no classes"),
-        (lambda run: ganctl.load(5), "path names a run folder"),
+        (lambda run: ganctl.load(5), "path must be a path, as a string or a Path. Received: 5"),
         (lambda run: run.sample(classes=[1]), "this generator knows no classes"),
-        (lambda run: run.sample(truncation=-1.0), "truncation takes a number above 0"),
-        (lambda run: run.interpolate(points=1), "points is a whole number, from 2 on"),
+        (lambda run: run.sample(truncation=-1.0), "truncation must be a number > 0"),
+        (lambda run: run.interpolate(points=1), "points must be an integer >= 2"),
         (lambda run: run.resume({"training.batch_size": 2}), "another run of it.*, or add --allow-changes"),
         (lambda run: run.resume({"loss": {"name": "hinge"}}), "another run of it.*, with --init-from to"),
         (lambda run: ganctl.load(run.path / "nowhere"), "does not exist"),
         (lambda run: ganctl.load(run.path, best=True), "no best checkpoint"),
         (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is no run folder"),
-        (lambda run: ganctl.train("quickstart", "seed=1"), "a dictionary or a list"),
+        (
+            lambda run: ganctl.train("quickstart", "seed=1"),
+            "overrides must be a dictionary, or a list such as .* Received: 'seed=1'",
+        ),
         (
             lambda run: ganctl.train({"BATCH_SIZE": 4, "training": {"batch_size": 8}}),
             "'BATCH_SIZE' and 'training.batch_size' .* say the same twice",
@@ -165,20 +188,23 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.train({"seed": {1}}), r"texts, numbers, lists and dictionaries only: \{1\} is of type set"),
         (lambda run: ganctl.train({"name": "a", "Name": "b"}), "'Name' is given twice"),
         (lambda run: ganctl.train("nonesuch"), "There is no file nonesuch"),
-        (lambda run: ganctl.train("quickstart", 5), "a dictionary, or a list such as .* Received: 5"),
+        (lambda run: ganctl.train("quickstart", 5), "overrides must be a dictionary, or a list such as .* Received: 5"),
         (lambda run: ganctl.train("quickstart", [("seed", 1)]), "a dictionary, or a list such as"),
-        (lambda run: ganctl.train("quickstart", device=5), "device is a text. Received: 5"),
-        (lambda run: ganctl.train("quickstart", run_name=5), "run_name is a text. Received: 5"),
-        (lambda run: ganctl.train("quickstart", output_dir=5), "output_dir is a path, .* Received: 5"),
-        (lambda run: ganctl.train("quickstart", init_from=run), "init_from is a path, .*; take its path, '/"),
+        (lambda run: ganctl.train("quickstart", device=5), "device must be a string. Received: 5"),
+        (lambda run: ganctl.train("quickstart", run_name=5), "run_name must be a string. Received: 5"),
+        (lambda run: ganctl.train("quickstart", output_dir=5), "output_dir must be a path, .* Received: 5"),
+        (lambda run: ganctl.train("quickstart", init_from=run), "init_from must be a path, .*; pass its path, '/"),
         (
             lambda run: ganctl.train("quickstart", plugins="a.py"),
-            r"plugins is a list of files, such as \['my_gan.py'\]",
+            r"plugins must be a list of files, such as \['my_gan.py'\]",
         ),
-        (lambda run: ganctl.train("quickstart", plugins=[None]), r"plugins is a list of files, .* Received: \[None\]"),
-        (lambda run: ganctl.train("quickstart", device=None), "device is a text. Received: None"),
-        (lambda run: run.resume(device=5), "device is a text"),
-        (lambda run: run.sample(truncation="1"), "truncation takes a number above 0, .* Received: '1'"),
+        (
+            lambda run: ganctl.train("quickstart", plugins=[None]),
+            r"plugins must be a list of files, .* Received: \[None\]",
+        ),
+        (lambda run: ganctl.train("quickstart", device=None), "device must be a string. Received: None"),
+        (lambda run: run.resume(device=5), "device must be a string"),
+        (lambda run: run.sample(truncation="1"), "truncation must be a number > 0, .* Received: '1'"),
         (lambda run: run.sample(10**12), "num is 10,000,000 images at most. Received: 1,000,000,000,000"),
         (lambda run: run.interpolate(10**9), "rows x points x frames is 10,000,000 images at most"),
         (
@@ -188,8 +214,53 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
     ],
 )
 def test_mistakes_are_ganctl_errors(call: object, said: str, run: Run) -> None:
-    with pytest.raises(ganctl.GanctlError, match=said):
+    with pytest.raises(ganctl.GanctlError, match=said) as caught:
         call(run)  # type: ignore[operator]
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_long_mistake_is_cut(run: Run) -> None:
+    with pytest.raises(UsageError, match=r"num must be an integer >= 1\. Received: \[0, 1, .* \.\.\.$") as caught:
+        run.sample(list(range(10_000)))  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 200
+
+
+def test_python_shows_the_arguments_and_their_meaning() -> None:
+    """As they are written, without the conditions that pydantic reads."""
+    assert str(inspect.signature(Run.sample)).startswith("(self, num: int = 64, *, classes: ")
+    for function in (ganctl.train, ganctl.load, ganctl.evaluate, ganctl.export, Run.sample, Run.interpolate):
+        arguments = inspect.signature(function).parameters
+        assert "Annotated" not in str(inspect.signature(function))
+        listed = re.findall(r"^ {8,12}(\w+): ", str(function.__doc__).partition("Args:")[2], re.MULTILINE)
+        assert [name for name in arguments if name != "self"] == [name for name in listed if name in arguments]
+        assert {"Raises:", "Example:"} <= set(str(function.__doc__).split())
+
+
+def test_scores_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
+    done = run_cli("evaluate", run.path, "--num", 60, "--json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    scores = run.evaluate(num=np.int64(60), quiet=True)
+    assert {"what": str(run.path), **scores.values, "copies": scores.copies} == said
+    assert scores.nearest_pairs == run.path / "samples" / "nearest.png"
+    assert ganctl.evaluate(str(run.path), num=60, quiet=True) == scores
+    shown = run_cli("evaluate", run.path, "--num", 60)
+    assert repr(scores) == str(scores) == shown.stdout.rstrip("\n")
+    (run.path / "folder.png").mkdir()
+    with pytest.warns(UserWarning, match=r"^[^:]*folder.png cannot be written: "):
+        without = run.evaluate(num=60, pairs=run.path / "folder.png", quiet=True)
+    assert (without.values, without.nearest_pairs) == (scores.values, None)
+
+
+def test_an_export_is_that_of_the_command(run: Run, run_cli: RunCli) -> None:
+    done = run_cli("export", run.path, "--format", "keras", "--output", run.path / "a.keras", "--json")
+    assert done.returncode == 0, done.stderr
+    exported = run.export("keras", run.path / "a.keras")
+    assert exported.facts() == json.loads(done.stdout)
+    other = ganctl.export(run.path, "keras", run.path / "b.keras")
+    assert other.path.is_file()
+    assert repr(other) == str(other) == repr(exported).replace("a.keras", "b.keras")
+    assert "tiny after 8 iterations: " in str(other)
 
 
 def test_a_dictionary_trains_and_is_resumed(

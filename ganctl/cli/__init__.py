@@ -3,8 +3,7 @@
 A command's module is named after it and holds a click command called `command`. Nobody edits a list. What commands
 share stands in modules whose names begin with `_`.
 
-Floor 8. May import: training, planning, generation, report, build, evaluation, run_folder, images, experiment,
-plugins, registry, host.
+Floor 8. May import: training, planning, generation, report, build, run_folder, experiment, plugins, registry, host.
 """
 
 import importlib

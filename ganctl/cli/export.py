@@ -28,20 +28,16 @@ def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool
     ganctl export outputs/quickstart --format keras --output clothes.keras
     ganctl export outputs/acgan_mnist --format litert --json
     """
-    from ganctl.generation.export import LIMIT, Generator, check_output, export
+    from ganctl.cli._drawing import warn_skipped
+    from ganctl.generation.export import Generator, check_output, export
     from ganctl.host.device import select_device
 
     path = check_output(name, output)
     select_device("cpu")  # where the figures are those of float32; a GPU's convolutions round more
     generator = Generator.load(run, best=best)
-    for problem in generator.problems:
-        click.echo(f"Warning: skipped: {problem}", err=True)
+    warn_skipped(generator.problems)
     exported = export(generator, name, path)
     if as_json:
         click.echo(json.dumps(exported.facts(), indent=2))
         return
-    click.echo(f"{generator.description}: {exported.path}")
-    click.echo(f"largest difference to the original: {exported.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]")
-    click.echo("To use it in Python:\n")
-    for line in exported.usage:
-        click.echo(f"    {line}")
+    click.echo(exported)

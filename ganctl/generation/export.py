@@ -88,9 +88,9 @@ class Generator:
         return images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
-    """A file that was written and tried.
+    """A file that was written and tried. Printed, or shown by a notebook, this says how to use it.
 
     Attributes:
         path: where it is.
@@ -99,6 +99,7 @@ class Exported:
         inputs: shape and type of every input; the batch is None.
         image_shape: height, width and channels of the images.
         usage: lines of Python that run it.
+        description: what was exported.
     """
 
     path: Path
@@ -107,6 +108,18 @@ class Exported:
     inputs: dict[str, tuple[list[int | None], str]]
     image_shape: list[int]
     usage: list[str]
+    description: str
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.description}: {self.path}",
+            f"largest difference to the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]",
+            "To use it in Python:\n",
+            *(f"    {line}" for line in self.usage),
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
 
     def facts(self) -> dict[str, Any]:
         """Return what `--json` prints. Images run from black at -1 to white at 1; what is beyond is to be clipped."""
@@ -144,7 +157,8 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
     inputs = {key: ([None, *array.shape[1:]], str(array.dtype)) for key, array in generator.inputs.items()}
     reading, drawing = kind.usage(generator.plain, path)
     usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, _PIXELS]
-    return Exported(path, name, difference, inputs, list(generator.plain.output.shape[1:]), usage)
+    image_shape = list(generator.plain.output.shape[1:])
+    return Exported(path, name, difference, inputs, image_shape, usage, generator.description)
 
 
 def check_output(name: str, path: Path | None = None) -> Path:

@@ -1,0 +1,166 @@
+"""The arguments of ganctl's Python functions, checked by pydantic: types that say in words what they take.
+
+A mistake is a UsageError of one line that names the argument, what it must be, and what was given. Integers and floats
+of NumPy count as Python's own, but a truth value is not a number, nor a string.
+
+Floor 2. May import nothing.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_args, get_origin
+
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, validate_call
+
+from ganctl.errors import UsageError, did_you_mean
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+_LONGEST_SHOWN = 120
+
+
+@dataclass(frozen=True)
+class Must:
+    """What an argument must be, in words: the end of "num must be ..."."""
+
+    be: str
+
+
+def _as_python(value: Any) -> Any:
+    """A NumPy scalar as the number, text or truth value that it holds."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_list(value: Any) -> Any:
+    """A sequence or a vector as a list of Python's numbers; all else as it is."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return value.tolist()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_as_python(number) for number in value]
+    return value
+
+
+def _path(value: Any) -> Any:
+    if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and os.fspath(value):
+        return value
+    path = getattr(value, "path", None)  # a run has one, and is easily taken for it
+    raise ValueError(f"; pass its path, {str(path)!r}" if isinstance(path, os.PathLike) else "")
+
+
+def _optional_path(value: Any) -> Any:
+    return None if value is None else _path(value)
+
+
+def _config(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else _path(value)
+
+
+def _overrides(value: Any) -> Any:
+    texts = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    if isinstance(value, Mapping) or (texts and all(isinstance(text, str) for text in value)):
+        return value
+    raise ValueError("")
+
+
+def _plugins(value: Any) -> Any:
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_path(plugin) for plugin in value]
+    raise ValueError("")
+
+
+_number = BeforeValidator(_as_python)
+_A_PATH = Must("a path, as a string or a Path")
+
+Text = Annotated[str, Must("a string")]
+OptionalText = Annotated[str | None, Must("a string")]
+Flag = Annotated[bool, _number, Must("True or False")]
+Count = Annotated[int, _number, Field(ge=1), Must("an integer >= 1")]
+OptionalCount = Annotated[int | None, _number, Field(ge=1), Must("an integer >= 1")]
+Points = Annotated[int, _number, Field(ge=2), Must("an integer >= 2")]
+Samples = Annotated[int, _number, Field(ge=50, le=50_000), Must("an integer from 50 to 50,000")]
+Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
+OptionalSeed = Annotated[int | None, _number, Field(ge=0), Must("an integer >= 0")]
+Truncation = Annotated[float | None, _number, Field(gt=0), Must("a number > 0, such as 0.7")]
+# A mask of truth values would be taken for the classes 0 and 1, so it is refused, and so is a vector of floats.
+Classes = Annotated[Sequence[int] | None, BeforeValidator(_as_list), Must("a list of integers, such as [0, 1, 2]")]
+AnyPath = Annotated[str | os.PathLike[str], PlainValidator(_path), _A_PATH]
+OptionalPath = Annotated[str | os.PathLike[str] | None, PlainValidator(_optional_path), _A_PATH]
+Against = Annotated[
+    str | os.PathLike[str] | None, PlainValidator(_optional_path), Must("the name of a data set, or a path")
+]
+Config = Annotated[
+    str | os.PathLike[str] | Mapping[str, Any],
+    PlainValidator(_config),
+    Must("a YAML file, the name of a packaged one, or a dictionary"),
+]
+Overrides = Annotated[
+    Mapping[str, Any] | Sequence[str],
+    PlainValidator(_overrides),
+    Must("a dictionary, or a list such as ['training.iterations=500']"),
+]
+Plugins = Annotated[
+    Sequence[str | os.PathLike[str]], PlainValidator(_plugins), Must("a list of files, such as ['my_gan.py']")
+]
+Features = Annotated[
+    Literal["auto", "lite0", "classifier", "inception"], Must("'auto', 'lite0', 'classifier' or 'inception'")
+]
+
+
+def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Check the arguments of a function or method by their annotations before it runs.
+
+    Every annotation is one of the types of this module. What Python shows of the function (`help`, a notebook's
+    tooltip) stays its own: its docstring, and its signature without the conditions.
+
+    Raises:
+        UsageError: at the call, where an argument is missing, unknown, or not what it must be.
+    """
+    signature = inspect.signature(function)
+
+    @cache  # at the first call: until then the annotations may name what is defined later
+    def validator() -> Callable[..., dict[str, Any]]:
+        given: Any = wraps(function)(lambda **arguments: arguments)
+        return validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))(given)
+
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            unknown = next((name for name in kwargs if name not in signature.parameters), "")
+            hint = did_you_mean(unknown, signature.parameters) if unknown else ""
+            raise UsageError(f"{function.__name__}: {error}.{hint}") from None
+        try:
+            arguments = validator()(**given)
+        except ValidationError as error:
+            raise UsageError(_said(error, signature, given)) from None
+        return function(**arguments)  # type: ignore[call-arg]
+
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            parameter.replace(annotation=_plain(parameter.annotation)) for parameter in signature.parameters.values()
+        ]
+    )
+    return call
+
+
+def _plain(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _said(error: ValidationError, signature: inspect.Signature, given: Mapping[str, Any]) -> str:
+    """The first mistake in one line."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    annotation = signature.parameters[name].annotation
+    must = next(part for part in get_args(annotation) if isinstance(part, Must))
+    hint = str(first.get("ctx", {}).get("error", ""))
+    received = " ".join(repr(given[name]).split())
+    if len(received) > _LONGEST_SHOWN:
+        received = received[:_LONGEST_SHOWN] + " ..."
+    return f"{name} must be {must.be}{hint}. Received: {received}"

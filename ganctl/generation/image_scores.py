@@ -1,0 +1,131 @@
+"""Generated images scored beside real ones: what `ganctl evaluate` and `ganctl.evaluate` do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganctl.errors import UsageError
+from ganctl.evaluation.features import extractor_for
+from ganctl.evaluation.pairs import nearest_pairs
+from ganctl.evaluation.reference import Reference
+from ganctl.evaluation.scoring import copies, evaluate
+from ganctl.generation.image_sources import read_real_images, read_samples
+from ganctl.host.device import select_device
+from ganctl.images.draw import write_png
+from ganctl.images.image_set import Track
+from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
+
+
+@dataclass(frozen=True, repr=False)
+class Scores:
+    """How good images are. Printed, or shown by a notebook, this is the table of `ganctl evaluate`.
+
+    Attributes:
+        samples: what was scored, in words.
+        reference: the real images that they were compared with, in words.
+        values: every figure by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
+            of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they do not compare.
+        copies: whether many samples are nearly images of the reference, beyond what chance explains.
+        of_training: whether the reference is what the generator was trained on.
+        nearest_pairs: the picture that was written: the samples nearest to real images, above those.
+        notes: what the user should know: skipped checkpoints or files, other sizes.
+    """
+
+    samples: str
+    reference: str
+    values: dict[str, Any]
+    copies: bool
+    of_training: bool
+    nearest_pairs: Path | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    __repr__ = __str__
+
+    def _lines(self) -> Iterator[str]:
+        values = self.values
+        yield f"{self.samples}, against {self.reference}"
+        yield f"{'':16}{'samples':>12}{'floor':>12}  better"
+        for metric in METRICS:
+            if metric.name in values:
+                deviation = f"   ± {values['kid_std']:.2g} over subsets" if metric.name == "kid" else ""
+                numbers = f"{values[metric.name]:12.4g}{values[metric.name + FLOOR]:12.4g}"
+                yield f"{title(metric, values['features']):16}{numbers}  {metric.better}{deviation}"
+        yield f"features        {values['features']}, weights {values['weights']}, {values['resize']}"
+        yield (
+            f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
+            f"floor: {values['floor_num']:,} of them against the others"
+        )
+        if values["floor_num"] < values["num"]:
+            yield (
+                "                fewer real images than samples for the floor: FD has a bias by number and does not "
+                "compare"
+            )
+        if self.nearest_pairs is not None:
+            yield f"nearest pairs   {self.nearest_pairs}"
+        if self.copies:
+            what = "training images: this generator copies" if self.of_training else "images of the reference"
+            yield f"Many samples are nearly {what}. Look at the nearest pairs."
+
+
+def score_images(
+    what: Path,
+    track: Track,
+    *,
+    against: str | None,
+    num: int,
+    features: str,
+    inception_graph: Path | None,
+    seed: int,
+    best: bool,
+    pairs: Path | None,
+    device: str,
+) -> Scores:
+    """Score what a generator draws, or images that are there, and write the nearest pairs as a picture.
+
+    Args:
+        what: a run folder, checkpoint or generator file to draw from; or images, as an npz or a folder.
+        track: shows that something is going on.
+        against: as for `read_real_images`.
+        num: how many samples.
+        features: as for `extractor_for`.
+        inception_graph: the same.
+        seed: of the latent vectors.
+        best: draw from a run's checkpoint with the lowest KID instead of the latest.
+        pairs: where the picture goes; by default into the run's folder, if a run was compared with its own images.
+        device: as for `select_device`.
+
+    Raises:
+        UsageError: what was asked for cannot be scored so.
+        DataError: images cannot be read, or are too few.
+    """
+    if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
+        raise UsageError(f"--pairs takes FILE.png in a folder that exists. Received: {pairs}")
+    select_device(device)
+    samples = read_samples(what, num, seed, track, best=best)
+    real = read_real_images(against, samples, track)
+    extractor = extractor_for(features, real.images, inception_graph)
+    reference = Reference.of(real.images, extractor, real.kind, real.held_out)
+    found = evaluate(samples.images, reference)
+    notes = [*samples.notes, *real.notes]
+    own = samples.run if against is None else None
+    where = pairs or (own.nearest_pairs if own else None)
+    if where is not None:
+        near = found.neighbours
+        try:
+            write_png(where, nearest_pairs(samples.images, reference.images, near.nearest, near.distances))
+        except OSError as error:  # the scores took long and are not lost for a picture
+            notes.insert(0, f"Warning: {where} cannot be written: {error.strerror or error}.")
+            where = None
+    return Scores(
+        samples.description,
+        f"{len(reference):,} {real.description}",
+        found.values,
+        copies(found.values),
+        against is None,
+        where,
+        tuple(notes),
+    )
