@@ -2,8 +2,9 @@
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from ganctl.errors import DataError, DivergedError
 from ganctl.host.background import Background
 from ganctl.host.interruption import Interruption
 from ganctl.training.divergence import Divergence, find_divergence
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Run
 
 SECONDS_PER_CALL = 1.0
 MAX_ROUNDS_PER_CALL = 2048
@@ -31,7 +32,6 @@ class Trainer:
     def __init__(self, run: Run, hooks: Sequence[Hook], seconds_per_call: float = SECONDS_PER_CALL) -> None:
         self.run = run
         self._hooks = hooks
-        self._dropped: list[Hook] = []
         self._seconds_per_call = seconds_per_call
         self._rounds_per_call = 1
 
@@ -43,31 +43,25 @@ class Trainer:
             StoppedError: a signal came, and everything was saved.
         """
         run, game = self.run, self.run.game
-        with Interruption() as interruption, Background() as self._background:
+        with Interruption() as interruption, Background() as background:
+            hooks = _Followers(run, self._hooks, background)
             try:
                 step = int(game.step.numpy())
-                for hook in self._hooks:
-                    self._tell(hook, hook.start, step)
+                hooks.start(step)
                 while step < run.iterations and not interruption.requested:
-                    rows = self._play(step, self._rounds_from(step))
+                    rows = self._play(step, self._rounds_from(step), hooks)
                     diverged = find_divergence(rows, game.columns, game.players)
                     if diverged:
                         rows = rows[: diverged.row + 1]
-                    for hook in self._playing():
-                        self._tell(hook, hook.rows, step, rows)
+                    hooks.rows(step, rows)
                     step += len(rows)
                     if diverged:
-                        self._background.finish()
+                        background.finish()
                         raise self._diverged(step, diverged)
-                    for hook in self._playing():
-                        if any(step % period == 0 for period in hook.periods):
-                            self._tell(hook, hook.act, step)
-                self._stop(step)
+                    hooks.act(step)
+                hooks.stop(step)
             finally:
-                self._finish_after_the_end()
-                for hook in self._hooks:
-                    with suppress(Exception):  # whatever ended the run is the news, and the others must be closed too
-                        hook.close()
+                hooks.close()
                 for feed in game.feeds.values():
                     feed.close()
             if interruption.requested and step < run.iterations:
@@ -78,68 +72,20 @@ class Trainer:
     def _resume_command(self) -> str:
         return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
 
-    def _playing(self) -> list[Hook]:
-        """The hooks that have not dropped out."""
-        return [hook for hook in self._hooks if hook not in self._dropped]
-
-    def _stop(self, step: int) -> None:
-        for hook in self._playing():
-            self._tell(hook, hook.stop, step)
-        self._background.finish()
-
-    def _finish_after_the_end(self) -> None:
-        """Finish what is left to do of a run that has ended; what ended it is the news."""
-        try:
-            self._background.finish()
-        except Exception as error:
-            self.run.folder.append_log(f"Besides: {_shown(error)}")
-
-    def _tell(self, hook: Hook, event: Callable[..., Later], step: int, *rows: np.ndarray) -> None:
-        """Let a hook act. Where one fails that is not vital, this is said and training goes on.
-
-        What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
-        follow the run drops out.
-        """
-        if event == hook.stop or (event == hook.act and hook.vital):
-            self._background.finish()  # a checkpoint stands for all that was measured and drawn before it
-        failed = partial(self._failed, hook, event, step)
-        try:
-            later = event(self.run, step, *rows)
-        except DivergedError:
-            raise
-        except Exception as error:
-            failed(error)
-        else:
-            if later:
-                self._background.do(later, failed)
-
-    def _failed(self, hook: Hook, event: Callable[..., Later], step: int, error: Exception) -> None:
-        if hook.vital:
-            raise error
-        if event != hook.act:
-            self._dropped.append(hook)
-        self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
-
-    def _warn(self, message: str) -> None:
-        self.run.folder.append_log(f"Warning: {message}")
-        for hook in self._playing():
-            with suppress(OSError):
-                hook.warned(self.run, message)
-
-    def _chunk(self, step: int, rounds: int) -> Any:
+    def _chunk(self, step: int, rounds: int, hooks: "_Followers") -> Any:
         """What the next rounds see. Images that cannot be read any more end the run, after everything is saved."""
         try:
             return self.run.game.chunk(step, rounds)
         except (OSError, DataError) as error:
-            self._stop(step)
+            hooks.stop(step)
             raise DataError(
                 f"The images could not be read after iteration {step}: {_shown(error)}. Everything is saved. "
                 f"Bring them back, then continue: {self._resume_command()}"
             ) from error
 
-    def _play(self, step: int, rounds: int) -> np.ndarray:
+    def _play(self, step: int, rounds: int, hooks: "_Followers") -> np.ndarray:
         game = self.run.game
-        chunk = self._chunk(step, rounds)
+        chunk = self._chunk(step, rounds, hooks)
         traces = game.play.experimental_get_tracing_count()
         began = time.monotonic()
         rows = game.play(chunk).numpy()
@@ -162,6 +108,91 @@ class Trainer:
             f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; checkpoints "
             f"saved before, in {self.run.folder.checkpoints}, are untouched. Try smaller learning rates."
         )
+
+
+class _Event(Enum):
+    """What a hook is told; the value is the name of its method."""
+
+    START = "start"
+    ROWS = "rows"
+    ACT = "act"
+    STOP = "stop"
+
+
+class _Followers:
+    """The hooks of a run, each told in order what happens; what they leave for later is done in the background."""
+
+    def __init__(self, run: Run, hooks: Sequence[Hook], background: Background) -> None:
+        self._run, self._hooks, self._background = run, hooks, background
+        self._dropped: list[Hook] = []
+
+    def start(self, step: int) -> None:
+        """Training begins."""
+        for hook in self._hooks:
+            self._tell(hook, _Event.START, step)
+
+    def rows(self, step: int, rows: np.ndarray) -> None:
+        """The iterations after `step` gave these measurements [rounds, columns]."""
+        for hook in self._playing():
+            self._tell(hook, _Event.ROWS, step, rows)
+
+    def act(self, step: int) -> None:
+        """Let those act whose time it is."""
+        for hook in self._playing():
+            if any(step % period == 0 for period in hook.periods):
+                self._tell(hook, _Event.ACT, step)
+
+    def stop(self, step: int) -> None:
+        """Training has ended or was interrupted; waits until all is kept."""
+        for hook in self._playing():
+            self._tell(hook, _Event.STOP, step)
+        self._background.finish()
+
+    def close(self) -> None:
+        """Finish what is left to do and close all hooks. Whatever ended the run is the news, and not what fails now."""
+        try:
+            self._background.finish()
+        except Exception as error:
+            self._run.folder.append_log(f"Also failed while shutting down: {_shown(error)}")
+        for hook in self._hooks:
+            with suppress(Exception):
+                hook.close()
+
+    def _playing(self) -> list[Hook]:
+        """The hooks that have not dropped out."""
+        return [hook for hook in self._hooks if hook not in self._dropped]
+
+    def _tell(self, hook: Hook, event: _Event, step: int, *rows: np.ndarray) -> None:
+        """Let a hook act. Where one fails that is not vital, this is said and training goes on.
+
+        What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
+        follow the run drops out.
+        """
+        if event is _Event.STOP or (event is _Event.ACT and hook.vital):
+            self._background.finish()  # a checkpoint stands for all that was measured and drawn before it
+        failed = partial(self._failed, hook, event, step)
+        try:
+            later = getattr(hook, event.value)(self._run, step, *rows)
+        except DivergedError:
+            raise
+        except Exception as error:
+            failed(error)
+        else:
+            if later:
+                self._background.do(later, failed)
+
+    def _failed(self, hook: Hook, event: _Event, step: int, error: Exception) -> None:
+        if hook.vital:
+            raise error
+        if event is not _Event.ACT:
+            self._dropped.append(hook)
+        self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
+
+    def _warn(self, message: str) -> None:
+        self._run.folder.append_log(f"Warning: {message}")
+        for hook in self._playing():
+            with suppress(OSError):
+                hook.warned(self._run, message)
 
 
 def _shown(error: Exception) -> str:
