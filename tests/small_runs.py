@@ -9,7 +9,7 @@ from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.host.device import Device
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.prepared import Prepared
 from ganctl.training.resuming import restore_newest
 
@@ -28,7 +28,7 @@ class KilledAfter(Hook):
         self.every = step
         self._left = left
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         if step == self.every:
             shutil.copytree(run.folder.path, self._left)
 

@@ -16,7 +16,7 @@ from ganctl.lazy import keras
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.divergence import MAX_LOSS, find_divergence
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 
 EVERY = 2
 OUTPUTS = {"checkpoint_every": EVERY, "sample_every": EVERY, "sample_grid": "2x2"}
@@ -63,7 +63,7 @@ class Poisons(Hook):
     def __init__(self, role: str, kind: type, name: str) -> None:
         self._where = role, kind, name
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         role, kind, name = self._where
         layer = next(layer for layer in run.game.networks[role].layers if isinstance(layer, kind))
         variable = getattr(layer, name)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganctl.game import Game
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Run
+from ganctl.training.hooks import RunInPlay
 from ganctl.training.hooks.loss_csv import LossCsv
 from ganctl.training.hooks.loss_plot import COLUMNS, LossPlot
 
@@ -18,7 +18,7 @@ def test_a_resumed_run_plots_what_an_uninterrupted_one_does(small_game: Callable
     rows = np.abs(np.random.default_rng(0).normal(size=(7, len(game.columns)))).astype(np.float32)
     pictures = []
     for name, parts in (("whole", [(0, 7)]), ("resumed", [(0, 4), (4, 7)])):
-        run = Run(game, RunFolder.create(tmp_path, name, explicit=True), iterations=7, iterations_per_epoch=3)
+        run = RunInPlay(game, RunFolder.create(tmp_path, name, explicit=True), iterations=7, iterations_per_epoch=3)
         for start, end in parts:
             table, plot = LossCsv(100), LossPlot(100)
             for tell in ("start", "rows", "stop"):

@@ -11,7 +11,7 @@ from conftest import RunCli, WriteYaml
 
 from ganctl.cli import commands
 from ganctl.game import Game, feed
-from ganctl.planning.pace import measure, spoken
+from ganctl.planning.pace import format_duration, measure
 
 LONG = 100_000
 
@@ -81,4 +81,4 @@ def test_a_processor_that_is_held_back_is_not_asked_for_bfloat16(
      (7300, "2 h 1 min"), (86400 * 3 + 3600 * 5, "3 d 5 h")],
 )  # fmt: skip
 def test_a_duration_is_said_in_two_units(seconds: float, text: str) -> None:
-    assert spoken(seconds) == text
+    assert format_duration(seconds) == text

@@ -17,7 +17,7 @@ from ganctl.datasets import registry as datasets
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.host.device import Device
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.prepared import Prepared
 
 
@@ -81,7 +81,7 @@ class Memory(Hook):
     def __init__(self) -> None:
         self.noted: list[int] = []
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         self.noted.append(psutil.Process().memory_info().rss)
 
 

@@ -24,7 +24,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 LONG = 100_000
 NOBODY = 65534
@@ -255,7 +255,7 @@ class FillsTheDisk(Hook):
     def __init__(self, disk: Path, step: int, free: int) -> None:
         self.every, self._disk, self._free = step, disk, free
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         ballast = self._disk / "ballast"
         if not ballast.exists():
             room = shutil.disk_usage(self._disk).free - self._free
@@ -369,7 +369,7 @@ class Listener(Hook):
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def warned(self, run: Run, message: str) -> None:
+    def warned(self, run: RunInPlay, message: str) -> None:
         self.messages.append(message)
 
 
@@ -381,7 +381,7 @@ class Removes(Hook):
     def __init__(self, step: int, *paths: Path) -> None:
         self.every, self._paths = step, paths
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         for path in self._paths:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -454,16 +454,16 @@ class Fails(Hook):
         if event == self._event:
             raise RuntimeError(f"no {event} today")
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         self._fail("start")
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
         self._fail("rows")
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         self._fail("act")
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: RunInPlay, step: int) -> None:
         self._fail("stop")
 
 
@@ -488,13 +488,13 @@ class FailsLater(Hook):
     def _fail(self) -> None:
         raise RuntimeError(f"no {self._event} today")
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
         return self._fail if self._event == "rows" else None
 
-    def act(self, run: Run, step: int) -> Later:
+    def act(self, run: RunInPlay, step: int) -> Later:
         return self._fail if self._event == "act" else None
 
-    def stop(self, run: Run, step: int) -> Later:
+    def stop(self, run: RunInPlay, step: int) -> Later:
         return self._fail if self._event == "stop" else None
 
 

@@ -15,7 +15,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.lazy import tf
 from ganctl.run_folder.metrics_csv import COLUMNS, line
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.prepared import Prepared
 from ganctl.training.resuming import restore_newest
 
@@ -27,12 +27,12 @@ class Evaluations(Hook):
 
     every = 3
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         rows = run.folder.metrics.read_text().splitlines(keepends=True)[1:] if run.folder.metrics.exists() else []
         kept = [row for row in rows if int(row.split(",")[0]) <= step]
         run.folder.metrics.write_text("".join([line(COLUMNS), *kept]))
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         row = {"iteration": step, "kid": step / 8, "recall": 0.5, "features": "lite0", "num": 64}
         with run.folder.metrics.open("a") as file:
             file.write(line(row.get(name) for name in COLUMNS))

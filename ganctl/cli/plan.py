@@ -35,7 +35,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     done = int(saved[0].name) if saved else 0
 
     from ganctl.host.device import select_device
-    from ganctl.planning.pace import measure, spoken
+    from ganctl.planning.pace import format_duration, measure
     from ganctl.training.prepared import Prepared, prepare_process
     from ganctl.training.session import Session
 
@@ -77,4 +77,4 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     peak = f"; the process had {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
     session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides TensorFlow{peak}")
     after = f" after the {done:,} that are done" if done else ""
-    session.say(f"time        {spoken(left / pace.iterations_per_second)} for {left:,} iterations{after}")
+    session.say(f"time        {format_duration(left / pace.iterations_per_second)} for {left:,} iterations{after}")

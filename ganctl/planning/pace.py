@@ -62,7 +62,7 @@ def peak_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def spoken(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration in the two units that matter."""
     units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
     for (name, size), (smaller, part) in itertools.pairwise(units):

@@ -69,8 +69,8 @@ def title(metric: Metric, features: str) -> str:
     return f"{metric.title}-{_FEATURES[features]}"
 
 
-def spoken(values: Mapping[str, Any]) -> str:
-    """Return the figures of a row in words, each with its floor in brackets."""
+def format_score(values: Mapping[str, Any]) -> str:
+    """Return the figures of a row as text, each with its floor in brackets."""
     return "  ".join(
         f"{title(metric, values['features'])} {values[metric.name]:.3g} ({values[metric.name + FLOOR]:.3g})"
         for metric in METRICS

@@ -24,7 +24,7 @@ from ganctl.lazy import keras, tf
 from ganctl.planning.measured_choices import choose_precision, choose_xla
 from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.hooks.checkpoints import Checkpoints
 from ganctl.training.hooks.evolution import Evolution
 from ganctl.training.hooks.loss_csv import LossCsv
@@ -154,7 +154,7 @@ class Prepared:
     def trainer(self, folder: RunFolder, more_hooks: list[Hook]) -> Trainer:
         """Return the trainer that writes into this run folder."""
         experiment, outputs = self.experiment, self.experiment.outputs
-        run = Run(
+        run = RunInPlay(
             self.game,
             folder,
             experiment.training.iterations,

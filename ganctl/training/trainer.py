@@ -14,7 +14,7 @@ from ganctl.errors import DataError, DivergedError
 from ganctl.host.background import Background
 from ganctl.host.interruption import Interruption
 from ganctl.training.divergence import Divergence, find_divergence
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 
 SECONDS_PER_CALL = 1.0
 MAX_ROUNDS_PER_CALL = 2048
@@ -29,7 +29,7 @@ class Trainer:
         seconds_per_call: how long one compiled call should last.
     """
 
-    def __init__(self, run: Run, hooks: Sequence[Hook], seconds_per_call: float = SECONDS_PER_CALL) -> None:
+    def __init__(self, run: RunInPlay, hooks: Sequence[Hook], seconds_per_call: float = SECONDS_PER_CALL) -> None:
         self.run = run
         self._hooks = hooks
         self._seconds_per_call = seconds_per_call
@@ -122,7 +122,7 @@ class _Event(Enum):
 class _Followers:
     """The hooks of a run, each told in order what happens; what they leave for later is done in the background."""
 
-    def __init__(self, run: Run, hooks: Sequence[Hook], background: Background) -> None:
+    def __init__(self, run: RunInPlay, hooks: Sequence[Hook], background: Background) -> None:
         self._run, self._hooks, self._background = run, hooks, background
         self._dropped: list[Hook] = []
 

@@ -14,7 +14,7 @@ import numpy as np
 from ganctl.evaluation.reference import FEWEST_IMAGES
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import KeyPath
-from ganctl.planning.pace import spoken
+from ganctl.planning.pace import format_duration
 from ganctl.planning.survey.folder_survey import Picture, Survey
 
 ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
@@ -219,8 +219,8 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
         Choice(
             ("training", "iterations"),
             iterations,
-            f"{rate:.3g} iterations/s were measured here ({measured.device}): {spoken(iterations / rate)} of the "
-            f"{spoken(60 * minutes)}; the rest is for starting, sample grids, checkpoints and "
+            f"{rate:.3g} iterations/s were measured here ({measured.device}): {format_duration(iterations / rate)} of "
+            f"the {format_duration(60 * minutes)}; the rest is for starting, sample grids, checkpoints and "
             f"{evaluations or 'no'} evaluation{'s' * (evaluations != 1)}. Every picture is seen about "
             f"{iterations * batch / learned:,.0f} times.",
         ),
@@ -241,7 +241,7 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
             else f"Not at all: of fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores say nothing.",
         ),
         Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
-        Choice(("outputs", "checkpoint_every"), saved, f"About every {spoken(saved / rate)}."),
+        Choice(("outputs", "checkpoint_every"), saved, f"About every {format_duration(saved / rate)}."),
     ]
     return found
 

@@ -17,8 +17,8 @@ Later = Callable[[], None] | None
 
 
 @dataclass
-class Run:
-    """What hooks see of a run."""
+class RunInPlay:
+    """A run while it is trained: what hooks see of it."""
 
     game: Game
     folder: RunFolder
@@ -47,19 +47,19 @@ class Hook:
         """The numbers of iterations after which it acts."""
         return [period for period in (self.every, self.also_every) if period]
 
-    def start(self, run: Run, step: int) -> Later:
+    def start(self, run: RunInPlay, step: int) -> Later:
         """Training is about to begin after `step` completed iterations."""
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
         """The iterations after `step` gave these measurements [rounds, columns]."""
 
-    def act(self, run: Run, step: int) -> Later:
+    def act(self, run: RunInPlay, step: int) -> Later:
         """It is time."""
 
-    def stop(self, run: Run, step: int) -> Later:
+    def stop(self, run: RunInPlay, step: int) -> Later:
         """Training has ended or was interrupted; what is there should be kept."""
 
-    def warned(self, run: Run, message: str) -> None:
+    def warned(self, run: RunInPlay, message: str) -> None:
         """Another hook failed, and training goes on."""
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from ganctl.game import state as game_state
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.metrics_csv import best_iteration
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 
 
 class Checkpoints(Hook):
@@ -23,27 +23,27 @@ class Checkpoints(Hook):
         self._keep = keep
         self._saved = -1
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Remember what is there already, so that a finished run is not saved again."""
         self._saved = step if run.folder.checkpoint(step).is_dir() else -1
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         """Save if it is time or this is the best so far, and only then remove older ones."""
         if step % self.every == 0 or step == _best(run):
             self._save(run, step)
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: RunInPlay, step: int) -> None:
         """Save the last state."""
         if self._saved != step:
             self._save(run, step)
 
-    def _save(self, run: Run, step: int) -> None:
+    def _save(self, run: RunInPlay, step: int) -> None:
         checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
         self._saved = step
         checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=_best(run))
 
 
-def _best(run: Run) -> int | None:
+def _best(run: RunInPlay) -> int | None:
     """The best iteration; None where that cannot be read, because no score is worth a lost state."""
     try:
         return best_iteration(run.folder.metrics)

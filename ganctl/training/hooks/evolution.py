@@ -9,7 +9,7 @@ from ganctl.errors import DataError
 from ganctl.images.decode import decode
 from ganctl.images.gif import write_gif
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 
 EVOLUTION_FRAMES = 60
 EVOLUTION_MILLISECONDS = 6000
@@ -19,7 +19,7 @@ HOLD_MILLISECONDS = 2000
 class Evolution(Hook):
     """The sample grids as an animation, at the end of a run and of an interrupted one."""
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: RunInPlay, step: int) -> None:
         """Write it."""
         write_evolution(run.folder)
 

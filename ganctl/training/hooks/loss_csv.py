@@ -11,7 +11,7 @@ import numpy as np
 
 from ganctl.errors import GanctlError
 from ganctl.run_folder.losses_csv import LossTable, trim
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class LossCsv(Hook):
@@ -29,7 +29,7 @@ class LossCsv(Hook):
         self.every = every
         self.also_every = evaluated_every
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Open the file; a resumed run goes on where its checkpoint stands."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         with _writing(run):
@@ -40,29 +40,29 @@ class LossCsv(Hook):
                 self._file.write(self._table.header)
                 self._file.flush()
 
-    def _refuse_other_columns(self, run: Run) -> None:
+    def _refuse_other_columns(self, run: RunInPlay) -> None:
         """Rows of another game, or of another version, would stand below the wrong names."""
         if not self._table.continues(run.folder.losses):
             raise GanctlError(f"{run.folder.losses} has other columns than this run writes. Move it away to go on.")
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
         """Add the rows."""
         return partial(self._add, run, step, rows)
 
-    def _add(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def _add(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
         assert self._file is not None
         lines = [self._table.line(self._table.values(step + 1 + i, row)) for i, row in enumerate(rows)]
         with _writing(run):
             self._file.writelines(lines)
             self._file.flush()
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         """Wait until the disk has all rows."""
         assert self._file is not None
         with _writing(run):
             os.fsync(self._file.fileno())
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: RunInPlay, step: int) -> None:
         """The last checkpoint follows."""
         self.act(run, step)
 
@@ -73,7 +73,7 @@ class LossCsv(Hook):
 
 
 @contextmanager
-def _writing(run: Run) -> Iterator[None]:
+def _writing(run: RunInPlay) -> Iterator[None]:
     """Say what to do where the rows cannot be written. A checkpoint beyond them would leave a gap, so the run ends."""
     try:
         yield

@@ -7,7 +7,7 @@ import numpy as np
 
 from ganctl.images.draw import write_png
 from ganctl.run_folder.losses_csv import FIXED, PANELS, LossTable, read_losses
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 _DRAWN = {panel.epoch_title: [c.name for c in FIXED if c.panel == panel] for panel in PANELS if panel.epoch_title}
 COLUMNS = [name for names in _DRAWN.values() for name in names]
@@ -25,7 +25,7 @@ class LossPlot(Hook):
         self._sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS)))
         self._counts: dict[int, int] = defaultdict(int)
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Take over what a resumed run has written already."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         if step:
@@ -34,7 +34,7 @@ class LossPlot(Hook):
             for epoch, values in zip(written.column("epoch").tolist(), drawn, strict=True):
                 self._add(int(epoch), values)
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
         """Remember the rows."""
         for i, row in enumerate(rows):
             values = self._table.values(step + 1 + i, row)
@@ -50,12 +50,12 @@ class LossPlot(Hook):
         """The mean of each of COLUMNS, by epoch."""
         return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
 
-    def act(self, run: Run, step: int) -> Later:
+    def act(self, run: RunInPlay, step: int) -> Later:
         """Draw."""
         means = self.means
         return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
 
-    def stop(self, run: Run, step: int) -> Later:
+    def stop(self, run: RunInPlay, step: int) -> Later:
         """Draw the end."""
         return self.act(run, step) if self._sums else None
 

@@ -14,7 +14,7 @@ from ganctl.host.files import write_atomically
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet, gathered
 from ganctl.run_folder.metrics_csv import COLUMNS, line
-from ganctl.training.hooks import Hook, Run
+from ganctl.training.hooks import Hook, RunInPlay
 
 
 class Metrics(Hook):
@@ -43,7 +43,7 @@ class Metrics(Hook):
         self._feeds, self._training, self._held_out = feeds, feeds[sampler.gives], held_out
         self._reference: Reference | None = None
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Forget what a resumed run had scored after its checkpoint."""
         header, path = line(COLUMNS).encode(), run.folder.metrics
         first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
@@ -53,7 +53,7 @@ class Metrics(Hook):
         if len(self._before) > len(header) or others:
             write_atomically(path, self._before)
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         """Score."""
         if self._reference is None:  # the first time, because looking at thousands of images takes a while
             extractor = extractor_for(self._section.features, self._training)

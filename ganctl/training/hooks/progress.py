@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ganctl.evaluation.scoring import copies
-from ganctl.run_folder.metrics_csv import read_metrics, spoken
-from ganctl.training.hooks import Hook, Run
+from ganctl.run_folder.metrics_csv import format_score, read_metrics
+from ganctl.training.hooks import Hook, RunInPlay
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -26,7 +26,7 @@ class ProgressBar(Hook):
         self._console = console
         self._bar: Progress | None = None
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Begin at `step`."""
         self._first, self._began, self._said = step, time.monotonic(), time.monotonic()
         self._names = [name for name in ("d_loss", "g_loss") if name in run.game.columns]
@@ -43,7 +43,7 @@ class ProgressBar(Hook):
             self._task = self._bar.add_task("training", total=run.iterations, completed=step, news="compiling")
             self._bar.start()
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
         """Say what was measured, as the mean of the call's iterations."""
         done, now = step + len(rows), time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
@@ -59,15 +59,15 @@ class ProgressBar(Hook):
             )
             self._said = now
 
-    def act(self, run: Run, step: int) -> None:
+    def act(self, run: RunInPlay, step: int) -> None:
         """Say the scores, if they were measured just now."""
         scored = [row for row in read_metrics(run.folder.metrics) if row["iteration"] == step]
         if scored:
-            self._console.print(f"iteration {step}  {spoken(scored[-1])}", markup=False, highlight=False)
+            self._console.print(f"iteration {step}  {format_score(scored[-1])}", markup=False, highlight=False)
             if copies(scored[-1]):
                 self.warned(run, f"many samples are nearly training images: see {run.folder.nearest_pairs}")
 
-    def warned(self, run: Run, message: str) -> None:
+    def warned(self, run: RunInPlay, message: str) -> None:
         """Say it above the bar."""
         self._console.print(f"Warning: {message}", markup=False, highlight=False, soft_wrap=True)
 

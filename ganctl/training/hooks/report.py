@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class Report(Hook):
@@ -19,7 +19,7 @@ class Report(Hook):
         self.every = every
         self._write = write
 
-    def act(self, run: Run, step: int) -> Later:
+    def act(self, run: RunInPlay, step: int) -> Later:
         """Write the page."""
 
         def write() -> None:
@@ -27,6 +27,6 @@ class Report(Hook):
 
         return write
 
-    def stop(self, run: Run, step: int) -> Later:
+    def stop(self, run: RunInPlay, step: int) -> Later:
         """Write the page of a whole or an interrupted run."""
         return self.act(run, step)

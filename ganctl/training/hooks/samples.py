@@ -14,7 +14,7 @@ from ganctl.images import draw
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class Samples(Hook):
@@ -56,7 +56,7 @@ class Samples(Hook):
         self._drawn = -1
         self._key = Key(seed, 0, "sample grid")
 
-    def start(self, run: Run, step: int) -> Later:
+    def start(self, run: RunInPlay, step: int) -> Later:
         """Write real.png and, at the very beginning, the untrained generator's grid."""
         networks = run.game.networks
         self._roles = [drawing_role(sampler, networks) for sampler in self._samplers]
@@ -80,7 +80,7 @@ class Samples(Hook):
         draw.write_png(run.folder.real_samples, draw.stacked(real))
         return self.act(run, step) if step == 0 else None
 
-    def act(self, run: Run, step: int) -> Later:
+    def act(self, run: RunInPlay, step: int) -> Later:
         """Draw the grids."""
         # First, because a picture of weights that are not finite shows nothing.
         tensors = {role: game_state.collect_network(run.game, role) for role in dict.fromkeys(self._roles)}
@@ -104,12 +104,12 @@ class Samples(Hook):
 
         return write
 
-    def stop(self, run: Run, step: int) -> Later:
+    def stop(self, run: RunInPlay, step: int) -> Later:
         """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
         wanted = step == run.iterations and self._drawn != step and not run.folder.generator(step).exists()
         return self.act(run, step) if wanted else None
 
-    def _judge(self, run: Run, pictures: Any, classes: Any) -> Any:
+    def _judge(self, run: RunInPlay, pictures: Any, classes: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""
         discriminator = run.game.networks["discriminator"]
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)

@@ -9,7 +9,7 @@ from ganctl.images.decode import read_header
 from ganctl.lazy import tf
 from ganctl.run_folder.losses_csv import LossTable
 from ganctl.run_folder.metrics_csv import read_metrics
-from ganctl.training.hooks import Hook, Later, Run
+from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class TensorBoard(Hook):
@@ -21,17 +21,17 @@ class TensorBoard(Hook):
 
     _writer: Any = None
 
-    def start(self, run: Run, step: int) -> None:
+    def start(self, run: RunInPlay, step: int) -> None:
         """Open an event file."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         self._writer = tf.summary.create_file_writer(str(run.folder.tensorboard))
         self._followed = step or -1
 
-    def rows(self, run: Run, step: int, rows: np.ndarray) -> Later:
+    def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
         """Add the rows, and before them what other hooks left after the last."""
         return partial(self._add, run, step, rows)
 
-    def _add(self, run: Run, step: int, rows: np.ndarray) -> None:
+    def _add(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
         self._follow(run, step)
         with self._writer.as_default():
             for i, row in enumerate(rows):
@@ -39,11 +39,11 @@ class TensorBoard(Hook):
                 for name in values.keys() - {"iteration", "epoch"}:
                     _write_scalar(name, values[name], step + 1 + i)
 
-    def stop(self, run: Run, step: int) -> None:
+    def stop(self, run: RunInPlay, step: int) -> None:
         """Add what other hooks left at the end."""
         self._follow(run, step)
 
-    def _follow(self, run: Run, step: int) -> None:
+    def _follow(self, run: RunInPlay, step: int) -> None:
         """Add the metrics and the grid that came since the last time."""
         if step <= self._followed:
             return
