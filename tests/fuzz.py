@@ -40,7 +40,7 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.host.files import shown
 from ganctl.images import archives
-from ganctl.images import decode as images
+from ganctl.images.decode import decode
 from ganctl.images.image_set import from_arrays
 from ganctl.run_folder import checkpoint
 
@@ -177,7 +177,7 @@ def read_tar(folder: Path, content: bytes) -> None:
 
 def read_image(folder: Path, content: bytes) -> None:
     """An image file of any kind."""
-    pixels = images.decode(content, shortest_side=8).pixels
+    pixels = decode(content, shortest_side=8).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] in (1, 3)
 
@@ -403,7 +403,7 @@ def fuzz(minutes: float, seed: int) -> list[Target]:
 
 def limit_memory() -> None:
     """No reader may take gigabytes: beyond the limit, allocating fails with MemoryError."""
-    images.decode(encoded(noise(0), "PNG"))  # OpenCV's threads map their stacks at first use
+    decode(encoded(noise(0), "PNG"))  # OpenCV's threads map their stacks at first use
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MAX_MORE_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -19,7 +19,6 @@ from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
-from ganctl.images import decode as images
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
@@ -194,7 +193,7 @@ def _usual_shape(folder: Path) -> tuple[int, int]:
     channels = 0
     for path in files[:: max(1, len(files) // LOOKED_AT)]:
         with suppress(OSError, DataError):
-            pixels = images.decode(path.read_bytes()).pixels
+            pixels = decode(path.read_bytes()).pixels
             sides[min(pixels.shape[:2])] += 1
             channels = max(channels, pixels.shape[2])
     if not sides:

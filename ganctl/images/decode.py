@@ -1,4 +1,4 @@
-"""Image files of any kind, read as pixels.
+"""Image files: what their headers say, and their pixels.
 
 The kind of a file is decided by its first bytes, never by its name. What is decoded is always uint8, [H,W,3] RGB or
 [H,W,1] grey.
