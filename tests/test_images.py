@@ -5,7 +5,10 @@ import struct
 import subprocess
 import sys
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 from conftest import at_most
@@ -19,6 +22,7 @@ from image_files import (
     noise,
     palette,
     png_bomb,
+    png_chunk,
     red_left_blue_right,
     smooth,
     with_right_half_transparent,
@@ -121,9 +125,35 @@ def test_exif_orientation_is_applied(kind, orientation):
     np.testing.assert_allclose(pixels.astype(int), upright, atol=6)
 
 
-def test_damaged_exif_is_no_reason_to_refuse():
-    data = encoded(red_left_blue_right(), "JPEG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+DAMAGED_EXIF = [b"Exif\0\0MM\0*\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\x01\0\x0f\x01\x02\0\xff\0\0\0\x99\0\0\0"]
+
+
+@pytest.mark.parametrize("block", DAMAGED_EXIF, ids=["nowhere", "short"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP"])
+def test_damaged_exif_is_no_reason_to_refuse(kind, block):
+    data = encoded(red_left_blue_right(), kind, exif=block)
     assert decode(data).conversions == ()
+
+
+def test_a_png_that_notes_its_rotation_behind_its_pixels_is_turned():
+    """As ExifTool writes it."""
+    data = encoded(smooth(48, 32), "PNG")
+    end = data.index(b"IEND") - 4
+    block = exif(6).tobytes().removeprefix(b"Exif\0\0")
+    turned = data[:end] + png_chunk(b"eXIf", block) + data[end:]
+    assert read_header(turned).orientation == 6
+    assert decode(turned).pixels.shape == (48, 32, 3)
+
+
+def test_reading_headers_leaves_the_settings_of_the_process_alone(monkeypatch):
+    """And they leave it alone: Pillow's limit is the user's, and warnings may be errors, as they are here."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    before = list(warnings.filters)
+    files = [encoded(noise(n), kind, exif=DAMAGED_EXIF[1]) for n in range(50) for kind in ("JPEG", "PNG")]
+    with ThreadPoolExecutor(8) as pool:
+        headers = list(pool.map(read_header, files))
+    assert all((header.width, header.height, header.orientation) == (32, 32, 1) for header in headers)
+    assert warnings.filters == before
 
 
 def test_animation_gives_its_first_frame():
@@ -164,10 +194,30 @@ def test_damage_never_raises_anything_but_data_error(kind):
             assert decode(bytes(damaged)).pixels.dtype == np.uint8
 
 
+@pytest.mark.parametrize("damage", [slice(None, -1), slice(None, -4)], ids=["one byte", "all four"])
+def test_a_png_without_its_last_checksum_is_refused_quietly(damage, capfd):
+    """Pillow does not look at it, and OpenCV's library would print a warning."""
+    data = encoded(noise(0), "PNG")
+    for damaged in (data[damage], data[damage] + bytes(4)):
+        with pytest.raises(DataError, match="at its end"):
+            decode(damaged)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_bitmap_whose_channels_come_in_an_unknown_order_is_refused():
+    """OpenCV would read its red as blue."""
+    information = struct.pack("<IiiHHIIiiII", 40, 8, 4, 1, 32, 3, 128, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
+    start = 14 + len(information) + len(masks)
+    data = struct.pack("<2sIHHI", b"BM", start + 128, 0, 0, start) + information + masks + bytes(128)
+    with pytest.raises(DataError, match="bitfields"):
+        decode(data)
+
+
 def test_text_is_no_image():
     assert image_kind(b"<html>") is None
     assert image_kind(b"") is None
-    with pytest.raises(DataError, match="no JPEG, PNG"):
+    with pytest.raises(DataError, match=r"^not a JPEG, PNG"):
         decode(b"<html>")
 
 
@@ -178,16 +228,26 @@ def test_bombs_are_refused_from_the_header():
     for bomb in (png_bomb(30_000, 30_000), bytes(jpeg)):
         with at_most(0.5), pytest.raises(DataError, match="30000 x 30000"):
             decode(bomb)
+    canvas = struct.pack("<4xHBHB", 29_999, 0, 29_999, 0)
+    webp = b"WEBPVP8X" + struct.pack("<I", len(canvas)) + canvas + encoded(noise(0), "WebP")[12:]
+    with at_most(0.5), pytest.raises(DataError, match=r"too large.*900000000 pixels"):
+        decode(b"RIFF" + struct.pack("<I", len(webp)) + webp)
 
 
 def test_no_pixels_are_refused():
-    with pytest.raises(DataError, match="0 x 5"):
+    with pytest.raises(DataError, match="damaged"):
         decode(png_bomb(0, 5))
+    tiff = encoded(noise(0), "TIFF")
+    width = struct.pack("<HHII", 0x100, 4, 1, 32)
+    with pytest.raises(DataError, match="0 x 32"):
+        decode(tiff.replace(width, struct.pack("<HHII", 0x100, 4, 1, 0)))
 
 
-def test_float_pixels_are_refused():
+@pytest.mark.parametrize("channels", [1, 3])  # Pillow opens none with three
+def test_float_pixels_are_refused(channels):
+    _, data = cv2.imencode(".tiff", np.full((8, 8, channels), 0.5, np.float32))
     with pytest.raises(DataError, match="float32"):
-        decode(encoded(Image.fromarray(np.full((8, 8), 0.5, np.float32)), "TIFF"))
+        decode(bytes(data))
 
 
 def test_large_photos_are_decoded_reduced_and_look_the_same():

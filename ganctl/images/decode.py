@@ -4,16 +4,25 @@ The kind of a file is decided by its first bytes, never by its name. What is dec
 [H,W,1] grey.
 """
 
-import struct
+import io
+import operator
+import threading
+import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import over_white
+
+if TYPE_CHECKING:  # Pillow is loaded at first use
+    from PIL.Image import Exif
+    from PIL.ImageFile import ImageFile
 
 # Whatever is larger costs gigabytes to decode, from a file that may have a few kilobytes.
 MAX_PIXELS = 100_000_000
@@ -23,6 +32,10 @@ MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
+
+
+# What `_without_warnings` changes is the whole process's; two threads at once would restore each other's state.
+_WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -70,13 +83,30 @@ def image_kind(start: bytes) -> str | None:
 
 
 def read_header(data: bytes) -> Header:
-    """Return what the file says about itself; raises DataError if it is damaged, cut off, or no image."""
+    """Return what a file says about itself.
+
+    Pillow reads it, by its class for the format. `PIL.Image.open` would add only a limit that is a setting of the
+    user's whole process, `PIL.Image.MAX_IMAGE_PIXELS`.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        DataError: it is damaged as far as this shows without decoding, cut off, too large, or not an image.
+    """
+    from PIL.Image import DecompressionBombError
+
     kind = image_kind(data[:MAGIC_BYTES])
     if kind is None:
-        raise DataError("it is no JPEG, PNG, GIF, BMP, WebP or TIFF")
+        raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF")
     try:
-        header = _HEADER_READERS[kind](data)
-    except (struct.error, IndexError, KeyError, ValueError):
+        with _without_warnings():
+            header = _HEADER_READERS[kind](data)
+    except DataError:
+        raise
+    except DecompressionBombError as error:
+        raise DataError(f"it is too large: {error}") from None
+    except Exception:  # Pillow promises no kinds of errors
         raise DataError(f"its {kind} header is damaged or cut off") from None
     if header.width < 1 or header.height < 1:
         raise DataError(f"its {kind} header declares {header.width} x {header.height} pixels")
@@ -128,6 +158,14 @@ def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
     return Decoded(_turned(over_white(pixels), header.orientation), tuple(conversions))
 
 
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep Pillow quiet about damaged tags, which are reported in our words or do not matter."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _imread_flags(header: Header, shortest_side: int | None) -> int:
     """OpenCV's flags: keep alpha and 16 bits, rotate nothing, decode a large JPEG at a fraction of its size."""
     cv2 = opencv()
@@ -158,108 +196,84 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _jpeg_header(data: bytes) -> Header:
-    orientation, frame, position = 1, None, 2
-    while True:
-        position = data.index(b"\xff", position)
-        while data[position] == 0xFF:
-            position += 1
-        marker = data[position]
-        (length,) = struct.unpack_from(">H", data, position + 1)
-        body = data[position + 3 : position + 1 + length]
-        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            orientation = _exif_orientation(body[6:])
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = struct.unpack_from(">xHHB", body)
-        elif marker == 0xDA:
-            break
-        position += 1 + length
-    if frame is None:
-        raise DataError("its JPEG header is damaged")
-    # Entropy-coded data never holds these two bytes, so a file that is cut off has none of them after the first scan.
-    if data.rfind(b"\xff\xd9", position) < 0:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    file = io.BytesIO(data)
+    image = JpegImageFile(file)
+    # Pillow reads up to the pixels, and OpenCV fills what is missing of them with grey. Pixels never hold these two
+    # bytes: a file without them is cut off.
+    if not image.tile or data.rfind(b"\xff\xd9", file.tell()) < 0:
         raise DataError("the JPEG is cut off")
-    height, width, components = frame
-    return Header("JPEG", width, height, orientation, components)
+    return Header("JPEG", *image.size, _orientation(image), image.layers)
 
 
 def _png_header(data: bytes) -> Header:
-    width, height = struct.unpack_from(">II", data, 16)
-    orientation, position, name = 1, 8, b""
-    while name != b"IEND":
-        length, name = struct.unpack_from(">I4s", data, position)
-        (checksum,) = struct.unpack_from(">I", data, position + 8 + length)
-        if zlib.crc32(data[position + 4 : position + 8 + length]) != checksum:
-            raise DataError(f"the checksum of its PNG chunk {name!r} is wrong: the file is damaged")
-        if name == b"eXIf":
-            orientation = _exif_orientation(data[position + 8 : position + 8 + length])
-        position += 12 + length
-    return Header("PNG", width, height, orientation)
+    from PIL.PngImagePlugin import PngImageFile
+
+    file = io.BytesIO(data)
+    image = PngImageFile(file)
+    pixels = image.tile[0].offset
+    try:
+        image.verify()
+    except SyntaxError as error:
+        raise DataError(f"the PNG is damaged: {error}") from None
+    # Pillow verifies the checksum of every chunk but the last. With a wrong one, OpenCV's library prints a warning.
+    if file.read(4) != zlib.crc32(b"IEND").to_bytes(4):
+        raise DataError("the PNG is damaged or cut off at its end")
+    # Pillow finds an EXIF block behind the pixels, where ExifTool puts it, only by decoding.
+    behind = max(data.rfind(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
+    if behind > 0:
+        image.info["exif"] = data[behind + 4 :]
+    return Header("PNG", *image.size, _orientation(image))
 
 
 def _gif_header(data: bytes) -> Header:
-    if data.rstrip(b"\0")[-1:] != b";":
+    from PIL.GifImagePlugin import GifImageFile
+
+    if data.rstrip(b"\0")[-1:] != b";":  # Pillow would only read up to the first frame's pixels
         raise DataError("the GIF is cut off")
-    width, height = struct.unpack_from("<HH", data, 6)
-    return Header("GIF", width, height)
+    return Header("GIF", *GifImageFile(io.BytesIO(data)).size)
 
 
 def _bmp_header(data: bytes) -> Header:
-    (header_size,) = struct.unpack_from("<I", data, 14)
-    width, height, _planes, _bits = struct.unpack_from("<HHHH" if header_size == 12 else "<iiHH", data, 18)
-    return Header("BMP", width, abs(height))  # a negative height means that the top row comes first
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    try:
+        return Header("BMP", *BmpImageFile(io.BytesIO(data)).size)
+    except OSError as error:
+        raise DataError(f"its BMP header is damaged or cut off, or Pillow does not know its kind: {error}") from None
 
 
 def _webp_header(data: bytes) -> Header:
-    chunks = dict(_webp_chunks(data))
-    orientation = _exif_orientation(chunks.get(b"EXIF", b"").removeprefix(b"Exif\0\0"))
-    if b"VP8X" in chunks:
-        width_low, width_high, height_low, height_high = struct.unpack_from("<4xHBHB", chunks[b"VP8X"])
-        width, height = 1 + width_low + (width_high << 16), 1 + height_low + (height_high << 16)
-    elif b"VP8L" in chunks:
-        (bits,) = struct.unpack_from("<xI", chunks[b"VP8L"])
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    else:
-        width, height = (side & 0x3FFF for side in struct.unpack_from("<6xHH", chunks[b"VP8 "]))
-    return Header("WebP", width, height, orientation)
+    from PIL.WebPImagePlugin import WebPImageFile
 
-
-def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    end = 8 + int.from_bytes(data[4:8], "little")
-    if end > len(data):
-        raise DataError("the WebP is cut off")
-    position = 12
-    while position + 8 <= end:
-        name, length = struct.unpack_from("<4sI", data, position)
-        yield name, data[position + 8 : position + 8 + length]
-        position += 8 + length + length % 2
+    image = WebPImageFile(io.BytesIO(data))
+    return Header("WebP", *image.size, _orientation(image))
 
 
 def _tiff_header(data: bytes) -> Header:
-    tags = _tiff_tags(data)
-    # OpenCV turns TIFFs itself, whatever it is told.
-    components = _TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0)
-    return Header("TIFF", tags[_WIDTH], tags[_HEIGHT], components=components)
+    # The tags alone: Pillow opens only what it could decode, and OpenCV decodes more.
+    tags = _tags(data)
+    width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
+    # No orientation, because OpenCV turns TIFFs itself, whatever it is told.
+    return Header("TIFF", width, height, components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0))
 
 
-def _exif_orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block, which is laid out as a TIFF; 1 if there is none or the block is damaged."""
+def _orientation(image: "ImageFile") -> int:
+    """Return the orientation in an image's EXIF block; 1 if there is none or the block is damaged."""
     try:
-        orientation = _tiff_tags(exif).get(_ORIENTATION, 1)
-    except struct.error:
+        orientation = _tags(image.info.get("exif", b"")).get(_ORIENTATION)
+    except Exception:  # Pillow promises no kinds of errors
         return 1
-    return orientation if 1 <= orientation <= 8 else 1
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The tags of a TIFF's first directory that hold one whole number each."""
-    order = "<" if data.startswith(b"II") else ">"
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    tags = {}
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, value_type, values = struct.unpack_from(order + "HHI", data, entry)
-        if values == 1 and value_type in (3, 4):
-            (tags[tag],) = struct.unpack_from(order + ("H" if value_type == 3 else "I"), data, entry + 8)
+def _tags(data: bytes) -> "Exif":
+    """Return the tags in the first directory of a TIFF, which is also how an EXIF block is laid out."""
+    from PIL.Image import Exif
+
+    tags = Exif()
+    tags.load(data)
     return tags
 
 
@@ -267,7 +281,7 @@ _HEADER_READERS = {
     "JPEG": _jpeg_header,
     "PNG": _png_header,
     "GIF": _gif_header,
+    "BMP": _bmp_header,
     "WebP": _webp_header,
     "TIFF": _tiff_header,
-    "BMP": _bmp_header,
 }

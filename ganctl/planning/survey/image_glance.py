@@ -1,11 +1,12 @@
 """What an image file is, told from its beginning and its end: a folder of large photos is looked through in seconds.
 
-What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a WebP
-file notes, or a PNG file behind its pixels.
+What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a PNG
+file notes behind its pixels.
 """
 
 import os
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,7 @@ _PNG_MODES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"
 _TIFF_MODES = {1: "grey", 3: "RGB", 4: "CMYK"}
 _PNG_MAGIC, _PNG_LAST_CHUNK = 8, 12
 _BMP_CORE_HEADER = 12
-_WEBP_FIRST_CHUNK = 20
-_WEBP_BYTES_NEEDED = {b"VP8X": 10, b"VP8L": 5, b"VP8 ": 10}
+_EMPTY_PIXELS = struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def read_ends(path: Path) -> Ends | None:
 def glance(path: Path, ends: Ends) -> Header:
     """Return what a file says about itself; raises DataError if it is damaged as far as its ends show.
 
-    A file whose ends do not tell (a TIFF's directory may be anywhere, and so may the end of a JPEG that carries a
-    video) is read whole.
+    A file whose ends do not tell is read whole: a TIFF's directory may be anywhere, and so may the end of a JPEG that
+    carries a video; of a WebP, Pillow wants every byte.
     """
     if ends.whole:
         return read_header(ends.head)
@@ -67,7 +67,7 @@ def glance(path: Path, ends: Ends) -> Header:
     except DataError:
         data = read_image_file(path)
         if data is None:  # it has changed in this moment
-            raise DataError("it is no JPEG, PNG, GIF, BMP, WebP or TIFF") from None
+            raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF") from None
         return read_header(data)
 
 
@@ -109,15 +109,8 @@ def _stand_in(ends: Ends) -> bytes:
     kind = image_kind(ends.head[:MAGIC_BYTES])
     if kind == "PNG":
         end = ends.tail.rfind(b"IEND") - 4
-        return _png_before_pixels(ends.head) + ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
-    if kind == "WebP":
-        name = ends.head[12:16]
-        (length,) = struct.unpack_from("<I", ends.head, 4)
-        if 8 + length > ends.size or name not in _WEBP_BYTES_NEEDED:
-            raise DataError("the WebP is cut off")
-        body = ends.head[_WEBP_FIRST_CHUNK : _WEBP_FIRST_CHUNK + _WEBP_BYTES_NEEDED[name]]
-        chunk = name + struct.pack("<I", len(body)) + body
-        return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
-    if kind == "TIFF":
-        raise DataError("its directory may be anywhere")
+        last_chunk = ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
+        return _png_before_pixels(ends.head) + _EMPTY_PIXELS + last_chunk
+    if kind in ("TIFF", "WebP"):
+        raise DataError("its ends do not tell")
     return ends.head + ends.tail
