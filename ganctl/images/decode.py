@@ -221,7 +221,7 @@ def _png_header(data: bytes) -> Header:
     if file.read(4) != zlib.crc32(b"IEND").to_bytes(4):
         raise DataError("the PNG is damaged or cut off at its end")
     # Pillow finds an EXIF block behind the pixels, where ExifTool puts it, only by decoding.
-    behind = max(data.rfind(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
+    behind = max(data.find(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
     if behind > 0:
         image.info["exif"] = data[behind + 4 :]
     return Header("PNG", *image.size, _orientation(image))
