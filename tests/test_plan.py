@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,14 +12,17 @@ from conftest import RunCli, WriteYaml
 
 from ganctl.cli import commands
 from ganctl.game import Game, feed
+from ganctl.host import huge_pages
 from ganctl.planning.pace import format_duration, measure
 
 LONG = 100_000
+ASKING = "export GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
 
 
 def test_a_plan_is_near_what_training_takes_and_writes_nothing(
-    tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path
+    tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", f"{huge_pages.TUNABLE}=0")
     config = tiny_yaml({"training.iterations": LONG})
     before = sorted(tmp_path.rglob("*"))
     done = run_cli("plan", config, "--seconds", "0.5", cwd=tmp_path)
@@ -28,6 +32,55 @@ def test_a_plan_is_near_what_training_takes_and_writes_nothing(
     first, last = ["experiment", "device", "precision", "xla", "parameters"], ["speed", "rewrites", "memory", "time"]
     assert words == [*first, "images", *last]
     assert f"for {LONG:,} iterations" in done.stdout
+
+
+@pytest.fixture
+def waits_to_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The policy of a Linux that gives huge pages on request, under a C library that can ask."""
+    policy = tmp_path / "enabled"
+    policy.write_text("always [madvise] never\n", "utf-8")
+    monkeypatch.setattr(huge_pages, "POLICY", policy)
+    monkeypatch.setattr(os, "confstr", lambda _: "glibc 2.36", raising=False)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    return policy
+
+
+def test_a_plan_says_how_to_have_huge_pages(tiny_yaml: WriteYaml, waits_to_be_asked: Path) -> None:
+    plan = ["plan", str(tiny_yaml({})), "--seconds", "0.2", "--device", "cpu"]
+    said = CliRunner().invoke(commands, plan, catch_exceptions=False).stdout
+    assert [line.rpartition(": ")[2] for line in said.splitlines() if line.startswith("huge pages")] == [ASKING]
+    assert json.loads(CliRunner().invoke(commands, [*plan, "--json"]).stdout)["huge_pages_command"] == ASKING
+    waits_to_be_asked.unlink()
+    assert json.loads(CliRunner().invoke(commands, [*plan, "--json"]).stdout)["huge_pages_command"] is None
+
+
+def test_asking_for_huge_pages_keeps_what_was_asked_before(
+    waits_to_be_asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.perturb=0")
+    command = huge_pages.command_for_huge_pages()
+    assert command == "export GLIBC_TUNABLES=glibc.malloc.perturb=0:glibc.malloc.hugetlb=1"
+
+
+@pytest.mark.parametrize("decided", [0, 1])
+def test_nobody_is_told_who_has_decided(decided: int, waits_to_be_asked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", f"glibc.malloc.perturb=0:{huge_pages.TUNABLE}={decided}")
+    assert huge_pages.command_for_huge_pages() is None
+
+
+@pytest.mark.parametrize("policy", ["[always] madvise never", "always madvise [never]"])
+def test_nobody_is_told_where_asking_changes_nothing(policy: str, waits_to_be_asked: Path) -> None:
+    assert huge_pages.command_for_huge_pages() == ASKING
+    waits_to_be_asked.write_text(policy + "\n", "utf-8")
+    assert huge_pages.command_for_huge_pages() is None
+
+
+@pytest.mark.parametrize("library", ["glibc 2.34", "musl 1.2", "", None, "glibc two"])
+def test_nobody_is_told_whose_library_cannot_ask(
+    library: str | None, waits_to_be_asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "confstr", lambda _: library, raising=False)
+    assert huge_pages.command_for_huge_pages() is None
 
 
 def test_a_plan_of_a_run_counts_what_is_left(tiny_yaml: WriteYaml, tmp_path: Path) -> None:

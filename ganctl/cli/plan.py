@@ -35,6 +35,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     done = int(saved[0].name) if saved else 0
 
     from ganctl.host.device import select_device
+    from ganctl.host.huge_pages import command_for_huge_pages
     from ganctl.planning.pace import format_duration, measure
     from ganctl.training.prepared import Prepared, prepare_process
     from ganctl.training.session import Session
@@ -65,6 +66,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
         "xla_reason": prepared.xla_reason,
         "rewrites": training.rewrites,
         "device": prepared.device.name,
+        "huge_pages_command": command_for_huge_pages() if prepared.device.name == "CPU" else None,
     }
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -75,6 +77,8 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     )
     session.say(f"rewrites    {'on: fused operations, equal up to rounding' if training.rewrites else 'off'}")
     peak = f"; the process had {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
+    if facts["huge_pages_command"]:
+        session.say(f"huge pages  not in use; a few percent faster with them: {facts['huge_pages_command']}")
     session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides TensorFlow{peak}")
     after = f" after the {done:,} that are done" if done else ""
     session.say(f"time        {format_duration(left / pace.iterations_per_second)} for {left:,} iterations{after}")

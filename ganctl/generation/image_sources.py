@@ -19,6 +19,7 @@ from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
+from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
