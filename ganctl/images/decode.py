@@ -116,7 +116,7 @@ def read_header(data: bytes) -> Header:
     return header
 
 
-def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
+def decode(data: bytes, shortest_side: int | None = None, header: Header | None = None) -> Decoded:
     """Decode the bytes of an image file.
 
     Transparency is laid over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, of an
@@ -126,11 +126,12 @@ def decode(data: bytes, shortest_side: int | None = None) -> Decoded:
         data: the whole file.
         shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes
             shorter than this; None: always the full size.
+        header: what `read_header` made of the file; None: it is read here.
 
     Returns:
         uint8 pixels, [H,W,3] RGB or [H,W,1] grey.
     """
-    header = read_header(data)
+    header = header or read_header(data)
     cv2 = opencv()
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, shortest_side))
@@ -212,7 +213,7 @@ def _png_header(data: bytes) -> Header:
 
     file = io.BytesIO(data)
     image = PngImageFile(file)
-    pixels = image.tile[0].offset
+    pixels = image.tile[0][2]
     try:
         image.verify()
     except SyntaxError as error:
@@ -239,9 +240,14 @@ def _bmp_header(data: bytes) -> Header:
     from PIL.BmpImagePlugin import BmpImageFile
 
     try:
-        return Header("BMP", *BmpImageFile(io.BytesIO(data)).size)
+        image = BmpImageFile(io.BytesIO(data))
     except OSError as error:
         raise DataError(f"its BMP header is damaged or cut off, or Pillow does not know its kind: {error}") from None
+    order = (image.tile[0][3] or [""])[0]
+    # Behind a header of 40 bytes, OpenCV takes every pixel of 32 bits for blue, green and red, whatever the file says.
+    if data[14] == 40 and order in ("XBGR", "BGXR"):
+        raise DataError("its colours would be exchanged, because their order is unusual; save it as PNG")
+    return Header("BMP", *image.size)
 
 
 def _webp_header(data: bytes) -> Header:

@@ -229,7 +229,7 @@ def _decoded(folder: Path, name: str) -> Picture | DataError | None:
         if data is None:
             return None
         header = read_header(data)
-        sketch = Sketch.of(decode(data, shortest_side=_DECODED_SIDE).pixels)
+        sketch = Sketch.of(decode(data, _DECODED_SIDE, header).pixels)
     except DataError as error:
         return error
     tail = data[max(HEAD_BYTES, len(data) - TAIL_BYTES) :]
