@@ -4,6 +4,7 @@ The kind of a file is decided by its first bytes, never by its name. What is dec
 [H,W,1] grey.
 """
 
+import functools
 import io
 import operator
 import threading
@@ -23,6 +24,7 @@ from ganctl.images.resize import over_white
 if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.Image import Exif
     from PIL.ImageFile import ImageFile
+    from PIL.JpegImagePlugin import JpegImageFile
 
 # Whatever is larger costs gigabytes to decode, from a file that may have a few kilobytes.
 MAX_PIXELS = 100_000_000
@@ -100,8 +102,7 @@ def read_header(data: bytes) -> Header:
     if kind is None:
         raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF")
     try:
-        with _without_warnings():
-            header = _HEADER_READERS[kind](data)
+        header = _HEADER_READERS[kind](data)
     except DataError:
         raise
     except DecompressionBombError as error:
@@ -161,7 +162,10 @@ def decode(data: bytes, shortest_side: int | None = None, header: Header | None 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep Pillow quiet about damaged tags, which are reported in our words or do not matter."""
+    """Keep Pillow quiet about damage that is reported in our words, or that does not matter.
+
+    To be held briefly, because all threads wait for each other here.
+    """
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -196,11 +200,21 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels
 
 
-def _jpeg_header(data: bytes) -> Header:
+@functools.cache
+def _jpeg_reader() -> "type[JpegImageFile]":
+    """Pillow's class, without its search for the resolution in the EXIF block, which takes longer than all the rest."""
     from PIL.JpegImagePlugin import JpegImageFile
 
+    class Reader(JpegImageFile):
+        def getexif(self) -> "Exif":
+            raise SyntaxError  # as of an unreadable block
+
+    return Reader
+
+
+def _jpeg_header(data: bytes) -> Header:
     file = io.BytesIO(data)
-    image = JpegImageFile(file)
+    image = _jpeg_reader()(file)
     # Pillow reads up to the pixels, and OpenCV fills what is missing of them with grey. Pixels never hold these two
     # bytes: a file without them is cut off.
     if not image.tile or data.rfind(b"\xff\xd9", file.tell()) < 0:
@@ -212,7 +226,8 @@ def _png_header(data: bytes) -> Header:
     from PIL.PngImagePlugin import PngImageFile
 
     file = io.BytesIO(data)
-    image = PngImageFile(file)
+    with _without_warnings():
+        image = PngImageFile(file)
     pixels = image.tile[0][2]
     try:
         image.verify()
@@ -233,7 +248,8 @@ def _gif_header(data: bytes) -> Header:
 
     if data.rstrip(b"\0")[-1:] != b";":  # Pillow would only read up to the first frame's pixels
         raise DataError("the GIF is cut off")
-    return Header("GIF", *GifImageFile(io.BytesIO(data)).size)
+    with _without_warnings():
+        return Header("GIF", *GifImageFile(io.BytesIO(data)).size)
 
 
 def _bmp_header(data: bytes) -> Header:
@@ -267,8 +283,11 @@ def _tiff_header(data: bytes) -> Header:
 
 def _orientation(image: "ImageFile") -> int:
     """Return the orientation in an image's EXIF block; 1 if there is none or the block is damaged."""
+    exif = image.info.get("exif")
+    if not exif:
+        return 1
     try:
-        orientation = _tags(image.info.get("exif", b"")).get(_ORIENTATION)
+        orientation = _tags(exif).get(_ORIENTATION)
     except Exception:  # Pillow promises no kinds of errors
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
@@ -279,7 +298,8 @@ def _tags(data: bytes) -> "Exif":
     from PIL.Image import Exif
 
     tags = Exif()
-    tags.load(data)
+    with _without_warnings():
+        tags.load(data)
     return tags
 
 
