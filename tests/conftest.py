@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from ganctl import datasets, models
+from ganctl import datasets, models, traced_gradients
 from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import ModelSection
@@ -29,6 +29,9 @@ from ganctl.training.prepared import Prepared
 
 # Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
 tf.config.threading.get_inter_op_parallelism_threads()
+# What TensorFlow and Keras consist of, 400,000 objects, stays anyway; garbage is looked for in the rest.
+gc.collect()
+gc.freeze()
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SUBPROCESS_SECONDS = 180
@@ -66,6 +69,15 @@ def _interruptible() -> None:
     """A shell starts background jobs with SIGINT ignored; the processes that tests interrupt must not inherit it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _graphs_freed() -> Iterator[None]:
+    """What a module of tests traces goes with it, also what Keras' own loops trace; else gigabytes pile up."""
+    before = traced_gradients.registered()
+    yield
+    traced_gradients.forget(traced_gradients.registered() - before)
+    gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

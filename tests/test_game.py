@@ -1,5 +1,7 @@
 """The heart: who moves, what is drawn, what is measured, and that nothing else matters."""
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +31,7 @@ from ganctl.game.game import frozen
 from ganctl.game.image_order import ImageOrder
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
+from ganctl.traced_gradients import registered
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)
@@ -422,6 +425,18 @@ def test_flip_mirrors_about_half_of_the_images() -> None:
     assert 0.25 < np.mean(mirrored) < 0.75
     assert plain.min() == -1.0
     assert plain.max() == 1.0
+
+
+def test_a_game_that_nobody_holds_leaves_nothing_behind() -> None:
+    before, game = registered(), make()
+    game.play(game.chunk(0, 1))
+    gradients, graph = registered() - before, weakref.ref(game.play.get_concrete_function().graph)
+    assert gradients, "Keras' optimizer registers one in each graph"
+    del game
+    gc.collect()
+    assert not gradients & registered()
+    gc.collect()
+    assert graph() is None
 
 
 def test_golden_run() -> None:

@@ -14,6 +14,7 @@ from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
 from ganctl.game.noise import Key, seed_layers
 from ganctl.lazy import keras, tf
+from ganctl.traced_gradients import forgotten_with_owner
 
 Tensor = Any
 Networks = Mapping[str, Any]
@@ -141,6 +142,7 @@ class Game:
             self.step.assign_add(1)
         return rows.stack()
 
+    @forgotten_with_owner
     def _play_round(self, images: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
         values: dict[str, list[Tensor]] = defaultdict(list)
         taken = dict.fromkeys(self.feeds, 0)

@@ -1,0 +1,49 @@
+"""Gradients that TensorFlow registers while it traces, and would never forget.
+
+In a graph, each call of a function with `tf.custom_gradient` is registered under a new name for as long as the process
+lives, and what is registered holds the graph. Keras' optimizers contain such a call, and so does ganctl's LeakyReLU:
+every game ever played would stay in memory, 15 to 100 MB of it. The gradients are looked up while a graph is
+differentiated, so they may go when nobody can trace or play the game any more.
+
+The register is private to TensorFlow; the names here were read in release 2.21, and only this module knows them.
+"""
+
+import functools
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+Traced = TypeVar("Traced", bound=Callable[..., Any])
+
+_PREFIX = "CustomGradient-"
+
+
+def registered() -> set[str]:
+    """Return the names of all gradients that calls of `tf.custom_gradient` have registered in graphs so far."""
+    return {name for name in _register() if name.startswith(_PREFIX)}
+
+
+def forget(names: Iterable[str]) -> None:
+    """Remove such gradients. A graph that they stand in can be played still, but not differentiated again."""
+    register = _register()
+    for name in names:
+        register.pop(name, None)
+
+
+def forgotten_with_owner(method: Traced) -> Traced:
+    """Let what is registered while a method is traced be forgotten when the method's object is freed."""
+
+    @functools.wraps(method)
+    def traced(owner: Any, *arguments: Any, **keys: Any) -> Any:
+        before = registered()
+        result = method(owner, *arguments, **keys)
+        weakref.finalize(owner, forget, registered() - before).atexit = False
+        return result
+
+    return traced  # type: ignore[return-value]
+
+
+def _register() -> dict[str, Any]:
+    from tensorflow.python.framework import ops
+
+    return ops._gradient_registry._registry
