@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
@@ -194,6 +194,20 @@ class Registry(Generic[E]):
         taken = self._entries.get(entry.name)
         if taken is not None:
             raise ValueError(f"{what} is registered twice: {taken.make.__module__} and {entry.make.__module__}")
+
+    @contextmanager
+    def temporarily(self, *entries: E) -> Iterator[None]:
+        """Let what is registered in the body be gone afterwards, and what was there before be there again.
+
+        Args:
+            entries: stand under their names meanwhile, also in the place of others; for tests and trials.
+        """
+        before = dict(self._entries)
+        try:
+            self._entries.update({entry.name: entry for entry in entries})
+            yield
+        finally:
+            self._entries = before
 
     def get(self, name: str, key: str = "") -> E:
         """Return the entry of that name; raises ConfigurationError about `key` with the nearest known name."""

@@ -206,14 +206,14 @@ def layers_of(networks: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looks]:
-    models.registry.register(PAIR, source="this test")(tiny_pair)
-    folder = tmp_path_factory.mktemp("looks")
-    path = tiny_yaml({"model": {"name": PAIR}})
-    data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
-    np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
-    np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
-    yield Looks(path, folder)
-    del models.registry._entries[PAIR]
+    with models.registry.temporarily():
+        models.registry.register(PAIR, source="this test")(tiny_pair)
+        folder = tmp_path_factory.mktemp("looks")
+        path = tiny_yaml({"model": {"name": PAIR}})
+        data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
+        np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
+        np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
+        yield Looks(path, folder)
 
 
 SUMMED = "training.discriminator_batches=summed"

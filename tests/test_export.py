@@ -163,12 +163,10 @@ def test_noise_that_a_generator_draws_itself_becomes_an_input(generator_file: Ca
 def test_a_generator_whose_noise_nobody_can_give_is_refused(generator_file: Callable[..., Path]) -> None:
     entry = models.registry.get("acgan_mnist")
     path = generator_file("acgan_mnist", INSIDE)
-    models.registry._entries["acgan_mnist"] = replace(entry, noise_given={})
-    try:
-        with pytest.raises(GanctlError, match="draws noise of its own and cannot be exported"):
-            Generator.load(path)
-    finally:
-        models.registry._entries["acgan_mnist"] = entry
+    without = replace(entry, noise_given={})
+    refused = pytest.raises(GanctlError, match="draws noise of its own and cannot be exported")
+    with models.registry.temporarily(without), refused:
+        Generator.load(path)
 
 
 @pytest.fixture(scope="module")

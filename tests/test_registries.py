@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,16 @@ def test_a_name_that_is_taken_raises() -> None:
     registry.register("ball", source="a shop")(lambda: None)
     with pytest.raises(ValueError, match="toy 'ball' is registered twice"):
         registry.register("ball", source="another shop")(lambda: None)
+
+
+def test_what_is_registered_temporarily_goes_and_what_was_there_comes_back() -> None:
+    registry = Registry("toy", "toy.name")
+    registry.register("ball", source="a shop")(lambda: "round")
+    other = replace(registry.get("ball"), make=lambda: "oval")
+    with registry.temporarily(other):
+        registry.register("kite", source="a shop")(lambda: None)
+        assert [(entry.name, entry.make()) for entry in registry] == [("ball", "oval"), ("kite", None)]
+    assert [(entry.name, entry.make()) for entry in registry] == [("ball", "round")]
 
 
 def test_a_misspelt_fact_raises() -> None:

@@ -141,9 +141,9 @@ def spectral_pair(image_shape: tuple[int, int, int], num_classes: int) -> dict[s
 
 @pytest.fixture(scope="module", autouse=True)
 def _registered() -> Iterator[None]:
-    models.registry.register(MODEL, source="this test")(spectral_pair)
-    yield
-    del models.registry._entries[MODEL]
+    with models.registry.temporarily():
+        models.registry.register(MODEL, source="this test")(spectral_pair)
+        yield
 
 
 def vectors_of(game: Game, role: str) -> list[np.ndarray]:
