@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import yaml
+from forked_program import ForkedProgram
 
 from ganctl import datasets, models, traced_gradients
 from ganctl.build import games, resolving
@@ -26,6 +27,10 @@ from ganctl.lazy import tf
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
+
+# Each of several workers has a core, not all of them: TensorFlow's threads would wait for each other's.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 # Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
 tf.config.threading.get_inter_op_parallelism_threads()
@@ -125,15 +130,32 @@ def tiny_yaml(shapes_npz: Path, tmp_path_factory: pytest.TempPathFactory) -> Wri
 
 
 @pytest.fixture(scope="session")
-def run_cli(tmp_path_factory: pytest.TempPathFactory) -> RunCli:
-    """Return what runs `ganctl` as a user does, in a process of its own, and gives its exit code and both outputs."""
+def forked_program() -> Iterator[ForkedProgram]:
+    program = ForkedProgram(SUBPROCESS_SECONDS)
+    yield program
+    program.close()
 
-    def run(*arguments: object, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "ganctl", *map(str, arguments)]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+
+@pytest.fixture(scope="session")
+def run_cli(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunCli:
+    """Return what runs `ganctl` in a process of its own, and gives its exit code and both outputs.
+
+    `start` is how the process comes about: a `fork` of one that has imported TensorFlow, or `typed`, as a user does it.
+    """
+
+    def run(
+        *arguments: object, cwd: Path | None = None, start: Literal["fork", "typed"] = "fork"
+    ) -> "subprocess.CompletedProcess[str]":
+        words, folder = [*map(str, arguments)], cwd or tmp_path_factory.mktemp("empty")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_CPP_")}
+        if start == "fork":
+            # Said, so that the program does not begin again to say it.
+            environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
+            program: ForkedProgram = request.getfixturevalue("forked_program")
+            return program.run(words, folder, environment)
         return subprocess.run(
-            command,
-            cwd=cwd or tmp_path_factory.mktemp("empty"),
+            [sys.executable, "-m", "ganctl", *words],
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,

@@ -65,7 +65,8 @@ def one_line(done: "subprocess.CompletedProcess[str]", exit_code: int) -> str:
 @pytest.fixture(scope="module")
 def trained(run_cli: RunCli, tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     place = tmp_path_factory.mktemp("trained")
-    output = run_cli("train", tiny_yaml({"outputs.keep": 3}), "--set", "training.iterations_per_epoch=4", cwd=place)
+    changes = ["--set", "training.iterations_per_epoch=4"]
+    output = run_cli("train", tiny_yaml({"outputs.keep": 3}), *changes, cwd=place, start="typed")
     clean(output)
     return Trained(place, place / "outputs" / "tiny", output)
 

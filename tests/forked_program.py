@@ -1,0 +1,69 @@
+"""Runs `ganctl` in a process of its own that has TensorFlow already: a fork of one that imported it and nothing else.
+
+Importing TensorFlow takes four to five seconds of a processor, several times what a small command does with it. All
+else is as when a user types the command: arguments, environment, working folder, both outputs, exit code.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class ForkedProgram:
+    """The process that is forked, and what asks it to.
+
+    Args:
+        seconds: after which a command is killed.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def run(
+        self, arguments: Sequence[str], cwd: Path, environment: Mapping[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run one command to its end."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [Path(folder, "stdout"), Path(folder, "stderr")]
+            request = [[*arguments], str(cwd), {**environment}, [str(path) for path in outputs], self._seconds]
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+            code = int(self._process.stdout.readline())
+            return subprocess.CompletedProcess(["ganctl", *arguments], code, *(path.read_text() for path in outputs))
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=60)
+
+
+def _serve() -> None:
+    from ganctl.__main__ import program
+    from ganctl.lazy import tf
+
+    tf.config.list_physical_devices()
+    for line in sys.stdin:
+        arguments, folder, environment, outputs, seconds = json.loads(line)
+        child = os.fork()
+        if not child:
+            for number, path in enumerate([os.devnull, *outputs]):
+                os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment)
+            sys.argv = ["ganctl", *arguments]
+            signal.alarm(seconds)
+            program()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
