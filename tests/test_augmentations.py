@@ -248,19 +248,6 @@ def test_an_augmentation_has_derivatives_of_second_order_also_under_xla(name: st
 # --- in a game
 
 
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [*((name, "summed") for name in NAMES), *(("ada", form) for form in ("separate", "mixed", "concatenated"))],
-)
-def test_every_augmentation_plays_and_one_in_every_form_of_batches(
-    name: str, form: str, small_game: Callable[..., Game]
-) -> None:
-    penalties = [{"name": "r1", "every": 2}]
-    changes = {"training.augment": [name], "training.discriminator_batches": form, "loss": {"penalties": penalties}}
-    game = small_game("dense_gan", changes)
-    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
-
-
 def passes(game: Game) -> dict[str, GanPass]:
     """A pass of each player's turn."""
     feed = game.feeds["real"]

@@ -15,7 +15,7 @@ from ganctl import augmentations, datasets, losses, models
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game import Game, Penalty
+from ganctl.game import Game
 from ganctl.host.device import Device
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder
@@ -85,37 +85,6 @@ def test_every_models_round_compiles_under_xla(model: str, small_game: Callable[
     rows = game.play(game.chunk(0, 2)).numpy()
     assert np.isfinite(rows).all()
     assert int(game.step.numpy()) == 2
-
-
-FORMS = ["separate", "mixed", "concatenated", "summed"]
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("loss", [entry.name for entry in shipped(losses.registry)])
-def test_every_loss_plays_with_every_form_of_batches(loss: str, form: str, small_game: Callable[..., Game]) -> None:
-    changes = {"loss": {"name": loss}, "training.discriminator_batches": form}
-    if form == "separate" and losses.registry.get(loss).make().needs_both:
-        with pytest.raises(ConfigurationError, match=r"tiny.yaml.*training.discriminator_batches.*must see both"):
-            small_game("dense_gan", changes)
-        return
-    game = small_game("dense_gan", changes)
-    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("penalty", [entry.name for entry in losses.penalties])
-def test_every_penalty_plays_with_every_form_of_batches_that_shows_it_what_it_needs(
-    penalty: str, form: str, small_game: Callable[..., Game]
-) -> None:
-    changes = {"loss": {"penalties": [{"name": penalty}]}, "training.discriminator_batches": form}
-    made = losses.penalties.get(penalty).make()
-    if getattr(made, "needs", "") == "both" and form == "separate":
-        with pytest.raises(ConfigurationError, match="in one update; use `summed`, `mixed` or `concatenated`"):
-            small_game("dense_gan", changes)
-        return
-    game = small_game("dense_gan", changes)
-    assert (penalty in game.columns) == isinstance(made, Penalty)
-    assert np.isfinite(game.play(game.chunk(0, 2)).numpy()).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
