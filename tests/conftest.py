@@ -17,12 +17,12 @@ import pytest
 import yaml
 from forked_program import ForkedProgram
 
-from ganctl import datasets, models, traced_gradients
+from ganctl import datasets, models
 from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import ModelSection
 from ganctl.experiment.yaml_source import parse_yaml
-from ganctl.game import Game
+from ganctl.game import Game, traced_gradients
 from ganctl.lazy import tf
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder

@@ -29,9 +29,9 @@ from ganctl.game import (
 )
 from ganctl.game.game import frozen
 from ganctl.game.image_order import ImageOrder
+from ganctl.game.traced_gradients import registered
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
-from ganctl.traced_gradients import registered
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ganctl.build.optimizers import keep_pace, make_optimizer
+from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.experiment.sections import OptimizerSection
 from ganctl.game import Game
+from ganctl.lazy import keras
 
 ROUNDS, RATE = 20, 0.5
 FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -22,7 +23,7 @@ def rates(optimizer: Any, steps: int) -> np.ndarray:
     found = []
     for step in range(steps):
         optimizer.iterations.assign(step)
-        found.append(float(optimizer._get_current_learning_rate()))
+        found.append(float(optimizer.learning_rate))
     return np.array(found)
 
 
@@ -34,7 +35,7 @@ def test_a_rate_is_its_formula_and_the_same_in_all_steps_of_a_round(
 ) -> None:
     section = OptimizerSection(name="sgd", learning_rate=RATE, schedule=schedule, warmup=warmup)
     optimizer = make_optimizer(section, rounds=ROUNDS)
-    keep_pace(optimizer, steps_each_round)
+    set_steps_per_iteration(optimizer, steps_each_round)
     number = np.repeat(np.arange(ROUNDS + 3), steps_each_round)
     rising = np.minimum(1.0, (number + 1) / warmup) if warmup else 1.0
     expected = RATE * rising * FALLING[schedule](np.minimum(number / ROUNDS, 1.0))
@@ -45,7 +46,7 @@ def test_decay_counts_steps_with_a_schedule_and_without() -> None:
     for schedule in ("constant", "linear"):
         section = OptimizerSection(name="sgd", learning_rate=RATE, schedule=schedule, decay=0.1)
         optimizer = make_optimizer(section, rounds=ROUNDS)
-        keep_pace(optimizer, 2)
+        set_steps_per_iteration(optimizer, 2)
         step = np.arange(12)
         np.testing.assert_allclose(
             rates(optimizer, 12), RATE * FALLING[schedule](step // 2 / ROUNDS) / (1 + 0.1 * step), rtol=1e-6
@@ -88,4 +89,40 @@ def test_a_round_is_a_round_whatever_it_is_made_of(small_game: Callable[..., Gam
     game.play(game.chunk(0, 4))
     for player, steps in zip(game.players, (24, 8), strict=True):
         assert int(player.optimizer.iterations.numpy()) == steps
-        assert float(player.optimizer._get_current_learning_rate()) == pytest.approx(2e-4 * 0.6, rel=1e-5)
+        assert float(player.optimizer.learning_rate) == pytest.approx(2e-4 * 0.6, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_a_fused_optimizer_is_the_one_of_keras_with_the_same_variables(name: str) -> None:
+    """In the same order and of the same names, so that a checkpoint fits either."""
+
+    def built(fused: bool) -> Any:
+        variables = [keras.Variable(np.ones((2, 3)), name="kernel"), keras.Variable(1.0, name="scale")]
+        optimizer = make_optimizer(OptimizerSection(name=name), fused=fused)
+        optimizer.build(variables)
+        return optimizer
+
+    plain, fused = built(False), built(True)
+    assert issubclass(type(fused), type(plain))
+    assert type(fused) is not type(plain)
+    assert vars(fused).keys() >= vars(plain).keys()
+    assert "update_step" not in vars(fused), "overridden by the class, not patched"
+    assert [(v.name, v.shape, v.dtype) for v in fused.variables] == [
+        (v.name, v.shape, v.dtype) for v in plain.variables
+    ]
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "sgd"])
+def test_an_optimizer_with_a_schedule_comes_back_from_its_config(name: str) -> None:
+    section = OptimizerSection(name=name, learning_rate=RATE, schedule="cosine", warmup=3, decay=0.1)
+    optimizer = make_optimizer(section, fused=True, rounds=ROUNDS)
+    set_steps_per_iteration(optimizer, 2)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert type(again) is type(optimizer)
+    np.testing.assert_array_equal(rates(again, 12), rates(optimizer, 12))
+
+
+def test_an_optimizer_of_a_plugin_s_own_is_left_alone() -> None:
+    optimizer = keras.optimizers.SGD(RATE)
+    set_steps_per_iteration(optimizer, 5)
+    np.testing.assert_array_equal(rates(optimizer, 3), [RATE] * 3)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganctl.build.networks import discriminators, make_networks
-from ganctl.build.optimizers import keep_pace, make_optimizer
+from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import check_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
@@ -72,7 +72,7 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
     _check_augmented(experiment, players)
     check_players(experiment, asked)
     for player in players:
-        keep_pace(player.optimizer, player.updates * len(player.turns))
+        set_steps_per_iteration(player.optimizer, player.updates * len(player.turns))
     return advancing(players, networks)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
 from ganctl.game.noise import Key, seed_layers
+from ganctl.game.traced_gradients import forgotten_with_owner
 from ganctl.lazy import keras, tf
-from ganctl.traced_gradients import forgotten_with_owner
 
 Tensor = Any
 Networks = Mapping[str, Any]

@@ -1,0 +1,142 @@
+"""Optimizers and a learning-rate schedule as classes of Keras; this module loads TensorFlow.
+
+The fused optimizers update each variable with one operation of TensorFlow, where Keras takes a dozen and reads the
+variable as often. Variables, their order and their names are those of Keras, and so is the update, up to rounding.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganctl.lazy import keras, tf
+
+Tensor = Any
+
+
+@dataclass
+class _Slots:
+    """The optimizer's own variables by name and by the variable that they belong to.
+
+    An object of its own: Keras and TensorFlow would track a dictionary, and a checkpoint has these variables already.
+    """
+
+    by_name: dict[str, dict[Any, Any]] = field(default_factory=dict)
+
+    def remember(self, name: str, variables: Sequence[Any], slots: Sequence[Any]) -> None:
+        """Note which slot, a `tf.Variable`, belongs to which `keras.Variable`."""
+        self.by_name[name] = {variable.value.ref(): slot for variable, slot in zip(variables, slots, strict=True)}
+
+    def handle(self, name: str, variable: Any) -> Any:
+        """Return the resource of a `tf.Variable`'s slot, as TensorFlow's operations take it."""
+        return self.by_name[name][variable.ref()].handle
+
+
+class _WithSlots:
+    """What the fused optimizers have in common: they know which of their variables belongs to which weight."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._slots = _Slots()
+
+    def add_optimizer_variables(self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros") -> Any:
+        """Make variables of the optimizer for weights, as Keras does, and remember them."""
+        made = super().add_optimizer_variables(trainable_variables, name, initializer)  # type: ignore[misc]
+        named = {name: made} if isinstance(name, str) else dict(zip(name, made, strict=True))
+        for slot, variables in named.items():
+            self._slots.remember(slot, trainable_variables, [variable.value for variable in variables])
+        return made
+
+
+@keras.saving.register_keras_serializable("ganctl")
+class FusedAdam(_WithSlots, keras.optimizers.Adam):
+    """Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, section 2), one operation a variable.
+
+    Takes what `keras.optimizers.Adam` takes, without `amsgrad`.
+    """
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """Move a variable and its two moments."""
+        kind = variable.dtype
+        step = tf.cast(self.iterations.value + 1, kind)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._slots.handle("momentum", variable),
+            v=self._slots.handle("velocity", variable),
+            beta1_power=tf.pow(tf.cast(self.beta_1, kind), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, kind), step),
+            lr=tf.cast(learning_rate, kind),
+            beta1=tf.cast(self.beta_1, kind),
+            beta2=tf.cast(self.beta_2, kind),
+            epsilon=tf.cast(self.epsilon, kind),
+            grad=tf.cast(tf.convert_to_tensor(gradient), kind),  # an embedding gives it by rows
+        )
+
+
+@keras.saving.register_keras_serializable("ganctl")
+class FusedRMSprop(_WithSlots, keras.optimizers.RMSprop):
+    """RMSprop (Tieleman and Hinton 2012, Lecture 6.5, slide 29), one operation a variable.
+
+    Takes what `keras.optimizers.RMSprop` takes, without `momentum` and `centered`.
+    """
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the means of squared gradients."""
+        super().build(variables)
+        # The operation writes its step somewhere. Without momentum nothing reads it again, and no checkpoint has it.
+        steps = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in variables]
+        self._slots.remember("step", variables, steps)
+
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
+        """Move a variable and the mean of its squared gradients."""
+        kind = variable.dtype
+        tf.raw_ops.ResourceApplyRMSProp(
+            var=variable.handle,
+            ms=self._slots.handle("velocity", variable),
+            mom=self._slots.handle("step", variable),
+            lr=tf.cast(learning_rate, kind),
+            rho=tf.cast(self.rho, kind),
+            momentum=tf.zeros([], kind),
+            epsilon=tf.cast(self.epsilon, kind),
+            grad=tf.cast(tf.convert_to_tensor(gradient), kind),
+        )
+
+
+@keras.saving.register_keras_serializable("ganctl")
+class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
+    """The learning rate as a function of the iteration r = 0, 1 ...: every step of an iteration has the same.
+
+    learning_rate * min(1, (r + 1) / warmup) * f(r / iterations), with f(x) = 1 - x for `linear` and
+    (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, equation 5);
+    divided by 1 + decay * step where there is a decay, which counts steps as it does alone.
+
+    Args:
+        section: the keys of an optimizer's section that say the rate.
+        iterations: in the whole run.
+        steps_per_iteration: how often the optimizer moves its variables in each of them.
+    """
+
+    def __init__(self, section: Mapping[str, Any], iterations: int, steps_per_iteration: int = 1) -> None:
+        self.section, self.iterations, self.steps_per_iteration = dict(section), iterations, steps_per_iteration
+
+    def __call__(self, step: Tensor) -> Tensor:
+        """Return the rate at an optimizer's step, counted from 0: a float32 scalar."""
+        section, step = self.section, tf.cast(tf.convert_to_tensor(step), tf.int64)
+        number = tf.cast(step // self.steps_per_iteration, tf.float32)
+        played = tf.minimum(number / self.iterations, 1.0)
+        rate = tf.constant(section["learning_rate"], tf.float32)
+        if section["warmup"]:
+            rate *= tf.minimum((number + 1.0) / section["warmup"], 1.0)
+        if section["schedule"] == "linear":
+            rate *= 1.0 - played
+        elif section["schedule"] == "cosine":
+            rate *= 0.5 * (1.0 + tf.cos(math.pi * played))
+        return rate / (1.0 + section["decay"] * tf.cast(step, tf.float32))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments."""
+        return {
+            "section": self.section,
+            "iterations": self.iterations,
+            "steps_per_iteration": self.steps_per_iteration,
+        }
