@@ -1,4 +1,4 @@
-"""`tf` and `keras`, loaded at first use.
+"""`tf` and `keras`, loaded at first use, and the settings of Keras under which ganctl builds.
 
 Importing TensorFlow takes seconds. Listings, `validate` and `--help` never touch an attribute of these two names, and
 so never pay for it. The first attribute that anyone reads imports both, with TensorFlow's start-up chatter kept off
@@ -60,3 +60,26 @@ if TYPE_CHECKING:
 else:
     tf = _Lazy("tensorflow")
     keras = _Lazy("keras")
+
+DATA_FORMAT = "channels_last"
+"""Images are [N, H, W, C] everywhere in ganctl."""
+
+
+@contextmanager
+def own_settings(policy: str = "float32") -> Iterator[None]:
+    """Build with channels last, and float32 by default; what the user's `keras.json` or session says comes back.
+
+    Args:
+        policy: the dtype policy of the layers.
+    """
+    config = keras.config
+    theirs = config.image_data_format(), config.floatx(), config.dtype_policy()
+    config.set_image_data_format(DATA_FORMAT)
+    config.set_floatx("float32")
+    config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        config.set_image_data_format(theirs[0])
+        config.set_floatx(theirs[1])
+        config.set_dtype_policy(theirs[2])

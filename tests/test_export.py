@@ -26,7 +26,7 @@ from ganctl.game.players import averaged
 from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
 from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
-from ganctl.layers.times_noise import times_noise
+from ganctl.layers.times_noise import TimesNoise
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
@@ -239,14 +239,36 @@ def crooked() -> Any:
 
 def test_the_lines_for_a_file_with_layers_of_ganctls_own_import_them(tmp_path: Path) -> None:
     latent = keras.Input([4], name="latent")
-    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(times_noise()(latent)))
+    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(TimesNoise()(latent)))
     kind, path = formats()["keras"], tmp_path / "a.keras"
     kind.write(network, path)
     reading, drawing = kind.usage(network, path)
-    assert "from ganctl.layers.times_noise import _layer_class as make_TimesNoise" in reading
+    assert reading == ["import keras", "import ganctl.layers", f"generator = keras.saving.load_model({str(path)!r})"]
     names: dict[str, Any] = {"latent": np.ones([3, 4], np.float32)}
     exec("\n".join([*reading, *drawing]), names)
     assert names["images"].shape == (3, 2, 2, 1)
+
+
+@pytest.mark.parametrize("first", ["keras", "ganctl.layers"])
+def test_a_file_with_layers_of_ganctls_own_loads_wherever_they_were_imported(
+    first: str, loaded: Callable[[str], Generator], tmp_path: Path
+) -> None:
+    """In a process of its own, whatever was imported first; the names of the layers' modules are not asked for."""
+    generator, path = loaded("sagan"), tmp_path / "a.keras"
+    export(generator, "keras", path)
+    np.savez(tmp_path / "a.npz", **generator.inputs)
+    second = {"keras": "ganctl.layers", "ganctl.layers": "keras"}[first]
+    lines = [
+        f"import {first}, {second}, sys, numpy as np",
+        f"given = dict(np.load({str(tmp_path / 'a.npz')!r}))",
+        f"np.save({str(tmp_path / 'drawn')!r}, keras.saving.load_model({str(path)!r})(given))",
+        "ours = {name.split('.')[1] for name in sys.modules if name.startswith('ganctl.')}",
+        "print(*sorted(ours - {'layers'}))",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert np.abs(np.load(tmp_path / "drawn.npy") - generator.draw(generator.inputs)).max() <= LIMIT
+    assert set(done.stdout.split()) <= {"errors", "keras_internals", "lazy", "version"}
 
 
 def uneven() -> Any:

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from ganctl.build.rewrites import rewrite
 from ganctl.game.game import frozen
-from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
-from ganctl.layers.grouped_convolution import grouped_convolution
-from ganctl.layers.minibatch_standard_deviation import minibatch_standard_deviation
+from ganctl.layers.conditional_batch_normalization import ConditionalBatchNormalization
+from ganctl.layers.grouped_convolution import GroupedConvolution
+from ganctl.layers.minibatch_standard_deviation import MinibatchStandardDeviation
 from ganctl.layers.pyramid import Pyramid
-from ganctl.layers.self_attention import self_attention
-from ganctl.layers.skip_layer_excitation import skip_layer_excitation
+from ganctl.layers.self_attention import SelfAttention
+from ganctl.layers.skip_layer_excitation import SkipLayerExcitation
 
 RANDOM = np.random.default_rng(0)
 
@@ -29,13 +29,13 @@ def close(found: object, expected: np.ndarray) -> None:
 
 def test_minibatch_standard_deviation_is_the_mean_deviation_over_the_batch() -> None:
     images = maps(6, 5, 5, 3)
-    found = minibatch_standard_deviation()(images).numpy()
+    found = MinibatchStandardDeviation()(images).numpy()
     close(found[..., :3], images)
     close(found[..., 3:], np.full((6, 5, 5, 1), images.astype(np.float64).std(axis=0).mean()))
 
 
 def test_minibatch_standard_deviation_of_one_picture_again_and_again_is_zero_and_has_a_gradient() -> None:
-    images, layer = tf.constant(np.repeat(maps(1, 4, 4, 2), 8, axis=0)), minibatch_standard_deviation()
+    images, layer = tf.constant(np.repeat(maps(1, 4, 4, 2), 8, axis=0)), MinibatchStandardDeviation()
     with tf.GradientTape() as tape:
         tape.watch(images)
         deviation = layer(images)[0, 0, 0, 2]
@@ -45,7 +45,7 @@ def test_minibatch_standard_deviation_of_one_picture_again_and_again_is_zero_and
 
 @pytest.mark.parametrize("size", [6, 7])
 def test_self_attention_is_the_papers_sum_over_pooled_places(size: int) -> None:
-    images, layer = maps(2, size, size, 16), self_attention()
+    images, layer = maps(2, size, size, 16), SelfAttention()
     assert (layer(images).numpy() == images).all(), "gamma is 0: the identity"
     layer.gamma.assign(0.7)
     f, g, h, v = (part.kernel.numpy()[0, 0].astype(np.float64) for part in (layer.f, layer.g, layer.h, layer.v))
@@ -64,7 +64,7 @@ def test_self_attention_is_the_papers_sum_over_pooled_places(size: int) -> None:
 
 
 def conditional(classes: np.ndarray) -> tuple[keras.Layer, Callable[..., np.ndarray]]:
-    layer = conditional_batch_normalization(3)
+    layer = ConditionalBatchNormalization(3)
     layer.build((None, 4, 4, 5))
     layer.gamma.assign(maps(3, 5))
     layer.beta.assign(maps(3, 5))
@@ -96,7 +96,7 @@ def test_conditional_batch_norm_scales_and_shifts_each_image_by_its_class(fused:
 
 @pytest.mark.parametrize(("small", "side"), [(4, 4), (5, 5), (8, 4), (14, 4), (16, 4)])
 def test_skip_layer_excitation_multiplies_channels_by_a_factor_from_the_small_map(small: int, side: int) -> None:
-    high, low, layer = maps(2, 16, 16, 6), maps(2, small, small, 3), skip_layer_excitation()
+    high, low, layer = maps(2, 16, 16, 6), maps(2, small, small, 3), SkipLayerExcitation()
     found = layer(high, low)
     pool = small // side
     pooled = low[:, : side * pool, : side * pool].reshape(2, side, pool, side, pool, 3).mean(axis=(2, 4))
@@ -107,7 +107,7 @@ def test_skip_layer_excitation_multiplies_channels_by_a_factor_from_the_small_ma
 
 @pytest.mark.parametrize("size", [3, 1])
 def test_a_grouped_convolution_is_keras_own(size: int) -> None:
-    images, layer = maps(2, 6, 6, 8), grouped_convolution(12, size, 4)
+    images, layer = maps(2, 6, 6, 8), GroupedConvolution(12, size, 4)
     own = keras.layers.Conv2D(12, size, padding="same", groups=4)
     layer.build(images.shape)
     layer.bias.assign(maps(12))
@@ -119,7 +119,7 @@ def test_a_grouped_convolution_is_keras_own(size: int) -> None:
 
 def test_a_grouped_convolution_says_what_cannot_be_divided() -> None:
     with pytest.raises(ValueError, match="8 channels to 6 filters cannot be divided into 4 groups"):
-        grouped_convolution(6, 3, 4).build((None, 4, 4, 8))
+        GroupedConvolution(6, 3, 4).build((None, 4, 4, 8))
 
 
 def test_a_pyramid_ends_at_a_base_of_four_to_seven_pixels() -> None:

@@ -18,7 +18,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game import takes_classes
 from ganctl.generation.drawing import generate
 from ganctl.generation.walks import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
-from ganctl.layers.times_noise import times_noise
+from ganctl.layers.times_noise import TimesNoise
 from ganctl.lazy import keras
 
 RANDOM = np.random.default_rng(0)
@@ -120,7 +120,7 @@ def test_each_walk_holds_its_class() -> None:
 
 def test_noise_that_a_layer_draws_is_held() -> None:
     latent = keras.Input([8])
-    generator = keras.Model(latent, keras.layers.Reshape([2, 4, 1])(times_noise()(0 * latent + 0.5)))
+    generator = keras.Model(latent, keras.layers.Reshape([2, 4, 1])(TimesNoise()(0 * latent + 0.5)))
     frames = np.stack(list(walk(generator, 2, 2, 3, 0, "normal")))
     assert (frames == frames[0]).all()
     assert (frames[0, 0] != frames[0, 1]).any()

@@ -14,20 +14,15 @@ from ganctl import datasets, models
 from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game, Key
-from ganctl.layers.spectral_normalization import (
-    spectral_conv2d,
-    spectral_dense,
-    spectral_embedding,
-    spectral_layers,
-)
+from ganctl.layers.spectral_normalization import SpectralConv2D, SpectralDense, SpectralEmbedding, spectral_layers
 from ganctl.lazy import keras, tf
 from ganctl.run_folder.paths import RunFolder
 
 MODEL = "spectral_test_pair"
 LAYERS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...]]] = {
-    "convolution": (lambda: spectral_conv2d(6, 3, padding="same"), (None, 8, 8, 4)),
-    "dense": (lambda: spectral_dense(5), (None, 7)),
-    "embedding": (lambda: spectral_embedding(9, 4), (None,)),
+    "convolution": (lambda: SpectralConv2D(6, 3, padding="same"), (None, 8, 8, 4)),
+    "dense": (lambda: SpectralDense(5), (None, 7)),
+    "embedding": (lambda: SpectralEmbedding(9, 4), (None,)),
 }
 
 
@@ -126,15 +121,15 @@ def spectral_pair(image_shape: tuple[int, int, int], num_classes: int) -> dict[s
     generator = keras.Sequential(
         [
             keras.Input([4]),
-            spectral_dense(16, activation="relu"),
+            SpectralDense(16, activation="relu"),
             layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32"),
             layers.Reshape(image_shape, dtype="float32"),
         ]
     )
     image, classes = keras.Input(image_shape, name="image"), keras.Input([1], dtype="int32", name="classes")
-    hidden = layers.Flatten()(spectral_conv2d(4, 3, activation="relu")(image))
-    hidden = spectral_dense(6, activation="relu")(hidden)
-    told = layers.Flatten()(spectral_embedding(num_classes, 6)(classes))
+    hidden = layers.Flatten()(SpectralConv2D(4, 3, activation="relu")(image))
+    hidden = SpectralDense(6, activation="relu")(hidden)
+    told = layers.Flatten()(SpectralEmbedding(num_classes, 6)(classes))
     score = layers.Dense(1, dtype="float32")(hidden) + layers.Dot(1, dtype="float32")([hidden, told])
     return {"generator": generator, "discriminator": keras.Model([image, classes], score)}
 

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.augmentations import registry
 from ganctl.game import Augmentation, Key
 from ganctl.layers.resampling import reflected, with_columns, with_rows
-from ganctl.lazy import keras, tf
+from ganctl.lazy import tf
 
 Tensor = Any
 Kind = Literal["pixels", "geometry", "colour"]
@@ -50,7 +50,7 @@ class Ada(Augmentation):
 
     def memory(self) -> Any:
         """Return a layer with p, and the signs of the real images since it changed last."""
-        return _memory_class()(dtype="float32")
+        return ganctl.layers.AdaMemory(dtype="float32")
 
     def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
         """Return the images, each changed by whatever chance allows with the memory's p."""
@@ -159,19 +159,3 @@ def _of_hue_and_saturation(each: Callable[..., Tensor], chance: _Chance, colour:
     saturation = each("saturation", tf.exp(chance.normal("saturation") * math.log(2.0)), 1.0)
     across = tf.constant([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]]) / math.sqrt(3.0)
     return saturation * (tf.cos(angle) * colour + tf.sin(angle) * across)
-
-
-@cache
-def _memory_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
-
-    class AdaMemory(keras.layers.Layer):
-        """What ADA knows of the last updates."""
-
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(**settings)
-            for name in ("probability", "signs", "images", "updates"):
-                setattr(self, name, self.add_weight(shape=(), initializer="zeros", trainable=False, name=name))
-            self.built = True
-
-    return AdaMemory

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from ganctl.keras_internals import has_parts, layers_of
 from ganctl.lazy import keras
 
 FLOAT = 4
@@ -22,7 +23,7 @@ def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_byte
     """
     networks = list(networks)
     weights = sum(math.prod(v.shape) for network in networks for v in network.variables)
-    layers = [layer for network in networks for layer in network._flatten_layers() if not layer._layers]
+    layers = [layer for network in networks for layer in layers_of(network) if not has_parts(layer)]
     outputs = sum(math.prod(tensor.shape[1:]) for layer in layers for tensor in _outputs(layer))
     return FLOAT * (4 * weights + 2 * batch_size * outputs) + resident_image_bytes
 

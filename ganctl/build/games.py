@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganctl import layers
 from ganctl.build.networks import discriminators, make_networks
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
@@ -17,7 +18,6 @@ from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
 from ganctl.game.players import advancing, averaged
 from ganctl.images.image_set import ImageSet
-from ganctl.layers.minibatch_standard_deviation import varies_with_batch
 from ganctl.lazy import tf
 from ganctl.registry import accepted
 
@@ -100,7 +100,7 @@ def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
     """Raise ConfigurationError for what only the networks tell to be impossible."""
     form = experiment.training.discriminator_batches
     if form in ("mixed", "concatenated") and any(
-        varies_with_batch(networks[role]) for role in discriminators(networks)
+        layers.varies_with_batch(networks[role]) for role in discriminators(networks)
     ):
         raise ConfigurationError(
             f"'{form}' shows the discriminator real and generated images at once, and its minibatch deviation is then "

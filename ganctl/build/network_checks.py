@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ganctl.keras_internals import layers_of
+
 
 def warnings(networks: Mapping[str, Any]) -> list[str]:
     """Return a line for each doubt; none is a reason to stop."""
@@ -16,7 +18,7 @@ def checkerboards(generator: Any) -> list[str]:
     Source: Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard.
     """
     uneven: Counter[tuple[int, int]] = Counter()
-    for layer in generator._flatten_layers():
+    for layer in layers_of(generator):
         sides = zip(getattr(layer, "kernel_size", ()), getattr(layer, "strides", ()), strict=False)
         uneven.update({(kernel, stride) for kernel, stride in sides if stride > 1 and kernel % stride})
     return [

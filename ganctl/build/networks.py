@@ -15,7 +15,7 @@ from ganctl.build.rewrites import rewrite
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.game import state as game_state
 from ganctl.game.players import averaged, usual_two
-from ganctl.lazy import keras
+from ganctl.lazy import keras, own_settings
 from ganctl.registry import accepted
 from ganctl.run_folder import checkpoint
 
@@ -87,15 +87,15 @@ def _start_from(parts: Mapping[str, Any], paths: Mapping[str, Any]) -> None:
 def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
     """Seed and dtype policy for whatever layers are made in the body.
 
-    A notebook gets its own policy back, and Python's and NumPy's random numbers; TensorFlow's seed cannot be asked for.
+    A notebook gets its own settings back, and the state of Python's and NumPy's random numbers; TensorFlow's seed
+    cannot be asked for.
     """
-    own_policy, of_python, of_numpy = keras.config.dtype_policy(), random.getstate(), np.random.get_state()
+    of_python, of_numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
-    keras.config.set_dtype_policy(policy)
     try:
-        yield
+        with own_settings(policy):
+            yield
     finally:
-        keras.config.set_dtype_policy(own_policy)
         random.setstate(of_python)
         np.random.set_state(of_numpy)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ganctl.experiment.sections import OptimizerSection
-from ganctl.lazy import keras
+from ganctl.lazy import keras, own_settings
 
 
 def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: int = 1) -> Any:
@@ -25,15 +25,16 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
         rate = keras.optimizers.schedules.InverseTimeDecay(
             section.learning_rate, decay_steps=1, decay_rate=section.decay
         )
-    match section.name:
-        case "adam":
-            adam = classes.FusedAdam if fused else keras.optimizers.Adam
-            optimizer: Any = adam(rate, section.beta_1, section.beta_2, clipvalue=section.clipvalue)
-        case "rmsprop":
-            rmsprop = classes.FusedRMSprop if fused else keras.optimizers.RMSprop
-            optimizer = rmsprop(rate, clipvalue=section.clipvalue)
-        case "sgd":
-            optimizer = keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
+    with own_settings():  # a rate is a variable of its own
+        match section.name:
+            case "adam":
+                adam = classes.FusedAdam if fused else keras.optimizers.Adam
+                optimizer: Any = adam(rate, section.beta_1, section.beta_2, clipvalue=section.clipvalue)
+            case "rmsprop":
+                rmsprop = classes.FusedRMSprop if fused else keras.optimizers.RMSprop
+                optimizer = rmsprop(rate, clipvalue=section.clipvalue)
+            case "sgd":
+                optimizer = keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
     optimizer.schedule = rate  # Keras has no public way to ask for it
     return optimizer
 

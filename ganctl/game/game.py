@@ -14,6 +14,7 @@ from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
 from ganctl.game.noise import Key, seed_layers
 from ganctl.game.traced_gradients import forgotten_with_owner
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras, tf
 
 Tensor = Any
@@ -228,7 +229,7 @@ def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
     statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as the Keras of 2018 and PyTorch
     do, and the moving ones stay as they are because a momentum of 1 writes back what was there.
     """
-    held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in network._flatten_layers()]
+    held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in layers_of(network)]
     norms = [
         (layer, layer.momentum)
         for layer, _, how in held

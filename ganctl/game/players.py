@@ -18,6 +18,7 @@ from ganctl.game.inputs import takes_classes
 from ganctl.game.noise import Key, layer_seeds
 from ganctl.game.objectives import AdversarialLoss, Penalty, mean
 from ganctl.game.passes import GanPass, MixedPass
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import tf
 
 Tensor = Any
@@ -82,23 +83,19 @@ def usual_two(networks: Networks, setup: Setup) -> list[Player]:
 
 
 def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
-    """Return the players with turns that begin with `advance()` of every layer they move that has such a method.
+    """Return the players with turns before which every layer that they move advances, if it has a method `advance`.
 
-    A spectral layer takes one power iteration: both kinds of images of an update meet the same kernels, and no player's
-    turn changes what another one moves.
+    Spectral layers do one power iteration there: both kinds of images of an update meet the same kernels, and no
+    player's turn changes what another one moves.
     """
 
     def with_advance(player: Player) -> Player:
-        layers = [layer for role in player.networks for layer in _advancing_layers(networks[role])]
+        moved = [layer for role in player.networks for layer in layers_of(networks[role])]
+        layers = [layer for layer in moved if callable(getattr(layer, "advance", None))]
         turns = [replace(turn, forward=partial(_advanced, layers, turn.forward)) for turn in player.turns]
         return replace(player, turns=turns) if layers else player
 
     return [with_advance(player) for player in players]
-
-
-def _advancing_layers(network: Any) -> list[Any]:
-    """The layers of a network, at any depth, that move a little before each update of their player."""
-    return [layer for layer in network._flatten_layers() if callable(getattr(layer, "advance", None))]
 
 
 def _advanced(layers: Sequence[Any], forward: Callable[..., ForwardPass], *arguments: Any) -> ForwardPass:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ganctl.errors import DivergedError, GanctlError
 from ganctl.game.game import Game
+from ganctl.keras_internals import layers_of
 
 Tensors = dict[str, np.ndarray]
 """Arrays by structural name."""
@@ -18,7 +19,7 @@ Tensors = dict[str, np.ndarray]
 
 def named_variables(network: Any) -> dict[str, Any]:
     """Return every variable of a layer or model by structural name, such as `003.Conv2D.kernel`."""
-    owners = {id(variable): layer for layer in network._flatten_layers() for variable in layer.variables}
+    owners = {id(variable): layer for layer in layers_of(network) for variable in layer.variables}
     return {f"{i:03d}.{type(owners[id(v)]).__name__}.{v.name}": v for i, v in enumerate(network.variables)}
 
 

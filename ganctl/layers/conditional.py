@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
-from ganctl.layers.conditional_batch_normalization import conditional_batch_normalization
 from ganctl.layers.residual_blocks import down_block
-from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense, spectral_embedding
 from ganctl.lazy import keras
 
 Conditional = Literal["auto", False, True]
@@ -38,7 +37,7 @@ def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:
     def normalise(maps: Any) -> Any:
         if classes is None:
             return keras.layers.BatchNormalization()(maps)
-        return conditional_batch_normalization(num_classes)(maps, classes)
+        return ganctl.layers.ConditionalBatchNormalization(num_classes)(maps, classes)
 
     return normalise
 
@@ -73,7 +72,9 @@ def spectral_residual_score(maps: Any, classes: Any, num_classes: int) -> Any:
 
     All kernels are spectrally normalised (Miyato et al. 2018, appendix B.4). Arguments as of `projection_score`.
     """
-    maps = down_block(maps, maps.shape[-1], spectral_conv2d, halve=False)
+    maps = down_block(maps, maps.shape[-1], ganctl.layers.SpectralConv2D, halve=False)
     maps = keras.layers.Activation("relu", dtype="float32")(maps)
     features = keras.ops.sum(maps, axis=(1, 2))
-    return projection_score(features, classes, num_classes, spectral_dense, spectral_embedding)
+    return projection_score(
+        features, classes, num_classes, ganctl.layers.SpectralDense, ganctl.layers.SpectralEmbedding
+    )

@@ -1,13 +1,15 @@
 """BatchNorm whose scale and shift depend on the class."""
 
-from functools import cache
 from typing import Any
 
 from ganctl.lazy import keras
 
+Tensor = Any
 
-def conditional_batch_normalization(num_classes: int, **settings: Any) -> Any:
-    """Return a layer that normalises feature maps and scales and shifts them by class.
+
+@keras.saving.register_keras_serializable("ganctl")
+class ConditionalBatchNormalization(keras.layers.Layer):
+    """Normalises feature maps and scales and shifts them by class.
 
         y = gamma[c] (x - mean) / sqrt(variance + epsilon) + beta[c]
 
@@ -19,41 +21,41 @@ def conditional_batch_normalization(num_classes: int, **settings: Any) -> Any:
 
     Args:
         num_classes: how many classes there are.
-        settings: of the layer, such as its name.
+        settings: those of any layer, such as its name.
+
+    Example:
+        >>> ConditionalBatchNormalization(10)(maps, classes)
     """
-    return _layer_class()(num_classes, **settings)
 
+    def __init__(self, num_classes: int, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.num_classes = num_classes
 
-@cache
-def _layer_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
+    def build(self, input_shape: Any) -> None:
+        """Make BatchNorm, scales and shifts for [N, H, W, C]."""
+        channels = input_shape[-1]
+        # Keras' own, so that it is frozen and rewritten like any other.
+        self.norm = keras.layers.BatchNormalization(axis=-1, center=False, scale=False, dtype=self.dtype_policy)
+        self.norm.build(input_shape)
+        self.gamma = self.add_weight(shape=(self.num_classes, channels), initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=(self.num_classes, channels), initializer="zeros", name="beta")
 
-    class ConditionalBatchNormalization(keras.layers.Layer):
-        """BatchNorm with a scale and a shift for each class."""
+    def call(self, inputs: Tensor, classes: Tensor, training: bool | None = None) -> Tensor:
+        """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
+        return self.styled(self.norm(inputs, training=training), classes)
 
-        def __init__(self, num_classes: int, **settings: Any) -> None:
-            super().__init__(**settings)
-            self._num_classes = num_classes
+    def styled(self, normal: Tensor, classes: Tensor) -> Tensor:
+        """Return normalised maps [N, H, W, C], scaled and shifted by their classes, integers [N, 1]."""
+        ops = keras.ops
+        chosen = ops.cast(ops.reshape(classes, (-1,)), "int32")
+        scale = ops.take(self.gamma, chosen, axis=0)[:, None, None, :]
+        shift = ops.take(self.beta, chosen, axis=0)[:, None, None, :]
+        return normal * scale + shift
 
-        def build(self, input_shape: Any) -> None:
-            """Make BatchNorm, scales and shifts for [N, H, W, C]."""
-            channels = input_shape[-1]
-            # Keras' own, so that it is frozen and rewritten like any other.
-            self.norm = keras.layers.BatchNormalization(center=False, scale=False, dtype=self.dtype_policy)
-            self.norm.build(input_shape)
-            self.gamma = self.add_weight(shape=(self._num_classes, channels), initializer="ones", name="gamma")
-            self.beta = self.add_weight(shape=(self._num_classes, channels), initializer="zeros", name="beta")
+    def compute_output_shape(self, input_shape: Any, *_: Any) -> Any:
+        """Return the shape of the maps."""
+        return input_shape
 
-        def call(self, inputs: Any, classes: Any, training: bool | None = None) -> Any:
-            """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
-            ops = keras.ops
-            chosen = ops.cast(ops.reshape(classes, (-1,)), "int32")
-            scale = ops.take(self.gamma, chosen, axis=0)[:, None, None, :]
-            shift = ops.take(self.beta, chosen, axis=0)[:, None, None, :]
-            return self.norm(inputs, training=training) * scale + shift
-
-        def compute_output_shape(self, input_shape: Any, *_: Any) -> Any:
-            """Return the shape of the maps."""
-            return input_shape
-
-    return ConditionalBatchNormalization
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, for Keras' file."""
+        return {**super().get_config(), "num_classes": self.num_classes}

@@ -1,13 +1,15 @@
 """A convolution in groups, each of which sees its own part of the channels, that is fast on a processor."""
 
-from functools import cache
 from typing import Any
 
 from ganctl.lazy import keras, tf
 
+Tensor = Any
 
-def grouped_convolution(filters: int, kernel_size: int, groups: int, **settings: Any) -> Any:
-    """Return a convolution of stride 1 that keeps the size, with a bias: `keras.layers.Conv2D(groups=groups)`.
+
+@keras.saving.register_keras_serializable("ganctl")
+class GroupedConvolution(keras.layers.Layer):
+    """A convolution of stride 1 that keeps the size, with a bias: `keras.layers.Conv2D(groups=groups)`.
 
     Keras' own is computed by TensorFlow on a processor about eighty times slower than what is here: the groups as
     convolutions of their own, side by side. The kernel [k, k, C / groups, filters] is the same.
@@ -18,60 +20,50 @@ def grouped_convolution(filters: int, kernel_size: int, groups: int, **settings:
         filters: channels of the output.
         kernel_size: side of the kernel.
         groups: how many; divides the channels of the input and of the output.
-        settings: `kernel_initializer`, and those of any layer.
+        kernel_initializer: of the kernel; the bias begins at zero.
+        settings: those of any layer.
 
     Raises:
-        ValueError: the channels cannot be divided into so many groups.
+        ValueError: when it is built, if the channels cannot be divided into this many groups.
     """
-    return _layer_class()(filters, kernel_size, groups, **settings)
 
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        groups: int,
+        *,
+        kernel_initializer: Any = "glorot_uniform",
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self.filters, self.kernel_size, self.groups = filters, (kernel_size, kernel_size), groups
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-@cache
-def _layer_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
+    def build(self, input_shape: Any) -> None:
+        """Make the kernel for [N, H, W, C]; raises ValueError."""
+        channels = input_shape[-1]
+        if channels % self.groups or self.filters % self.groups:
+            raise ValueError(
+                f"{channels} channels to {self.filters} filters cannot be divided into {self.groups} groups."
+            )
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
-    class GroupedConvolution(keras.layers.Layer):
-        """Convolutions side by side."""
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return [N, H, W, filters] for [N, H, W, C]."""
+        kernels = tf.split(tf.cast(self.kernel, inputs.dtype), self.groups, axis=-1)
+        parts = tf.split(inputs, self.groups, axis=-1)
+        outputs = [tf.nn.conv2d(p, k, strides=1, padding="SAME") for p, k in zip(parts, kernels, strict=True)]
+        return tf.nn.bias_add(tf.concat(outputs, axis=-1), tf.cast(self.bias, inputs.dtype))
 
-        def __init__(
-            self,
-            filters: int,
-            kernel_size: int,
-            groups: int,
-            *,
-            kernel_initializer: Any = "glorot_uniform",
-            **settings: Any,
-        ) -> None:
-            super().__init__(**settings)
-            self.filters, self.kernel_size, self.groups = filters, (kernel_size, kernel_size), groups
-            self.kernel_initializer = keras.initializers.get(kernel_initializer)
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output."""
+        return (*input_shape[:-1], self.filters)
 
-        def build(self, input_shape: Any) -> None:
-            """Make the kernel for [N, H, W, C]; raises ValueError."""
-            channels = input_shape[-1]
-            if channels % self.groups or self.filters % self.groups:
-                raise ValueError(
-                    f"{channels} channels to {self.filters} filters cannot be divided into {self.groups} groups."
-                )
-            shape = (*self.kernel_size, channels // self.groups, self.filters)
-            self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
-            self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
-
-        def call(self, inputs: Any) -> Any:
-            """Return [N, H, W, filters] for [N, H, W, C]."""
-            kernels = tf.split(tf.cast(self.kernel, inputs.dtype), self.groups, axis=-1)
-            parts = tf.split(inputs, self.groups, axis=-1)
-            outputs = [tf.nn.conv2d(p, k, strides=1, padding="SAME") for p, k in zip(parts, kernels, strict=True)]
-            return tf.nn.bias_add(tf.concat(outputs, axis=-1), tf.cast(self.bias, inputs.dtype))
-
-        def compute_output_shape(self, input_shape: Any) -> Any:
-            """Return the shape of the output."""
-            return (*input_shape[:-1], self.filters)
-
-        def get_config(self) -> dict[str, Any]:
-            """Return the arguments, for Keras' file."""
-            initializer = keras.initializers.serialize(self.kernel_initializer)
-            own = {"filters": self.filters, "kernel_size": self.kernel_size[0], "groups": self.groups}
-            return {**super().get_config(), **own, "kernel_initializer": initializer}
-
-    return GroupedConvolution
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, for Keras' file."""
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        own = {"filters": self.filters, "kernel_size": self.kernel_size[0], "groups": self.groups}
+        return {**super().get_config(), **own, "kernel_initializer": initializer}

@@ -1,13 +1,16 @@
 """A layer that tells a discriminator how much the images of a batch differ."""
 
-from functools import cache
 from typing import Any
 
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
 
+Tensor = Any
 
-def minibatch_standard_deviation(**settings: Any) -> Any:
-    """Return a layer that adds one map to feature maps: [N, H, W, C] becomes [N, H, W, C + 1].
+
+@keras.saving.register_keras_serializable("ganctl")
+class MinibatchStandardDeviation(keras.layers.Layer):
+    """Adds one map to feature maps: [N, H, W, C] becomes [N, H, W, C + 1].
 
     The standard deviation over the batch is taken of every feature at every place, and their mean is the value of the
     new map at every place of every image. A generator that draws the same picture again and again is told apart by it.
@@ -15,28 +18,17 @@ def minibatch_standard_deviation(**settings: Any) -> Any:
 
     Source: Karras et al. 2017, https://arxiv.org/abs/1710.10196, section 3 and its appendix A, over the whole batch.
     """
-    return _layer_class()(**settings)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return [N, H, W, C + 1] for [N, H, W, C]."""
+        values = keras.ops.cast(inputs, "float32")
+        variance = keras.ops.mean(keras.ops.square(values - keras.ops.mean(values, axis=0, keepdims=True)), axis=0)
+        # The square root's gradient is infinite at zero, where all images are the same.
+        deviation = keras.ops.mean(keras.ops.sqrt(variance + 1e-8))
+        one_map = keras.ops.zeros_like(inputs[..., :1]) + keras.ops.cast(deviation, inputs.dtype)
+        return keras.ops.concatenate([inputs, one_map], axis=-1)
 
 
 def varies_with_batch(network: Any) -> bool:
-    """Whether a network has such a layer."""
-    return any(type(layer) is _layer_class() for layer in network._flatten_layers())
-
-
-@cache
-def _layer_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
-
-    class MinibatchStandardDeviation(keras.layers.Layer):
-        """Adds a map of how much the batch varies."""
-
-        def call(self, inputs: Any) -> Any:
-            """Return [N, H, W, C + 1] for [N, H, W, C]."""
-            values = keras.ops.cast(inputs, "float32")
-            variance = keras.ops.mean(keras.ops.square(values - keras.ops.mean(values, axis=0, keepdims=True)), axis=0)
-            # The square root's gradient is infinite at zero, where all images are the same.
-            deviation = keras.ops.mean(keras.ops.sqrt(variance + 1e-8))
-            one_map = keras.ops.zeros_like(inputs[..., :1]) + keras.ops.cast(deviation, inputs.dtype)
-            return keras.ops.concatenate([inputs, one_map], axis=-1)
-
-    return MinibatchStandardDeviation
+    """Return whether a network has such a layer."""
+    return any(type(layer) is MinibatchStandardDeviation for layer in layers_of(network))

@@ -1,14 +1,16 @@
 """A layer with which every place of a map sees every other."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-from ganctl.lazy import keras
+from ganctl.lazy import DATA_FORMAT, keras
+
+Tensor = Any
 
 
-def self_attention(convolution: Callable[..., Any] | None = None, **settings: Any) -> Any:
-    """Return a layer that adds to feature maps [N, H, W, C] what is seen at other places.
+@keras.saving.register_keras_serializable("ganctl")
+class SelfAttention(keras.layers.Layer):
+    """Adds to feature maps [N, H, W, C] what is seen at other places.
 
         y_j = gamma o_j + x_j,  o_j = v(sum_i beta_ji h(x_i)),  beta_ji = softmax_i(f(x_i) . g(x_j))
 
@@ -19,69 +21,58 @@ def self_attention(convolution: Callable[..., Any] | None = None, **settings: An
     Source: Zhang et al. 2018, https://arxiv.org/abs/1805.08318, equations 1 to 3.
 
     Args:
-        convolution: makes a convolution layer of filters, kernel size and `use_bias`; Keras' own, if not given.
-        settings: of the layer, such as its name.
+        convolution: makes a convolution layer of filters, kernel size and settings; Keras' own, if not given.
+        settings: those of any layer, such as its name.
     """
-    return _layer_class()(convolution or keras.layers.Conv2D, **settings)
+
+    def __init__(self, convolution: Callable[..., Any] | None = None, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._convolution = convolution or keras.layers.Conv2D
+
+    def build(self, input_shape: Any) -> None:
+        """Make the four convolutions for [N, H, W, C]."""
+        channels = input_shape[-1]
+        self.narrow = max(1, channels // 8)
+        self.middle = max(1, channels // 2)
+        self.f, self.g, self.h, self.v = (
+            self._convolution(filters, 1, use_bias=False, data_format=DATA_FORMAT, dtype=self.dtype_policy, name=name)
+            for filters, name in ((self.narrow, "f"), (self.narrow, "g"), (self.middle, "h"), (channels, "v"))
+        )
+        for part in (self.f, self.g, self.h):
+            part.build(input_shape)
+        self.v.build((*input_shape[:3], self.middle))
+        self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return [N, H, W, C] for [N, H, W, C]."""
+        ops = keras.ops
+        height, width = inputs.shape[1:3]
+        keys, values = _pooled(self.f(inputs)), _pooled(self.h(inputs))
+        places = keys.shape[1] * keys.shape[2]
+        keys = ops.cast(ops.reshape(keys, (-1, places, self.narrow)), "float32")
+        queries = ops.cast(ops.reshape(self.g(inputs), (-1, height * width, self.narrow)), "float32")
+        attention = ops.softmax(ops.matmul(queries, ops.transpose(keys, (0, 2, 1))), axis=-1)
+        seen = ops.matmul(ops.cast(attention, inputs.dtype), ops.reshape(values, (-1, places, self.middle)))
+        return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, for Keras' file: a convolution stands for what makes them."""
+        pattern = self._convolution(1, 1, use_bias=False, data_format=DATA_FORMAT, dtype="float32", name="pattern")
+        return {**super().get_config(), "convolution": keras.saving.serialize_keras_object(pattern)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the layer whose `get_config` this was."""
+        pattern = keras.saving.deserialize_keras_object(config["convolution"])
+
+        def convolution(filters: int, kernel_size: int, **settings: Any) -> Any:
+            changes = {"filters": filters, "kernel_size": kernel_size, **settings}
+            return type(pattern).from_config({**pattern.get_config(), **changes})
+
+        return super().from_config({**config, "convolution": convolution})
 
 
-@cache
-def _layer_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
-
-    class SelfAttention(keras.layers.Layer):
-        """Adds what is seen at other places."""
-
-        def __init__(self, convolution: Callable[..., Any], **settings: Any) -> None:
-            super().__init__(**settings)
-            self._convolution = convolution
-
-        def build(self, input_shape: Any) -> None:
-            """Make the four convolutions for [N, H, W, C]."""
-            channels = input_shape[-1]
-            self.narrow = max(1, channels // 8)
-            self.middle = max(1, channels // 2)
-            self.f, self.g, self.h, self.v = (
-                self._convolution(filters, 1, use_bias=False, dtype=self.dtype_policy, name=name)
-                for filters, name in ((self.narrow, "f"), (self.narrow, "g"), (self.middle, "h"), (channels, "v"))
-            )
-            for part in (self.f, self.g, self.h):
-                part.build(input_shape)
-            self.v.build((*input_shape[:3], self.middle))
-            self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
-
-        def call(self, inputs: Any) -> Any:
-            """Return [N, H, W, C] for [N, H, W, C]."""
-            ops = keras.ops
-            height, width = inputs.shape[1:3]
-            keys, values = _pooled(self.f(inputs)), _pooled(self.h(inputs))
-            places = keys.shape[1] * keys.shape[2]
-            keys = ops.cast(ops.reshape(keys, (-1, places, self.narrow)), "float32")
-            queries = ops.cast(ops.reshape(self.g(inputs), (-1, height * width, self.narrow)), "float32")
-            attention = ops.softmax(ops.matmul(queries, ops.transpose(keys, (0, 2, 1))), axis=-1)
-            seen = ops.matmul(ops.cast(attention, inputs.dtype), ops.reshape(values, (-1, places, self.middle)))
-            return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
-
-        def get_config(self) -> dict[str, Any]:
-            """Return the arguments, for Keras' file: a convolution stands for what makes them."""
-            pattern = keras.saving.serialize_keras_object(self._convolution(1, 1, use_bias=False))
-            return {**super().get_config(), "convolution": pattern}
-
-        @classmethod
-        def from_config(cls, config: dict[str, Any]) -> Any:
-            """Return the layer whose `get_config` this was."""
-            pattern = keras.saving.deserialize_keras_object(config["convolution"])
-
-            def convolution(filters: int, kernel_size: int, **settings: Any) -> Any:
-                changes = {"filters": filters, "kernel_size": kernel_size, **settings}
-                return type(pattern).from_config({**pattern.get_config(), **changes})
-
-            return super().from_config({**config, "convolution": convolution})
-
-    return SelfAttention
-
-
-def _pooled(maps: Any) -> Any:
+def _pooled(maps: Tensor) -> Tensor:
     """Return the maxima of 2x2 places, [N, H // 2, W // 2, C] for [N, H, W, C]; as they are where there is but one row.
 
     By hand, because XLA has no deterministic gradient of MaxPooling2D.

@@ -1,53 +1,44 @@
 """A layer by which a small map says which channels of a large one count."""
 
-from functools import cache
 from typing import Any
 
-from ganctl.lazy import keras
+from ganctl.lazy import DATA_FORMAT, keras
 
 _SIDE = 4
 
+Tensor = Any
 
-def skip_layer_excitation(**settings: Any) -> Any:
-    """Return a layer that multiplies the channels of a large map by factors from a small one.
+
+@keras.saving.register_keras_serializable("ganctl")
+class SkipLayerExcitation(keras.layers.Layer):
+    """Multiplies the channels of a large map by factors from a small one.
 
         y = F(x_low) x_high
 
     It is called with x_high [N, H, W, C] and x_low [N, h, w, c]. F pools x_low to 4x4 (4 to 7 a side, where its own is
-    no multiple of 4), then has a convolution over all of that with C filters, LeakyReLU(0.1), a 1x1 convolution and a
-    sigmoid: one factor from 0 to 1 for each channel of each image. The gradient reaches the early layers by a short
+    not a multiple of 4), then has a convolution over all of that with C filters, LeakyReLU(0.1), a 1x1 convolution and
+    a sigmoid: one factor from 0 to 1 for each channel of each image. The gradient reaches the early layers by a short
     way, without the cost of a sum of maps of the same size.
 
     Source: Liu et al. 2021, https://arxiv.org/abs/2101.04775, equation 1 and figure 3.
     """
-    return _layer_class()(**settings)
 
+    def build(self, high_shape: Any, low_shape: Any) -> None:
+        """Make the layers for the shapes [N, H, W, C] and [N, h, w, c] of the two maps."""
+        channels, pool = high_shape[-1], max(1, low_shape[1] // _SIDE)
+        side = low_shape[1] // pool
+        own = {"data_format": DATA_FORMAT, "dtype": self.dtype_policy}
+        self.pooling = keras.layers.AveragePooling2D(pool, **own)
+        self.whole = keras.layers.Conv2D(channels, side, use_bias=False, **own)
+        self.each = keras.layers.Conv2D(channels, 1, use_bias=False, activation="sigmoid", **own)
+        self.whole.build((None, side, side, low_shape[-1]))
+        self.each.build((None, 1, 1, channels))
 
-@cache
-def _layer_class() -> Any:
-    """The class; a function, because a base class at the top of a module would load Keras with it."""
+    def call(self, high: Tensor, low: Tensor) -> Tensor:
+        """Return [N, H, W, C] for x_high [N, H, W, C] and x_low [N, h, w, c]."""
+        hidden = keras.ops.leaky_relu(self.whole(self.pooling(low)), 0.1)
+        return high * self.each(hidden)
 
-    class SkipLayerExcitation(keras.layers.Layer):
-        """Multiplies channels by factors from a smaller map."""
-
-        def build(self, high_shape: Any, low_shape: Any) -> None:
-            """Make the layers for the shapes [N, H, W, C] and [N, h, w, c] of the two maps."""
-            policy, channels = self.dtype_policy, high_shape[-1]
-            pool = max(1, low_shape[1] // _SIDE)
-            side = low_shape[1] // pool
-            self.pooling = keras.layers.AveragePooling2D(pool, dtype=policy)
-            self.whole = keras.layers.Conv2D(channels, side, use_bias=False, dtype=policy)
-            self.each = keras.layers.Conv2D(channels, 1, use_bias=False, activation="sigmoid", dtype=policy)
-            self.whole.build((None, side, side, low_shape[-1]))
-            self.each.build((None, 1, 1, channels))
-
-        def call(self, high: Any, low: Any) -> Any:
-            """Return [N, H, W, C] for x_high [N, H, W, C] and x_low [N, h, w, c]."""
-            hidden = keras.ops.leaky_relu(self.whole(self.pooling(low)), 0.1)
-            return high * self.each(hidden)
-
-        def compute_output_shape(self, high_shape: Any, low_shape: Any) -> Any:
-            """Return the shape of the large map."""
-            return high_shape
-
-    return SkipLayerExcitation
+    def compute_output_shape(self, high_shape: Any, low_shape: Any) -> Any:
+        """Return the shape of the large map."""
+        return high_shape

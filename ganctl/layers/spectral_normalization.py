@@ -11,159 +11,133 @@ turns of the player that moves the kernel (`ganctl.game.players.advancing`).
 `keras.layers.SpectralNormalization` overwrites the kernel at every call and lets no gradient through sigma.
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ganctl.lazy import keras, tf
+from ganctl.keras_internals import layers_of
+from ganctl.lazy import DATA_FORMAT, keras, tf
 
 # Before the first update; a fresh kernel's singular values lie close together, and this is within percents of the top.
 ITERATIONS_AT_BIRTH = 15
 SMALLEST = 1e-12
 """No vector is divided by a smaller length, no kernel by a smaller sigma."""
 
-
-def spectral_conv2d(*arguments: Any, **settings: Any) -> Any:
-    """Return a `keras.layers.Conv2D` whose kernel, as a matrix [height * width * in, out], has spectral norm 1.
-
-    Takes what `Conv2D` takes. The matrix is the reshaped kernel, as in section 3 of the paper.
-    """
-    return _conv2d_class()(*arguments, **settings)
-
-
-def spectral_dense(*arguments: Any, **settings: Any) -> Any:
-    """Return a `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes what `Dense` takes."""
-    return _dense_class()(*arguments, **settings)
-
-
-def spectral_embedding(*arguments: Any, **settings: Any) -> Any:
-    """Return a `keras.layers.Embedding` whose matrix [classes, dim] has spectral norm 1; takes what `Embedding` takes.
-
-    A projection discriminator's (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
-    """
-    return _embedding_class()(*arguments, **settings)
+Tensor = Any
 
 
 def spectral_layers(network: Any) -> list[Any]:
     """Return the layers of a network, at any depth, whose kernels are divided by their largest singular value."""
-    return [layer for layer in network._flatten_layers() if isinstance(layer, _spectral_class())]
+    return [layer for layer in layers_of(network) if isinstance(layer, Spectral)]
 
 
-@cache
-def _spectral_class() -> Any:
-    """What all have in common; a function, because base classes at the top of a module would load Keras with it."""
+class Spectral:
+    """What the layers have in common: the vectors beside a kernel, and the kernel divided by sigma.
 
-    class Spectral:
-        """What the layers have in common: the vectors beside a kernel, and the kernel divided by sigma."""
+    Attributes:
+        raw: the trained variable, of the kernel's shape.
+        left: the vector u, float32 [rows] of the kernel as a matrix.
+        right: the vector v, float32 [columns].
+    """
 
-        raw_name = "kernel"
+    raw_name = "kernel"
 
-        def add_weight(self, *arguments: Any, **settings: Any) -> Any:
-            """Make a variable; the raw kernel is float32 whatever the layer computes in."""
-            if settings.get("name") == self.raw_name:
-                settings |= {"autocast": False, "dtype": "float32"}
+    def add_weight(self, *arguments: Any, **settings: Any) -> Any:
+        """Make a variable; the raw kernel is float32 whatever the layer computes in."""
+        if settings.get("name") != self.raw_name:
             return super().add_weight(*arguments, **settings)  # type: ignore[misc]
+        self.raw = super().add_weight(*arguments, **{**settings, "autocast": False, "dtype": "float32"})  # type: ignore[misc]
+        return self.raw
 
-        def build(self, input_shape: Any = None) -> None:
-            """Make the kernel, and vectors that are close to its singular ones."""
-            super().build(input_shape)  # type: ignore[misc]
-            settings = {"trainable": False, "dtype": "float32", "autocast": False}
+    def build(self, input_shape: Any = None) -> None:
+        """Make the kernel, and vectors that are close to its singular ones."""
+        super().build(input_shape)  # type: ignore[misc]
+        settings = {"trainable": False, "dtype": "float32", "autocast": False}
 
-            # An initializer, and no value: where shapes alone are wanted, nothing is computed. The pair is found once.
-            pair: list[Any] = []
+        # An initializer, and no value: where shapes alone are wanted, nothing is computed. The pair is found once.
+        pair: list[Any] = []
 
-            def vector(side: int) -> Any:
-                def value(shape: Any, dtype: Any = None) -> Any:
-                    if not pair:
-                        pair.extend(_singular_vectors(self._matrix()))
-                    return pair[side]
+        def vector(side: int) -> Any:
+            def value(shape: Any, dtype: Any = None) -> Any:
+                if not pair:
+                    pair.extend(_singular_vectors(self._matrix()))
+                return pair[side]
 
-                return value
+            return value
 
-            height, width = self._matrix_shape()
-            self.left = self.add_weight(name="left", shape=(height,), initializer=vector(0), **settings)
-            self.right = self.add_weight(name="right", shape=(width,), initializer=vector(1), **settings)
+        height, width = self._matrix_shape()
+        self.left = self.add_weight(name="left", shape=(height,), initializer=vector(0), **settings)
+        self.right = self.add_weight(name="right", shape=(width,), initializer=vector(1), **settings)
 
-        @property
-        def raw(self) -> Any:
-            """The trained variable, of the kernel's shape."""
-            return getattr(self, f"_{self.raw_name}")
+    def _matrix_shape(self) -> tuple[int, int]:
+        *height, width = self.raw.shape
+        return int(np.prod(height)), int(width)
 
-        def _matrix_shape(self) -> tuple[int, int]:
-            *height, width = self.raw.shape
-            return int(np.prod(height)), int(width)
+    def _matrix(self) -> Tensor:
+        """The raw kernel as a matrix, float32."""
+        return tf.reshape(tf.convert_to_tensor(self.raw.value), self._matrix_shape())
 
-        def _matrix(self) -> Any:
-            """The raw kernel as a matrix, float32."""
-            return tf.reshape(tf.convert_to_tensor(self.raw.value), self._matrix_shape())
+    def sigma(self) -> Tensor:
+        """Return u^T W v, a float32 scalar: the largest singular value as far as the vectors know it."""
+        left, right = tf.convert_to_tensor(self.left.value), tf.convert_to_tensor(self.right.value)
+        along = tf.linalg.matvec(self._matrix(), tf.stop_gradient(right))
+        return tf.maximum(tf.reduce_sum(tf.stop_gradient(left) * along), SMALLEST)
 
-        def sigma(self) -> Any:
-            """Return u^T W v, a float32 scalar: the largest singular value as far as the vectors know it."""
-            left, right = tf.convert_to_tensor(self.left.value), tf.convert_to_tensor(self.right.value)
-            along = tf.linalg.matvec(self._matrix(), tf.stop_gradient(right))
-            return tf.maximum(tf.reduce_sum(tf.stop_gradient(left) * along), SMALLEST)
+    def normalised(self) -> Tensor:
+        """Return the kernel divided by sigma, in the precision that the layer computes in."""
+        return tf.cast(tf.convert_to_tensor(self.raw.value) / self.sigma(), self.compute_dtype)  # type: ignore[attr-defined]
 
-        def normalised(self) -> Any:
-            """Return the kernel divided by sigma, in the precision that the layer computes in."""
-            return tf.cast(tf.convert_to_tensor(self.raw.value) / self.sigma(), self.compute_dtype)  # type: ignore[attr-defined]
+    def advance(self) -> None:
+        """Bring the vectors nearer to the singular ones, by one power iteration (algorithm 1)."""
+        left, right = _iterated(tf.stop_gradient(self._matrix()), tf.convert_to_tensor(self.left.value))
+        self.left.assign(left)
+        self.right.assign(right)
 
-        def advance(self) -> None:
-            """Bring the vectors nearer to the singular ones, by one power iteration (algorithm 1)."""
-            left, right = _iterated(tf.stop_gradient(self._matrix()), tf.convert_to_tensor(self.left.value))
-            self.left.assign(left)
-            self.right.assign(right)
+    # Keras' convolution writes the kernel that it computes with, and neither it nor Dense knows of the vectors.
+    def save_own_variables(self, store: Any) -> None:
+        """Write the raw kernel, the bias and the vectors."""
+        keras.layers.Layer.save_own_variables(self, store)
 
-        # Keras' convolution writes the kernel that it computes with, and neither it nor Dense knows of the vectors.
-        def save_own_variables(self, store: Any) -> None:
-            """Write the raw kernel, the bias and the vectors."""
-            keras.layers.Layer.save_own_variables(self, store)
-
-        def load_own_variables(self, store: Any) -> None:
-            """Read what `save_own_variables` wrote."""
-            keras.layers.Layer.load_own_variables(self, store)
-
-    return Spectral
+    def load_own_variables(self, store: Any) -> None:
+        """Read what `save_own_variables` wrote."""
+        keras.layers.Layer.load_own_variables(self, store)
 
 
-@cache
-def _conv2d_class() -> Any:
-    spectral: Any = _spectral_class()
+@keras.saving.register_keras_serializable("ganctl")
+class SpectralConv2D(Spectral, keras.layers.Conv2D):
+    """A `keras.layers.Conv2D` whose kernel, as a matrix [height * width * in, out], has spectral norm 1.
 
-    class SpectralConv2D(spectral, keras.layers.Conv2D):
-        """A convolution with a normalised kernel."""
+    Takes what `Conv2D` takes; images have their channels last. The matrix is the reshaped kernel, as in section 3 of
+    the paper.
+    """
 
-        kernel = property(spectral.normalised)
+    kernel = property(Spectral.normalised)
 
-    return SpectralConv2D
-
-
-@cache
-def _dense_class() -> Any:
-    spectral: Any = _spectral_class()
-
-    class SpectralDense(spectral, keras.layers.Dense):
-        """A fully connected layer with a normalised kernel."""
-
-        kernel = property(spectral.normalised)
-
-    return SpectralDense
+    def __init__(self, filters: int, kernel_size: Any, *arguments: Any, **settings: Any) -> None:
+        if len(arguments) < 3:  # strides, padding, data format
+            settings.setdefault("data_format", DATA_FORMAT)
+        super().__init__(filters, kernel_size, *arguments, **settings)
 
 
-@cache
-def _embedding_class() -> Any:
-    spectral: Any = _spectral_class()
+@keras.saving.register_keras_serializable("ganctl")
+class SpectralDense(Spectral, keras.layers.Dense):
+    """A `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes what `Dense` takes."""
 
-    class SpectralEmbedding(spectral, keras.layers.Embedding):
-        """An embedding with a normalised matrix."""
-
-        raw_name = "embeddings"
-        embeddings = property(spectral.normalised)
-
-    return SpectralEmbedding
+    kernel = property(Spectral.normalised)
 
 
-def _singular_vectors(matrix: Any) -> tuple[Any, Any]:
+@keras.saving.register_keras_serializable("ganctl")
+class SpectralEmbedding(Spectral, keras.layers.Embedding):
+    """A `keras.layers.Embedding` whose matrix [classes, dim] has spectral norm 1; takes what `Embedding` takes.
+
+    A projection discriminator's (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
+    """
+
+    raw_name = "embeddings"
+    embeddings = property(Spectral.normalised)
+
+
+def _singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Vectors [rows], [columns] close to the singular ones of a matrix."""
     start = np.random.default_rng(0).normal(size=matrix.shape[0])
     left = tf.constant(start / np.linalg.norm(start), tf.float32)
@@ -172,10 +146,10 @@ def _singular_vectors(matrix: Any) -> tuple[Any, Any]:
     return left, right
 
 
-def _iterated(matrix: Any, left: Any) -> tuple[Any, Any]:
+def _iterated(matrix: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
     right = _unit(tf.linalg.matvec(matrix, left, transpose_a=True))
     return _unit(tf.linalg.matvec(matrix, right)), right
 
 
-def _unit(vector: Any) -> Any:
+def _unit(vector: Tensor) -> Tensor:
     return vector / tf.maximum(tf.norm(vector), SMALLEST)

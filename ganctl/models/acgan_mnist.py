@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import CLASSES, GanPass, Networks, Penalty, Player, Setup, Term, discriminator, generator, mean
-from ganctl.layers.times_noise import times_noise
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -139,7 +139,7 @@ def acgan_mnist(
         latent = keras.Input([latent_dim], name="latent")
         inputs, noisy = [latent, classes], layers.Multiply()([latent, embedded])
     else:
-        inputs, noisy = classes, times_noise()(embedded)
+        inputs, noisy = classes, ganctl.layers.TimesNoise()(embedded)
 
     image = keras.Input(image_shape)
     features = _downsampling(image_shape, name="base")(image)

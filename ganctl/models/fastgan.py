@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.game import GanPass, Networks, Penalty, Player, Setup, discriminator, generator, mean
 from ganctl.layers.pyramid import Pyramid, unfit
-from ganctl.layers.skip_layer_excitation import skip_layer_excitation
-from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -77,18 +76,18 @@ def fastgan(
     for doubling in range(1, steps + 1):
         maps = gated(layers.UpSampling2D()(maps), pyramid.width(capacity, steps - doubling))
         if doubling >= max(distance, steps - 1):
-            maps = skip_layer_excitation()(maps, sizes[doubling - distance])
+            maps = ganctl.layers.SkipLayerExcitation()(maps, sizes[doubling - distance])
         sizes.append(maps)
     maps = layers.Cropping2D(pyramid.cropping)(maps)
     painted = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = small = image
     for level in range(1, steps + 1):
-        maps = spectral_conv2d(pyramid.width(capacity, level), 4, 2, padding="same")(maps)
+        maps = ganctl.layers.SpectralConv2D(pyramid.width(capacity, level), 4, 2, padding="same")(maps)
         maps = layers.LeakyReLU(0.2)(maps)
         if level == steps - 1:
             small = maps
-    score = spectral_dense(1, dtype="float32")(layers.Flatten(dtype="float32")(maps))
+    score = ganctl.layers.SpectralDense(1, dtype="float32")(layers.Flatten(dtype="float32")(maps))
     for doubling in range(min(_DECODED_DOUBLINGS, steps - 1)):
         small = gated(layers.UpSampling2D()(small), max(capacity, pyramid.width(capacity, steps - 2 - doubling)))
     halvings = steps - 1 - min(_DECODED_DOUBLINGS, steps - 1)

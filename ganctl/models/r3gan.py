@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, projection_score, told_classes
-from ganctl.layers.grouped_convolution import grouped_convolution
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -56,7 +56,9 @@ def r3gan(
             width = maps.shape[-1]
             middle = _EXPANSION * width
             inner = layers.LeakyReLU(0.2)(layers.Conv2D(middle, 1, kernel_initializer=_drawn(small))(maps))
-            inner = grouped_convolution(middle, 3, math.gcd(groups, middle), kernel_initializer=_drawn(small))(inner)
+            inner = ganctl.layers.GroupedConvolution(
+                middle, 3, math.gcd(groups, middle), kernel_initializer=_drawn(small)
+            )(inner)
             inner = layers.LeakyReLU(0.2)(inner)
             inner = layers.Conv2D(width, 1, use_bias=False, kernel_initializer="zeros")(inner)
             maps = layers.Add()([maps, inner])

@@ -4,12 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.residual_blocks import down_block, up_block
-from ganctl.layers.self_attention import self_attention
-from ganctl.layers.spectral_normalization import spectral_conv2d, spectral_dense
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -45,20 +44,20 @@ def sagan(
     normalise = normalisation(named, num_classes)
 
     widest = pyramid.width(capacity, pyramid.steps)
-    maps = spectral_dense(pyramid.base**2 * widest)(latent)
+    maps = ganctl.layers.SpectralDense(pyramid.base**2 * widest)(latent)
     maps = layers.Reshape((pyramid.base, pyramid.base, widest))(maps)
     for block in range(1, pyramid.steps + 1):
-        maps = up_block(maps, pyramid.width(capacity, pyramid.steps - block), spectral_conv2d, normalise)
+        maps = up_block(maps, pyramid.width(capacity, pyramid.steps - block), ganctl.layers.SpectralConv2D, normalise)
         if block == _ATTENTIVE_BLOCK:
-            maps = self_attention(spectral_conv2d)(maps)
+            maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
     maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(pyramid.cropping)(maps)))
-    painted = spectral_conv2d(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+    painted = ganctl.layers.SpectralConv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = image
     for level in range(1, pyramid.steps + 1):
-        maps = down_block(maps, pyramid.width(capacity, level), spectral_conv2d, activate=level > 1)
+        maps = down_block(maps, pyramid.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
         if level == max(1, pyramid.steps - _ATTENTIVE_BLOCK):
-            maps = self_attention(spectral_conv2d)(maps)
+            maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
     score = spectral_residual_score(maps, seen, num_classes)
     return {
         "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.residual_blocks import down_block, up_block
-from ganctl.layers.spectral_normalization import spectral_conv2d
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -57,7 +57,7 @@ def sngan(
 
     maps = image
     for level in range(1, pyramid.steps + 1):
-        maps = down_block(maps, pyramid.width(capacity, level), spectral_conv2d, activate=level > 1)
+        maps = down_block(maps, pyramid.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
     score = spectral_residual_score(maps, seen, num_classes)
     return {
         "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),

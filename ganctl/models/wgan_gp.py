@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ganctl.layers.minibatch_standard_deviation import minibatch_standard_deviation
+import ganctl.layers
 from ganctl.layers.pyramid import Pyramid, unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
@@ -45,7 +45,7 @@ def wgan_gp(
     )
     maps = reduced(image, pyramid, capacity, filter_size)
     if minibatch_deviation:
-        maps = minibatch_standard_deviation()(maps)
+        maps = ganctl.layers.MinibatchStandardDeviation()(maps)
     score = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(maps))
     return {
         "generator": keras.Model(latent, painted, name="generator"),

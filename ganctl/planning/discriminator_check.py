@@ -14,7 +14,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import as_networks_see, judges_images_alone
 from ganctl.images.image_set import ImageSet
-from ganctl.lazy import keras
+from ganctl.lazy import keras, own_settings
 
 HELD_OUT = 0.2
 
@@ -84,8 +84,9 @@ def check_discriminator(
     assert held_out.labels is not None
     body = body_of(discriminator)
     first = keras.initializers.GlorotUniform(seed=experiment.seed)
-    head = keras.layers.Dense(images.num_classes, kernel_initializer=first, dtype="float32")
-    classifier = keras.Sequential([body, keras.layers.Flatten(), head])
+    with own_settings():
+        head = keras.layers.Dense(images.num_classes, kernel_initializer=first, dtype="float32")
+        classifier = keras.Sequential([body, keras.layers.Flatten(), head])
     classifier.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     order = ImageOrder(len(train), "shuffle", experiment.seed)
     for indices in order.rounds([min(experiment.training.batch_size, len(train))], 0, iterations):

@@ -18,7 +18,7 @@ from ganctl.game.game import Game, Player
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss
 from ganctl.game.players import Setup, advancing, usual_two
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras, own_settings, tf
 
 Noise = np.ndarray | Sequence[np.ndarray]
 
@@ -69,10 +69,11 @@ def fit(
             [sum(tensor.shape[1] for tensor in generator.inputs)],
             "latent vectors",
         )
-    g_optimizer, d_optimizer = optimizers or (
-        keras.optimizers.Adam(1e-4, 0.5, 0.9),
-        keras.optimizers.Adam(1e-4, 0.5, 0.9),
-    )
+    with own_settings():
+        g_optimizer, d_optimizer = optimizers or (
+            keras.optimizers.Adam(1e-4, 0.5, 0.9),
+            keras.optimizers.Adam(1e-4, 0.5, 0.9),
+        )
     training = TrainingSection(
         batch_size=len(first), disc_updates=training_ratio, discriminator_batches="summed", rewrites=False
     )

@@ -13,7 +13,7 @@ from ganctl.evaluation.features.extractor import Extractor, in_colour
 from ganctl.host.cache_root import cache_root
 from ganctl.host.files import write_atomically
 from ganctl.images.image_set import ImageSet
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras, own_settings, tf
 
 MOST_IMAGES = 20_000
 LARGEST = 64
@@ -26,7 +26,8 @@ def classifier_extractor(images: ImageSet) -> Extractor:
     """Return the extractor of these labelled images, trained now or before; raises UsageError without labels."""
     check_labelled(images)
     size = min(LARGEST, max(images.shape[:2]))
-    network = _network(size, images.num_classes)
+    with own_settings():
+        network = _network(size, images.num_classes)
     identity = hashlib.sha256(
         repr((size, WIDTH, EPOCHS, MOST_IMAGES, images.num_classes, images.fingerprint())).encode()
     )
@@ -80,7 +81,8 @@ def _train(network: Any, images: ImageSet) -> None:
         pixels[part] = tf.round(_resized(in_colour(images.images[chosen[part]]), pixels.shape[1])).numpy()
     # Shuffled here, once, and not by Keras: its global seed belongs to whoever calls.
     order = np.random.default_rng(1).permutation(len(chosen))
-    network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with own_settings():
+        network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.fit(pixels[order], images.labels[chosen][order], _BATCH, EPOCHS, verbose=0, shuffle=False)
 
 

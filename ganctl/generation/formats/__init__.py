@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras, tf
 
 OUTPUT = "images"
@@ -89,7 +90,7 @@ def _shapes_said(network: Network) -> Iterator[None]:
     """
     forgetful = [
         layer
-        for layer in network._flatten_layers()
+        for layer in layers_of(network)
         if isinstance(layer, keras.layers.UpSampling2D) or not type(layer).__module__.startswith("keras.")
     ]
     before = [layer.__dict__.get("call") for layer in forgetful]

@@ -1,6 +1,7 @@
 """Keras' own file: layers and weights, to be used or trained on in Keras.
 
-A network of Keras' own layers needs nothing but Keras. One that has others needs the modules that define them.
+A network of Keras' own layers needs nothing but Keras. One with layers of ganctl's needs `import ganctl.layers`, and
+one with a plugin's layers the plugin.
 """
 
 import sys
@@ -11,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from ganctl.generation.formats import Arrays, Format, Network, as_dictionary
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
 from ganctl.plugins import PLUGIN_PREFIX
 
+_LAYERS = "ganctl.layers"
+
 
 def _foreign_classes(network: Network) -> dict[str, Any]:
-    """The classes of layers that are not Keras' own, by name."""
-    classes = {type(layer) for layer in network._flatten_layers()}
-    return {kind.__name__: kind for kind in classes if kind.__module__.partition(".")[0] != "keras"}
+    """The classes of layers that neither Keras knows nor `ganctl.layers` registers, by name."""
+    classes = {type(layer) for layer in layers_of(network)}
+    return {kind.__name__: kind for kind in classes if not kind.__module__.startswith(("keras.", f"{_LAYERS}."))}
 
 
 def _write(network: Network, path: Path) -> None:
@@ -32,23 +36,20 @@ def _run(network: Network, path: Path, batches: Sequence[Arrays]) -> Iterator[np
 
 
 def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
-    foreign = _foreign_classes(network)
-    imports, objects = [], []
-    for name, kind in sorted(foreign.items()):
-        # A class may be what a function without arguments makes, because a base class at the top of a module would load
-        # Keras with it. Such functions share a name.
-        maker, made, _ = kind.__qualname__.partition(".<locals>.")
-        line = f"from {kind.__module__} import {maker}" + (f" as make_{name}" if made else "")
+    ours = any(type(layer).__module__.startswith(f"{_LAYERS}.") for layer in layers_of(network))
+    imports, objects = ["import keras", *([f"import {_LAYERS}"] if ours else [])], []
+    for name, kind in sorted(_foreign_classes(network).items()):
+        line = f"from {kind.__module__} import {name}"
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
         if kind.__module__.startswith(PLUGIN_PREFIX):
             imports += ["from ganctl.plugins import permitted", f"with permitted([{file!r}]):", f"    {line}"]
         else:
             imports.append(line)
-        objects.append(f'"{name}": ' + (f"make_{name}()" if made else maker))
+        objects.append(f'"{name}": {name}')
     custom = f", custom_objects={{{', '.join(objects)}}}" if objects else ""
     single = len(network.inputs) == 1
     return (
-        ["import keras", *imports, f"generator = keras.saving.load_model({str(path)!r}{custom})"],
+        [*imports, f"generator = keras.saving.load_model({str(path)!r}{custom})"],
         [f"images = generator({network.inputs[0].name if single else as_dictionary(network)})"],
     )
 

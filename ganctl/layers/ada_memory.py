@@ -1,0 +1,16 @@
+"""What the augmentation ADA remembers from update to update."""
+
+from typing import Any
+
+from ganctl.lazy import keras
+
+
+@keras.saving.register_keras_serializable("ganctl")
+class AdaMemory(keras.layers.Layer):
+    """Scalars: the probability, and signs, images and updates since it changed last (`ganctl.augmentations.ada`)."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name in ("probability", "signs", "images", "updates"):
+            setattr(self, name, self.add_weight(shape=(), initializer="zeros", trainable=False, name=name))
+        self.built = True
