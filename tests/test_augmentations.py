@@ -2,7 +2,8 @@
 
 import importlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from conftest import WriteYaml, shipped
 
-from ganctl import augmentations, losses
+from ganctl import augmentations, losses, models
 from ganctl.augmentations import ada
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.game import Game, GanPass, Key
+from ganctl.game import ForwardPass, Game, GanPass, Key, Networks, Player, Setup, Turn, on_passes, usual_two
+from ganctl.game.passes import augments
 from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import tf
 
@@ -368,3 +370,51 @@ def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[...,
     importlib.import_module("plugins.bigan")
     with pytest.raises(ConfigurationError, match="the players of 'plugin_bigan' augment nothing"):
         small_game("plugin_bigan", {"training.augment": ["flip"]})
+
+
+def of_another_kind(networks: Networks, setup: Setup) -> list[Player]:
+    """The usual two, whose passes somebody else's function makes."""
+    players = usual_two(networks, setup)
+    return [
+        replace(
+            player,
+            turns=[
+                replace(turn, forward=lambda *given, forward=turn.forward: forward(*given)) for turn in player.turns
+            ],
+        )
+        for player in players
+    ]
+
+
+@pytest.fixture
+def foreign_passes() -> Iterator[str]:
+    """A model of that name."""
+    entry = models.registry.get("dense_gan")
+    models.registry.register("foreign_passes", source="this test", players=of_another_kind)(entry.make)
+    yield "foreign_passes"
+    del models.registry._entries["foreign_passes"]
+
+
+def test_players_that_make_their_passes_themselves_play_and_say_that_they_augment_nothing(
+    foreign_passes: str, small_game: Callable[..., Game]
+) -> None:
+    game = small_game(foreign_passes)
+    assert np.isfinite(game.play(game.chunk(0, 1)).numpy()).all()
+    with pytest.raises(ConfigurationError, match="the players of 'foreign_passes' augment nothing"):
+        small_game(foreign_passes, {"training.augment": ["flip"]})
+
+
+def test_passes_that_leave_an_augmentation_out_are_told_from_those_that_have_it(
+    small_game: Callable[..., Game],
+) -> None:
+    game = small_game("dense_gan", {"training.augment": ["flip", "diffaugment"]})
+    forward = game.players[0].turns[0].forward
+    assert augments(forward, ["flip", "diffaugment"])
+    assert not augments(replace(forward, augmentations={}), ["flip"])
+    assert not augments(lambda *given: forward(*given), [])
+
+
+def test_a_turn_with_passes_of_somebody_elses_cannot_be_put_on_another_class() -> None:
+    turn = Turn("tell", lambda networks, images, key: ForwardPass(networks, images, key), [])
+    with pytest.raises(TypeError, match=r"turn 'tell' cannot be put on GanPass: its forward must come from Setup\."):
+        on_passes(turn, GanPass)

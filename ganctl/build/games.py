@@ -16,6 +16,7 @@ from ganctl.game.feed import Feed
 from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
+from ganctl.game.passes import augments
 from ganctl.game.players import advancing, averaged
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf
@@ -118,8 +119,8 @@ def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
 
 def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
     """Refuse augmentations that a model's own players know nothing of."""
-    forms = [getattr(turn.forward, "keywords", {}) for player in players for turn in player.turns]
-    if experiment.training.augment and not all("augmentations" in form for form in forms):
+    names = [section.name for section in experiment.training.augment]
+    if names and not all(augments(turn.forward, names) for player in players for turn in player.turns):
         raise ConfigurationError(
             f"the players of '{experiment.model.name}' augment nothing; set it to [].", key="training.augment"
         )

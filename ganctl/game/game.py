@@ -54,7 +54,8 @@ class Turn:
     """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides.
 
     `ahead` makes the images that do not depend on what the player moves, for all its updates of a round before the
-    first: one dictionary for each key, added to the images that the forward pass of that key is given.
+    first: one dictionary for each key, added to the images that the forward pass of that key is given. `begin` is
+    called before the forward pass, for what changes once an update and stands still within it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Turn:
     measures: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict)
     draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
     ahead: Callable[[Networks, Sequence[Key]], Ahead] = nothing_ahead
+    begin: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class Game:
 
     def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
         variables = self.moved[player.name]
+        turn.begin()
         batch = turn.forward(self.networks, images, key)
         for role, network in self.networks.items():
             seed_layers(network, key.narrow(role))

@@ -3,7 +3,8 @@
 Images of either kind go through the same augmentations before the discriminator sees them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -192,3 +193,52 @@ class MixedPass(GanPass):
     def fake_verdict(self) -> list[Tensor]:
         """All that the discriminator says of the generated half."""
         return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Makes the forward passes of a turn: its `forward`.
+
+    Attributes:
+        kind: the class of the passes.
+        count: how many images are generated.
+        generator_training: the generator's mode.
+        distribution: of the latent vectors.
+        num_classes: how many classes a class-conditional generator draws.
+        augmentations: what the discriminator's images go through.
+        pairs: the loss compares each generated image with a real one.
+        settings: the class's own arguments.
+    """
+
+    kind: type[GanPass]
+    count: int
+    generator_training: bool
+    distribution: str
+    num_classes: int = 0
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+    pairs: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, networks: Networks, images: Mapping[str, Any], key: Key) -> GanPass:
+        """Return the pass of one batch."""
+        return self.kind(
+            networks,
+            images,
+            key,
+            count=self.count,
+            generator_training=self.generator_training,
+            distribution=self.distribution,
+            num_classes=self.num_classes,
+            augmentations=self.augmentations,
+            pairs=self.pairs,
+            **self.settings,
+        )
+
+    def of(self, kind: type[GanPass]) -> "Forward":
+        """Return the same with passes of another class, which takes the same arguments."""
+        return replace(self, kind=kind)
+
+
+def augments(forward: Callable[..., ForwardPass], names: Iterable[str]) -> bool:
+    """Return whether a turn's images go through the augmentations of these names, as far as it says so."""
+    return isinstance(forward, Forward) and set(names) <= set(forward.augmentations)

@@ -13,11 +13,11 @@ from ganctl.errors import ConfigurationError
 from ganctl.experiment.sections import TrainingSection
 from ganctl.game.augmentation import Augmentation, memory_of, remembers
 from ganctl.game.feed import ImageBatch
-from ganctl.game.game import Ahead, ForwardPass, Networks, Player, Term, Turn, nothing_ahead
+from ganctl.game.game import Ahead, Networks, Player, Term, Turn, nothing_ahead
 from ganctl.game.inputs import takes_classes
 from ganctl.game.noise import Key, layer_seeds
 from ganctl.game.objectives import AdversarialLoss, Penalty, mean
-from ganctl.game.passes import GanPass, MixedPass
+from ganctl.game.passes import Forward, GanPass, MixedPass
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import tf
 
@@ -56,7 +56,7 @@ class Setup:
     num_classes: int = 0
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
 
-    def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Any:
+    def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Forward:
         """Return what makes the forward passes of a turn, with all that the experiment says about them.
 
         Args:
@@ -65,15 +65,15 @@ class Setup:
             generator_training: the generator's mode.
             **settings: the class's own arguments.
         """
-        return partial(
+        return Forward(
             kind,
-            count=count,
-            generator_training=generator_training,
-            distribution=self.latent_distribution,
-            num_classes=self.num_classes,
-            augmentations=self.augmentations,
-            pairs=self.loss.needs_both,
-            **settings,
+            count,
+            generator_training,
+            self.latent_distribution,
+            self.num_classes,
+            self.augmentations,
+            self.loss.needs_both,
+            settings,
         )
 
 
@@ -92,16 +92,15 @@ def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
     def with_advance(player: Player) -> Player:
         moved = [layer for role in player.networks for layer in layers_of(networks[role])]
         layers = [layer for layer in moved if callable(getattr(layer, "advance", None))]
-        turns = [replace(turn, forward=partial(_advanced, layers, turn.forward)) for turn in player.turns]
+        turns = [replace(turn, begin=partial(_advance, layers)) for turn in player.turns]
         return replace(player, turns=turns) if layers else player
 
     return [with_advance(player) for player in players]
 
 
-def _advanced(layers: Sequence[Any], forward: Callable[..., ForwardPass], *arguments: Any) -> ForwardPass:
+def _advance(layers: Sequence[Any]) -> None:
     for layer in layers:
         layer.advance()
-    return forward(*arguments)
 
 
 def discriminator(setup: Setup) -> Player:
@@ -160,10 +159,18 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
         turn: the turn.
         kind: the class.
         mixed: the class where real and generated images are one batch; None: such turns are on `kind`, too.
+
+    Raises:
+        TypeError: the turn's passes are made by something else than `Setup.forward`, which knows of no other class.
     """
-    forward: Any = turn.forward  # as `Setup.forward` made it
-    chosen = mixed if mixed and issubclass(forward.func, MixedPass) else kind
-    return replace(turn, forward=partial(chosen, **forward.keywords))
+    forward = turn.forward
+    if not isinstance(forward, Forward):
+        raise TypeError(
+            f"The turn '{turn.name}' cannot be put on {kind.__name__}: its forward must come from Setup.forward(...). "
+            f"Received: {forward!r}"
+        )
+    chosen = mixed if mixed and issubclass(forward.kind, MixedPass) else kind
+    return replace(turn, forward=forward.of(chosen))
 
 
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
@@ -240,7 +247,7 @@ def _one_batch(setup: Setup, count: int) -> list[Turn]:
 
 def _joint_turn(
     setup: Setup,
-    forward: Any,
+    forward: Forward,
     terms: list[Term],
     mae: dict[str, Callable[[GanPass], Tensor]],
     count: int,
@@ -261,12 +268,12 @@ _BATCH_FORMS: Mapping[str, Callable[[Setup], list[Turn]]] = {
 }
 
 
-def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Any:
+def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> Forward:
     """The passes of a discriminator's turn."""
     return setup.forward(kind, count, generator_training=setup.training.fakes == "training", **settings)
 
 
-def _ahead(setup: Setup, forward: Any) -> Any:
+def _ahead(setup: Setup, forward: Forward) -> Any:
     """What a turn of this forward pass has made ahead: its fakes, where that may be."""
     training = setup.training
     return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead

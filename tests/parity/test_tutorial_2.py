@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import keras
@@ -92,7 +91,8 @@ def swap_the_halves(game: Game) -> Game:
     """The generated half stands where the real one is expected: their labels are swapped."""
     discriminator, generator = game.players
     (turn,) = discriminator.turns
-    swapped = replace(turn, forward=partial(turn.forward, real_first=False))
+    forward: Any = turn.forward
+    swapped = replace(turn, forward=replace(forward, settings={"real_first": False}))
     return Game(game.networks, [replace(discriminator, turns=[swapped]), generator], game.feeds, game.seed)
 
 
