@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
-
 from ganctl import augmentations, datasets, losses, models
 from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment
+from ganctl.experiment.sections import Resume, Section
 from ganctl.registry import Registry
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -19,7 +18,30 @@ Written by `docs/make_configuration.py` from the code. Keys are matched without 
 error, and `--set section.key=value` changes any of them; a list is given whole, as
 `--set 'loss.penalties=[{name: r1, weight: 5}]'`. `ganctl validate FILE --show` prints a file with every default written
 out.
+
+The column *on resume* says what `ganctl resume` may do with a key of a run:
+
+- free: change it, with `--set` or in the run's `config.yaml`. Nothing that is learned depends on it.
+- label: change it in `config.yaml`, not with `--set`. It names the run or says where files lie.
+- ask: change it with `--allow-changes`. The run continues, but as a different training.
+- no: keep it. With another value the checkpoint would not fit, or would mean something else. To change it, begin a new
+  run with the old weights: `ganctl train --init-from`.
+
+The further keys of a model, a loss or a penalty are *no*, those of an augmentation *ask*. Where the table speaks of a
+`schedule` or `warmup`, any optimizer's `schedule` binds `iterations`; `disc_updates` are bound by those of every
+optimizer but the generator's, `gen_updates` by those of every optimizer but the discriminator's.
 """
+
+ON_RESUME = {
+    Resume.FREE: "free",
+    Resume.LABEL: "label",
+    Resume.ASK: "ask",
+    Resume.NO: "no",
+    Resume.LENGTH: "free; ask with a `schedule`",
+    Resume.DISCRIMINATOR_PACE: "ask; no with a `schedule` or `warmup`",
+    Resume.GENERATOR_PACE: "ask; no with a `schedule` or `warmup`",
+    Resume.AUGMENTATIONS: "ask; no to add or remove `ada`",
+}
 
 
 def page() -> str:
@@ -39,27 +61,29 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _section(path: str, schema: type[BaseModel]) -> list[str]:
-    lines = [f"## `{path}`\n" if path else "## Top level\n", "| key | default | meaning |", "| --- | --- | --- |"]
+def _section(path: str, schema: type[Section]) -> list[str]:
+    title = f"## `{path}`\n" if path else "## Top level\n"
+    lines = [title, "| key | default | on resume | meaning |", "| --- | --- | --- | --- |"]
     inner: list[str] = []
     for key, info in schema.model_fields.items():
         annotation: Any = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if isinstance(annotation, type) and issubclass(annotation, Section):
             inner += _section(f"{path}.{key}".strip("."), annotation)
         else:
             default = "required" if info.is_required() else _shown(info.get_default(call_default_factory=True))
             listed = _listed(annotation)
             choices = "" if listed else _choices(annotation)
-            lines.append(f"| `{key}` | {default} | {' '.join(info.description.split())}{choices} |")
+            meaning = " ".join(info.description.split())
+            lines.append(f"| `{key}` | {default} | {ON_RESUME[schema.mark_of(key)]} | {meaning}{choices} |")
             inner += _section(f"{path}.{key}[]", listed) if listed else []
     return [*lines, "", *inner] if len(lines) > 3 else inner
 
 
-def _listed(annotation: Any) -> type[BaseModel] | None:
+def _listed(annotation: Any) -> type[Section] | None:
     """The class of a list's items, if they are sections."""
     for item in get_args(annotation):
         kind = get_args(item)[0] if get_origin(item) is Annotated else item
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
+        if isinstance(kind, type) and issubclass(kind, Section):
             return kind
     return None
 

@@ -1,22 +1,10 @@
 """What a resumed run may have otherwise than its checkpoint."""
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-# These change nothing that is learned; moved data is known by its fingerprint.
-_BESIDES = r"dataset\.path|evaluation\..*|outputs\..*"
-_FREE = re.compile(rf"name|run_name|root_dir|plugins|{_BESIDES}")
-_LENGTH = "training.iterations"  # is free, too, but for a learning rate that falls to zero at the end
-
-# With any of these changed, the checkpoint's weights or optimizer slots would mean something else, or fit nowhere.
-_REFUSED = re.compile(
-    r"(dataset|model|loss)(\..*)?|training\.(ema|discriminator_batches)|optimizer\.\w+\.(name|decay|schedule|warmup)"
-)
-
-# A schedule counts the steps of its player, so many of which make a round. Of other players than these two nobody
-# knows whose number of updates they follow.
-_PACE = {"training.disc_updates": "discriminator", "training.gen_updates": "generator"}
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import OptimizerSection, OptimizersSection, Resume, Section
 
 
 class Change(NamedTuple):
@@ -39,18 +27,40 @@ class Change(NamedTuple):
         return f"{self.key}: {self.then!r} in {source}, {self.now!r} now"
 
 
-def may_be_set(key: str) -> bool:
-    """Whether a resumed run takes another value of a key, in dotted form, without more ado.
+def resume_of(key: str) -> Resume:
+    """Return what a resumed run may do with a key, in dotted form: the mark that `sections` gives it.
 
-    A new name is none: the run's folder has its name already. With a learning rate that falls towards the end,
-    `changes_between` still has a longer run.
+    A section given whole is asked for at least, because every key that is left out takes its default again. So is a
+    key that nothing is known of.
     """
-    return key == _LENGTH or re.fullmatch(_BESIDES, key) is not None
+    section: type[Section] = Experiment
+    for part in key.split("."):
+        inner = _section_in(section, part)
+        if inner is None:
+            return section.mark_of(part) or Resume.ASK
+        section = inner
+    return Resume.NO if section.on_resume is Resume.NO else Resume.ASK
+
+
+def _section_in(section: type[Section], key: str) -> type[Section] | None:
+    """The section that stands below a key of a section; None where the key has a value."""
+    if key in section.model_fields:
+        annotation = section.model_fields[key].annotation
+        return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+    return OptimizerSection if section is OptimizersSection else None  # of a further player
+
+
+def may_be_set(key: str) -> bool:
+    """Whether a resumed run takes another value of a key, in dotted form, without `--allow-changes`.
+
+    With a learning rate that falls towards the end, `changes_between` still has a longer run.
+    """
+    return resume_of(key) in (Resume.FREE, Resume.LENGTH)
 
 
 def never_may_be_set(key: str) -> bool:
     """Whether it is sure by a key alone, in dotted form, that a resumed run takes no other value of it."""
-    return _REFUSED.fullmatch(key) is not None and not may_be_set(key)
+    return resume_of(key) is Resume.NO
 
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering: Collection[str] = ()) -> list[Change]:
@@ -65,28 +75,37 @@ def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering
         remembering: names of augmentations that have a memory, one of the checkpoint's networks.
     """
     optimizers = {**then.get("optimizer", {}), **now.get("optimizer", {})}
-    falling = any(section.get("schedule", "constant") != "constant" for section in optimizers.values())
-    changes = [change for change in differences(then, now) if not _FREE.fullmatch(change.key)]
-    return [
-        change._replace(refused=_makes_another_run(change, optimizers, remembering))
-        for change in changes
-        if falling or change.key != _LENGTH
-    ]
+    found = [(change, _answer(change, optimizers, remembering)) for change in differences(then, now)]
+    return [change._replace(refused=answer is Resume.NO) for change, answer in found if answer is not Resume.FREE]
 
 
-def _makes_another_run(change: Change, optimizers: Mapping[str, Any], remembering: Collection[str]) -> bool:
-    if change.key in _PACE:
-        others = set(_PACE.values()) - {_PACE[change.key]}
-        return any(_follows_rounds(section) for name, section in optimizers.items() if name not in others)
-    if change.key == "training.augment":
-        before, after = ({entry["name"] for entry in entries or ()} for entries in (change.then, change.now))
-        return bool((before ^ after) & set(remembering))
-    return never_may_be_set(change.key)
+def _answer(change: Change, optimizers: Mapping[str, Any], remembering: Collection[str]) -> Resume:
+    """What a resumed run does with a change, given the rest of the file: FREE, ASK or NO."""
+    match resume_of(change.key):
+        case Resume.LABEL:
+            return Resume.FREE
+        case Resume.LENGTH:
+            return Resume.ASK if any(map(_has_schedule, optimizers.values())) else Resume.FREE
+        # Of other players than these two nobody knows whose number of updates they follow.
+        case Resume.DISCRIMINATOR_PACE:
+            bound = any(_follows_rounds(section) for name, section in optimizers.items() if name != "generator")
+        case Resume.GENERATOR_PACE:
+            bound = any(_follows_rounds(section) for name, section in optimizers.items() if name != "discriminator")
+        case Resume.AUGMENTATIONS:
+            before, after = ({entry["name"] for entry in entries or ()} for entries in (change.then, change.now))
+            bound = bool((before ^ after) & set(remembering))
+        case mark:
+            return mark
+    return Resume.NO if bound else Resume.ASK
 
 
-def _follows_rounds(section: Mapping[str, Any]) -> bool:
+def _has_schedule(optimizer: Mapping[str, Any]) -> bool:
+    return bool(optimizer.get("schedule", "constant") != "constant")
+
+
+def _follows_rounds(optimizer: Mapping[str, Any]) -> bool:
     """Whether an optimizer's rate is a function of the round."""
-    return section.get("schedule", "constant") != "constant" or bool(section.get("warmup", 0))
+    return _has_schedule(optimizer) or bool(optimizer.get("warmup", 0))
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:

@@ -16,6 +16,7 @@ from ganctl.experiment.sections import (
     ModelSection,
     OptimizersSection,
     OutputsSection,
+    Resume,
     Section,
     TrainingSection,
 )
@@ -38,15 +39,15 @@ TUTORIAL_CONSTANTS: Mapping[str, tuple[str, str]] = {
 class Experiment(Section):
     """A validated YAML file."""
 
-    name: Annotated[str, Field(min_length=1)] = "experiment"
+    name: Annotated[str, Field(min_length=1), Resume.LABEL] = "experiment"
     """What the experiment is called; where it is not given, the file's name without its ending."""
-    run_name: Annotated[str, Field(min_length=1)] = "{name}"
+    run_name: Annotated[str, Field(min_length=1), Resume.LABEL] = "{name}"
     """Name of the run folder; `{section.key}` stands for that key's value."""
-    root_dir: Annotated[str, Field(min_length=1)] = "outputs"
+    root_dir: Annotated[str, Field(min_length=1), Resume.LABEL] = "outputs"
     """Folder of all runs; `--output-dir` says otherwise."""
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31), Resume.ASK] = 0
     """Everything random in the run follows from it."""
-    plugins: list[str] = []
+    plugins: Annotated[list[str], Resume.LABEL] = []
     """Python files with models, losses and the like; they run only where `--plugin` or `--allow-plugins` permits it."""
     dataset: DatasetSection
     model: ModelSection

@@ -1,20 +1,50 @@
-"""The sections of the YAML file: every key with its type, its bounds, its default and its one-line meaning.
+"""The sections of the YAML file, and all that is said of a key in one place.
 
-The classes are the single place where a key is spelled, typed, bounded, defaulted and explained. Keys that
-belong to one builder (a model's, a loss's, a penalty's own) are checked against that function's signature where names
+A field gives the key's name, type, bounds, default and meaning, and what a resumed run may do with it. Keys that belong
+to one builder (of a model, loss, penalty or augmentation) are checked against that function's signature where names
 are looked up.
 """
 
-from typing import Annotated, Any, Literal
+from enum import Enum, auto
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Resume(Enum):
+    """What a resumed run may do with a key: a mark in the annotation of its field, or of its whole section."""
+
+    FREE = auto()
+    """Change it: nothing that is learned depends on it. (Moved images are recognized by their fingerprint.)"""
+    LABEL = auto()
+    """Change it in the file, but not with `--set`: the run has its name and its folder already."""
+    ASK = auto()
+    """Change it with `--allow-changes`: the run can continue, but as a different training."""
+    NO = auto()
+    """Keep it: with another value the checkpoint's weights or optimizer slots would mean something else, or not fit."""
+
+    # The answer depends on the rest of the file.
+    LENGTH = auto()
+    """FREE; ASK with a learning-rate schedule, which ends with the run, so that every rate before depends on it."""
+    DISCRIMINATOR_PACE = auto()
+    """ASK; NO where a learning rate follows iterations: it counts its player's updates, a fixed number in each."""
+    GENERATOR_PACE = auto()
+    """As DISCRIMINATOR_PACE, for the generator's updates."""
+    AUGMENTATIONS = auto()
+    """ASK; NO to add or remove an augmentation with a memory, which is one of the checkpoint's networks."""
 
 
 class Section(BaseModel):
-    """A part of the file: unknown keys, loose types and non-finite numbers are errors."""
+    """A part of the file: unknown keys, loose types and non-finite numbers are errors.
+
+    Attributes:
+        on_resume: the mark of every key of the section that has none of its own, a builder's own keys included; None:
+            every key has one.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -24,6 +54,15 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         protected_namespaces=(),
     )
+
+    on_resume: ClassVar[Resume | None] = None
+
+    @classmethod
+    def mark_of(cls, key: str) -> Resume | None:
+        """Return what a resumed run may do with a key of this section, or None where nothing says so."""
+        field = cls.model_fields.get(key)
+        marks = (mark for mark in field.metadata if isinstance(mark, Resume)) if field else iter(())
+        return next(marks, cls.on_resume)
 
 
 class OpenSection(Section):
@@ -40,9 +79,11 @@ class OpenSection(Section):
 class DatasetSection(Section):
     """Which images are learned, and how they are prepared."""
 
+    on_resume = Resume.NO
+
     name: str
     """A data set of `ganctl list-datasets`."""
-    path: str | None = None
+    path: Annotated[str | None, Resume.FREE] = None
     """Folder, npz, idx or archive, as the data set wants it; null: where it is usually found."""
     image_size: Annotated[int, Field(ge=4, le=1024)] | None = None
     """Height and width in pixels; null: as the data set has them."""
@@ -65,6 +106,8 @@ class DatasetSection(Section):
 class ModelSection(OpenSection):
     """Which networks play; further keys are the builder's own arguments."""
 
+    on_resume = Resume.NO
+
     name: str
     """A model of `ganctl list-models`."""
     latent_distribution: Literal["normal", "uniform"] = "normal"
@@ -74,9 +117,11 @@ class ModelSection(OpenSection):
 class PenaltySection(OpenSection):
     """A further loss term of the discriminator."""
 
+    on_resume = Resume.NO
+
     name: str
     """A penalty of `ganctl list-losses`."""
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Positive = 1.0
     """Factor of the penalty in the discriminator's loss."""
     every: Annotated[int, Field(ge=1, le=1000)] = 1
     """Evaluate it at each so many-th discriminator update only, where it counts so many times."""
@@ -84,6 +129,8 @@ class PenaltySection(OpenSection):
 
 class AugmentationSection(OpenSection):
     """One thing that is done to what the discriminator sees."""
+
+    on_resume = Resume.AUGMENTATIONS
 
     name: str
     """An augmentation of `ganctl list-augmentations`."""
@@ -97,6 +144,8 @@ def _named(value: Any) -> Any:
 class LossSection(OpenSection):
     """What the networks minimise; further keys are the loss's own arguments."""
 
+    on_resume = Resume.NO
+
     name: str = "minimax"
     """An adversarial loss of `ganctl list-losses`."""
     penalties: list[PenaltySection] = []
@@ -106,21 +155,21 @@ class LossSection(OpenSection):
 class OptimizerSection(Section):
     """How one player's variables are moved."""
 
-    name: Literal["adam", "rmsprop", "sgd"] = "adam"
+    name: Annotated[Literal["adam", "rmsprop", "sgd"], Resume.NO] = "adam"
     """The Keras optimizer."""
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    learning_rate: Annotated[Positive, Resume.ASK] = 2e-4
     """Step size at the first update."""
-    beta_1: Share | None = None
+    beta_1: Annotated[Share | None, Resume.ASK] = None
     """Adam's decay of the gradient's mean (default 0.5); only for adam."""
-    beta_2: Share | None = None
+    beta_2: Annotated[Share | None, Resume.ASK] = None
     """Adam's decay of the gradient's square (default 0.999); only for adam."""
-    decay: Annotated[float, Field(ge=0)] = 0.0
+    decay: Annotated[float, Field(ge=0), Resume.NO] = 0.0
     """The rate at update t is learning_rate / (1 + decay * t), as in Keras 2."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Annotated[Literal["constant", "linear", "cosine"], Resume.NO] = "constant"
     """How the rate falls: not at all, on a line or half a cosine to 0 at training.iterations."""
-    warmup: Annotated[int, Field(ge=0)] = 0
+    warmup: Annotated[int, Field(ge=0), Resume.NO] = 0
     """Iterations in which the rate rises on a line to what it is without; 0 is off."""
-    clipvalue: Annotated[float, Field(gt=0)] | None = None
+    clipvalue: Annotated[Positive | None, Resume.ASK] = None
     """Every gradient entry is clipped to plus or minus this; null: not at all."""
 
     @model_validator(mode="before")
@@ -151,39 +200,42 @@ class OptimizersSection(Section):
 class TrainingSection(Section):
     """How the game is played."""
 
-    iterations: Count = 10_000
+    iterations: Annotated[Count, Resume.LENGTH] = 10_000
     """How long the run is. An iteration is disc_updates of the discriminator, then gen_updates of the generator."""
-    iterations_per_epoch: Count = 200
+    iterations_per_epoch: Annotated[Count, Resume.ASK] = 200
     """Iterations that count as one epoch in losses.csv and losses.png; that is no pass over the data."""
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
+    batch_size: Annotated[int, Field(ge=1, le=65_536), Resume.ASK] = 64
     """Images in one update."""
-    disc_updates: Annotated[int, Field(ge=1, le=100)] = 1
+    disc_updates: Annotated[int, Field(ge=1, le=100), Resume.DISCRIMINATOR_PACE] = 1
     """Discriminator updates in an iteration."""
-    gen_updates: Annotated[int, Field(ge=1, le=100)] = 1
+    gen_updates: Annotated[int, Field(ge=1, le=100), Resume.GENERATOR_PACE] = 1
     """Generator updates in an iteration."""
-    discriminator_batches: Literal["separate", "mixed", "concatenated", "summed"] = "separate"
+    discriminator_batches: Annotated[Literal["separate", "mixed", "concatenated", "summed"], Resume.NO] = "separate"
     """An update each on real and fake images, one on a half-and-half batch, on two whole batches, or on both losses."""
-    fakes: Literal["inference", "training"] = "inference"
+    fakes: Annotated[Literal["inference", "training"], Resume.ASK] = "inference"
     """The generator's mode (moving or batch statistics, dropout) when it feeds the discriminator."""
-    frozen_batchnorm: Literal["moving", "batch"] = "moving"
+    frozen_batchnorm: Annotated[Literal["moving", "batch"], Resume.ASK] = "moving"
     """What a frozen discriminator normalises with: its moving statistics or the batch's."""
-    ema: Share = 0.0
+    ema: Annotated[Share, Resume.NO] = 0.0
     """Decay of the generator's running average, from which samples are drawn; 0 is off."""
-    augment: list[
-        Annotated[AugmentationSection, BeforeValidator(_named, json_schema_input_type=str | AugmentationSection)]
+    augment: Annotated[
+        list[Annotated[AugmentationSection, BeforeValidator(_named, json_schema_input_type=str | AugmentationSection)]],
+        Resume.AUGMENTATIONS,
     ] = []
     """What is done to real and generated images before the discriminator sees them: names, or names with their keys."""
-    precision: Literal["float32", "bfloat16", "auto"] = "auto"
+    precision: Annotated[Literal["float32", "bfloat16", "auto"], Resume.ASK] = "auto"
     """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
-    xla: bool | Literal["auto"] = "auto"
+    xla: Annotated[bool | Literal["auto"], Resume.ASK] = "auto"
     """Compile with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
-    rewrites: bool = True
+    rewrites: Annotated[bool, Resume.ASK] = True
     """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does. Without
     them, a residual network in bfloat16 may not repeat itself to the last bit (docs/performance.md)."""
 
 
 class EvaluationSection(Section):
     """Scores during training."""
+
+    on_resume = Resume.FREE
 
     every: Annotated[int, Field(ge=0)] = 0
     """Iterations between two evaluations, each a row of metrics.csv; 0 is off."""
@@ -195,6 +247,8 @@ class EvaluationSection(Section):
 
 class OutputsSection(Section):
     """What is written into the run folder."""
+
+    on_resume = Resume.FREE
 
     sample_every: Count = 500
     """Iterations between two sample grids."""
