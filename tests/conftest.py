@@ -20,7 +20,6 @@ from forked_program import ForkedProgram
 from ganctl import datasets, models
 from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import ModelSection
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.game import Game, traced_gradients
 from ganctl.lazy import tf
@@ -184,13 +183,11 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         arguments = models.registry.get(experiment.model.name).arguments().model_fields
         capacity = {"capacity": 2} if "capacity" in arguments else {}
         outputs = {"sample_every": 1, "checkpoint_every": 1}
-        changed = experiment.replace(
-            dataset=dataset.model_copy(update=small_data),
-            model=ModelSection.model_validate({**experiment.model.model_dump(), **capacity}),
-            training=experiment.training.model_copy(
-                update={"iterations": 2, "batch_size": 2, "precision": "float32", "xla": False}
-            ),
-            outputs=experiment.outputs.model_copy(update=outputs),
+        changed = (
+            experiment.with_keys("dataset", **small_data)
+            .with_keys("model", **capacity)
+            .with_keys("training", iterations=2, batch_size=2, precision="float32", xla=False)
+            .with_keys("outputs", **outputs)
         )
         return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name))).experiment
 

@@ -117,7 +117,7 @@ def test_a_resumed_run_shows_its_whole_history(small_experiment: Callable[..., E
     experiment = small_experiment("dense_gan", {"training.iterations": 4, "outputs.sample_every": 2})
     train(experiment, folder)
     before, _ = frames_of(folder.evolution)
-    longer = experiment.replace(training=experiment.training.model_copy(update={"iterations": 8}))
+    longer = experiment.with_keys("training", iterations=8)
     resume(longer, folder, allow_changes=True)
     after, milliseconds = frames_of(folder.evolution)
     assert (len(before), len(after)) == (3, 5)

@@ -357,6 +357,42 @@ def test_a_text_that_looks_like_something_else_stays_a_text(name: str, tmp_path:
     assert load(tmp_path, named.to_yaml()).name == name
 
 
+def test_a_copy_with_other_keys_changes_them_alone(tmp_path: Path) -> None:
+    experiment = load(tmp_path, f"{BASE}optimizer: {{encoder: {{learning_rate: 0.5}}}}\n", "model.name=bigan", "seed=3")
+    changed = experiment.with_keys("training", batch_size=4, augment=["flip"]).with_keys("model", latent_dim=7)
+    changed = changed.replace(seed=4)
+    after = {**experiment.model_dump(), "seed": 4}
+    after["model"] = {**after["model"], "latent_dim": 7}
+    after["training"] = {**after["training"], "batch_size": 4, "augment": [{"name": "flip"}]}
+    assert changed.model_dump() == after
+    assert changed.overrides == ["model.name=bigan", "seed=3"]
+    assert experiment.training.batch_size == 64
+
+
+WRONG_COPIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "value": ("training", {"batch_size": 0}, "3:12: training.batch_size: input should be greater than or equal to 1."),
+    "type": ("dataset", {"image_size": 8.5}, "1:1: dataset.image_size: input should be a valid integer."),
+    "key": ("training", {"batchsize": 1}, "3:1: unknown key 'batchsize' in training. Did you mean 'batch_size'?"),
+    "two keys that depend on each other": (
+        "optimizer",
+        {"generator": {"name": "sgd", "beta_1": 0.5}},
+        "tiny.yaml: optimizer.generator: beta_1 is Adam's and means nothing for sgd",
+    ),
+    "top level": ("", {"seed": -1}, "tiny.yaml: seed: input should be greater than or equal to 0. Received: -1"),
+    "whole section": ("", {"training": {"ema": 2.0}}, "3:1: training.ema: input should be less than 1. Received: 2.0"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_COPIES)
+def test_a_copy_is_validated_like_the_file(case: str, tmp_path: Path) -> None:
+    section, values, answer = WRONG_COPIES[case]
+    experiment = load(tmp_path, f"{BASE}training: {{batch_size: 3}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        experiment.with_keys(section, **values) if section else experiment.replace(**values)
+    message = str(caught.value).replace(f"{tmp_path}/", "")
+    assert message.startswith(answer if answer.startswith(HERE) else f"{HERE}:{answer}")
+
+
 def test_run_name_patterns(tmp_path: Path) -> None:
     pattern = 'run_name: "gan_cap{model.latent_dim}_batch{Training.batch_size}_{name}"\n'
     assert load(tmp_path, BASE + pattern).resolved_run_name() == "gan_cap100_batch64_tiny"

@@ -142,7 +142,7 @@ def test_what_could_not_be_read_does_not_outlive_the_next_checkpoint(run: RunFol
     """Else it would count as one of those to keep."""
     shutil.copytree(run.checkpoints / "000000004", run.checkpoints / "000000009")
     (run.checkpoints / "000000004" / "generator.safetensors").write_bytes(b"")
-    keep_one = experiment.replace(outputs=experiment.outputs.model_copy(update={"keep": 1}))
+    keep_one = experiment.with_keys("outputs", keep=1)
     notes = resume(keep_one, run)
     assert ["000000009" in notes[0], "000000004" in notes[1], len(notes)] == [True, True, 2]
     assert [path.name for path in run.checkpoints.iterdir()] == ["000000004"]

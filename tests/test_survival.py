@@ -297,7 +297,7 @@ def test_a_disk_that_is_full_for_the_rows_ends_the_run_without_a_gap(
     place = disk("400m")
     folder = RunFolder.create(place, "run", explicit=True)
     rest = FillsTheDisk(place, 4, free=0)
-    long_names = small.replace(training=small.training.model_copy(update={"iterations": 400}))
+    long_names = small.with_keys("training", iterations=400)
     with pytest.raises(GanctlError, match=r"(losses\.csv|000000008) could not be written: No space left on device"):
         train(long_names, folder, rest)
     (place / "ballast").unlink()
@@ -426,7 +426,7 @@ def test_images_that_cannot_be_read_any_more_end_the_run_after_saving(
     from ganctl.training.prepared import Prepared
 
     monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
-    long = small.replace(training=small.training.model_copy(update={"iterations": LONG}))
+    long = small.with_keys("training", iterations=LONG)
     prepared = Prepared.make(resolving.resolve(long), CPU, untracked)
     feed = prepared.game.feeds["real"]
     feed._images = feed._images.view(OnABrokenDrive)

@@ -40,5 +40,4 @@ class Parts:
 
     def with_training(self, **changes: Any) -> "Parts":
         """Return the parts with other values of keys of `training` that no name depends on."""
-        training = self.experiment.training.model_copy(update=changes)
-        return replace(self, experiment=self.experiment.replace(training=training))
+        return replace(self, experiment=self.experiment.with_keys("training", **changes))

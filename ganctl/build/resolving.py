@@ -45,8 +45,7 @@ def resolve(experiment: Experiment) -> Parts:
         experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
         dataset = catalog.datasets.get(experiment.dataset.name)
         resolved = _with_augmentations(_with_loss(_with_model(experiment)))
-        section = resolved.dataset
-        resolved = resolved.replace(dataset=section.model_copy(update={"path": _absolute(section.path)}))
+        resolved = resolved.with_keys("dataset", path=_absolute(resolved.dataset.path))
         parts = Parts(
             resolved,
             dataset,
@@ -94,7 +93,7 @@ def _with_loss(experiment: Experiment) -> Experiment:
 
 def _with_augmentations(experiment: Experiment) -> Experiment:
     augment = _resolved_augmentations(experiment)
-    return experiment.replace(training=experiment.training.model_copy(update={"augment": augment}))
+    return experiment.with_keys("training", augment=augment)
 
 
 def _absolute(path: str | None) -> str | None:
@@ -257,5 +256,4 @@ def with_noise_given(parts: Parts) -> Parts:
     experiment, given = parts.experiment, parts.model.noise_given
     if all(experiment.model.arguments.get(key) == value for key, value in given.items()):
         return parts
-    model = ModelSection.model_validate({**experiment.model.model_dump(), **given})
-    return replace(parts, experiment=experiment.replace(model=model))
+    return replace(parts, experiment=experiment.with_keys("model", **given))

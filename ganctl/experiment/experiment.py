@@ -83,11 +83,24 @@ class Experiment(Section):
         experiment._source, experiment._overrides = source, overrides
         return experiment
 
-    def replace(self, **sections: Any) -> Self:
-        """Return a copy with other sections and the same memory of where each key stands."""
-        changed = self.model_copy(update=sections)
-        changed._source, changed._overrides = self._source, self._overrides
-        return changed
+    def replace(self, **values: Any) -> Self:
+        """Return a copy with other sections or keys of the top level, which remembers where each key stands.
+
+        Values are validated as those of the file are; a section that is an object already is taken as it is. Raises
+        ConfigurationError with file, line and column.
+        """
+        replaced: Self = validated(type(self), {**dict(self), **values}, self._source)
+        replaced._source, replaced._overrides = self._source, self._overrides
+        return replaced
+
+    def with_keys(self, section: str, **values: Any) -> Self:
+        """Return a copy with other values of keys of one section, such as `with_keys("training", batch_size=4)`.
+
+        The section is validated as a whole, because its keys may depend on each other; else as `replace`.
+        """
+        before: Section = getattr(self, section)
+        after = validated(type(before), {**dict(before), **values}, self._source, (section,))
+        return self.replace(**{section: after})
 
     def located(self, error: ConfigurationError) -> ConfigurationError:
         """Return the error with file, line and column of the key that it is about."""

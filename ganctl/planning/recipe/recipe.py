@@ -124,10 +124,10 @@ def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device
     copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # so slow a disk that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
     images = np.stack([to_channels(resized(copy, cost.size, cost.size), channels) for copy in chosen])
-    section = recipe.dataset.model_copy(update={"image_size": cost.size, "channels": channels, "path": None})
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
-    model = recipe.model.model_validate({**recipe.model.model_dump(), **arguments})
-    parts = replace(parts, experiment=recipe.replace(dataset=section, model=model)).with_training(batch_size=batch)
+    experiment = recipe.with_keys("dataset", image_size=cost.size, channels=channels, path=None)
+    experiment = experiment.with_keys("model", **arguments).with_keys("training", batch_size=batch)
+    parts = replace(parts, experiment=experiment)
     feeds = {REAL: ImageSet(images, None, (), str(pictures.folder))}
     # As a training chooses them; what is measured here is remembered for it.
     parts, _ = choose_precision(parts, feeds, device)
