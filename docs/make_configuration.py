@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md from the classes and signatures that validate the YAML; a test keeps the page true."""
+"""Writes docs/configuration.md from the code that validates the YAML; a test keeps the page up to date."""
 
 import re
 import sys
@@ -14,22 +14,25 @@ PAGE = Path(__file__).with_name("configuration.md")
 
 HEAD = """# The experiment file: every key
 
-Written by `docs/make_configuration.py` from the code. Keys are matched without regard to case, an unknown key is an
-error, and `--set section.key=value` changes any of them; a list is given whole, as
-`--set 'loss.penalties=[{name: r1, weight: 5}]'`. `ganctl validate FILE --show` prints a file with every default written
-out.
+Written by `docs/make_configuration.py` from the code. Keys are case-insensitive, and an unknown key is an
+error. `--set section.key=value` overrides any key; set a list as a whole, as in
+`--set 'loss.penalties=[{name: r1, weight: 5}]'`. `ganctl validate FILE --show` prints a file with every
+default filled in.
 
-The column *on resume* says what `ganctl resume` may do with a key of a run:
+The column *on resume* says whether `ganctl resume` may change a key of a run:
 
-- free: change it, with `--set` or in the run's `config.yaml`. Nothing that is learned depends on it.
-- label: change it in `config.yaml`, not with `--set`. It names the run or says where files lie.
-- ask: change it with `--allow-changes`. The run continues, but as a different training.
-- no: keep it. With another value the checkpoint would not fit, or would mean something else. To change it, begin a new
-  run with the old weights: `ganctl train --init-from`.
+- **free**: yes, with `--set` or in the run's `config.yaml`. Nothing that is learned depends on it. (Images
+  may move to another `dataset.path`, but must be the same.)
+- **label**: yes, in `config.yaml`, but not with `--set`. It only names the run or its files. (A plugin whose
+  code changed needs `--allow-changes`.)
+- **ask**: yes, with `--allow-changes`. The run continues, but as a different training.
+- **no**: the checkpoint would not fit, or would mean something else. Start a new run from its weights
+  instead, with `ganctl train --init-from`.
 
-The further keys of a model, a loss or a penalty are *no*, those of an augmentation *ask*. Where the table speaks of a
-`schedule` or `warmup`, any optimizer's `schedule` binds `iterations`; `disc_updates` are bound by those of every
-optimizer but the generator's, `gen_updates` by those of every optimizer but the discriminator's.
+Keys of a model, a loss or a penalty are **no**, keys of an augmentation **ask**. What holds for `ada` holds
+for any augmentation with a memory. A `schedule` of any optimizer counts for `iterations`; for `disc_updates`, a
+`schedule` or `warmup` of any optimizer except the generator's; for `gen_updates`, of any except the
+discriminator's.
 """
 
 ON_RESUME = {
@@ -56,7 +59,7 @@ def page() -> str:
         parts += [f"## {title}\n", *_builders(registry)]
     parts.append("## Data sets\n")
     parts += [f"- `{entry.name}`: {entry.summary}" for entry in datasets.registry]
-    parts.append("\n## The tutorials' constants\n\nAlso understood at the top level of the file:\n")
+    parts.append("\n## The tutorials' constants\n\nThese also work at the top level of the file:\n")
     parts += [f"- `{name.upper()}` is `{'.'.join(path)}`" for name, path in TUTORIAL_CONSTANTS.items()]
     return "\n".join(parts) + "\n"
 

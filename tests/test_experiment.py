@@ -95,7 +95,7 @@ WRONG_KEYS_AND_VALUES = {
         "3:12: training.iterations: input should be greater than or equal to 1. Received: 0",
     ),
     "too large": ("training: {ema: 1.0}\n", "3:12: training.ema: input should be less than 1. Received: 1.0"),
-    "endless digits": (f"seed: {'9' * 5000}\n", "3:7: a number of 5000 digits."),
+    "endless digits": (f"seed: {'9' * 5000}\n", "3:7: a number of 5,000 digits is too long."),
     "no such choice": (
         "training: {fakes: traning}\n",
         "3:12: training.fakes: input should be 'inference' or 'training'. Received: 'traning'",
@@ -105,7 +105,7 @@ WRONG_KEYS_AND_VALUES = {
     "nothing for a section": ("training:\n", "3:1: training: expected `key: value` lines. Received: None"),
     "Adam's key for another": (
         "optimizer:\n  generator: {name: sgd, beta_1: .5}\n",
-        "4:3: optimizer.generator: beta_1 is Adam's and means nothing for sgd",
+        "4:3: optimizer.generator: beta_1 applies only to adam, not to sgd; remove it",
     ),
     "no such loss": (
         "loss:\n  name: minmax\n",
@@ -142,7 +142,7 @@ WRONG_KEYS_AND_VALUES = {
     ),
     "the same twice": (
         "training: {batch_size: 3}\nBATCH_SIZE: 8\n",
-        "4:1: 'BATCH_SIZE' and 'training.batch_size' (tiny.yaml:3:12) say the same twice.",
+        "4:1: 'BATCH_SIZE' and 'training.batch_size' (tiny.yaml:3:12) set the same key; remove one.",
     ),
     "too few samples to judge": (
         "evaluation: {num: 49}\n",
@@ -182,7 +182,7 @@ MODEL_AND_DATASET = {
         "dataset: {name: npz, image_size: 20}\nmodel: {name: dcgan_cifar}\n",
         "1:22: dataset.image_size: dcgan_cifar needs even sizes from 28x28 on. Received: 20x20",
     ),
-    "no model's name": ("dataset: {name: npz}\nmodel: {}\n", "2:1: 'name' is missing in model."),
+    "no model's name": ("dataset: {name: npz}\nmodel: {}\n", "2:1: 'name' is missing from model."),
     "a list for the data set's name": (
         "dataset: {name: [npz]}\nmodel: {name: dense_gan}\n",
         "1:11: dataset.name: input should be a valid string.",
@@ -199,7 +199,7 @@ def test_a_wrong_model_or_data_set_is_named_with_its_place(case: str, tmp_path: 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)
 )
-NOT_ALLOWED = "is not allowed; only plain texts, numbers, true, false and null."
+NOT_ALLOWED = "is not allowed; only plain strings, numbers, true, false and null are."
 TOO_MUCH = "too many or too deeply nested values for an experiment file."
 NO_EXPERIMENTS: dict[str, tuple[str | bytes, str]] = {
     "repeated key": ("seed: 3\nSEED: 3\n", "tiny.yaml:2:1: 'SEED' is given twice (first at tiny.yaml:1:1)."),
@@ -207,20 +207,23 @@ NO_EXPERIMENTS: dict[str, tuple[str | bytes, str]] = {
         "dataset: {name: a, name: a}\n",
         "tiny.yaml:1:20: 'name' is given twice (first at tiny.yaml:1:11).",
     ),
-    "tab": ("training:\n\tbatch_size: 3\n", "tiny.yaml:2:1: tabs cannot indent YAML, use spaces."),
-    "tab after spaces": ("training:\n  \tbatch_size: 3\n", "tiny.yaml:2:3: tabs cannot indent YAML, use spaces."),
+    "tab": ("training:\n\tbatch_size: 3\n", "tiny.yaml:2:1: YAML cannot be indented with tabs; use spaces."),
+    "tab after spaces": (
+        "training:\n  \tbatch_size: 3\n",
+        "tiny.yaml:2:3: YAML cannot be indented with tabs; use spaces.",
+    ),
     "empty": ("", "tiny.yaml: expected `key: value` lines at the top level, found nothing."),
     "only a comment": ("# nothing\n", "tiny.yaml: expected `key: value` lines at the top level, found nothing."),
     "latin-1": (b"name: caf\xe9\n", "tiny.yaml: not UTF-8 (byte 9). Save the file as UTF-8."),
     "UTF-16": (BASE.encode("utf-16"), "tiny.yaml: not UTF-8 (byte 0). Save the file as UTF-8."),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "tiny.yaml: not UTF-8 (byte 0). Save the file as UTF-8."),
     "NUL": ("name: a\0b\n", "tiny.yaml: unacceptable character #x0000"),
-    "a text": ("hello\n", "tiny.yaml: expected `key: value` lines at the top level, found a text."),
+    "a text": ("hello\n", "tiny.yaml: expected `key: value` lines at the top level, found a string."),
     "a list": ("- a\n", "tiny.yaml: expected `key: value` lines at the top level, found a list."),
     "two documents": (f"{BASE}---\n{BASE}", "tiny.yaml:3:1: but found another document."),
     "unclosed bracket": ("a: [1,\n", "tiny.yaml:2:1: expected the node content, but found '<stream end>'."),
     "unknown alias": ("name: *b\n", "tiny.yaml:1:7: found undefined alias 'b'."),
-    "a list for a key": ("? [a]\n: b\n", "tiny.yaml:1:3: a key must be a word."),
+    "a list for a key": ("? [a]\n: b\n", "tiny.yaml:1:3: a key must be a plain word."),
     "alias bomb": (BOMB, f"tiny.yaml:1:20: {TOO_MUCH}"),
     "alias of itself": ("a: &a {b: *a}\n", f"tiny.yaml:1:4: {TOO_MUCH}"),
     "10,000 brackets": ("a: " + "[" * 10_000 + "]" * 10_000, f"tiny.yaml:1:24: {TOO_MUCH}"),
@@ -250,7 +253,7 @@ def test_a_hundred_megabytes_are_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / HERE
     with path.open("wb") as file:
         file.truncate(100_000_000)
-    with pytest.raises(ConfigurationError, match="100,000,000 bytes are no experiment file"):
+    with pytest.raises(ConfigurationError, match="100,000,000 bytes are too many for an experiment file"):
         resolving.load_experiment(path)
 
 
@@ -318,7 +321,7 @@ WRONG_OVERRIDES = {
     "training.batch_size=": "training.batch_size: input should be a valid integer. Received: None",
     "model.latent_dim=0": "model.latent_dim: input should be greater than or equal to 1. Received: 0",
     "loss.penalties.0.weight=3": "loss.penalties: input should be a valid list.",
-    "run_name=../../x": "run_name: '../../x' cannot name a run folder",
+    "run_name=../../x": "run_name: '../../x' is not a valid name for a run folder",
 }
 
 
@@ -376,7 +379,7 @@ WRONG_COPIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "two keys that depend on each other": (
         "optimizer",
         {"generator": {"name": "sgd", "beta_1": 0.5}},
-        "tiny.yaml: optimizer.generator: beta_1 is Adam's and means nothing for sgd",
+        "tiny.yaml: optimizer.generator: beta_1 applies only to adam, not to sgd; remove it",
     ),
     "top level": ("", {"seed": -1}, "tiny.yaml: seed: input should be greater than or equal to 0. Received: -1"),
     "whole section": ("", {"training": {"ema": 2.0}}, "3:1: training.ema: input should be less than 1. Received: 2.0"),
@@ -396,7 +399,7 @@ def test_a_copy_is_validated_like_the_file(case: str, tmp_path: Path) -> None:
 def test_run_name_patterns(tmp_path: Path) -> None:
     pattern = 'run_name: "gan_cap{model.latent_dim}_batch{Training.batch_size}_{name}"\n'
     assert load(tmp_path, BASE + pattern).resolved_run_name() == "gan_cap100_batch64_tiny"
-    assert "'{model.width}' stands for no key" in refusal(tmp_path, BASE + 'run_name: "{model.width}"\n')
+    assert "'{model.width}' is not a key of the experiment" in refusal(tmp_path, BASE + 'run_name: "{model.width}"\n')
 
 
 BAD_RUN_NAMES = [

@@ -71,10 +71,10 @@ def test_facts_without_bottom_are_refused(tmp_path: Path) -> None:
 def test_half_a_character_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text('name: "\\udcff"\n')
-    with pytest.raises(ConfigurationError, match=r"x\.yaml:1:7: half a character"):
+    with pytest.raises(ConfigurationError, match=r"x\.yaml:1:7: contains a lone surrogate"):
         resolving.load_experiment(path)
     path.write_text('"na\\udcffme": 1\n')
-    with pytest.raises(ConfigurationError, match=r"x\.yaml:1:1: half a character"):
+    with pytest.raises(ConfigurationError, match=r"x\.yaml:1:1: contains a lone surrogate"):
         resolving.load_experiment(path)
 
 

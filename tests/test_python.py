@@ -179,7 +179,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         ),
         (
             lambda run: ganctl.train({"BATCH_SIZE": 4, "training": {"batch_size": 8}}),
-            "'BATCH_SIZE' and 'training.batch_size' .* say the same twice",
+            "'BATCH_SIZE' and 'training.batch_size' .* set the same key",
         ),
         (
             lambda run: ganctl.train({"dataset": {"name": "npz"}, "model": {"nmae": "dcgan"}}),
@@ -187,8 +187,8 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         ),
         (lambda run: ganctl.train({"seed": {1}}), r"texts, numbers, lists and dictionaries only: \{1\} is of type set"),
         (lambda run: ganctl.train({"name": "a", "Name": "b"}), "'Name' is given twice"),
-        (lambda run: ganctl.train("nonesuch"), "There is no file nonesuch"),
-        (lambda run: ganctl.train("quickstart", 5), "overrides must be a dictionary, or a list such as .* Received: 5"),
+        (lambda run: ganctl.train("nonesuch"), "nonesuch does not exist"),
+        (lambda run: ganctl.train("quickstart", 5), "a dictionary, or a list such as .* Received: 5"),
         (lambda run: ganctl.train("quickstart", [("seed", 1)]), "a dictionary, or a list such as"),
         (lambda run: ganctl.train("quickstart", device=5), "device must be a string. Received: 5"),
         (lambda run: ganctl.train("quickstart", run_name=5), "run_name must be a string. Received: 5"),

@@ -1,4 +1,4 @@
-"""What a resumed run may have otherwise than its checkpoint."""
+"""What a resumed run may change: how its experiment may differ from its checkpoint's."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -8,13 +8,13 @@ from ganctl.experiment.sections import OptimizerSection, OptimizersSection, Resu
 
 
 class Change(NamedTuple):
-    """A key of the experiment that says something else now.
+    """A key of the experiment with another value than before.
 
     Attributes:
-        key: in dotted form.
-        then: its value before.
-        now: its value.
-        refused: whether it makes another run of it, whatever the user wants; `changes_between` says so.
+        key: the dotted key.
+        then: its value before; None if it had none.
+        now: its value now; None if it has none.
+        refused: whether no flag allows it, because the checkpoint would not fit; set by `changes_between`.
     """
 
     key: str
@@ -23,15 +23,14 @@ class Change(NamedTuple):
     refused: bool = False
 
     def described(self, source: object) -> str:
-        """Return the difference from `source` on one line."""
+        """Return the change on one line; `source` is where the old value stands."""
         return f"{self.key}: {self.then!r} in {source}, {self.now!r} now"
 
 
 def resume_of(key: str) -> Resume:
-    """Return what a resumed run may do with a key, in dotted form: the mark that `sections` gives it.
+    """Return what a resumed run may do with a dotted key: its mark in `sections`.
 
-    A section given whole is asked for at least, because every key that is left out takes its default again. So is a
-    key that nothing is known of.
+    A whole section is at least ASK, because keys that it leaves out return to their defaults. So is an unknown key.
     """
     section: type[Section] = Experiment
     for part in key.split("."):
@@ -43,36 +42,36 @@ def resume_of(key: str) -> Resume:
 
 
 def _section_in(section: type[Section], key: str) -> type[Section] | None:
-    """The section that stands below a key of a section; None where the key has a value."""
+    """The section below a key of a section, or None if the key has a plain value."""
     if key in section.model_fields:
         annotation = section.model_fields[key].annotation
         return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
-    return OptimizerSection if section is OptimizersSection else None  # of a further player
+    return OptimizerSection if section is OptimizersSection else None  # another player's
 
 
 def may_be_set(key: str) -> bool:
-    """Whether a resumed run takes another value of a key, in dotted form, without `--allow-changes`.
+    """Whether a resumed run may set a dotted key without `--allow-changes`.
 
-    With a learning rate that falls towards the end, `changes_between` still has a longer run.
+    `changes_between` may still ask about training.iterations, if a learning rate has a schedule.
     """
     return resume_of(key) in (Resume.FREE, Resume.LENGTH)
 
 
 def never_may_be_set(key: str) -> bool:
-    """Whether it is sure by a key alone, in dotted form, that a resumed run takes no other value of it."""
+    """Whether a resumed run must keep the value of a dotted key, whatever the rest of the experiment says."""
     return resume_of(key) is Resume.NO
 
 
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering: Collection[str] = ()) -> list[Change]:
-    """Return what differs between two experiments, as dictionaries, and matters to what is learned.
+    """Return the differences between two experiments, as dictionaries, that affect what is learned.
 
-    A longer run whose learning rate falls towards its end had other rates from its first iteration on: what was played
-    is kept, and the rate jumps to where the longer run's would be by then.
+    A longer run with a learning-rate schedule would have had other rates from its first iteration on. Resuming keeps
+    what was trained, and the rate jumps to where the longer run's would be.
 
     Args:
         then: the experiment of the checkpoint.
-        now: the experiment that is to go on from it.
-        remembering: names of augmentations that have a memory, one of the checkpoint's networks.
+        now: the experiment that resumes from it.
+        remembering: names of the augmentations with a memory, which is one of the checkpoint's networks.
     """
     optimizers = {**then.get("optimizer", {}), **now.get("optimizer", {})}
     found = [(change, _answer(change, optimizers, remembering)) for change in differences(then, now)]
@@ -80,13 +79,13 @@ def changes_between(then: Mapping[str, Any], now: Mapping[str, Any], remembering
 
 
 def _answer(change: Change, optimizers: Mapping[str, Any], remembering: Collection[str]) -> Resume:
-    """What a resumed run does with a change, given the rest of the file: FREE, ASK or NO."""
+    """What a resumed run may do with a change, given the rest of the experiment: FREE, ASK or NO."""
     match resume_of(change.key):
         case Resume.LABEL:
             return Resume.FREE
         case Resume.LENGTH:
             return Resume.ASK if any(map(_has_schedule, optimizers.values())) else Resume.FREE
-        # Of other players than these two nobody knows whose number of updates they follow.
+        # Any other player may follow the updates of either.
         case Resume.DISCRIMINATOR_PACE:
             bound = any(_follows_rounds(section) for name, section in optimizers.items() if name != "generator")
         case Resume.GENERATOR_PACE:
@@ -104,12 +103,12 @@ def _has_schedule(optimizer: Mapping[str, Any]) -> bool:
 
 
 def _follows_rounds(optimizer: Mapping[str, Any]) -> bool:
-    """Whether an optimizer's rate is a function of the round."""
+    """Whether an optimizer's learning rate is a function of the round."""
     return _has_schedule(optimizer) or bool(optimizer.get("warmup", 0))
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """Return all that differs between two experiments, as dictionaries."""
+    """Return every difference between two experiments, as dictionaries."""
     flat_then, flat_now = by_dotted_key(then), by_dotted_key(now)
     return [
         Change(key, flat_then.get(key), flat_now.get(key))
@@ -119,7 +118,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]
 
 
 def by_dotted_key(section: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return the values of an experiment, as a dictionary, by `section.key`."""
+    """Return the values of an experiment, as a nested dictionary, by dotted key."""
     flat: dict[str, Any] = {}
     for key, value in section.items():
         flat |= by_dotted_key(value, f"{path}{key}.") if isinstance(value, Mapping) else {path + str(key): value}

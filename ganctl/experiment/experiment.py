@@ -1,4 +1,4 @@
-"""A validated YAML file, and what is said of one that is not valid."""
+"""A validated YAML file, and the error messages for an invalid one."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from ganctl.experiment.sections import (
 )
 from ganctl.experiment.yaml_source import KeyPath, YamlSource, dump_yaml, parse_yaml, read_yaml
 
-# The constants of the tutorials, understood at the top level of the file under the names that the tutorials give them.
+# The constants of the tutorials, accepted at the top level of the file under the names that the tutorials use.
 TUTORIAL_CONSTANTS: Mapping[str, tuple[str, str]] = {
     "spatial_dim": ("dataset", "image_size"),
     "num_load": ("dataset", "limit"),
@@ -40,15 +40,15 @@ class Experiment(Section):
     """A validated YAML file."""
 
     name: Annotated[str, Field(min_length=1), Resume.LABEL] = "experiment"
-    """What the experiment is called; where it is not given, the file's name without its ending."""
+    """Name of the experiment; by default the file's name without its extension."""
     run_name: Annotated[str, Field(min_length=1), Resume.LABEL] = "{name}"
-    """Name of the run folder; `{section.key}` stands for that key's value."""
+    """Name of the run folder; `{section.key}` is replaced by the value of that key."""
     root_dir: Annotated[str, Field(min_length=1), Resume.LABEL] = "outputs"
-    """Folder of all runs; `--output-dir` says otherwise."""
+    """Folder that holds all run folders; `--output-dir` overrides it."""
     seed: Annotated[int, Field(ge=0, lt=2**31), Resume.ASK] = 0
-    """Everything random in the run follows from it."""
+    """Seed for all randomness in the run."""
     plugins: Annotated[list[str], Resume.LABEL] = []
-    """Python files with models, losses and the like; they run only where `--plugin` or `--allow-plugins` permits it."""
+    """Python files that define models, losses and so on; they run only with `--plugin FILE` or `--allow-plugins`."""
     dataset: DatasetSection
     model: ModelSection
     loss: LossSection = LossSection()
@@ -74,7 +74,7 @@ class Experiment(Section):
 
     @classmethod
     def from_source(cls, source: YamlSource, overrides: Iterable[str] = ()) -> Self:
-        """Validate what was read; raises ConfigurationError that names every wrong key."""
+        """Validate a parsed file; raises a ConfigurationError that names every wrong key."""
         overrides = list(overrides)
         _move_tutorial_constants(source)
         for override in overrides:
@@ -84,33 +84,33 @@ class Experiment(Section):
         return experiment
 
     def replace(self, **values: Any) -> Self:
-        """Return a copy with other sections or keys of the top level, which remembers where each key stands.
+        """Return a copy with other sections or top-level keys, which remembers where each key stands in the file.
 
-        Values are validated as those of the file are; a section that is an object already is taken as it is. Raises
-        ConfigurationError with file, line and column.
+        Values are validated like those of the file, except sections given as objects, which were validated when they
+        were made. Raises ConfigurationError with file, line and column.
         """
         replaced: Self = validated(type(self), {**dict(self), **values}, self._source)
         replaced._source, replaced._overrides = self._source, self._overrides
         return replaced
 
     def with_keys(self, section: str, **values: Any) -> Self:
-        """Return a copy with other values of keys of one section, such as `with_keys("training", batch_size=4)`.
+        """Return a copy with other values for keys of one section, as in `with_keys("training", batch_size=4)`.
 
-        The section is validated as a whole, because its keys may depend on each other; else as `replace`.
+        The section is validated as a whole, because its keys may depend on each other. Otherwise like `replace`.
         """
         before: Section = getattr(self, section)
         after = validated(type(before), {**dict(before), **values}, self._source, (section,))
         return self.replace(**{section: after})
 
     def located(self, error: ConfigurationError) -> ConfigurationError:
-        """Return the error with file, line and column of the key that it is about."""
+        """Return the error with the file, line and column of the key that it is about."""
         if not error.key:
             return error
         place = self._source.locate(tuple(int(part) if part.isdigit() else part for part in error.key.split(".")))
         return ConfigurationError(f"{place}: {error.key}: {error}")
 
     def check_arguments(self, path: KeyPath, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a builder's own arguments with every default written out; `path` is where they stand in the file."""
+        """Return a builder's arguments with every default written out; `path` is where they stand in the file."""
         return validated(arguments, dict(given), self._source, path).model_dump()
 
     def to_yaml(self) -> str:
@@ -118,14 +118,14 @@ class Experiment(Section):
         return dump_yaml(json.loads(self.model_dump_json()), width=120)
 
     def resolved_run_name(self) -> str:
-        """Return the run folder's name; raises ConfigurationError where the pattern makes none."""
+        """Return the run folder's name; raises ConfigurationError if `run_name` does not give a valid one."""
         values = self.model_dump()
 
         def value(match: re.Match[str]) -> str:
             found: Any = values
             for key in match.group(1).lower().split("."):
                 if not isinstance(found, dict) or key not in found:
-                    raise ConfigurationError(f"'{match.group(0)}' stands for no key of the experiment.", key="run_name")
+                    raise ConfigurationError(f"'{match.group(0)}' is not a key of the experiment.", key="run_name")
                 found = found[key]
             return str(found)
 
@@ -133,7 +133,7 @@ class Experiment(Section):
 
 
 def check_run_name(name: str) -> str:
-    """Return the name if it can be a folder's name and nothing else; raises ConfigurationError."""
+    """Return the name if it is a plain folder name, not a path or a hidden folder; else raise ConfigurationError."""
     if (
         not name
         or len(name.encode(errors="replace")) > 200
@@ -142,7 +142,7 @@ def check_run_name(name: str) -> str:
     ):
         shown = repr(name if len(name) <= 60 else name[:57] + "...")
         raise ConfigurationError(
-            f"{shown} cannot name a run folder: use up to 200 letters, digits and - _ . = + , @, "
+            f"{shown} is not a valid name for a run folder: use up to 200 letters, digits, spaces and - _ . = + , @, "
             "starting with a letter or digit.",
             key="run_name",
         )
@@ -150,7 +150,7 @@ def check_run_name(name: str) -> str:
 
 
 def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource, at: KeyPath = ()) -> Any:
-    """Validate `data` found at `at` in the source; raises ConfigurationError with a line for every mistake."""
+    """Validate `data`, which stands at `at` in the source; raises ConfigurationError with one line per mistake."""
     try:
         return schema.model_validate(data)
     except ValidationError as error:
@@ -159,15 +159,17 @@ def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource,
             path = (*at, *_place_of(item, source, at))
             lines.append(f"{source.locate(path)}: {_sentence(schema, item, path, at)}")
         raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
-    except UnicodeEncodeError:  # from JSON; YAML is refused where it is read
-        raise ConfigurationError(f"{source.name}: half a character (a lone surrogate) is no text.") from None
+    except UnicodeEncodeError:  # from JSON; in YAML, it is refused when the file is read
+        raise ConfigurationError(
+            f"{source.name}: a string contains a lone surrogate, which is not a valid character."
+        ) from None
 
 
 def _place_of(item: Any, source: YamlSource, at: KeyPath) -> KeyPath:
-    """The keys that lead to a mistake, without pydantic's words for the kinds of value that it tried."""
+    """The path of keys to a mistake, without the names that pydantic adds for the types it tried."""
     path = tuple(part for part in item["loc"][:-1] if part not in ("nullable", "literal"))
     last = item["loc"][-1:]
-    if item["type"] in ("extra_forbidden", "missing"):  # these end with a key, which may look like such a word
+    if item["type"] in ("extra_forbidden", "missing"):  # these end with a key, which may look like such a name
         return path + last
     path += tuple(part for part in last if part not in ("nullable", "literal"))
     while path and (*at, *path) not in source.places and isinstance(path[-1], str) and "[" in path[-1]:
@@ -183,7 +185,7 @@ def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) ->
         where = f" in {section}" if section else ""
         return f"unknown key '{path[-1]}'{where}.{_home_of(str(path[-1])) or did_you_mean(str(path[-1]), known)}"
     if item["type"] == "missing":
-        return f"'{path[-1]}' is missing{f' in {section}' if section else ''}."
+        return f"'{path[-1]}' is missing{f' from {section}' if section else ''}."
     message = item["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if item["type"] in ("model_type", "model_attributes_type", "dict_type"):
@@ -193,7 +195,7 @@ def _sentence(schema: type[BaseModel], item: Any, path: KeyPath, at: KeyPath) ->
 
 
 def _fields_at(schema: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the section at this path knows."""
+    """The known keys of the section at this path."""
     for part in path:
         annotation = schema.model_fields[part].annotation if part in schema.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
@@ -203,7 +205,7 @@ def _fields_at(schema: type[BaseModel], path: tuple[str | int, ...]) -> list[str
 
 
 def _home_of(key: str) -> str:
-    """A hint for a key that stands in the wrong section."""
+    """A hint for a key in the wrong section."""
     for section, info in Experiment.model_fields.items():
         if (
             isinstance(info.annotation, type)
@@ -215,19 +217,18 @@ def _home_of(key: str) -> str:
 
 
 def _move_tutorial_constants(source: YamlSource) -> None:
-    """Put the constants that stand at the top level where they belong."""
+    """Move constants from the top level to the keys that they stand for."""
     for constant, path in TUTORIAL_CONSTANTS.items():
         if constant in source.data:
             place = source.places.pop((constant,), source.name)
             if _says(source.data, path):
-                raise ConfigurationError(
-                    f"{place}: '{constant.upper()}' and '{'.'.join(path)}' ({source.locate(path)}) say the same twice."
-                )
+                other = f"'{'.'.join(path)}' ({source.locate(path)})"
+                raise ConfigurationError(f"{place}: '{constant.upper()}' and {other} set the same key; remove one.")
             _put(source, path, source.data.pop(constant), place)
 
 
 def _says(data: Any, path: Iterable[str]) -> bool:
-    """Whether nested dictionaries have a key; their places are no answer, because what is no file has none."""
+    """Whether nested dictionaries have a key. (Places cannot tell: data that does not come from a file has none.)"""
     for part in path:
         if not isinstance(data, dict) or part not in data:
             return False
@@ -252,7 +253,7 @@ def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> None:
             inner = section[str(part)] = {}
             source.places.setdefault(path[: depth + 1], place)
         if not isinstance(inner, dict):
-            raise ConfigurationError(f"{place}: '{'.'.join(map(str, path[: depth + 1]))}' is no section.")
+            raise ConfigurationError(f"{place}: '{'.'.join(map(str, path[: depth + 1]))}' is not a section.")
         section = inner
     section[str(path[-1])] = value
     for replaced in [known for known in source.places if known[: len(path)] == path]:

@@ -1,11 +1,10 @@
-"""The configurations that travel with the package."""
+"""The configurations that ship with ganctl."""
 
 from pathlib import Path
 
 from ganctl.errors import UsageError, did_you_mean
 
-# In an installed wheel they lie inside the package; in a checkout they are the top-level folder that the wheel takes
-# them from.
+# In an installed wheel they are inside the package; in a checkout, in the top-level folder that the wheel copies.
 _PACKAGE = Path(__file__).parent.parent
 _FOLDERS = (_PACKAGE / "configs", _PACKAGE.parent / "configs")
 
@@ -17,7 +16,7 @@ def packaged_configs() -> dict[str, Path]:
 
 
 def find_config(config: str) -> Path:
-    """Return the file that a user means: a path, or a packaged configuration's name (also as `configs/NAME.yaml`)."""
+    """Return the file that a user means: a path, or the name of a packaged configuration (also `configs/NAME.yaml`)."""
     path = Path(config)
     if path.is_file():
         return path
@@ -30,7 +29,9 @@ def find_config(config: str) -> Path:
     ):
         return packaged[path.stem]
     if path.is_dir():
-        raise UsageError(f"{config} is a folder. Give a YAML file, or a packaged name: {', '.join(packaged)}.")
+        raise UsageError(
+            f"{config} is a folder. Give a YAML file or the name of a packaged configuration: {', '.join(packaged)}."
+        )
     raise UsageError(
-        f"There is no file {config}.{did_you_mean(path.stem, packaged)} Packaged configurations: {', '.join(packaged)}."
+        f"{config} does not exist.{did_you_mean(path.stem, packaged)} Packaged configurations: {', '.join(packaged)}."
     )

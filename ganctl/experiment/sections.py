@@ -1,8 +1,7 @@
-"""The sections of the YAML file, and all that is said of a key in one place.
+"""The sections of the YAML file: one field per key, the single source of everything about that key.
 
-A field gives the key's name, type, bounds, default and meaning, and what a resumed run may do with it. Keys that belong
-to one builder (of a model, loss, penalty or augmentation) are checked against that function's signature where names
-are looked up.
+A field gives the key's name, type, bounds, default and meaning, and what a resumed run may do with it. The keys of a
+builder (a model, loss, penalty or augmentation) are checked against its signature, where names are looked up.
 """
 
 from enum import Enum, auto
@@ -16,12 +15,12 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Resume(Enum):
-    """What a resumed run may do with a key: a mark in the annotation of its field, or of its whole section."""
+    """What a resumed run may do with a key: a mark in the annotation of its field, or on its whole section."""
 
     FREE = auto()
-    """Change it: nothing that is learned depends on it. (Moved images are recognized by their fingerprint.)"""
+    """Change it: nothing that is learned depends on it. (Moved images are recognised by their fingerprint.)"""
     LABEL = auto()
-    """Change it in the file, but not with `--set`: the run has its name and its folder already."""
+    """Change it in the file, but not with `--set`: the run already has its name and its folder."""
     ASK = auto()
     """Change it with `--allow-changes`: the run can continue, but as a different training."""
     NO = auto()
@@ -29,9 +28,9 @@ class Resume(Enum):
 
     # The answer depends on the rest of the file.
     LENGTH = auto()
-    """FREE; ASK with a learning-rate schedule, which ends with the run, so that every rate before depends on it."""
+    """FREE; ASK with a learning-rate schedule: it reaches zero at the last iteration, so every rate depends on it."""
     DISCRIMINATOR_PACE = auto()
-    """ASK; NO where a learning rate follows iterations: it counts its player's updates, a fixed number in each."""
+    """ASK; NO with a learning rate that follows iterations: it counts updates, a fixed number per iteration."""
     GENERATOR_PACE = auto()
     """As DISCRIMINATOR_PACE, for the generator's updates."""
     AUGMENTATIONS = auto()
@@ -39,10 +38,10 @@ class Resume(Enum):
 
 
 class Section(BaseModel):
-    """A part of the file: unknown keys, loose types and non-finite numbers are errors.
+    """A part of the file; unknown keys, wrong types and non-finite numbers are errors.
 
     Attributes:
-        on_resume: the mark of every key of the section that has none of its own, a builder's own keys included; None:
+        on_resume: the mark of every key in the section without a mark of its own, including a builder's keys; None if
             every key has one.
     """
 
@@ -59,118 +58,119 @@ class Section(BaseModel):
 
     @classmethod
     def mark_of(cls, key: str) -> Resume | None:
-        """Return what a resumed run may do with a key of this section, or None where nothing says so."""
+        """Return what a resumed run may do with a key of this section, or None if nothing says so."""
         field = cls.model_fields.get(key)
         marks = (mark for mark in field.metadata if isinstance(mark, Resume)) if field else iter(())
         return next(marks, cls.on_resume)
 
 
 class OpenSection(Section):
-    """A section that also takes the own arguments of the builder it names."""
+    """A section that also takes arguments of the builder it names."""
 
     model_config = ConfigDict(extra="allow")
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The builder's own arguments."""
+        """The builder's arguments."""
         return dict(self.model_extra or {})
 
 
 class DatasetSection(Section):
-    """Which images are learned, and how they are prepared."""
+    """Which images to learn, and how to prepare them."""
 
     on_resume = Resume.NO
 
     name: str
-    """A data set of `ganctl list-datasets`."""
+    """Data set, one of `ganctl list-datasets`."""
     path: Annotated[str | None, Resume.FREE] = None
-    """Folder, npz, idx or archive, as the data set wants it; null: where it is usually found."""
+    """Folder, npz file, idx files or archive, depending on the data set; null: its usual location."""
     image_size: Annotated[int, Field(ge=4, le=1024)] | None = None
-    """Height and width in pixels; null: as the data set has them."""
+    """Height and width in pixels; null: those of the data set."""
     channels: Literal[1, 3] | None = None
-    """1 for grey, 3 for RGB; null: as the data set has them."""
+    """1 for grey, 3 for RGB; null: those of the data set."""
     resize: Literal["crop", "squash", "pad"] = "crop"
-    """How an image becomes square: cut the longer side, distort, or shrink to fit and fill with black."""
+    """How to make an image square: crop the longer side, squash (distort) it, or pad it with black."""
     flip: bool = False
-    """Mirror each training image at random."""
+    """Mirror each training image from left to right at random."""
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
-    """Keep only images of these labels; null: all."""
+    """Use only the images with these labels; null: all."""
     limit: Count | None = None
-    """Keep only the first so many images; null: all."""
+    """Use only the first N images; null: all."""
     holdout: Share = 0.0
-    """Share of the images kept from training."""
+    """Fraction of the images held out from training."""
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
-    """Every image once before any comes again, independent draws, or a contiguous run of images."""
+    """How to draw batches: every image once per pass over the data (shuffle), independent draws (replacement), or
+    consecutive images from a random start (window)."""
 
 
 class ModelSection(OpenSection):
-    """Which networks play; further keys are the builder's own arguments."""
+    """Which networks to train; further keys are arguments of the model."""
 
     on_resume = Resume.NO
 
     name: str
-    """A model of `ganctl list-models`."""
+    """Model, one of `ganctl list-models`."""
     latent_distribution: Literal["normal", "uniform"] = "normal"
     """Distribution of the latent vector: N(0, 1) or U(-1, 1)."""
 
 
 class PenaltySection(OpenSection):
-    """A further loss term of the discriminator."""
+    """An additional loss term of the discriminator."""
 
     on_resume = Resume.NO
 
     name: str
-    """A penalty of `ganctl list-losses`."""
+    """Penalty, one of `ganctl list-losses`."""
     weight: Positive = 1.0
-    """Factor of the penalty in the discriminator's loss."""
+    """Weight of the penalty in the discriminator's loss."""
     every: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Evaluate it at each so many-th discriminator update only, where it counts so many times."""
+    """Lazy regularization: apply the penalty only on every N-th discriminator update, scaled by N."""
 
 
 class AugmentationSection(OpenSection):
-    """One thing that is done to what the discriminator sees."""
+    """An augmentation of the images that the discriminator sees."""
 
     on_resume = Resume.AUGMENTATIONS
 
     name: str
-    """An augmentation of `ganctl list-augmentations`."""
+    """Augmentation, one of `ganctl list-augmentations`."""
 
 
 def _named(value: Any) -> Any:
-    """A name alone stands for an entry without further keys."""
+    """Expand a bare name into an entry without further keys."""
     return {"name": value} if isinstance(value, str) else value
 
 
 class LossSection(OpenSection):
-    """What the networks minimise; further keys are the loss's own arguments."""
+    """What the networks minimise; further keys are arguments of the loss."""
 
     on_resume = Resume.NO
 
     name: str = "minimax"
-    """An adversarial loss of `ganctl list-losses`."""
+    """Adversarial loss, one of `ganctl list-losses`."""
     penalties: list[PenaltySection] = []
-    """Further loss terms of the discriminator."""
+    """Additional loss terms of the discriminator."""
 
 
 class OptimizerSection(Section):
-    """How one player's variables are moved."""
+    """How one player's variables are updated."""
 
     name: Annotated[Literal["adam", "rmsprop", "sgd"], Resume.NO] = "adam"
-    """The Keras optimizer."""
+    """Keras optimizer."""
     learning_rate: Annotated[Positive, Resume.ASK] = 2e-4
-    """Step size at the first update."""
+    """Base learning rate, which warmup, schedule and decay scale."""
     beta_1: Annotated[Share | None, Resume.ASK] = None
-    """Adam's decay of the gradient's mean (default 0.5); only for adam."""
+    """Adam's decay rate for the first moment, the mean of the gradient (default 0.5); adam only."""
     beta_2: Annotated[Share | None, Resume.ASK] = None
-    """Adam's decay of the gradient's square (default 0.999); only for adam."""
+    """Adam's decay rate for the second moment, the mean of the squared gradient (default 0.999); adam only."""
     decay: Annotated[float, Field(ge=0), Resume.NO] = 0.0
-    """The rate at update t is learning_rate / (1 + decay * t), as in Keras 2."""
+    """Inverse time decay: the learning rate at update t is divided by 1 + decay * t, as in Keras 2."""
     schedule: Annotated[Literal["constant", "linear", "cosine"], Resume.NO] = "constant"
-    """How the rate falls: not at all, on a line or half a cosine to 0 at training.iterations."""
+    """Learning-rate decay: none (constant), linear, or cosine, reaching 0 at training.iterations."""
     warmup: Annotated[int, Field(ge=0), Resume.NO] = 0
-    """Iterations in which the rate rises on a line to what it is without; 0 is off."""
+    """Linear warm-up: iterations over which the learning rate rises to its scheduled value; 0: off."""
     clipvalue: Annotated[Positive | None, Resume.ASK] = None
-    """Every gradient entry is clipped to plus or minus this; null: not at all."""
+    """Gradient clipping: limit every entry of a gradient to plus or minus this value; null: off."""
 
     @model_validator(mode="before")
     @classmethod
@@ -181,12 +181,12 @@ class OptimizerSection(Section):
                 if adam and values.get(key) is None:
                     values = {**values, key: default}
                 elif not adam and values.get(key) is not None:
-                    raise ValueError(f"{key} is Adam's and means nothing for {values['name']}; remove it")
+                    raise ValueError(f"{key} applies only to adam, not to {values['name']}; remove it")
         return values
 
 
 class OptimizersSection(Section):
-    """One optimizer a player; a model with other players takes their names as further keys."""
+    """One optimizer per player; for a model with other players, their names are further keys."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, OptimizerSection] = Field(init=False)
@@ -198,38 +198,40 @@ class OptimizersSection(Section):
 
 
 class TrainingSection(Section):
-    """How the game is played."""
+    """How to train."""
 
     iterations: Annotated[Count, Resume.LENGTH] = 10_000
-    """How long the run is. An iteration is disc_updates of the discriminator, then gen_updates of the generator."""
+    """Length of the run. An iteration is disc_updates discriminator updates, then gen_updates generator updates."""
     iterations_per_epoch: Annotated[Count, Resume.ASK] = 200
-    """Iterations that count as one epoch in losses.csv and losses.png; that is no pass over the data."""
+    """Iterations that count as one epoch in losses.csv and losses.png; not a pass over the data."""
     batch_size: Annotated[int, Field(ge=1, le=65_536), Resume.ASK] = 64
-    """Images in one update."""
+    """Images per batch."""
     disc_updates: Annotated[int, Field(ge=1, le=100), Resume.DISCRIMINATOR_PACE] = 1
-    """Discriminator updates in an iteration."""
+    """Discriminator updates per iteration."""
     gen_updates: Annotated[int, Field(ge=1, le=100), Resume.GENERATOR_PACE] = 1
-    """Generator updates in an iteration."""
+    """Generator updates per iteration."""
     discriminator_batches: Annotated[Literal["separate", "mixed", "concatenated", "summed"], Resume.NO] = "separate"
-    """An update each on real and fake images, one on a half-and-half batch, on two whole batches, or on both losses."""
+    """How real and fake images are batched: an update on each (separate), one half-real, half-fake batch (mixed), both
+    full batches in one (concatenated), or one update on the sum of both losses (summed)."""
     fakes: Annotated[Literal["inference", "training"], Resume.ASK] = "inference"
-    """The generator's mode (moving or batch statistics, dropout) when it feeds the discriminator."""
+    """Mode of the generator when it makes fakes for the discriminator: inference (moving statistics, no dropout) or
+    training (batch statistics, dropout)."""
     frozen_batchnorm: Annotated[Literal["moving", "batch"], Resume.ASK] = "moving"
-    """What a frozen discriminator normalises with: its moving statistics or the batch's."""
+    """Statistics that BatchNorm of the frozen discriminator uses in a generator update: moving, or the batch's."""
     ema: Annotated[Share, Resume.NO] = 0.0
-    """Decay of the generator's running average, from which samples are drawn; 0 is off."""
+    """EMA: decay of the exponential moving average of the generator's weights, which draws the samples; 0: off."""
     augment: Annotated[
         list[Annotated[AugmentationSection, BeforeValidator(_named, json_schema_input_type=str | AugmentationSection)]],
         Resume.AUGMENTATIONS,
     ] = []
-    """What is done to real and generated images before the discriminator sees them: names, or names with their keys."""
+    """Augmentations of the real and generated images that the discriminator sees: names, or names with their keys."""
     precision: Annotated[Literal["float32", "bfloat16", "auto"], Resume.ASK] = "auto"
-    """Arithmetic of the networks; auto measures which is faster here. Weights stay float32."""
+    """Floating-point type in which networks compute; auto measures which is faster here. Weights stay float32."""
     xla: Annotated[bool | Literal["auto"], Resume.ASK] = "auto"
-    """Compile with XLA; auto measures on a GPU and on fully connected networks whether that is faster."""
+    """Compile with XLA; auto measures whether that is faster, on a GPU and for fully connected networks."""
     rewrites: Annotated[bool, Resume.ASK] = True
-    """Compute the same in faster ways (fused or joined operations), equal up to rounding; false: as Keras does. Without
-    them, a residual network in bfloat16 may not repeat itself to the last bit (docs/performance.md)."""
+    """Use faster equivalents of layers and optimizers (fused or merged operations), equal up to rounding; false: use
+    Keras' own. Without them, a residual network in bfloat16 may not repeat to the last bit (docs/performance.md)."""
 
 
 class EvaluationSection(Section):
@@ -238,25 +240,25 @@ class EvaluationSection(Section):
     on_resume = Resume.FREE
 
     every: Annotated[int, Field(ge=0)] = 0
-    """Iterations between two evaluations, each a row of metrics.csv; 0 is off."""
+    """Evaluate every N iterations and add a row to metrics.csv; 0: off."""
     num: Annotated[int, Field(ge=50, le=50_000)] = 2000
-    """Samples in one evaluation."""
+    """Samples per evaluation."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
-    """The network whose features are compared; auto is lite0, which ships with ganctl."""
+    """Feature extractor for the scores; auto: lite0, which ships with ganctl."""
 
 
 class OutputsSection(Section):
-    """What is written into the run folder."""
+    """What to write to the run folder."""
 
     on_resume = Resume.FREE
 
     sample_every: Count = 500
-    """Iterations between two sample grids."""
+    """Draw a sample grid every N iterations."""
     sample_grid: Annotated[str, Field(pattern=r"^([1-9]\d?x[1-9]\d?|scored)$")] = "8x8"
-    """Rows x columns; or `scored`: fake above real, each titled with its discriminator score."""
+    """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score."""
     checkpoint_every: Count = 1000
-    """Iterations between two checkpoints."""
+    """Save a checkpoint every N iterations."""
     keep: Count = 2
-    """Full checkpoints to keep."""
+    """Number of full checkpoints to keep."""
     tensorboard: bool = False
-    """Also write event files for TensorBoard: losses, metrics and sample grids."""
+    """Also write TensorBoard event files: losses, metrics and sample grids."""

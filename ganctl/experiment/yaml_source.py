@@ -1,8 +1,8 @@
-"""Reads a YAML file as people mean it, remembers where every key stands, and writes what it reads as the same.
+"""Reads YAML 1.2, remembers where every key stands, and writes YAML that reads back as the same values.
 
-PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops repeated keys. Here the scalars follow the
-YAML 1.2 core schema, a repeated key is an error, and tags, bombs and bottomless nesting are refused before they cost
-anything.
+PyYAML's own loader reads `2e-4` as a string and `on` as True, and drops duplicate keys. Here scalars follow the
+YAML 1.2 core schema and a duplicate key is an error. Tags, alias bombs and endless nesting are refused before they
+cost time or memory.
 """
 
 import math
@@ -28,7 +28,7 @@ _TEXT = "tag:yaml.org,2002:str"
 
 
 class _CoreSchemaLoader(yaml.SafeLoader):
-    """PyYAML's parser with the scalars of the YAML 1.2 core schema."""
+    """PyYAML's loader with the scalars of the YAML 1.2 core schema."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
 
@@ -38,11 +38,11 @@ class _CoreSchemaLoader(yaml.SafeLoader):
         self._nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose one node; refuses what is too deep or too much before time and stack are spent on the rest of it."""
+        """Compose one node; refuses too many or too deeply nested nodes before they exhaust time or stack."""
         self._depth += 1
         self._nodes += 1
         try:
-            # Keys are nodes, too: twice as many as values.
+            # Keys are nodes as well: twice as many nodes as values.
             if self._depth > MAX_DEPTH + 1 or self._nodes > 2 * MAX_VALUES:
                 raise yaml.MarkedYAMLError(problem=TOO_MUCH, problem_mark=self.peek_event().start_mark)
             return super().compose_node(parent, index)
@@ -64,29 +64,29 @@ for _tag, _pattern, _first in (
 
 
 class _CoreSchemaDumper(yaml.SafeDumper):
-    """PyYAML's writer, which quotes what YAML 1.1 takes for no text; here also what 1.2 takes for none, as 2e-4."""
+    """PyYAML's dumper, which quotes strings that YAML 1.1 would read as another type; here also those of 1.2 (2e-4)."""
 
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Return a text's node; it is written plainly only if it is read as one."""
-        # PyYAML writes a next-line character as it is, and reads it as a space.
+    def represent_string(self, text: str) -> yaml.ScalarNode:
+        """Return a string's node, unquoted only if it reads back as a string."""
+        # PyYAML writes a next-line character unescaped, and reads it back as a space.
         plain = "\x85" not in text and _CoreSchemaLoader("").resolve(yaml.ScalarNode, text, (True, False)) == _TEXT
         node: yaml.ScalarNode = self.represent_scalar(_TEXT, text, style=None if plain else '"')
         return node
 
 
-_CoreSchemaDumper.add_representer(str, _CoreSchemaDumper.represent_text)
+_CoreSchemaDumper.add_representer(str, _CoreSchemaDumper.represent_string)
 
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float"))
 
 
 @dataclass
 class YamlSource:
-    """What a YAML file says and where it says it.
+    """The values of a YAML file, and where each key stands.
 
     Attributes:
-        name: the file as error messages name it.
-        data: nested dictionaries and lists; None in an empty file.
-        places: the line and column, from 1, of every key; an override has its own spelling instead.
+        name: the file, as error messages name it.
+        data: nested dictionaries and lists; None for an empty file.
+        places: `file:line:column` of every key, counted from 1; for an override, its `--set` argument.
     """
 
     name: str
@@ -94,18 +94,20 @@ class YamlSource:
     places: dict[KeyPath, str] = field(default_factory=dict)
 
     def locate(self, path: KeyPath) -> str:
-        """Return `file:line:column` of a key, or of the nearest key above it that is written down."""
+        """Return `file:line:column` of a key, or of the nearest parent that stands in the file."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, self.name)
 
 
 def read_yaml(path: Path) -> YamlSource:
-    """Read a YAML file; raises ConfigurationError for everything that is not a mapping of plain values."""
+    """Read a YAML file; raises ConfigurationError if it is not a mapping of plain values."""
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise ConfigurationError(f"{path}: {size:,} bytes are no experiment file (at most {MAX_BYTES:,}).")
+            raise ConfigurationError(
+                f"{path}: {size:,} bytes are too many for an experiment file (at most {MAX_BYTES:,})."
+            )
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8 (byte {error.start}). Save the file as UTF-8.") from None
@@ -131,7 +133,7 @@ def parse_yaml(text: str, name: str) -> YamlSource:
 
 
 def dump_yaml(value: Any, **style: Any) -> str:
-    """Return plain values as YAML that `parse_yaml` reads as the same; `style` as PyYAML's `dump` takes it."""
+    """Return plain values as YAML that `parse_yaml` reads back as the same; `style` as in PyYAML's `dump`."""
     dumped: str = yaml.dump(value, Dumper=_CoreSchemaDumper, sort_keys=False, allow_unicode=True, **style)
     return dumped
 
@@ -142,16 +144,20 @@ def _explain(error: yaml.MarkedYAMLError, name: str, text: str) -> str:
         return f"{name}: {error.problem}."
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
-    problem = "tabs cannot indent YAML, use spaces" if line[: mark.column + 1].find("\t") >= 0 else str(error.problem)
+    problem = (
+        "YAML cannot be indented with tabs; use spaces"
+        if line[: mark.column + 1].find("\t") >= 0
+        else str(error.problem)
+    )
     return f"{name}:{mark.line + 1}:{mark.column + 1}: {problem}."
 
 
 def _kind(value: object) -> str:
-    return {list: "a list", str: "a text", type(None): "nothing"}.get(type(value), f"the value {value!r}")
+    return {list: "a list", str: "a string", type(None): "nothing"}.get(type(value), f"the value {value!r}")
 
 
 class _Reader:
-    """Turns composed nodes into plain values, counting as it goes: an alias costs what it expands to."""
+    """Turns composed nodes into plain values and counts them; an alias counts as all that it expands to."""
 
     def __init__(self, source: YamlSource) -> None:
         self._source = source
@@ -177,10 +183,10 @@ class _Reader:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigurationError(f"{self._place(key_node)}: a key must be a word.")
+                raise ConfigurationError(f"{self._place(key_node)}: a key must be a plain word.")
             if key_node.tag not in _PLAIN_TAGS:
                 raise self._refused(key_node)
-            self._refuse_no_text(key_node)
+            self._refuse_lone_surrogates(key_node)
             key = key_node.value.lower()
             if key in result:
                 first = self._source.places[(*path, key)]
@@ -192,7 +198,7 @@ class _Reader:
         return result
 
     def _scalar(self, node: yaml.Node) -> Any:
-        self._refuse_no_text(node)
+        self._refuse_lone_surrogates(node)
         tag, text = node.tag.removeprefix("tag:yaml.org,2002:"), node.value
         match tag:
             case "str":
@@ -202,7 +208,7 @@ class _Reader:
             case "bool":
                 return text.lower() == "true"
             case "int" if len(text) > 300:
-                raise ConfigurationError(f"{self._place(node)}: a number of {len(text)} digits.")
+                raise ConfigurationError(f"{self._place(node)}: a number of {len(text):,} digits is too long.")
             case "int":
                 return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
             case "float":
@@ -214,10 +220,10 @@ class _Reader:
                 )
         raise self._refused(node)
 
-    def _refuse_no_text(self, node: yaml.Node) -> None:
-        """Refuse half a character, which YAML can escape and nothing can write or print."""
+    def _refuse_lone_surrogates(self, node: yaml.Node) -> None:
+        """Refuse half of a surrogate pair, which YAML can escape but nothing can write or print."""
         if any("\ud800" <= character <= "\udfff" for character in node.value):
-            raise ConfigurationError(f"{self._place(node)}: half a character (a lone surrogate) is no text.")
+            raise ConfigurationError(f"{self._place(node)}: contains a lone surrogate, which is not a valid character.")
 
     def _refuse_tag(self, node: yaml.Node, plain: str) -> None:
         if node.tag != f"tag:yaml.org,2002:{plain}":
@@ -226,7 +232,7 @@ class _Reader:
     def _refused(self, node: yaml.Node) -> ConfigurationError:
         tag = node.tag.replace("tag:yaml.org,2002:", "!!")
         return ConfigurationError(
-            f"{self._place(node)}: '{tag}' is not allowed; only plain texts, numbers, true, false and null."
+            f"{self._place(node)}: '{tag}' is not allowed; only plain strings, numbers, true, false and null are."
         )
 
     def _place(self, node: yaml.Node) -> str:
