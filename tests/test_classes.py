@@ -134,8 +134,8 @@ def test_a_grid_has_a_column_for_each_class_and_an_npz_its_labels(tmp_path: Path
     import cv2
 
     sheet = cv2.imread(str(writer_for(tmp_path / "a.png", 5)(shades, [0, 1, 2])), cv2.IMREAD_GRAYSCALE)
-    assert sheet.shape == (2 * 6 + 2, 3 * 6 + 2)
-    assert [sheet[3, 3 + 6 * column] for column in range(3)] == [10, 20, 30]
+    assert sheet.shape == (32 * (2 * 6 + 2), 32 * (3 * 6 + 2))
+    assert [sheet[::32, ::32][3, 3 + 6 * column] for column in range(3)] == [10, 20, 30]
     saved = np.load(writer_for(tmp_path / "a.npz", 5)(shades, [4, 1, 2]))
     assert saved["labels"].tolist() == [4, 1, 2, 4, 1]
     np.testing.assert_array_equal(saved["images"], shades[0])

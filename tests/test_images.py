@@ -31,7 +31,7 @@ from PIL import Image, ImageOps
 
 from ganctl.errors import DataError
 from ganctl.images.decode import decode, image_kind, read_header
-from ganctl.images.draw import grid, write_png
+from ganctl.images.draw import grid, layout, write_png
 from ganctl.images.resize import fit, to_channels
 
 KINDS = {"JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "WebP": {"lossless": True}, "TIFF": {}}
@@ -318,13 +318,36 @@ def test_channels():
 
 def test_grid_places_images_row_by_row():
     images = np.stack([np.full((2, 3, 1), value, np.uint8) for value in (10, 20, 30)])
-    sheet = grid(images, rows=2, columns=2, gap=1)
+    sheet = layout(images, rows=2, columns=2, gap=1)
     assert sheet.shape == (7, 9, 1)
     assert (sheet[1:3, 1:4] == 10).all()
     assert (sheet[1:3, 5:8] == 20).all()
     assert (sheet[4:6, 1:4] == 30).all()
     assert (sheet[4:6, 5:8] == 255).all()
-    assert grid(images, rows=1, columns=1, gap=0).shape == (2, 3, 1)
+    assert layout(images, rows=1, columns=1, gap=0).shape == (2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "columns", "factor"),
+    [
+        ((28, 28, 1), 8, 8, 4),  # 242 pixels: five times as many would be 1,210
+        ((28, 28, 1), 1, 1, 4),  # five times 28 is 140
+        ((28, 28, 1), 10, 4, 3),  # the longer side counts: 302
+        ((64, 64, 3), 3, 5, 2),
+        ((64, 64, 3), 8, 8, 1),
+        ((128, 128, 3), 1, 2, 1),
+        ((300, 300, 3), 8, 8, 1),  # 2,418 pixels: nothing is ever shrunk
+        ((8, 16, 1), 2, 3, 8),
+    ],
+)
+def test_a_grid_of_small_images_is_enlarged_by_a_whole_factor(
+    shape: tuple[int, int, int], rows: int, columns: int, factor: int
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (rows * columns, *shape), np.uint8)
+    native, sheet = layout(images, rows, columns), grid(images, rows, columns)
+    assert sheet.shape == (native.shape[0] * factor, native.shape[1] * factor, shape[2])
+    for offset in {0, factor - 1}:
+        np.testing.assert_array_equal(sheet[offset::factor, offset::factor], native)
 
 
 @pytest.mark.parametrize("shape", [(4, 6, 3), (4, 6, 1), (4, 6)])

@@ -139,13 +139,14 @@ def test_a_picture_has_a_row_for_each_walk_and_an_animation_a_cell(channels: int
     for path in (picture, animation):
         write_walk(prepare_files(path, 0, 5), iter(walks), 5)
     sheet = cv2.imread(str(picture))[..., ::-1][..., :channels]
-    assert sheet.shape == (6 * 6 + 2, 5 * 5 + 2, channels)
+    assert sheet.shape == (26 * (6 * 6 + 2), 26 * (5 * 5 + 2), channels), "enlarged as far as 1,024 pixels allow"
+    sheet = sheet[::26, ::26]
     with Image.open(animation) as file:
         assert file.info["loop"] == 0
         shown = [np.asarray(frame.convert("RGB"))[..., :channels] for frame in ImageSequence.Iterator(file)]
     assert len(shown) == 5
-    factor = shown[0].shape[0] // (2 * 6 + 2)
-    assert shown[0].shape == (factor * 14, factor * 17, channels), "two rows of three, enlarged"
+    factor = 128 // 4
+    assert shown[0].shape == (factor * 14, factor * 17, channels), "two rows of three, images enlarged to 128 pixels"
     for row in range(6):
         for frame in range(5):
             expected = walks[frame, row].astype(int)

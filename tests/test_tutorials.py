@@ -94,7 +94,7 @@ def test_tutorial_1_without_classes(train: Callable[..., Any]) -> None:
 def test_tutorial_2(train: Callable[..., Any]) -> None:
     _, folder = train("dense_gan_mnist", *CLOTHES)
     assert {"d_accuracy_real", "d_accuracy_fake", "d_precision"} <= set(measured(folder))
-    assert cv2.imread(str(folder.sample_grid(0))).shape[:2] == (4 * 30 + 2, 4 * 30 + 2)
+    assert cv2.imread(str(folder.sample_grid(0))).shape[:2] == (4 * (4 * 30 + 2), 4 * (4 * 30 + 2))
 
 
 def test_tutorial_3(train: Callable[..., Any], colourful_npz: Path) -> None:

@@ -139,5 +139,5 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) 
             if path.suffix.lower() == ".png":
                 draw.write_png(path, draw.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
             else:
-                sheets = (draw.grid(frame, rows // columns, columns) for frame in collected)
-                write_gif(path, sheets, MILLISECONDS)
+                sheets = [draw.layout(frame, rows // columns, columns) for frame in collected]
+                write_gif(path, sheets, MILLISECONDS, factor=draw.enlargement(sheets[0], collected[0][0]))

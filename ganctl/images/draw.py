@@ -9,8 +9,36 @@ from ganctl.host.files import write_atomically
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import to_channels
 
+LONGEST_SIDE = 1024
+"""Pixels of the longer side of a picture of small images, at most, when it is enlarged."""
 
-def grid(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
+LONGEST_CELL = 128
+"""Pixels of the longer side of each image on it, at most, when it is enlarged."""
+
+# A picture of repeated pixels is a third as large as with OpenCV's default, which is faster by milliseconds.
+_PNG_COMPRESSION = 3
+
+
+def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Lay images [N,H,W,C] out as `layout` does, and enlarge small ones so that a person can see them.
+
+    The whole sheet is enlarged by `enlargement`: `grid(...)[::factor, ::factor]` is the layout in its native size.
+    """
+    sheet = layout(images, rows, columns)
+    factor = enlargement(sheet, images[0])
+    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def enlargement(sheet: np.ndarray, image: np.ndarray) -> int:
+    """Return by which whole factor a sheet [H,W,C] of images like this [H,W,C] is enlarged; 1: not at all.
+
+    It is the largest with which the sheet's longer side is at most LONGEST_SIDE pixels and the image's at most
+    LONGEST_CELL. Every pixel becomes a square of equal pixels.
+    """
+    return max(1, min(LONGEST_SIDE // max(sheet.shape[:2]), LONGEST_CELL // max(image.shape[:2])))
+
+
+def layout(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
     """Lay the first `rows * columns` images [N,H,W,C] out on white, row by row; cells without an image stay white."""
     height, width, channels = images.shape[1:]
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
@@ -33,8 +61,9 @@ def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
 def to_png(image: np.ndarray) -> bytes:
     """Return a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W], as PNG."""
     rgb = image.ndim == 3 and image.shape[2] == 3
-    _, encoded = opencv().imencode(".png", image[..., ::-1] if rgb else image)
-    return bytes(encoded)
+    cv2 = opencv()
+    settings = [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION]
+    return bytes(cv2.imencode(".png", image[..., ::-1] if rgb else image, settings)[1])
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

@@ -8,11 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ganctl.host.files import write_atomically
-
-# Small frames are enlarged by a whole number as long as no side gets longer than this ...
-ENLARGED_SIDE = 512
-# ... and large ones shrunk to this, which bounds the memory that an animation takes, and its file.
-LONGEST_SIDE = 640
+from ganctl.images.draw import LONGEST_SIDE
 
 # A palette is chosen by so many pixels of a frame, and no more than that of all frames; k-means on all takes minutes.
 FRAME_PIXELS = 2**12
@@ -20,11 +16,18 @@ PALETTE_PIXELS = 2**15
 
 
 def write_gif(
-    path: Path, frames: Iterable[np.ndarray], milliseconds: int, *, hold: int | None = None, one_palette: bool = True
+    path: Path,
+    frames: Iterable[np.ndarray],
+    milliseconds: int,
+    *,
+    hold: int | None = None,
+    one_palette: bool = True,
+    factor: int = 1,
 ) -> None:
     """Write an animation that repeats for ever; the file appears whole or not at all.
 
-    Grey stays exact. Colours become the nearest of 256 and are not dithered, because what is dithered crawls.
+    Grey stays exact. Colours become the nearest of 256 and are not dithered, because what is dithered crawls. Frames
+    whose longer side is more than LONGEST_SIDE are shrunk to it, which bounds the file.
 
     Args:
         path: the file.
@@ -33,17 +36,25 @@ def write_gif(
         hold: how long the last is shown, if not as long as the others.
         one_palette: all frames have the same colours, so that smooth changes do not flicker; else each has its own,
             which are truer where frames have little in common.
+        factor: enlarges the frames, as `ganctl.images.draw.enlargement` says of a grid.
     """
-    images = [_shrunk(frame) for frame in frames]
-    if images[0].mode == "RGB":
-        palettes = [_palette(images)] * len(images) if one_palette else [_palette([image]) for image in images]
-        images = [i.quantize(palette=p, dither=Image.Dither.NONE) for i, p in zip(images, palettes, strict=True)]
-    factor = max(1, ENLARGED_SIDE // max(images[0].size))
+    shrunk = (_shrunk(frame) for frame in frames)
+    if one_palette:
+        images = list(shrunk)
+        if images[0].mode == "RGB":
+            palette = _palette(images)
+            images = [_with_palette(image, palette) for image in images]
+    else:  # each as it comes: of coloured frames, all at once would take three times the memory
+        images = [_with_palette(image, _palette([image])) if image.mode == "RGB" else image for image in shrunk]
     images = [image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST) for image in images]
     durations = [milliseconds] * (len(images) - 1) + [hold or milliseconds]
     content = io.BytesIO()
     images[0].save(content, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
     write_atomically(path, content.getvalue())
+
+
+def _with_palette(image: Image.Image, palette: Image.Image) -> Image.Image:
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _shrunk(frame: np.ndarray) -> Image.Image:
