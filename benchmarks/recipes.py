@@ -4,6 +4,7 @@ The head comment of every file in `configs/` has a line that begins with `# Scor
 one says `not measured yet`, until `--write` has filled it in.
 """
 
+import itertools
 import json
 import math
 import re
@@ -102,9 +103,9 @@ def measure(recorded: Score) -> Score:
         with tempfile.TemporaryDirectory(prefix="ganctl-recipe-") as folder:
             began = time.monotonic()
             arguments = shlex.split(recorded.command)[1:]
-            _ganctl([*arguments, "--seed", str(seed), "--output-dir", folder, "--run-name", "run", "--quiet"])
+            run_ganctl([*arguments, "--seed", str(seed), "--output-dir", folder, "--run-name", "run", "--quiet"])
             seconds.append(time.monotonic() - began)
-            scores = json.loads(_ganctl(["evaluate", f"{folder}/run", "--num", str(recorded.num), "--json"]))
+            scores = json.loads(run_ganctl(["evaluate", f"{folder}/run", "--num", str(recorded.num), "--json"]))
             found.append(scores["kid"])
             floor = scores["kid_floor"]
     return replace(
@@ -113,11 +114,12 @@ def measure(recorded: Score) -> Score:
         deviation=statistics.stdev(found) if len(found) > 1 else 0.0,
         floor=floor,
         minutes=statistics.median(seconds) / 60,
-        commit=_commit(),
+        commit=current_commit(),
     )
 
 
-def _ganctl(arguments: Sequence[str]) -> str:
+def run_ganctl(arguments: Sequence[str]) -> str:
+    """Run the program in the project's root and return what it printed; raises GanctlError where it fails."""
     done = subprocess.run(
         [sys.executable, "-m", "ganctl", *arguments],
         cwd=CONFIGS.parent,
@@ -130,11 +132,17 @@ def _ganctl(arguments: Sequence[str]) -> str:
     return done.stdout
 
 
-def _commit() -> str:
+def current_commit() -> str:
+    """Return the first seven digits of the commit that is checked out, or `unknown`."""
     done = subprocess.run(
         ["git", "rev-parse", "--short=7", "HEAD"], cwd=CONFIGS.parent, capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or "unknown"
+
+
+def overrides_of(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the `KEY=VALUE`s that a command sets, given its words."""
+    return tuple(after for before, after in itertools.pairwise(words) if before == "--set")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
