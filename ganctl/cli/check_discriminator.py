@@ -25,6 +25,7 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     """
     from ganctl.build import resolving
     from ganctl.build.networks import make_networks
+    from ganctl.errors import UsageError
     from ganctl.experiment.packaged_configs import find_config
 
     parts = resolving.load_parts(find_config(config), overrides)
@@ -36,9 +37,15 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
 
     terminal = Terminal(quiet=as_json)
     chosen = select_device(device)
-    images = resolving.read_images(parts, terminal.track)
+    feeds = resolving.read_feeds(parts, terminal.track)
+    images, shapes = feeds[parts.sampler.gives], {role: found.shape for role, found in feeds.items()}
     terminal.say(f"data set       {images.describe()}, on {chosen}")
-    networks = make_networks(parts, images.shape, images.num_classes)
+    networks = make_networks(parts, shapes, images.num_classes)
+    if "discriminator" not in networks:
+        raise UsageError(
+            f"The model '{parts.model.name}' has no network called `discriminator` that could be checked alone. "
+            f"Its networks are {', '.join(networks)}."
+        )
     optimizer = make_optimizer(parts.experiment.optimizer.discriminator, rounds=iterations)
     found = check_discriminator(parts.experiment, images, networks["discriminator"], optimizer, iterations)
     terminal.say(f"discriminator  {found.verdict}")
