@@ -74,7 +74,7 @@ def describe(network: Any) -> list[Layer]:
         strange = [name for name, plain in _PLAIN.items() if config.get(name, plain) not in (plain, _listed(plain))]
         if kind not in _SETTINGS or strange:
             raise ValueError(f"No other column has this layer. Received: {kind} '{layer.name}' {strange}")
-        if found and layer.input._keras_history.operation is not before:
+        if found and layer.input is not before.output:
             raise ValueError(f"Only chains of layers can be converted. Received: {network.name} at '{layer.name}'")
         before = layer
         found.append(

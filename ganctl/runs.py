@@ -359,7 +359,7 @@ class Run:
         wanted = self._classes(classes)
         rows = len(wanted) or 4 if rows is None else rows
         drawing.check_count("rows x points x frames", rows * points * frames)
-        steps = list(walk(self.generator, rows, points, frames, seed, self._trained.distribution, wanted))
+        steps = list(walk(self._trained.played, rows, points, frames, seed, self._trained.distribution, wanted))
         return Images.of(np.stack(steps, axis=1))
 
     @checked

@@ -22,6 +22,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game, Key
 from ganctl.host.device import Device
+from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
 from ganctl.registry import Entry, keyword_only
 from ganctl.run_folder.metrics_csv import read_metrics
@@ -150,7 +151,7 @@ class Looks:
 
     def networks(self, changes: Changes) -> Any:
         """The layers, their shapes and the precision that they compute in."""
-        return layers_of(self._prepared(changes).game.networks)
+        return told_apart(self._prepared(changes).game.networks)
 
     def _rows(self, changes: Changes) -> Any:
         """The measurements of the first rounds."""
@@ -184,7 +185,7 @@ class Looks:
         )
 
 
-def layers_of(networks: dict[str, Any]) -> Any:
+def told_apart(networks: dict[str, Any]) -> Any:
     """What tells networks apart: inputs, and every layer's kind, arithmetic, shapes and settings."""
     settings = ("rate", "momentum", "kernel_size", "strides", "negative_slope", "cropping", "activation")
     return {
@@ -197,7 +198,7 @@ def layers_of(networks: dict[str, Any]) -> Any:
                     [tuple(variable.shape) for variable in layer.variables],
                     [str(getattr(layer, name, None)).partition(" at 0x")[0] for name in settings],
                 )
-                for layer in network._flatten_layers()
+                for layer in layers_of(network)
             ],
         )
         for role, network in networks.items()
@@ -378,7 +379,7 @@ def test_changing_a_models_own_key_changes_its_networks_or_its_game(
         return
     changed = {f"model.{key}": another(entry, key)}
     before, after = (
-        layers_of(make_networks(resolving.resolve(small_experiment(model, changes)), home_shape(model), 10))
+        told_apart(make_networks(resolving.resolve(small_experiment(model, changes)), home_shape(model), 10))
         for changes in ({}, changed)
     )
     if before == after:

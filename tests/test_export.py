@@ -26,6 +26,7 @@ from ganctl.game.players import averaged
 from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
 from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
+from ganctl.keras_internals import layers_of
 from ganctl.layers.times_noise import TimesNoise
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
@@ -68,7 +69,7 @@ def generator_file(
             elif "seed" not in name and "moving" not in name:
                 variable.assign(variable + random.uniform(0.1, 0.5, variable.shape))
         # Moments as training leaves them: with others, tanh is saturated and rounding is magnified.
-        for layer in networks[role]._flatten_layers():
+        for layer in layers_of(networks[role]):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
         classes = class_count(networks[role], len(class_names)) if takes_classes(networks[role]) else 0
@@ -125,7 +126,7 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
         given = models.registry.get(model).noise_given
         experiment = small_experiment(model, {**changes, **{f"model.{key}": value for key, value in given.items()}})
         network = make_networks(resolving.resolve(experiment), home_shape(model), len(CLASS_NAMES))["generator"]
-        return {type(part).__name__ for part in (*network._flatten_layers(), *getattr(network, "operations", ()))}
+        return {type(part).__name__ for part in (*layers_of(network), *getattr(network, "operations", ()))}
 
     tried = set().union(*(made_of(*CASES[case]) for case in IN_EVERY_FORMAT))
     for case, (model, changes) in CASES.items():

@@ -1,8 +1,21 @@
 """What ganctl reads of Keras beside its public interface is there, and is read in one place."""
 
+import re
+from pathlib import Path
+
+import pytest
+
+import ganctl
 from ganctl import keras_internals
 from ganctl.keras_internals import calls_of, has_parts, layers_of, stored
 from ganctl.lazy import keras, tf
+
+PACKAGE = Path(ganctl.__file__).parent
+PRIVATE = re.compile(
+    r"\b(?!self\b|cls\b)\w+\.(_flatten_layers|_layers|_inbound_nodes|_outbound_nodes|_keras_history|_kernel|_embeddings|"
+    r"_value|_momentums|_velocities|_get_variable_index|_learning_rate|_get_current_learning_rate|_functional|"
+    r"_run_through_graph|_nodes|_tracker|_dtype_policy)\b"
+)
 
 
 def test_the_release_that_was_read_is_the_one_that_is_installed() -> None:
@@ -10,6 +23,13 @@ def test_the_release_that_was_read_is_the_one_that_is_installed() -> None:
     assert installed == keras_internals.READ_FROM, (
         f"Keras {installed}: read ganctl/keras_internals.py beside its source, then set READ_FROM."
     )
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_private_names_of_keras_stand_in_one_module(path: Path) -> None:
+    if path.stem == "keras_internals":
+        return
+    assert not [match.group() for match in PRIVATE.finditer(path.read_text("utf-8"))]
 
 
 def nested() -> keras.Model:

@@ -19,6 +19,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import CLASSES, Game, ImageBatch, Key, takes_classes
 from ganctl.generation.drawing import choose_classes, generate
+from ganctl.keras_internals import layers_of
 from ganctl.layers.conditional import projection_score
 from ganctl.layers.pyramid import unfit
 from ganctl.models import bigan, fastgan
@@ -159,7 +160,7 @@ def test_the_blocks_of_r3gan_begin_as_the_identity() -> None:
     for network in made(models.registry.get("r3gan"), 16).values():
         added = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
         assert len(added) == 3, "one at each size"
-        skipped = [layer._inbound_nodes[0].input_tensors for layer in added]
+        skipped = [layer.input for layer in added]
         inner = keras.Model(network.inputs, [tensors[1] for tensors in skipped])
         for output in inner(tf.random.normal([2, *network.inputs[0].shape[1:]])):
             assert not output.numpy().any()
@@ -179,7 +180,7 @@ def test_sagan_attends_after_the_second_block_and_normalises_every_convolution()
     for network in networks.values():
         (attention,) = [layer for layer in network.layers if type(layer).__name__ == "SelfAttention"]
         assert attention.output.shape[1:3] == (16, 16)
-        kinds = {type(layer).__name__ for layer in network._flatten_layers() if hasattr(layer, "kernel")}
+        kinds = {type(layer).__name__ for layer in layers_of(network) if hasattr(layer, "kernel")}
         assert kinds == {"SpectralConv2D", "SpectralDense"}
 
 

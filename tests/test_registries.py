@@ -17,6 +17,7 @@ from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
 from ganctl.host.device import Device
+from ganctl.keras_internals import layers_of
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
@@ -49,9 +50,10 @@ def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry,
         assert f"{argument}: " in entry.documentation, f"{entry.name} does not say what {argument} is"
 
 
-def biased_before_batch_norm(layer: Any) -> bool:
-    """Whether a layer has a bias that it does not add."""
-    return getattr(layer, "use_bias", True) is False and getattr(layer, "bias", None) is not None
+def unbiased(game: Game) -> list[Any]:
+    """The layers that have a bias and do not add it where the game plays them."""
+    layers = [layer for network in game.played.values() for layer in layers_of(network)]
+    return [layer.layer for layer in layers if getattr(layer, "biased", True) is False]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -60,9 +62,8 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
 ) -> None:
     game = small_game(model)
     assert {"generator", "discriminator"} <= set(game.networks)
-    layers = [layer for network in game.networks.values() for layer in network._flatten_layers()]
     # BatchNorm takes away what these add (`rewrites/fused_batch_normalization.py`).
-    without_effect = {layer.bias.path for layer in layers if biased_before_batch_norm(layer)}
+    without_effect = {layer.bias.path for layer in unbiased(game)}
     before = weights_of(game)
     rows = game.play(game.chunk(0, 2)).numpy()
     assert rows.shape == (2, len(game.columns))

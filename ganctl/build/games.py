@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganctl import layers
-from ganctl.build.networks import discriminators, make_networks
+from ganctl.build.networks import as_played, discriminators, make_networks
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import check_players, located, make_setup
@@ -47,7 +47,9 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
         Average(role, averaged(role), experiment.training.ema) for role in networks if averaged(role) in networks
     ]
     feeds = _make_feeds(experiment, by_role)
-    game = Game(networks, players, feeds, experiment.seed, averages, jit=experiment.training.xla is True)
+    played = {role: as_played(network, experiment) for role, network in networks.items()}
+    jit = experiment.training.xla is True
+    game = Game(networks, players, feeds, experiment.seed, averages, played=played, jit=jit)
     _check_enough(game, by_role)
     return game
 

@@ -11,8 +11,9 @@ import numpy as np
 from ganctl.build.catalog import ModelEntry
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, check_shape, located
-from ganctl.build.rewrites import rewrite
+from ganctl.build.rewrites import rewritten
 from ganctl.errors import ConfigurationError, GanctlError
+from ganctl.experiment.experiment import Experiment
 from ganctl.game import state as game_state
 from ganctl.game.players import averaged, usual_two
 from ganctl.lazy import keras, own_settings
@@ -56,10 +57,12 @@ def make_networks(
             for role in drawing_roles(entry):
                 copies[role].set_weights(networks[role].get_weights())
                 networks[averaged(role)] = copies[role]
-    if experiment.training.rewrites:
-        for network in networks.values():
-            rewrite(network)
     return networks
+
+
+def as_played(network: Any, experiment: Experiment) -> Any:
+    """Return what is called for a network: another with its layers and variables, rewritten where the experiment is."""
+    return rewritten(network) if experiment.training.rewrites else network
 
 
 def drawing_roles(entry: ModelEntry) -> list[str]:

@@ -58,7 +58,7 @@ def command(
     trained = open_generator(checkpoint, best=best)
     wanted = trained.classes(classes)
     rows = rows or len(wanted) or 4
-    drawn = walk(trained.network, rows, points, frames, seed, trained.distribution, wanted)
+    drawn = walk(trained.played, rows, points, frames, seed, trained.distribution, wanted)
     write_walk(paths, drawn, points * frames)
     where = " and ".join(map(str, paths))
     walks = "1 walk" if rows == 1 else f"{rows} walks"

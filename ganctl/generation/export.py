@@ -20,7 +20,7 @@ from ganctl.game import state as game_state
 from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
-from ganctl.generation.loading import TrainedGenerator, build_generator, parts_of, shapes_in
+from ganctl.generation.loading import TrainedGenerator, parts_of, shapes_in
 from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
 from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
@@ -67,11 +67,10 @@ class Generator:
         found, problems = checkpoint.find(path, best=best)
         found, parts = _with_noise_given(found, parts_of(found))
         trained = TrainedGenerator.of(found, parts, problems)
-        original, distribution, num_classes = trained.network, trained.distribution, trained.num_classes
+        original, distribution, num_classes = trained.played, trained.distribution, trained.num_classes
         inputs = _examples(trained)
-        plain = build_generator(found, parts.with_training(rewrites=False))
         description = trained.description
-        named = _with_named_inputs(plain, list(inputs))
+        named = _with_named_inputs(trained.network, list(inputs))
         generator = cls(original, named, inputs, distribution, num_classes, description, problems)
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(

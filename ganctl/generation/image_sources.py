@@ -98,7 +98,7 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
     def draw() -> np.ndarray:
         if trained.sampler.takes:
             given = read_feeds(trained.parts, track)[trained.sampler.takes].images
-            drawn = translate(trained.network, given, count)
+            drawn = translate(trained.played, given, count)
         else:
             drawn = trained.draw(count, seed)
         batches = track(drawn, "drawing samples", -(-count // BATCH))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from ganctl.build.networks import make_networks
+from ganctl.build.networks import as_played, make_networks
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, resolve
 from ganctl.errors import UsageError
@@ -27,7 +28,7 @@ class TrainedGenerator:
     """A network that draws, as a run left it, and what is known of it.
 
     Attributes:
-        network: the Keras model, in float32; the running average, where there is one.
+        network: the Keras model, in float32; the running average, where there is one. It can be saved as it is.
         parts: the experiment that it was trained by.
         source: the checkpoint or generator file that was read.
         problems: what was wrong with newer checkpoints.
@@ -52,6 +53,11 @@ class TrainedGenerator:
     def of(cls, found: checkpoint.Checkpoint, parts: Parts, problems: Sequence[str] = ()) -> Self:
         """Build what a checkpoint holds as an experiment describes it."""
         return cls(build_generator(found, parts), parts, found, tuple(problems))
+
+    @cached_property
+    def played(self) -> Any:
+        """What draws: the network computed as it was in training, so that all that draws draws the same."""
+        return as_played(self.network, self.parts.experiment)
 
     @property
     def sampler(self) -> Sampler:
@@ -108,7 +114,7 @@ class TrainedGenerator:
         """
         self.check_draws_from_noise()
         drawing.check_truncation(self.network, self.distribution, truncation)
-        return drawing.generate(self.network, count, seed, self.distribution, self.classes(classes), truncation)
+        return drawing.generate(self.played, count, seed, self.distribution, self.classes(classes), truncation)
 
     def check_draws_from_noise(self) -> None:
         """Raise UsageError where images go in, and not noise."""

@@ -12,27 +12,32 @@ that is averaged. Its gradient, which is zero and which elsewhere is what roundi
 
 from typing import Any
 
-from ganctl.build.rewrites import shown_by
+from ganctl.build.rewrites import Graph, Layer, StandIns
+from ganctl.keras_internals import stored
+from ganctl.layers.conditional_batch_normalization import ConditionalBatchNormalization
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
 
-
-def rewrite(network: Any) -> int:
-    """Fuse every BatchNorm over the channels of images; returns how many there are."""
-    layers = network._flatten_layers()
-    shown = shown_by(layers)
-    found = [layer for layer in layers if _fits(layer)]
-    for layer in found:
-        before = _convolution_before(layer, shown)
-        layer.call = _Fused(layer, before.bias if before else None)
-        if before:
-            before.use_bias = False  # it keeps the variable
-    return len(found)
+Tensor = Any
 
 
-def _fits(layer: Any) -> bool:
+def rewrite(graph: Graph, before: StandIns) -> StandIns:
+    """Fuse every BatchNorm over the channels of images, and leave the bias of a convolution before it to it."""
+    found: dict[Layer, Layer] = {}
+    for layer in graph.layers:
+        if type(layer) is ConditionalBatchNormalization and _fits(layer.norm):
+            found[layer] = FusedConditional(layer)
+        elif _fits(layer):
+            convolution = _convolution_before(layer, graph)
+            found[layer] = Fused(layer, convolution)
+            if convolution:
+                found[convolution] = Unbiased(convolution)
+    return found
+
+
+def _fits(layer: Layer) -> bool:
     return (
         type(layer) is keras.layers.BatchNormalization  # a subclass has a `call` of its own
-        and "call" not in vars(layer)  # it is rewritten already
         and layer.built
         and layer.input_spec.ndim == 4
         and layer.axis in (-1, 3)
@@ -42,59 +47,99 @@ def _fits(layer: Any) -> bool:
     )
 
 
-def _convolution_before(layer: Any, shown: set[int]) -> Any:
-    """The convolution with a bias whose output this layer alone sees, or None; `shown`: what models put out."""
-    seen = [tensor for node in layer._inbound_nodes for tensor in node.input_tensors]
-    sources = {tensor._keras_history.operation for tensor in seen}
-    if len(sources) != 1 or shown & set(map(id, seen)):
-        return None
-    source: Any = sources.pop()
+def _convolution_before(layer: Layer, graph: Graph) -> Layer:
+    """The convolution with a bias whose output this layer alone sees, or None."""
+    source = graph.before(layer)
     fits = (
         type(source) in (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
         and source.use_bias
         and source.activation is keras.activations.linear
-        and {node.operation for node in source._outbound_nodes} == {layer}
+        and graph.after(source) is layer
+        and not graph.shown & graph.given(layer)
     )
     return source if fits else None
 
 
-class _Fused:
-    """What stands for `BatchNormalization.call`.
+class Unbiased(StandIn):
+    """A convolution without its bias."""
+
+    biased = False
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the sums [N, H, W, filters] of [N, H, W, C]."""
+        layer = self.layer
+        if isinstance(layer, keras.layers.Conv2D):
+            return layer.convolution_op(inputs, layer.kernel)
+        return keras.ops.conv_transpose(
+            inputs,
+            layer.kernel,
+            strides=list(layer.strides),
+            padding=layer.padding,
+            output_padding=layer.output_padding,
+            dilation_rate=layer.dilation_rate,
+            data_format=layer.data_format,
+        )
+
+
+class Fused(StandIn):
+    """BatchNorm.
 
     Args:
         layer: the BatchNorm.
-        bias: what is missing in its inputs, [C].
+        convolution: adds no bias to its inputs, which is added here.
     """
 
-    def __init__(self, layer: Any, bias: Any) -> None:
-        self._layer, self._plain, self._bias = layer, layer.call, bias
+    def __init__(self, layer: Layer, convolution: Layer | None = None) -> None:
+        super().__init__(layer)
+        self.convolution = convolution
 
-    def __call__(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:
         """Return the normalised images [N, H, W, C]."""
-        bias = tf.zeros([inputs.shape[-1]]) if self._bias is None else self._bias._value
+        bias = stored(self.convolution.bias) if self.convolution else tf.zeros([inputs.shape[-1]])
         if mask is not None:
-            return self._plain(inputs + tf.cast(bias, inputs.dtype), training=training, mask=mask)
-        layer, channels = self._layer, inputs.shape[-1]
-        learning = bool(training and layer.trainable)
-        mean, variance = layer.moving_mean.value, layer.moving_variance.value
-        scale = layer.gamma.value if layer.scale else tf.ones([channels])
-        offset = layer.beta.value if layer.center else tf.zeros([channels])
-        # Times zero: whoever asks for the gradient of the bias gets one.
-        offset = offset + bias * (0.0 if learning else scale * tf.math.rsqrt(variance + layer.epsilon))
-        outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=scale,
-            offset=offset,
-            mean=tf.zeros([0]) if learning else mean,
-            variance=tf.zeros([0]) if learning else variance,
-            epsilon=layer.epsilon,
-            is_training=learning,
-        )
-        if learning:
-            # The kernel returns the unbiased variance, n / (n - 1) times what Keras averages.
-            n = tf.cast(tf.size(inputs) // channels, tf.float32)
-            batch_variance *= tf.maximum(n - 1.0, 1.0) / n
-            old, new = layer.momentum, 1.0 - layer.momentum
-            layer.moving_mean.assign(mean * old + (batch_mean + bias) * new)
-            layer.moving_variance.assign(variance * old + batch_variance * new)
-        return outputs
+            return self.layer.call(inputs + tf.cast(bias, inputs.dtype), training=training, mask=mask)
+        return fused(self.layer, inputs, bias, training=training)
+
+
+class FusedConditional(StandIn):
+    """BatchNorm whose scale and shift depend on the class."""
+
+    def call(self, inputs: Tensor, classes: Tensor, training: bool | None = None) -> Tensor:
+        """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
+        normal = fused(self.layer.norm, inputs, tf.zeros([inputs.shape[-1]]), training=training)
+        return self.layer.styled(normal, classes)
+
+
+def fused(layer: Layer, inputs: Tensor, bias: Tensor, *, training: bool | None) -> Tensor:
+    """Return normalised images [N, H, W, C], and average the moments where the layer learns.
+
+    Args:
+        layer: the BatchNorm.
+        inputs: images [N, H, W, C].
+        bias: what is missing in them, [C].
+        training: Keras' mode.
+    """
+    channels = inputs.shape[-1]
+    learning = bool(training and layer.trainable)
+    mean, variance = layer.moving_mean.value, layer.moving_variance.value
+    scale = layer.gamma.value if layer.scale else tf.ones([channels])
+    offset = layer.beta.value if layer.center else tf.zeros([channels])
+    # Times zero: whoever asks for the gradient of the bias gets one.
+    offset = offset + bias * (0.0 if learning else scale * tf.math.rsqrt(variance + layer.epsilon))
+    outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=inputs,
+        scale=scale,
+        offset=offset,
+        mean=tf.zeros([0]) if learning else mean,
+        variance=tf.zeros([0]) if learning else variance,
+        epsilon=layer.epsilon,
+        is_training=learning,
+    )
+    if learning:
+        # The kernel returns the unbiased variance, n / (n - 1) times what Keras averages.
+        n = tf.cast(tf.size(inputs) // channels, tf.float32)
+        batch_variance *= tf.maximum(n - 1.0, 1.0) / n
+        old, new = layer.momentum, 1.0 - layer.momentum
+        layer.moving_mean.assign(mean * old + (batch_mean + bias) * new)
+        layer.moving_variance.assign(variance * old + batch_variance * new)
+    return outputs

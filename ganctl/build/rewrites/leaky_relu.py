@@ -7,30 +7,27 @@ writes all images once more.
 
 from typing import Any
 
-from ganctl.build.rewrites import untouched
+from ganctl.build.rewrites import Graph, StandIns
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
 
-
-def rewrite(network: Any) -> int:
-    """Give every LeakyReLU this gradient; returns how many there are."""
-    found = untouched(network, keras.layers.LeakyReLU)
-    for layer in found:
-        layer.call = _ByItsOutput(layer)
-    return len(found)
+Tensor = Any
 
 
-class _ByItsOutput:
-    """What stands for `LeakyReLU.call`."""
+def rewrite(graph: Graph, before: StandIns) -> StandIns:
+    """Give every LeakyReLU this gradient."""
+    return {layer: ByItsOutput(layer) for layer in graph.layers if type(layer) is keras.layers.LeakyReLU}
 
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
 
-    def __call__(self, inputs: Any) -> Any:
+class ByItsOutput(StandIn):
+    """LeakyReLU."""
+
+    def call(self, inputs: Tensor) -> Tensor:
         """Return x where x > 0 and slope * x elsewhere, of any shape."""
-        slope = float(self._layer.negative_slope)
+        slope = float(self.layer.negative_slope)
 
         @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
-        def activated(x: Any) -> Any:
+        def activated(x: Tensor) -> Any:
             # A gradient of a gradient would go through this operation, too, with zeros, and through all before it;
             # and TensorFlow would join it to its convolution in one process and not in the next (`residual_sum`).
             outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)

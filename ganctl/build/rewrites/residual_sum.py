@@ -8,25 +8,22 @@ repeated to the last bit. On a processor nothing is lost: see docs/performance.m
 
 from typing import Any
 
-from ganctl.build.rewrites import untouched
+from ganctl.build.rewrites import Graph, StandIns
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
 
-
-def rewrite(network: Any) -> int:
-    """Keep every addition apart from what is before it; returns how many there are."""
-    found = untouched(network, keras.layers.Add)
-    for layer in found:
-        layer.call = _Apart(layer)
-    return len(found)
+Tensor = Any
 
 
-class _Apart:
-    """What stands for `Add.call`."""
+def rewrite(graph: Graph, before: StandIns) -> StandIns:
+    """Keep every addition apart from what is before it."""
+    return {layer: Apart(layer) for layer in graph.layers if type(layer) is keras.layers.Add}
 
-    def __init__(self, layer: Any) -> None:
-        self._plain = layer.call
 
-    def __call__(self, inputs: Any) -> Any:
+class Apart(StandIn):
+    """A sum of maps."""
+
+    def call(self, inputs: Any) -> Tensor:
         """Return the sum of the maps."""
         # EnsureShape copies nothing, and unlike Identity no optimizer of TensorFlow takes it away.
-        return self._plain([tf.ensure_shape(tensor, tensor.shape) for tensor in inputs])
+        return self.layer.call([tf.ensure_shape(tensor, tensor.shape) for tensor in inputs])

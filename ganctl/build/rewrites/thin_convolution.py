@@ -7,46 +7,48 @@ neighbouring pixels of the output are computed at once: as 4 x filters channels 
 
 from typing import Any
 
-from ganctl.build.rewrites import completed, is_plain_convolution
+from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, completed, is_plain_convolution
+from ganctl.keras_internals import stored
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import tf
 
 MOST_FILTERS = 4
 
-
-def rewrite(network: Any) -> int:
-    """Widen every thin convolution; returns how many there are."""
-    found = [layer for layer in network._flatten_layers() if _fits(layer)]
-    for layer in found:
-        layer.call = _Widened(layer)
-    return len(found)
+Tensor = Any
 
 
-def _fits(layer: Any) -> bool:
-    return (
-        is_plain_convolution(layer)
-        and "call" not in vars(layer)  # another rewrite has it
-        and layer.filters <= MOST_FILTERS
-        and min(layer.kernel_size) > 1
-    )
+def rewrite(graph: Graph, before: StandIns) -> StandIns:
+    """Widen every thin convolution."""
+    return {layer: Widened(layer, biased=adds_bias(layer, before)) for layer in graph.layers if _fits(layer)}
 
 
-def widened_kernel(kernel: Any) -> Any:
+def _fits(layer: Layer) -> bool:
+    return is_plain_convolution(layer) and layer.filters <= MOST_FILTERS and min(layer.kernel_size) > 1
+
+
+def widened_kernel(kernel: Tensor) -> Tensor:
     """Return the kernel [k+1, k+1, in, 4 x out] of the strided convolution for a kernel [k, k, in, out]."""
     corners = [tf.pad(kernel, [[y, 1 - y], [x, 1 - x], [0, 0], [0, 0]]) for y in (0, 1) for x in (0, 1)]
     return tf.concat(corners, axis=3)
 
 
-class _Widened:
-    """What stands for `Conv2D.call`."""
+class Widened(StandIn):
+    """A convolution of few filters.
 
-    def __init__(self, layer: Any) -> None:
-        self._layer, self._plain = layer, layer.call
+    Args:
+        layer: the convolution.
+        biased: whether its bias is added here.
+    """
 
-    def __call__(self, inputs: Any) -> Any:
+    def __init__(self, layer: Layer, *, biased: bool) -> None:
+        super().__init__(layer)
+        self.biased = biased
+
+    def call(self, inputs: Tensor) -> Tensor:
         """Return what the convolution makes of [N, H, W, C]: [N, H, W, filters]."""
-        layer = self._layer
+        layer = self.layer
         if inputs.shape[1] is None or inputs.shape[2] is None or inputs.shape[1] % 2 or inputs.shape[2] % 2:
-            return self._plain(inputs)
-        kernel = tf.cast(widened_kernel(layer._kernel._value), inputs.dtype)
+            return layer.call(inputs) if self.biased else layer.activation(layer.convolution_op(inputs, layer.kernel))
+        kernel = tf.cast(widened_kernel(stored(layer.kernel)), inputs.dtype)
         outputs = tf.nn.depth_to_space(tf.nn.conv2d(inputs, kernel, strides=2, padding="SAME"), 2)
-        return completed(layer, outputs)
+        return completed(layer, outputs, biased=self.biased)

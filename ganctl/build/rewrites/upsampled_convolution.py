@@ -7,54 +7,36 @@ multiplications for every pixel of the smaller image, and no larger image to kee
 
 from typing import Any
 
-from ganctl.build.rewrites import completed, is_plain_convolution, shown_by
+from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, completed, is_plain_convolution
+from ganctl.keras_internals import stored
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
 
-
-def rewrite(network: Any) -> int:
-    """Join every pair of upsampling and convolution; returns how many there are."""
-    layers = network._flatten_layers()
-    shown = shown_by(layers)
-    pairs = [(layer, _convolution_after(layer)) for layer in layers if _doubles(layer) and not _made_by(layer) & shown]
-    found = [(upsampling, convolution) for upsampling, convolution in pairs if convolution is not None]
-    for upsampling, convolution in found:
-        upsampling.call = _unchanged
-        convolution.call = _Joined(convolution)
-    return len(found)
+Tensor = Any
 
 
-def _doubles(layer: Any) -> bool:
+def rewrite(graph: Graph, before: StandIns) -> StandIns:
+    """Join every pair of upsampling and convolution; both get a stand-in."""
+    found: dict[Layer, Layer] = {}
+    for layer in graph.layers:
+        convolution = graph.after(layer) if _doubles(layer) and not graph.made(layer) & graph.shown else None
+        # A layer that is used in two places may be used elsewhere without the upsampling.
+        if convolution and is_plain_convolution(convolution) and graph.before(convolution) is layer:
+            found[layer] = Unchanged(layer)
+            found[convolution] = Joined(convolution, biased=adds_bias(convolution, before))
+    return found
+
+
+def _doubles(layer: Layer) -> bool:
     return (
         type(layer) is keras.layers.UpSampling2D
-        and "call" not in vars(layer)  # it is rewritten already
         and layer.size == (2, 2)
         and layer.interpolation == "nearest"
         and layer.data_format == "channels_last"
     )
 
 
-def _made_by(layer: Any) -> set[int]:
-    """The identities of the tensors that a layer makes."""
-    return {id(tensor) for node in layer._inbound_nodes for tensor in node.output_tensors}
-
-
-def _convolution_after(layer: Any) -> Any:
-    """The convolution that alone sees the output of a layer, or None."""
-    followers = {node.operation for node in layer._outbound_nodes}
-    if len(followers) != 1:
-        return None
-    follower: Any = followers.pop()
-    # A layer that is used in two places may be used elsewhere without the upsampling.
-    seen = {tensor._keras_history.operation for node in follower._inbound_nodes for tensor in node.input_tensors}
-    return follower if is_plain_convolution(follower) and seen == {layer} else None
-
-
-def _unchanged(inputs: Any) -> Any:
-    """What stands for `UpSampling2D.call`."""
-    return inputs
-
-
-def joined_kernel(kernel: Any) -> Any:
+def joined_kernel(kernel: Tensor) -> Tensor:
     """Return the kernel [k+1, k+1, out, in] of the transposed convolution for a kernel [k, k, in, out]."""
     flipped = tf.transpose(tf.reverse(kernel, [0, 1]), [0, 1, 3, 2])
     for axis in (0, 1):
@@ -64,18 +46,41 @@ def joined_kernel(kernel: Any) -> Any:
     return flipped
 
 
-class _Joined:
-    """What stands for `Conv2D.call`; gets the image that is not yet upsampled."""
+class Unchanged(StandIn):
+    """An upsampling that is left to the convolution after it."""
 
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the images as they are."""
+        return inputs
 
-    def __call__(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return a symbolic tensor of the same shape."""
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+
+class Joined(StandIn):
+    """A convolution that gets the image before it is upsampled.
+
+    Args:
+        layer: the convolution.
+        biased: whether its bias is added here.
+    """
+
+    def __init__(self, layer: Layer, *, biased: bool) -> None:
+        super().__init__(layer)
+        self.biased = biased
+
+    def call(self, inputs: Tensor) -> Tensor:
         """Return what the convolution makes of [N, H, W, C]: [N, 2H, 2W, filters]."""
-        layer = self._layer
-        # `_value`: `value` is rounded within a layer that computes in bfloat16. Here sums are rounded once.
-        kernel = tf.cast(joined_kernel(layer._kernel._value), inputs.dtype)
+        # As it is stored, because sums are to be rounded once.
+        kernel = tf.cast(joined_kernel(stored(self.layer.kernel)), inputs.dtype)
         batch, height, width = tf.shape(inputs)[0], inputs.shape[1] * 2, inputs.shape[2] * 2
-        shape = [batch, height, width, layer.filters]
+        shape = [batch, height, width, self.layer.filters]
         outputs = tf.nn.conv2d_transpose(inputs, kernel, shape, strides=2, padding="SAME")
-        return completed(layer, outputs)
+        return completed(self.layer, outputs, biased=self.biased)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return what the convolution makes of an image of twice the size."""
+        batch, height, width, channels = inputs.shape
+        larger = batch, height and 2 * height, width and 2 * width, channels
+        return self.layer.compute_output_spec(keras.KerasTensor(larger, inputs.dtype))

@@ -8,14 +8,14 @@ Networks that come here have named inputs: one tensor, or a dictionary of them.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import ganctl.layers
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras, tf
 
@@ -74,16 +74,14 @@ def traced(network: Network) -> tuple[Any, list[Any]]:
 
 def write_savedmodel(network: Network, path: Path) -> None:
     """Write the folder of a TensorFlow graph; its signature is `serving_default`."""
-    function, _ = traced(network)
+    function, _ = traced(_with_shapes(network))
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
-    with _shapes_said(network):  # TensorFlow traces once more when it saves
-        tf.saved_model.save(module, str(path), signatures={"serving_default": function})
+    tf.saved_model.save(module, str(path), signatures={"serving_default": function})
 
 
-@contextmanager
-def _shapes_said(network: Network) -> Iterator[None]:
-    """Let layers say what they know of their shape in the graph.
+def _with_shapes(network: Network) -> Network:
+    """Return the network with layers that say what they know of their shape in the graph.
 
     Keras' upsampling computes the shape of what it repeats, and LiteRT's converter loses it there: it then knows no
     convolution that could follow. So may a layer that is not Keras' own.
@@ -93,27 +91,7 @@ def _shapes_said(network: Network) -> Iterator[None]:
         for layer in layers_of(network)
         if isinstance(layer, keras.layers.UpSampling2D) or not type(layer).__module__.startswith("keras.")
     ]
-    before = [layer.__dict__.get("call") for layer in forgetful]
-    for layer in forgetful:
-        layer.call = partial(_call_and_say_shape, layer, layer.call)
-    try:
-        yield
-    finally:
-        for layer, call in zip(forgetful, before, strict=True):
-            if call is None:
-                del layer.call
-            else:
-                layer.call = call
-
-
-def _call_and_say_shape(layer: Any, call: Callable[..., Any], *inputs: Any, **settings: Any) -> Any:
-    outputs = call(*inputs, **settings)
-    if not tf.is_tensor(outputs) or not outputs.shape.rank:
-        return outputs
-    shape = outputs.shape[1:]
-    if None in shape and len(inputs) == 1:
-        shape = layer.compute_output_shape(tuple(inputs[0].shape))[1:]
-    return outputs if None in shape else tf.reshape(outputs, [-1, *shape])
+    return ganctl.layers.with_stand_ins(network, {layer: ganctl.layers.WithShape(layer) for layer in forgetful})
 
 
 def by_name(network: Network) -> str:

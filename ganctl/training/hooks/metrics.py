@@ -58,7 +58,7 @@ class Metrics(Hook):
         if self._reference is None:  # the first time, because looking at thousands of images takes a while
             extractor = extractor_for(self._section.features, self._training)
             self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
-        network = run.game.networks[drawing_role(self._sampler, run.game.networks)]
+        network = run.game.played[drawing_role(self._sampler, run.game.networks)]
         if self._sampler.takes:
             drawn = translate(network, self._feeds[self._sampler.takes].images, self._section.num)
         else:

@@ -72,7 +72,7 @@ class Samples(Hook):
             )
             for sampler, role in zip(self._samplers, self._roles, strict=True)
         ]
-        self._paint = [painted_by(networks[role]) for role in self._roles]
+        self._paint = [painted_by(run.game.played[role]) for role in self._roles]
         self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes))
         real = [
             draw.grid(images, math.ceil(len(images) / c), c) for images, c in map(self._across, self._real.values())
@@ -111,7 +111,7 @@ class Samples(Hook):
 
     def _judge(self, run: RunInPlay, pictures: Any, classes: Any) -> Any:
         """How real the discriminator thinks they are; its first output is the score."""
-        discriminator = run.game.networks["discriminator"]
+        discriminator = run.game.played["discriminator"]
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 

@@ -1,0 +1,84 @@
+"""Networks that share the layers and variables of another, some of whose layers are computed in another way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganctl.keras_internals import layers_of
+from ganctl.lazy import keras, own_settings, tf
+
+Tensor = Any
+Layer = Any
+Network = Any
+
+
+class StandIn(keras.layers.Layer):
+    """Stands in a network where another layer stands in the original, and computes with that layer's variables.
+
+    It has no state of its own: what the layer says of itself, such as `trainable`, is asked each time. By default it
+    calls the layer.
+
+    Args:
+        layer: a layer that is built.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        self.layer = layer
+        self.supports_masking = layer.supports_masking
+        self.built = True
+
+    def call(self, *inputs: Tensor, **settings: Any) -> Any:
+        """Return what the layer returns."""
+        return self.layer(*inputs, **settings)
+
+    def compute_output_spec(self, *inputs: Any, **settings: Any) -> Any:
+        """Return the symbolic tensors that the layer returns."""
+        return self.layer.compute_output_spec(*inputs, **settings)
+
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor) -> Any:
+        """Return the layer's mask."""
+        return self.layer.compute_mask(inputs, previous_mask)
+
+
+class WithShape(StandIn):
+    """Calls another layer and puts down the shape of what it returns, all but the batch, where it is known."""
+
+    def call(self, *inputs: Tensor, **settings: Any) -> Any:
+        """Return what the layer returns."""
+        outputs = self.layer(*inputs, **settings)
+        if not tf.is_tensor(outputs) or not outputs.shape.rank:
+            return outputs
+        shape = outputs.shape[1:]
+        if None in shape and len(inputs) == 1:
+            shape = self.layer.compute_output_shape(tuple(inputs[0].shape))[1:]
+        return outputs if None in shape else tf.reshape(outputs, [-1, *shape])
+
+
+def is_transparent(network: Network) -> bool:
+    """Return whether a network is nothing but its layers and who calls whom: a Sequential or functional model.
+
+    A subclass of somebody's own may do anything when it is called, so it is taken as it is.
+    """
+    kinds = (keras.Sequential, keras.Function)
+    own = isinstance(network, kinds) and type(network).__module__.startswith("keras.")
+    return own and bool(getattr(network, "outputs", None))
+
+
+def with_stand_ins(network: Network, stand_ins: Mapping[Layer, Layer]) -> Network:
+    """Return a network in which other layers stand for some of a network's, at any depth of networks in networks.
+
+    All other layers are the same objects. The original stays as it is, and is returned itself where nothing is to be
+    replaced.
+
+    Args:
+        network: a functional or Sequential model; any other is returned as it is.
+        stand_ins: the new layers by the old ones.
+    """
+
+    def instead(layer: Layer) -> Layer:
+        return with_stand_ins(layer, stand_ins) if is_transparent(layer) else stand_ins.get(layer, layer)
+
+    if not is_transparent(network) or stand_ins.keys().isdisjoint(layers_of(network)):
+        return network
+    with own_settings(network.dtype_policy):
+        return keras.models.clone_model(network, clone_function=instead)
