@@ -182,7 +182,7 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         }
         arguments = models.registry.get(experiment.model.name).arguments().model_fields
         capacity = {"capacity": 2} if "capacity" in arguments else {}
-        outputs = {"sample_every": 1, "checkpoint_every": 1}
+        outputs = {"sample_every": 2, "checkpoint_every": 2}
         changed = (
             experiment.with_keys("dataset", **small_data)
             .with_keys("model", **capacity)

@@ -2,12 +2,15 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from conftest import untracked
 
 from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.host.device import Device
+from ganctl.lazy import keras
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.prepared import Prepared
@@ -17,6 +20,29 @@ CPU = Device("CPU", "for the test")
 
 # Log, plot and page: they tell of the moment, or are drawn from losses.csv and its nine digits.
 NOT_COMPARED = {"log.txt", "losses.png", "report.html"}
+
+
+def remembering_pair(image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Tiny networks with all that a layer can remember: weights, BatchNorm's statistics, the seeds of Dropout."""
+    layers = keras.layers
+    generator = [
+        keras.Input([4]),
+        layers.Dense(16),
+        layers.BatchNormalization(momentum=0.5),
+        layers.LeakyReLU(0.2),
+        layers.Dense(int(np.prod(image_shape)), activation="tanh", dtype="float32"),
+        layers.Reshape(image_shape, dtype="float32"),
+    ]
+    discriminator = [
+        keras.Input(image_shape),
+        layers.Flatten(),
+        layers.Dense(16),
+        layers.BatchNormalization(momentum=0.5),
+        layers.LeakyReLU(0.2),
+        layers.Dropout(0.3),
+        layers.Dense(1, dtype="float32"),
+    ]
+    return {"generator": keras.Sequential(generator), "discriminator": keras.Sequential(discriminator)}
 
 
 class KilledAfter(Hook):

@@ -173,7 +173,7 @@ def test_every_shipped_configuration_trains(
         named = dict(zip(header.split(","), row.split(","), strict=True))
         assert all(np.isfinite(float(value)) for value in named.values() if value), named
     assert folder.sample_grid(2).is_file()
-    assert sorted(path.name for path in folder.checkpoints.iterdir()) == ["000000001", "000000002"]
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["000000002"]
 
 
 def test_a_name_that_is_taken_raises() -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import CONFIGS
-from small_runs import KilledAfter, files_of, resume, train
+from small_runs import KilledAfter, files_of, remembering_pair, resume, train
 
 from ganctl import augmentations, losses, models
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
@@ -21,8 +21,10 @@ from ganctl.experiment.sections import OptimizerSection
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 
-ITERATIONS, KILLED_AFTER = 40, 17
-OUTPUTS = {"checkpoint_every": 16, "sample_every": 10, "sample_grid": "2x2"}
+# Rows, samples and a checkpoint before the kill, what is played again after it, and all of them once more.
+ITERATIONS, KILLED_AFTER = 14, 8
+OUTPUTS = {"checkpoint_every": 6, "sample_every": 4, "sample_grid": "2x2"}
+TINY = "remembering_pair"
 
 Small = Callable[..., Experiment]
 
@@ -54,23 +56,24 @@ QUICK = ("dense_gan", "decoupled_gan", "dcgan")
 SLOW = {f"model {name}" for name in MODELS if name not in QUICK}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"model {name}": (name, own_sections(name)) for name in MODELS},
-    **{f"loss {name}": ("dense_gan", {"loss": {"name": name}, BOTH: "summed"}) for name in LOSSES},
-    **{
-        f"penalty {name}": ("dense_gan", {"loss": {"penalties": [{"name": name}]}, BOTH: "summed"})
-        for name in PENALTIES
-    },
-    **{f"augmentation {name}": ("dense_gan", {"training.augment": [name], BOTH: "mixed"}) for name in AUGMENTATIONS},
-    **{
-        f"schedule {name}": ("dense_gan", {"optimizer": {"generator": {"schedule": name, "warmup": 20}}})
-        for name in SCHEDULES
-    },
-    "lazy penalty": ("dense_gan", {"loss": {"penalties": [{"name": "r1", "every": 3}]}, "training.disc_updates": 2}),
-    **{f"optimizer {name}": ("dense_gan", {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
-    "decay and clipping": ("dense_gan", {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
-    "running average": ("dense_gan", {"training.ema": 0.9, "training.disc_updates": 2}),
-    "evaluated": ("dense_gan", {"evaluation": {"every": 8, "num": 50}, "dataset.holdout": 0.1}),
-    "streamed window": ("dense_gan", {"dataset.sampling": "window", "dataset.flip": True}),
+    **{f"loss {name}": (TINY, {"loss": {"name": name}, BOTH: "summed"}) for name in LOSSES},
+    **{f"penalty {name}": (TINY, {"loss": {"penalties": [{"name": name}]}, BOTH: "summed"}) for name in PENALTIES},
+    **{f"augmentation {name}": (TINY, {"training.augment": [name], BOTH: "mixed"}) for name in AUGMENTATIONS},
+    **{f"schedule {name}": (TINY, {"optimizer": {"generator": {"schedule": name, "warmup": 7}}}) for name in SCHEDULES},
+    "lazy penalty": (TINY, {"loss": {"penalties": [{"name": "r1", "every": 3}]}, "training.disc_updates": 2}),
+    **{f"optimizer {name}": (TINY, {"optimizer": {"generator": {"name": name}}}) for name in OPTIMIZERS},
+    "decay and clipping": (TINY, {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),
+    "running average": (TINY, {"training.ema": 0.9, "training.disc_updates": 2}),
+    "evaluated": (TINY, {"evaluation": {"every": 3, "num": 50}, "dataset.holdout": 0.1}),
+    "streamed window": (TINY, {"dataset.sampling": "window", "dataset.flip": True}),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny() -> Iterator[None]:
+    with models.registry.temporarily():
+        models.registry.register(TINY, source="this test")(remembering_pair)
+        yield
 
 
 @pytest.mark.parametrize(
@@ -86,11 +89,11 @@ def test_a_killed_run_ends_like_one_that_was_not(
     experiment = small_experiment(model, {"training.iterations": ITERATIONS, "outputs": OUTPUTS, **changes})
     whole, killed = RunFolder.create(tmp_path, "whole", explicit=True), RunFolder(tmp_path / "killed")
     train(experiment, whole, KilledAfter(KILLED_AFTER, killed.path))
-    assert checkpoint.newest_first(killed.checkpoints)[0].name == "000000016"
+    assert checkpoint.newest_first(killed.checkpoints)[0].name == "000000006"
     assert resume(experiment, killed) == []
     expected, found = files_of(whole), files_of(killed)
     assert found.keys() == expected.keys()
-    assert {"losses.csv", "samples/000000040.png", "generators/000000040.safetensors"} <= found.keys()
+    assert {"losses.csv", "samples/000000012.png", "generators/000000014.safetensors"} <= found.keys()
     for name, content in expected.items():
         assert found[name] == content, name
 
