@@ -93,6 +93,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def own_data_folders(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caches of images and of Keras' data sets begin empty."""
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
 @pytest.fixture(scope="session")
 def shapes_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """64 coloured 16x16 images with labels 0 .. 9: a bright square whose place and colour depend on the label."""
