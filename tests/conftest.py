@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -46,9 +46,21 @@ WriteYaml = Callable[[Overrides], Path]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def slow_but(quick: Collection[Any], values: Iterable[Any]) -> list[Any]:
+    """Parameters, all of them marked as slow but a few: those show what the others show of further cases."""
+    quick, values = set(quick), list(values)
+    assert quick <= set(values), "a case that is not there"
+    return [pytest.param(value, marks=[] if value in quick else [pytest.mark.slow]) for value in values]
+
+
 def shipped(registry: Registry) -> list[Entry]:
     """What ganctl itself registers: other tests register plugins in this process."""
     return [entry for entry in registry if entry.make.__module__.startswith("ganctl.")]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The one long training first, so that no worker begins with it when the others have ended."""
+    items.sort(key=lambda item: item.path.stem != "test_quickstart")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCli, shipped, untracked
+from conftest import RunCli, shipped, slow_but, untracked
 from make_archived_runs import ARCHIVES, LEAST_SPREAD, MOST_BYTES, SAMPLES, SEED, STEPS
 from small_runs import CPU
 
@@ -41,7 +41,7 @@ def test_an_archived_run_draws_what_it_drew(model: str, run: Path) -> None:
     assert differences(run, ganctl.load(run).sample(SAMPLES, seed=SEED)).max() <= 1
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["dcgan", "infogan"], MODELS))
 def test_an_archived_run_goes_on(model: str, run: Path) -> None:
     folder = RunFolder.open(run)
     prepared = Prepared.make(resolving.load_parts(folder.config), CPU, untracked)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import yaml
-from conftest import CONFIGS
+from conftest import CONFIGS, slow_but
 from small_runs import KilledAfter, files_of, remembering_pair, resume, train
 
 from ganctl import augmentations, losses, models
@@ -52,8 +52,8 @@ MODELS, LOSSES, PENALTIES, AUGMENTATIONS = (
 )
 SCHEDULES = get_args(OptimizerSection.model_fields["schedule"].annotation)
 BOTH = "training.discriminator_batches"
-QUICK = ("dense_gan", "decoupled_gan", "dcgan")
-SLOW = {f"model {name}" for name in MODELS if name not in QUICK}
+QUICK = ["model decoupled_gan", "loss minimax", "penalty gradient_penalty", "augmentation ada", "schedule linear",
+         "lazy penalty", "optimizer adam", "running average", "streamed window"]  # fmt: skip
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"model {name}": (name, own_sections(name)) for name in MODELS},
     **{f"loss {name}": (TINY, {"loss": {"name": name}, BOTH: "summed"}) for name in LOSSES},
@@ -76,9 +76,7 @@ def _tiny() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else []) for case in CASES]
-)
+@pytest.mark.parametrize("case", slow_but(QUICK, CASES))
 def test_a_killed_run_ends_like_one_that_was_not(
     case: str, small_experiment: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

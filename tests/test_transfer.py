@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunCli, WriteYaml, shipped
+from conftest import RunCli, WriteYaml, shipped, slow_but
 
 from ganctl import models
 from ganctl.errors import UsageError
@@ -40,7 +40,7 @@ def moved(before: dict[str, dict[str, np.ndarray]], game: Game) -> dict[str, set
     }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["dcgan", "infogan"], MODELS))
 def test_the_same_networks_fit_whole_and_nothing_else_changes(model: str, small_game: Callable[..., Game]) -> None:
     game = small_game(model, {"training.ema": 0.5})
     found, before = marked(game), game_state.collect(game)

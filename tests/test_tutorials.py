@@ -79,6 +79,7 @@ def measured(folder: RunFolder) -> list[str]:
     return [name for name, value in zip(header.split(","), first.split(","), strict=True) if value]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latent_input", ["given", "inside"])
 def test_tutorial_1_with_classes(train: Callable[..., Any], latent_input: str) -> None:
     overrides = (f"model.latent_input={latent_input}", "model.latent_distribution=normal", "outputs.sample_grid=2x10")
@@ -87,6 +88,7 @@ def test_tutorial_1_with_classes(train: Callable[..., Any], latent_input: str) -
     assert len(prepared.game.networks["generator"].inputs) == (2 if latent_input == "given" else 1)
 
 
+@pytest.mark.slow
 def test_tutorial_1_without_classes(train: Callable[..., Any]) -> None:
     train("dcgan_mnist", *CLOTHES, "training.batch_size=10")
 
@@ -97,6 +99,7 @@ def test_tutorial_2(train: Callable[..., Any]) -> None:
     assert cv2.imread(str(folder.sample_grid(0))).shape[:2] == (4 * (4 * 30 + 2), 4 * (4 * 30 + 2))
 
 
+@pytest.mark.slow
 def test_tutorial_3(train: Callable[..., Any], colourful_npz: Path) -> None:
     data = ("dataset.name=npz", f"dataset.path={colourful_npz}", "training.batch_size=2")
     prepared, _ = train("dcgan_cifar", *data)
@@ -104,12 +107,14 @@ def test_tutorial_3(train: Callable[..., Any], colourful_npz: Path) -> None:
     assert prepared.images.class_names == ("6",)
 
 
+@pytest.mark.slow
 def test_tutorial_4(train: Callable[..., Any]) -> None:
     prepared, _ = train("decoupled_gan_mnist", *CLOTHES, "training.batch_size=8", "model.noise_inputs=2")
     assert prepared.images.shape == (32, 32, 1)
     assert not prepared.images.images[:, :2].any(), "28x28 is padded, not enlarged"
 
 
+@pytest.mark.slow
 def test_tutorial_5(train: Callable[..., Any], faces: Path) -> None:
     prepared, folder = train("celeba_gan", f"dataset.path={faces}", "BATCH_SIZE=4", "NUM_LOAD=30")
     assert folder.path.name == "gan_cap16_batch4_filt5_disc1_gen1"

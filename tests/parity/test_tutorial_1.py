@@ -147,6 +147,7 @@ def dcgan_loop(generator: Any, network: Any, script: Script) -> Play:
     return Play(snapshot(networks, {"discriminator": discriminator.optimizer, "generator": combined.optimizer}), log)
 
 
+@pytest.mark.slow
 def test_ganctl_plays_the_literal_loop_without_classes(pictures: Callable[..., ImageSet]) -> None:
     experiment, images = load("dcgan_mnist", *SHRUNK), pictures(64, 28, 1)
     networks = make_networks(experiment, images)

@@ -72,6 +72,7 @@ def loop(images: ImageSet) -> Play:
     return played_literally(load("celeba_gan", *SHRUNK), images)
 
 
+@pytest.mark.slow
 def test_ganctl_plays_the_literal_loop(images: ImageSet, loop: Play) -> None:
     assert differences(loop, played_by_ganctl(load("celeba_gan", *SHRUNK), images)) == []
 
@@ -82,6 +83,7 @@ def test_with_more_updates(images: ImageSet) -> None:
     assert differences(played_literally(experiment, images), played_by_ganctl(experiment, images)) == []
 
 
+@pytest.mark.slow
 def test_batch_statistics_in_the_frozen_discriminator_are_another_play(images: ImageSet, loop: Play) -> None:
     experiment = load("celeba_gan", *SHRUNK, "training.frozen_batchnorm=batch")
     assert differences(loop, played_by_ganctl(experiment, images))
@@ -93,6 +95,7 @@ def keep_moving_statistics_moving(game: Game) -> Game:
     return Game(game.networks, [discriminator, replace(generator, opponents={})], game.feeds, game.seed)
 
 
+@pytest.mark.slow
 def test_moving_statistics_that_move_in_the_generators_turn_are_found(images: ImageSet, loop: Play) -> None:
     experiment = load("celeba_gan", *SHRUNK)
     assert differences(loop, played_by_ganctl(experiment, images, keep_moving_statistics_moving))
