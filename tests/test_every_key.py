@@ -347,7 +347,12 @@ def test_changing_a_penaltys_own_key_changes_the_rows(penalty: str, key: str, lo
 
 @pytest.mark.parametrize(
     ("augmentation", "key"),
-    [(entry.name, key) for entry in shipped(augmentations.registry) for key in entry.arguments().model_fields],
+    [
+        # ADA looks at every fourth update, and its transformations take long to trace.
+        pytest.param(entry.name, key, marks=[pytest.mark.slow] if entry.name == "ada" else [])
+        for entry in shipped(augmentations.registry)
+        for key in entry.arguments().model_fields
+    ],
 )
 def test_changing_an_augmentations_own_key_changes_the_rows(augmentation: str, key: str, looks: Looks) -> None:
     rows = [
