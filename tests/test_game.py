@@ -28,6 +28,7 @@ from ganctl.game import (
     usual_two,
 )
 from ganctl.game.game import frozen
+from ganctl.game.gradients import gradients_of
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.traced_gradients import registered
 from ganctl.losses import penalties
@@ -448,3 +449,16 @@ def test_golden_run() -> None:
 
 
 GOLDEN = [[0.952556, 0.610043], [0.781175, 0.50922], [0.909416, 0.47286]]
+
+
+def test_gradients_of_terms_taken_apart_are_those_of_their_sum() -> None:
+    reached, half, never = tf.Variable([1.0, 2.0]), tf.Variable([3.0]), tf.Variable(4.0)
+    with tf.GradientTape(persistent=True) as tape:
+        losses = [tf.reduce_sum(reached**2), 3.0 * tf.reduce_sum(reached) * half[0], tf.reduce_sum(reached**3)]
+        total = tf.add_n(losses)
+    together, apart = (gradients_of(tape, of, [reached, half, never]) for of in ([total], losses))
+    assert together[2] is apart[2] is None
+    for one, other in zip(together[:2], apart[:2], strict=True):
+        assert one is not None
+        assert other is not None
+        np.testing.assert_allclose(tf.convert_to_tensor(one), other)

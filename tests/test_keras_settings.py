@@ -18,15 +18,15 @@ PLAY = """
 import sys
 import numpy as np
 from pathlib import Path
-from ganctl import build
-from ganctl.device import select_device
+from ganctl.build import games, resolving
+from ganctl.host.device import select_device
 from ganctl.lazy import own_settings
 from ganctl.lazy import keras, tf
 tf.config.experimental.enable_op_determinism()
 rows = {}
 for path in sys.argv[2:]:
-    experiment = build.load_experiment(Path(path))
-    game = build.make_game(experiment, build.read_images(experiment, lambda items, *_: items))
+    parts = resolving.load_parts(Path(path))
+    game = games.make_game(parts, resolving.read_images(parts, lambda items, *_: items))
     rows[path] = game.play(game.chunk(0, 2)).numpy()
 np.savez(sys.argv[1], *rows.values(), said=np.array([keras.config.image_data_format(), keras.config.floatx()]))
 """

@@ -12,6 +12,7 @@ from typing import Any
 
 from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.gradients import gradients_of, sum_of
 from ganctl.game.noise import Key, seed_layers
 from ganctl.game.traced_gradients import forgotten_with_owner
 from ganctl.keras_internals import layers_of
@@ -53,6 +54,9 @@ def nothing_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
 class Turn:
     """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides.
 
+    `apart` takes the gradient of each term by itself: a turn that calls a network three times and more needs it to
+    repeat itself to the last bit (`ganctl.game.gradients`).
+
     `ahead` makes the images that do not depend on what the player moves, for all its updates of a round before the
     first: one dictionary for each key, added to the images that the forward pass of that key is given. `begin` is
     called before the forward pass, for what changes once an update and stands still within it.
@@ -65,6 +69,7 @@ class Turn:
     draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
     ahead: Callable[[Networks, Sequence[Key]], Ahead] = nothing_ahead
     begin: Callable[[], None] = lambda: None
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ class Game:
                         values[name].append(tf.cast(value, tf.float32))
         for average in self.averages:
             self._follow(average)
-        return tf.stack([_sum(values[name]) / len(values[name]) for name in self.columns])
+        return tf.stack([sum_of(values[name]) / len(values[name]) for name in self.columns])
 
     def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
         variables = self.moved[player.name]
@@ -178,13 +183,12 @@ class Game:
         for role, network in self.networks.items():
             seed_layers(network, key.narrow(role))
         with frozen({self.networks[name]: how for name, how in player.opponents.items()}):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
+            with tf.GradientTape(persistent=turn.apart, watch_accessed_variables=False) as tape:
                 tape.watch([v.value for v in variables])
                 values = {term.name: term.function(batch) for term in turn.terms}
-                total = _sum(
-                    [term.weight * values[term.name] if term.weight != 1 else values[term.name] for term in turn.terms]
-                )
-            gradients = tape.gradient(total, [v.value for v in variables])
+                paid = [t.weight * values[t.name] if t.weight != 1 else values[t.name] for t in turn.terms]
+                total = sum_of(paid)
+            gradients = gradients_of(tape, paid if turn.apart else [total], [v.value for v in variables])
             values |= {name: measure(batch) for name, measure in turn.measures.items()}
         gradients = [_reached(g, v, player, turn) for g, v in zip(gradients, variables, strict=True)]
         player.optimizer.apply(gradients, variables)
@@ -198,11 +202,6 @@ class Game:
         pairs = zip(self.networks[average.copy].variables, self.networks[average.of].variables, strict=True)
         for copy, variable in pairs:
             copy.assign(copy + (1.0 - decay) * (variable - copy) if variable.trainable else variable)
-
-
-def _sum(values: list[Tensor]) -> Tensor:
-    """Add scalars in one order. `add_n` takes them in the order in which their memory happens to become free."""
-    return tf.reduce_sum(tf.stack(values))
 
 
 def _refuse_shared_names(players: Sequence[Player]) -> None:

@@ -81,6 +81,7 @@ def cyclegan_players(networks: Networks, setup: Setup) -> list[Player]:
             Term("identity_b", lambda p: _identity(p, "b"), IDENTITY_WEIGHT),
         ],
         draws=draws,
+        apart=True,  # both generators are called three times
     )  # fmt: skip
 
     def tell(domain: str) -> Turn:
