@@ -12,10 +12,12 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 
 @contextmanager
@@ -61,6 +63,7 @@ else:
     tf = _Lazy("tensorflow")
     keras = _Lazy("keras")
 
+Made = TypeVar("Made")
 DATA_FORMAT = "channels_last"
 """Images are [N, H, W, C] everywhere in ganctl."""
 
@@ -83,3 +86,14 @@ def own_settings(policy: str = "float32") -> Iterator[None]:
         config.set_image_data_format(theirs[0])
         config.set_floatx(theirs[1])
         config.set_dtype_policy(theirs[2])
+
+
+def in_own_session(make: Callable[[], Made]) -> Made:
+    """Return what a function makes in a session of Keras of its own.
+
+    Keras keeps the counters that name layers, the dtype policy, its seed and variables that have no value yet for each
+    thread. In another thread than the user's, none of the user's are seen or changed, and what is left there is
+    forgotten with it.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, make).result()

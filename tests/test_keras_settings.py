@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import WriteYaml, home_shape
 
+import ganctl
 import ganctl.layers
 from ganctl.lazy import keras, own_settings, tf
+from ganctl.run_folder.paths import RunFolder
 
 PLAY = """
 import sys
@@ -107,3 +110,49 @@ def test_layers_of_ganctls_own_have_their_channels_last(name: str) -> None:
         assert tf.nest.map_structure(lambda tensor: tensor.shape, layer()) == usual
     finally:
         keras.config.set_image_data_format("channels_last")
+
+
+def names_of_new_layers() -> list[str]:
+    """What Keras calls the next layers of kinds that a generator has, and the next model."""
+    layers = [keras.layers.Dense(1), keras.layers.BatchNormalization(), keras.layers.Reshape([1])]
+    return [layer.name for layer in (*layers, keras.Sequential([keras.Input([1]), *layers]))]
+
+
+def counted_on(names: list[str]) -> list[str]:
+    """The names that follow these ones."""
+    parts = [name.rpartition("_") for name in names]
+    return [f"{start}_{int(number) + 1}" for start, _, number in parts]
+
+
+def test_loading_a_run_leaves_the_users_session_alone(reported_run: RunFolder) -> None:
+    """Names, dtype policy, seed and models of a notebook; the run itself is loaded in float32."""
+    names_of_new_layers()  # so that each has a number
+    mine = keras.Sequential([keras.Input([2]), keras.layers.Dense(3)])
+    mine.compile("sgd", "mse")
+    given, wanted = np.ones((4, 2), np.float32), np.ones((4, 3), np.float32)
+    keras.utils.set_random_seed(1)
+    drawn = [float(keras.random.normal(())) for _ in range(2)]
+    keras.utils.set_random_seed(1)
+    assert float(keras.random.normal(())) == drawn[0]
+    expected, names = mine(given).numpy(), names_of_new_layers()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        run = ganctl.load(reported_run.path)
+        run.sample(2)
+        run.interpolate(rows=1, points=2, frames=2)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        assert names_of_new_layers() == counted_on(names)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert float(keras.random.normal(())) == drawn[1]
+    np.testing.assert_array_equal(mine(given), expected)
+    assert mine.train_on_batch(given, wanted) >= 0
+    assert {layer.compute_dtype for layer in run.generator.layers} == {"float32"}
+
+
+def test_the_generator_of_a_run_is_a_plain_model_that_can_be_saved(reported_run: RunFolder, tmp_path: Path) -> None:
+    generator = ganctl.load(reported_run.path).generator
+    generator.save(tmp_path / "mine.keras")
+    read = keras.saving.load_model(tmp_path / "mine.keras")
+    latent = np.random.default_rng(0).normal(size=(3, *generator.input_shape[1:])).astype(np.float32)
+    np.testing.assert_array_equal(read(latent), generator(latent))

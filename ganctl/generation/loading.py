@@ -1,6 +1,6 @@
 """A network that draws again: what a run left, put back into what its experiment builds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from ganctl.game.inputs import class_count, takes_classes
 from ganctl.game.players import averaged
 from ganctl.game.sampler import Sampler
 from ganctl.generation import drawing
-from ganctl.lazy import keras
+from ganctl.lazy import in_own_session, keras
 from ganctl.run_folder import checkpoint
 
 
@@ -57,7 +57,7 @@ class TrainedGenerator:
     @cached_property
     def played(self) -> Any:
         """What draws: the network computed as it was in training, so that all that draws draws the same."""
-        return as_played(self.network, self.parts.experiment)
+        return in_own_session(lambda: as_played(self.network, self.parts.experiment))
 
     @property
     def sampler(self) -> Sampler:
@@ -143,32 +143,27 @@ def _shape(sides: Sequence[int]) -> Shape:
 
 
 def build_generator(found: checkpoint.Checkpoint, parts: Parts) -> Any:
-    """Build a checkpoint's network as an experiment describes it; raises GanctlError where the weights do not fit."""
-    shapes, role = shapes_in(found, parts), parts.sampler.network
-    num_classes = len(found.facts.get("class_names", ()))
+    """Build a checkpoint's network as an experiment describes it; raises GanctlError where the weights do not fit.
+
+    In a notebook, the names, the dtype policy and the networks of the user's own session stay as they are.
+    """
+    role, without_average = parts.sampler.network, parts.with_training(ema=0.0)
     tensors = found.groups.get(averaged(role))  # it takes the place of the network that it follows
     if tensors is None:
         tensors = found.generator
-    _refuse_another_size(found, tensors, parts, shapes, num_classes)
-    network = make_networks(parts, shapes, num_classes, pretrained=False)[role]
+
+    def made() -> Any:
+        num_classes = len(found.facts.get("class_names", ()))
+        return make_networks(without_average, shapes_in(found, parts), num_classes, pretrained=False)[role]
+
+    def fits() -> None:
+        # Shapes alone: a file of a few bytes may describe a network of many gigabytes. The variables that are never
+        # made are forgotten with their session.
+        with keras.StatelessScope(initialize_variables=False):
+            network = made()
+        game_state.check_fit(game_state.named_variables(network), tensors, str(found.path))
+
+    in_own_session(fits)
+    network = in_own_session(made)
     game_state.restore_network(network, tensors, str(found.path))
     return network
-
-
-def _refuse_another_size(
-    found: checkpoint.Checkpoint,
-    tensors: checkpoint.Tensors,
-    parts: Parts,
-    shapes: Mapping[str, Shape],
-    num_classes: int,
-) -> None:
-    """Compare shapes before any memory is taken: a file of a few bytes may describe a network of many gigabytes."""
-    policy = keras.config.dtype_policy()
-    try:
-        with keras.StatelessScope(initialize_variables=False):
-            networks = make_networks(parts.with_training(ema=0.0), shapes, num_classes, pretrained=False)
-        variables = game_state.named_variables(networks[parts.sampler.network])
-        game_state.check_fit(variables, tensors, str(found.path))
-    finally:
-        keras.utils.clear_session(free_memory=False)  # forgets the variables that were never made, and the policy
-        keras.config.set_dtype_policy(policy)
