@@ -1,6 +1,7 @@
 """Every key of the YAML file: changing it changes something that can be seen. A new key without a case here fails."""
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -329,7 +330,12 @@ AUGMENTATION_KEYS: dict[tuple[str, str], tuple[str, str]] = {
 }
 LOSS_KEYS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
 PENALTY_KEYS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
-MODEL_KEYS = [(entry.name, key) for entry in models.registry for key in entry.arguments().model_fields]
+# A key of the players shows only when a round is played.
+MODEL_KEYS = [
+    pytest.param(entry.name, key, marks=[] if key in inspect.signature(entry.make).parameters else [pytest.mark.slow])
+    for entry in models.registry
+    for key in entry.arguments().model_fields
+]
 
 
 @pytest.mark.parametrize(("loss", "key"), LOSS_KEYS)
