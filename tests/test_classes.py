@@ -11,7 +11,7 @@ from conftest import CONFIGS
 from ganctl.build import games, resolving
 from ganctl.build.network_checks import checkerboards
 from ganctl.build.networks import make_networks
-from ganctl.cli._options import WholeNumbers
+from ganctl.cli._options import Integers
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import REAL, Key, NoiseSampler, takes_classes
@@ -110,15 +110,15 @@ def test_no_such_class(wanted: list[int], received: str) -> None:
 
 
 def test_classes_of_the_command_line() -> None:
-    assert WholeNumbers().convert("0, 2,0", None, None) == [0, 2, 0]
-    assert WholeNumbers().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
-    assert WholeNumbers().convert("-1", None, None) == [-1], "the generator says which there are"
+    assert Integers().convert("0, 2,0", None, None) == [0, 2, 0]
+    assert Integers().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
+    assert Integers().convert("-1", None, None) == [-1], "the generator says which there are"
 
 
 @pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²", "٣", "1" * 5000])
 def test_no_classes_of_the_command_line(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a comma-separated list of integers, such as 0,1,2"):
-        WholeNumbers().convert(text, None, None)
+        Integers().convert(text, None, None)
 
 
 def test_a_generator_without_classes() -> None:

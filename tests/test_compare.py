@@ -117,7 +117,7 @@ def test_ten_long_runs_fit_on_a_page(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_refused(runs: list[RunFolder], run_cli: RunCli, tmp_path: Path) -> None:
     alone = run_cli("compare", runs[0].path)
     assert alone.returncode == 2
-    assert alone.stderr == "Error: ganctl compare takes two run folders or more. Received: 1\n"
+    assert alone.stderr == "Error: ganctl compare needs at least two run folders. Received: 1\n"
     no_run = run_cli("compare", runs[0].path, tmp_path)
     assert no_run.returncode == 2
     assert no_run.stderr == f"Error: {tmp_path} is no run folder: it has no config.yaml.\n"

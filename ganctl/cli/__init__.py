@@ -1,7 +1,7 @@
 """The command line: one file per command; each parses, calls and prints.
 
-A command's module is named after it and holds a click command called `command`. Nobody edits a list. What commands
-share stands in modules whose names begin with `_`.
+A command's module is named after it and holds a click command called `command`; there is no list to edit. Modules
+whose names begin with `_` hold what commands share.
 
 Floor 8. May import: training, planning, generation, report, build, run_folder, experiment, plugins, registry, host.
 """
@@ -22,7 +22,7 @@ from ganctl.version import __version__
 
 
 class _Commands(click.Group):
-    """Finds commands among the modules of this package, and imports only what is asked for."""
+    """Finds commands among the modules of this package, and imports only the one that runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = [module.name for module in pkgutil.iter_modules(__path__)]
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with terminable():
             commands.main(arguments, prog_name="ganctl", standalone_mode=False)
-            if sys.stdout is not None:  # as it is where a process was started without one
+            if sys.stdout is not None:  # None if the process was started without it
                 sys.stdout.flush()
         sys.exit(0)
     except click.ClickException as error:
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Terminated as error:
         _fail("Terminated.", error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`); Python must not complain about it at exit either.
+        # Whatever read our output has closed it (`| head`); Python must not complain about that at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
@@ -86,20 +86,20 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, exit_code: int) -> None:
     if os.environ.get("GANCTL_DEBUG"):
         traceback.print_exc()
-    with suppress(OSError):  # a terminal that has gone
+    with suppress(OSError):  # the terminal is gone
         click.echo(f"Error: {message}", err=True)
     sys.exit(exit_code)
 
 
 def _unexpected(error: Exception) -> str:
     if type(error).__name__ == "ResourceExhaustedError" or isinstance(error, MemoryError):
-        return "Out of memory. Try --set training.batch_size= with half the number, or a smaller image_size."
+        return "Out of memory. Try half the batch size (--set training.batch_size=N), or a smaller dataset.image_size."
     from ganctl.plugins import in_one_line
 
     told = f"{type(error).__name__}: {in_one_line(error)}"
-    return f"{told}\nThis should not happen. GANCTL_DEBUG=1 shows where it did; please report it."
+    return f"{told}\nThis should not happen. Set GANCTL_DEBUG=1 to see where it did, and please report it."
 
 
 def command_line() -> list[str]:
-    """Return the command as it was typed."""
+    """Return the command line as it was typed."""
     return ["ganctl", *sys.argv[1:]]

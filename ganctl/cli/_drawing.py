@@ -1,4 +1,4 @@
-"""What the commands that draw have in common: a generator of the user's, and what was wrong with newer ones."""
+"""What the commands that draw share: opening a generator, and warning about newer ones that are damaged."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from ganctl.generation.loading import TrainedGenerator
 
 
 def open_generator(path: Path, *, best: bool) -> TrainedGenerator:
-    """Read what draws from noise; says what was wrong with newer checkpoints. Raises GanctlError and UsageError."""
+    """Open a generator that draws from noise, and warn about damaged newer ones; raises GanctlError and UsageError."""
     trained = TrainedGenerator.load(path, best=best)
     warn_skipped(trained.problems)
     trained.check_draws_from_noise()
@@ -17,6 +17,6 @@ def open_generator(path: Path, *, best: bool) -> TrainedGenerator:
 
 
 def warn_skipped(problems: Iterable[str]) -> None:
-    """Tell what was wrong with newer checkpoints than the one that is used."""
+    """Warn about newer checkpoints that could not be used."""
     for problem in problems:
         click.echo(f"Warning: skipped: {problem}", err=True)

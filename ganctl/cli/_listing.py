@@ -9,7 +9,7 @@ from ganctl.registry import Entry, Registry
 
 
 def print_entries(registries: Sequence[Registry], *, as_json: bool) -> None:
-    """Print one line a name, where it comes from; or the same as a JSON list of objects."""
+    """Print one line per name, with its source; or the same as a JSON list of objects."""
     entries = [(registry.kind, entry) for registry in registries for entry in registry]
     if as_json:
         click.echo(json.dumps([_as_object(kind, entry) for kind, entry in entries], indent=2, ensure_ascii=False))

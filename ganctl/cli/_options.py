@@ -1,6 +1,6 @@
-"""The options and arguments that commands share, each written once: a flag means the same everywhere.
+"""The options and arguments that commands share, each defined once, so that a flag means the same everywhere.
 
-Every name here but the parameter types is a decorator of a command's function, or returns one.
+Every name here except the parameter types is a decorator for a command's function, or returns one.
 """
 
 import math
@@ -14,31 +14,31 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
-_WHOLE = re.compile("-?[0-9]{1,18}")
+_INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 class FiniteRange(click.FloatRange):
-    """A range without nan and inf: no comparison excludes the one, and only an upper end the other."""
+    """A range that excludes nan and inf: no comparison rejects nan, and only an upper end rejects inf."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; fails for what is not one."""
+        """Return the number; fails if it is not finite."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
-class WholeNumbers(click.ParamType):
-    """Integers with commas between them, such as `0,1,2`."""
+class Integers(click.ParamType):
+    """A comma-separated list of integers, such as `0,1,2`."""
 
     name = "numbers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Return the numbers; fails for what is not one."""
-        if isinstance(value, list):  # click hands in what was converted before
+        """Return the integers; fails if one is not."""
+        if isinstance(value, list):  # click may pass a value that is converted already
             return value
         parts = [part.strip() for part in value.split(",")]
-        if not all(_WHOLE.fullmatch(part) for part in parts):
+        if not all(_INTEGER.fullmatch(part) for part in parts):
             self.fail(f"{value!r} is not a comma-separated list of integers, such as 0,1,2.", param, ctx)
         return [int(part) for part in parts]
 
@@ -60,28 +60,28 @@ seed_option = click.option(
 
 
 def set_option(help: str = "Override a key of the file; may be repeated.") -> Callable[[Function], Function]:
-    """Return `--set KEY=VALUE`, which may be repeated; a resumed run says what it takes."""
+    """Return `--set KEY=VALUE`, which may be repeated; `resume` has its own help for it."""
     return click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help=help)
 
 
 def classes_option(help: str) -> Callable[[Function], Function]:
-    """Return `--classes 0,1,2`, which is None where it is not given."""
-    return click.option("--classes", type=WholeNumbers(), help=help)
+    """Return `--classes 0,1,2`; None if it is not given."""
+    return click.option("--classes", type=Integers(), help=help)
 
 
 def output_option(help: str, *short: str, default: Path | None = None) -> Callable[[Function], Function]:
     """Return `--output`, a path.
 
     Args:
-        help: what may be written there, and where it goes by default.
-        short: further names, such as `-o`.
-        default: shown by click; None where `help` says it.
+        help: what can be written, and where by default.
+        short: more names, such as `-o`.
+        default: shown by click; None if `help` states it.
     """
     return click.option(*short, "--output", type=PATH, default=default, show_default=default is not None, help=help)
 
 
 def plugin_options() -> list[click.Parameter]:
-    """Return `--plugin` and `--allow-plugins`, which every command gets: plugins run before the command does."""
+    """Return `--plugin` and `--allow-plugins`, for every command: plugins run before the command does."""
     return [
         click.Option(
             ["--plugin", "plugins"],

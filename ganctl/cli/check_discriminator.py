@@ -16,8 +16,8 @@ from ganctl.cli._options import device_option, json_option, set_option
 def command(config: str, overrides: tuple[str, ...], iterations: int, device: str, as_json: bool) -> None:
     """Train the discriminator of CONFIG alone, as a classifier of the data set's labels.
 
-    A discriminator that cannot learn shows here, in a minute, before any GAN is trained. The data set must have labels;
-    those of a folder of pictures are its sub-folders.
+    Shows within a minute whether the discriminator can learn at all, before any GAN is trained. The data set must have
+    labels; for a folder of pictures, its sub-folders are the labels.
 
     \b
     ganctl check-discriminator quickstart

@@ -11,12 +11,12 @@ from ganctl.errors import UsageError
 
 @click.command()
 @click.argument("runs", metavar="RUN RUN...", nargs=-1, type=PATH)
-@output_option("The page.", default=Path("compare.html"))
+@output_option("The page to write.", default=Path("compare.html"))
 @json_option
 def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
-    """Compare runs: what they were configured with, how they scored, where their losses ended.
+    """Compare runs: configurations, scores and final losses.
 
-    Prints a table, and writes a page with curves over each other and samples side by side.
+    Prints a table, and writes a page with all curves in the same plots and the samples side by side.
 
     \b
     ganctl compare outputs/quickstart outputs/quickstart-2
@@ -25,7 +25,7 @@ def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
     from ganctl.run_folder.paths import RunFolder
 
     if len(runs) < 2:
-        raise UsageError(f"ganctl compare takes two run folders or more. Received: {len(runs)}")
+        raise UsageError(f"ganctl compare needs at least two run folders. Received: {len(runs)}")
     comparison = Comparison.read([RunFolder.open(run) for run in runs])
     try:
         output.parent.mkdir(parents=True, exist_ok=True)

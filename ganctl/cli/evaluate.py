@@ -16,22 +16,22 @@ from ganctl.cli._options import PATH, best_option, device_option, json_option, s
     help="The real images: a data set's name, a run's training images, an npz or a folder.  [default: the images that "
     "the run was trained on]",
 )
-@click.option("--num", type=click.IntRange(50, 50_000), default=10_000, show_default=True, help="How many samples.")
+@click.option("--num", type=click.IntRange(50, 50_000), default=10_000, show_default=True, help="Number of samples.")
 @click.option(
     "--features",
     type=click.Choice(["auto", "lite0", "classifier", "inception"]),
     default="auto",
     show_default=True,
-    help="The network whose features are compared: lite0 ships with ganctl; classifier is trained on the data set's "
-    "labels, once; inception is the graph of FID.",
+    help="Network whose features are compared: lite0 ships with ganctl; classifier is trained once, on the data set's "
+    "labels; inception is the original FID network.",
 )
-@click.option("--inception-graph", type=PATH, help="Where classify_image_graph_def.pb is, if not in the cache.")
+@click.option("--inception-graph", type=PATH, help="Path of classify_image_graph_def.pb, if it is not in the cache.")
 @seed_option
 @best_option
 @click.option(
     "--pairs",
     type=PATH,
-    help="FILE.png for the samples that are nearest to real images.  [default: samples/nearest.png of the run]",
+    help="Write the samples nearest to real images to FILE.png.  [default: samples/nearest.png of the run]",
 )
 @json_option
 @device_option
@@ -47,10 +47,10 @@ def command(
     as_json: bool,
     device: str,
 ) -> None:
-    """Score generated images: KID, FD, precision, recall and more, each beside its floor, with the protocol.
+    """Score generated images: KID, FD, precision, recall and more, each with its floor, and the protocol.
 
     A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, or a folder.
-    Figures compare only where the whole protocol is the same.
+    Scores are comparable only if the whole protocol is the same.
 
     \b
     ganctl evaluate outputs/quickstart

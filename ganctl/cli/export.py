@@ -11,17 +11,17 @@ from ganctl.generation.formats import formats
 
 @click.command()
 @run_argument
-@click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="What to write.")
+@click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="File format to write.")
 @output_option(
-    "Where to write it.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]"
+    "File or folder.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]"
 )
 @best_option
 @json_option
 def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool) -> None:
-    """Write the generator of RUN (a run folder, checkpoint or generator file) for other programs.
+    """Export the generator of RUN (a run folder, checkpoint or generator file) for use in other programs.
 
-    The written file is read back and run on the same latent vectors. It stays only if no pixel differs from the
-    original by more than 1e-4, of images in [-1, 1].
+    The written file is read back and run on the same latent vectors. It is kept only if no pixel differs from the
+    original by more than 1e-4, for images in [-1, 1].
 
     \b
     ganctl export outputs/quickstart --format onnx
@@ -33,7 +33,7 @@ def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool
     from ganctl.host.device import select_device
 
     path = check_output(name, output)
-    select_device("cpu")  # where the figures are those of float32; a GPU's convolutions round more
+    select_device("cpu")  # for float32 accuracy; a GPU's convolutions round more
     generator = Generator.load(run, best=best)
     warn_skipped(generator.problems)
     exported = export(generator, name, path)

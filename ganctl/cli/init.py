@@ -9,7 +9,7 @@ import click
 
 from ganctl.cli._options import PATH, FiniteRange, device_option, json_option, output_option
 
-# So long pictures are decoded; with the measurements it is under a minute.
+# Time limit for decoding pictures. Together with the measurements, the command takes under a minute.
 DECODING_SECONDS = 15.0
 
 
@@ -21,17 +21,17 @@ DECODING_SECONDS = 15.0
     type=FiniteRange(1, 20_000),
     default=60,
     show_default=True,
-    help="How long the training may take on this machine.",
+    help="Time that training may take on this machine.",
 )
-@click.option("--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 @device_option
 @json_option
 def command(folder: Path, output: Path | None, minutes: float, force: bool, device: str, as_json: bool) -> None:
-    """Look at the pictures in FOLDER and at this machine; write the YAML of a GAN that learns them in the time given.
+    """Examine the pictures in FOLDER and this machine; write the YAML of a GAN that learns them in the given time.
 
-    Says what is in the folder: sizes, kinds, damaged files, copies, classes. FILE.yaml explains every choice. Beside it
-    lie FILE-crop.png, which shows what becomes of the pictures, and FILE-files.txt, which names damaged and double
-    files where there are any. Nothing in FOLDER is changed.
+    Reports what is in the folder: sizes, formats, damaged files, duplicates, classes. FILE.yaml explains every choice.
+    Beside it, FILE-crop.png previews how the pictures are cropped and scaled, and FILE-files.txt lists damaged and
+    duplicate files, if there are any. Nothing in FOLDER is changed.
 
     \b
     ganctl init photos
@@ -40,7 +40,7 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     from ganctl.planning.recipe.files import StartingFiles
     from ganctl.planning.survey.folder_survey import survey
 
-    folder = Path(os.path.expanduser(folder))  # which leaves a ~name alone that is nobody's
+    folder = Path(os.path.expanduser(folder))  # leaves ~name as it is if there is no such user
     files = StartingFiles.open(output, folder, force=force)
 
     from ganctl.host.terminal import Terminal
@@ -75,8 +75,8 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
         terminal.say(f"chosen      {'.'.join(map(str, choice.key))}: {choice.value}")
     for line in advice:
         terminal.say(f"warning     {line}")
-    terminal.say(f"crop        {files.crop}: some pictures, and what the networks get of them")
+    terminal.say(f"crop        {files.crop}: some pictures, and what the networks see of them")
     if names:
-        terminal.say(f"files       {files.names}: damaged and double files by name")
-    terminal.say(f"wrote       {files.yaml}, with the reason of each choice. Go on with")
+        terminal.say(f"files       {files.names}: damaged and duplicate files by name")
+    terminal.say(f"wrote       {files.yaml}, with the reason for each choice. Next:")
     terminal.say(f"  {shlex.join(train)}")

@@ -17,14 +17,14 @@ from ganctl.cli._options import (
 @click.command()
 @checkpoint_option
 @seed_option
-@click.option("--points", type=click.IntRange(2, 500), default=4, show_default=True, help="Images that a walk visits.")
+@click.option("--points", type=click.IntRange(2, 500), default=4, show_default=True, help="Images on each walk.")
 @click.option(
-    "--frames", type=click.IntRange(1, 250), default=8, show_default=True, help="Frames from one of them to the next."
+    "--frames", type=click.IntRange(1, 250), default=8, show_default=True, help="Frames from one image to the next."
 )
-@click.option("--rows", type=click.IntRange(1, 64), help="How many walks.  [default: 4, or one per class]")
+@click.option("--rows", type=click.IntRange(1, 64), help="Number of walks.  [default: 4, or one per class]")
 @classes_option("The class of each walk, such as 0,1,2, from a class-conditional generator.  [default: all]")
 @output_option(
-    "FILE.png (a row for each walk) or FILE.gif (all walks side by side; it ends where it began).  "
+    "FILE.png (a row for each walk) or FILE.gif (all walks side by side, in a loop).  "
     "[default: both, walk-SEED.png and walk-SEED.gif]"
 )
 @best_option
@@ -42,7 +42,7 @@ def command(
 ) -> None:
     """Walk through a generator's latent space, as a picture and an animation.
 
-    The walks go through the images that `ganctl sample` draws with the same seed.
+    The walks pass through the images that `ganctl sample` draws with the same seed.
 
     \b
     ganctl interpolate --checkpoint outputs/quickstart

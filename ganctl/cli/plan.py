@@ -15,10 +15,10 @@ from ganctl.cli._options import FiniteRange, device_option, json_option, set_opt
 @device_option
 @json_option
 def command(config: str, overrides: tuple[str, ...], seconds: float, device: str, as_json: bool) -> None:
-    """Say how long the experiment of CONFIG will take on this machine, and how much memory.
+    """Estimate how long the experiment of CONFIG will take on this machine, and how much memory it needs.
 
     CONFIG is a YAML file, the name of a packaged one, or a run folder, whose remaining iterations count. Some
-    iterations are played and forgotten; nothing is written. Sample grids and checkpoints come on top.
+    iterations are played and discarded; nothing is written. Time for sample grids and checkpoints is not included.
 
     \b
     ganctl plan configs/celeba_gan.yaml --set dataset.path=img_align_celeba
@@ -41,7 +41,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.training.session import Session
 
     session = Session(quiet=as_json)
-    # A run's own weights take the place of pre-trained ones, whose file may be gone by now.
+    # A run's own weights replace pre-trained ones, whose file may no longer exist.
     chosen = select_device(device)
     prepare_process(chosen)
     prepared = Prepared.make(parts, chosen, session.track, pretrained=not saved)
@@ -76,9 +76,9 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
         f"{facts['images_per_second']:,.0f} real images/s; compiled in {pace.compile_seconds:.1f} s"
     )
     session.say(f"rewrites    {'on: fused operations, equal up to rounding' if training.rewrites else 'off'}")
-    peak = f"; the process had {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
+    peak = f"; the process used {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
     if facts["huge_pages_command"]:
-        session.say(f"huge pages  not in use; a few percent faster with them: {facts['huge_pages_command']}")
-    session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides TensorFlow{peak}")
-    after = f" after the {done:,} that are done" if done else ""
+        session.say(f"huge pages  not in use; for a few percent more speed: {facts['huge_pages_command']}")
+    session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, without TensorFlow{peak}")
+    after = f" after the {done:,} already done" if done else ""
     session.say(f"time        {format_duration(left / pace.iterations_per_second)} for {left:,} iterations{after}")

@@ -10,7 +10,7 @@ from ganctl.cli._options import run_argument
 @click.command()
 @run_argument
 def command(run: Path) -> None:
-    """Write report.html of the run in folder RUN again: curves, samples, scores and configuration on one page.
+    """Rewrite report.html of the run in folder RUN: curves, samples, scores and configuration on one page.
 
     Training writes it at every evaluation and at the end. The page needs no network and no other file.
 

@@ -14,7 +14,7 @@ from ganctl.cli._options import device_option, quiet_option, run_argument, set_o
 @device_option
 @quiet_option
 def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: str, quiet: bool) -> None:
-    """Go on with the run in folder RUN from its newest checkpoint, to the last bit as if it had never stopped.
+    """Resume the run in folder RUN from its latest checkpoint, to the last bit as if it had never stopped.
 
     \b
     ganctl resume outputs/quickstart

@@ -16,14 +16,16 @@ from ganctl.cli._options import (
 
 @click.command()
 @checkpoint_option
-@click.option("--num", type=click.IntRange(min=1), default=64, show_default=True, help="How many, 10,000,000 at most.")
+@click.option(
+    "--num", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images, at most 10,000,000."
+)
 @seed_option
 @classes_option("Classes to draw, such as 0,1,2, from a class-conditional generator.  [default: all]")
 @click.option(
     "--truncation",
     type=float,
     metavar="PSI",
-    help="Truncation trick: resample latent entries outside ±PSI. Smaller is more typical and less varied.  "
+    help="Truncation trick: resample latent entries outside ±PSI. Smaller is more typical, but less varied.  "
     "[default: none]",
 )
 @output_option(

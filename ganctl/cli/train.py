@@ -12,7 +12,7 @@ from ganctl.cli._options import PATH, device_option, quiet_option, set_option
 @click.argument("config")
 @set_option()
 @click.option("--output-dir", type=PATH, help="Folder of all runs.  [default: root_dir of the file, otherwise outputs]")
-@click.option("--run-name", help="Name of the run folder; an existing one is refused.")
+@click.option("--run-name", help="Name of the run folder, which must not exist yet.")
 @click.option("--seed", type=int, help="Same as --set seed=N.")
 @click.option(
     "--init-from",
