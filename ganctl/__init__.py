@@ -1,7 +1,7 @@
 """ganctl trains Generative Adversarial Networks from YAML files.
 
-From Python, `ganctl.train` trains, `ganctl.load` opens what was trained, `ganctl.evaluate` scores it and
-`ganctl.export` writes it for other programs; importing ganctl loads no TensorFlow.
+From Python, `ganctl.train` trains, `ganctl.load` opens a trained run, `ganctl.evaluate` scores it and
+`ganctl.export` writes its generator for other programs. Importing ganctl does not load TensorFlow.
 
 Floor 9. May import: runs, training, generation, images.
 """
@@ -54,7 +54,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     home = importlib.import_module(f"ganctl.{_HOMES[name]}")
-    # Kept, and all that is at home there: a name means the same from now on, also where a module is called so.
+    # Cached, with every other name from there: a name keeps its meaning even where a submodule has the same name.
     globals().update({other: getattr(home, other) for other in _HOMES if _HOMES[other] == _HOMES[name]})
     return globals()[name]
 

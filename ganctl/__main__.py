@@ -7,9 +7,9 @@ import signal
 
 
 def program() -> None:
-    """Run the command that the arguments name, and exit. Only for a process of its own."""
+    """Run the command named in the arguments, and exit. Only for a process of its own."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Before and after a command, which says itself what Ctrl-C means, a traceback would help nobody.
+        # A command handles Ctrl-C itself. Before and after it, a traceback would be of no use.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     from ganctl.cli import main

@@ -1,7 +1,7 @@
-"""The arguments of ganctl's Python functions, checked by pydantic: types that say in words what they take.
+"""The arguments of ganctl's Python functions, checked by pydantic: types that state in words what they accept.
 
 A mistake is a UsageError of one line that names the argument, what it must be, and what was given. Integers and floats
-of NumPy count as Python's own, but a truth value is not a number, nor a string.
+of NumPy are accepted as Python's own. A bool is not accepted as a number, and neither is a string.
 
 Floor 2. May import nothing.
 """
@@ -32,12 +32,12 @@ class Must:
 
 
 def _as_python(value: Any) -> Any:
-    """A NumPy scalar as the number, text or truth value that it holds."""
+    """Return a NumPy scalar as the Python number, string or bool that it holds, anything else unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _as_list(value: Any) -> Any:
-    """A sequence or a vector as a list of Python's numbers; all else as it is."""
+    """Return a sequence or a vector as a list of Python numbers, anything else unchanged."""
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
@@ -48,7 +48,7 @@ def _as_list(value: Any) -> Any:
 def _path(value: Any) -> Any:
     if isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and os.fspath(value):
         return value
-    path = getattr(value, "path", None)  # a run has one, and is easily taken for it
+    path = getattr(value, "path", None)  # a Run has one, and is easily passed in its place
     raise ValueError(f"; pass its path, {str(path)!r}" if isinstance(path, os.PathLike) else "")
 
 
@@ -86,7 +86,7 @@ Samples = Annotated[int, _number, Field(ge=50, le=50_000), Must("an integer from
 Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
 OptionalSeed = Annotated[int | None, _number, Field(ge=0), Must("an integer >= 0")]
 Truncation = Annotated[float | None, _number, Field(gt=0), Must("a number > 0, such as 0.7")]
-# A mask of truth values would be taken for the classes 0 and 1, so it is refused, and so is a vector of floats.
+# A boolean mask would be read as the classes 0 and 1, so it is refused, as is a vector of floats.
 Classes = Annotated[Sequence[int] | None, BeforeValidator(_as_list), Must("a list of integers, such as [0, 1, 2]")]
 AnyPath = Annotated[str | os.PathLike[str], PlainValidator(_path), _A_PATH]
 OptionalPath = Annotated[str | os.PathLike[str] | None, PlainValidator(_optional_path), _A_PATH]
@@ -115,14 +115,14 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     """Check the arguments of a function or method by their annotations before it runs.
 
     Every annotation is one of the types of this module. What Python shows of the function (`help`, a notebook's
-    tooltip) stays its own: its docstring, and its signature without the conditions.
+    tooltip) is still its own docstring, and its signature without the conditions.
 
     Raises:
-        UsageError: at the call, where an argument is missing, unknown, or not what it must be.
+        UsageError: at the call, if an argument is missing, unknown, or invalid.
     """
     signature = inspect.signature(function)
 
-    @cache  # at the first call: until then the annotations may name what is defined later
+    @cache  # built at the first call, because annotations may name what is defined later
     def validator() -> Callable[..., dict[str, Any]]:
         given: Any = wraps(function)(lambda **arguments: arguments)
         return validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))(given)
@@ -138,7 +138,7 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         try:
             arguments = validator()(**given)
         except ValidationError as error:
-            raise UsageError(_said(error, signature, given)) from None
+            raise UsageError(_message(error, signature, given)) from None
         return function(**arguments)  # type: ignore[call-arg]
 
     call.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -153,8 +153,8 @@ def _plain(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
-def _said(error: ValidationError, signature: inspect.Signature, given: Mapping[str, Any]) -> str:
-    """The first mistake in one line."""
+def _message(error: ValidationError, signature: inspect.Signature, given: Mapping[str, Any]) -> str:
+    """Describe the first mistake in one line."""
     first = error.errors(include_url=False)[0]
     name = str(first["loc"][0])
     annotation = signature.parameters[name].annotation

@@ -26,7 +26,7 @@ class ConfigurationError(GanctlError):
 
     Args:
         message: what is wrong and what to do.
-        key: the dotted key that it is about, from which the reader of the YAML adds file, line and column.
+        key: the dotted key at fault; the reader of the YAML adds its file, line and column.
     """
 
     exit_code = 2
@@ -43,7 +43,7 @@ class DataError(GanctlError):
 
 
 class DivergedError(GanctlError):
-    """A loss, gradient or weight is not finite any more, or beyond all bounds (exit code 4)."""
+    """A loss, gradient or weight is no longer finite, or far beyond any sensible value (exit code 4)."""
 
     exit_code = 4
 
@@ -57,7 +57,7 @@ class StoppedError(GanctlError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the nearest of the known names, or an empty string if none is near."""
+    """Return `` Did you mean 'x'?`` for the closest known name, or an empty string if none is close."""
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
     return f" Did you mean '{lowered[near[0]]}'?" if near else ""

@@ -1,7 +1,7 @@
-"""Plugins: Python files of the user's that register models, losses, penalties, augmentations and data sets.
+"""Plugins: the user's own Python files that register models, losses, penalties, augmentations and data sets.
 
-A plugin is code, and an experiment file may come from anybody. So only files run that the user names (`--plugin FILE`)
-or allows (`--allow-plugins`); an experiment that names another is refused.
+A plugin is code, and an experiment file may come from anyone. So a plugin runs only if the user names it
+(`--plugin FILE`) or allows all (`--allow-plugins`); an experiment that names any other is refused.
 
 Floor 3. May import: registry.
 """
@@ -23,12 +23,12 @@ from ganctl import registry
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
 
 PLUGIN_PREFIX = "ganctl_plugin_"
-"""With this begin the names of the modules that plugins become."""
+"""The names of modules made from plugins begin with this."""
 
 
 @dataclass(frozen=True)
 class _Permission:
-    """What the user said: the files that were named, and whether those that experiments name may run as well."""
+    """What the user permits: the named files, and whether files that experiments name may also run."""
 
     named: tuple[Path, ...] = ()
     everything: bool = False
@@ -36,27 +36,27 @@ class _Permission:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A plugin that was run, and the hash of what was run."""
+    """A plugin that has run, and the hash of the code that ran."""
 
     module: ModuleType
     sha256: str
 
 
-# Of the process, like the registries that plugins write into.
+# One for the whole process, like the registries that plugins write into.
 _permission = _Permission()
 _loaded: dict[Path, _Loaded] = {}
 
 
 @contextmanager
 def permitted(files: Iterable[str | Path], *, everything: bool = False) -> Iterator[None]:
-    """Run these plugins, and permit experiments to name them while the body runs.
+    """Run these plugins, and permit experiments to use them while the body runs.
 
     Args:
-        files: what the user named.
-        everything: permit whatever file an experiment names.
+        files: the files that the user named.
+        everything: permit every file that an experiment names.
 
     Raises:
-        UsageError: one is no Python file, or fails; the message says in which of its lines.
+        UsageError: one is not a Python file, or fails; the message names the line.
     """
     global _permission
     before, named = _permission, tuple(_absolute(file) for file in files)
@@ -74,10 +74,10 @@ def require(names: Sequence[str]) -> list[str]:
 
     Returns:
         The absolute paths of these and of all that the user named, as the resolved experiment records them. A file that
-        is not there any more is the named one that is called the same.
+        no longer exists is replaced by the file of the same name that the user named, if any.
 
     Raises:
-        ConfigurationError: one is not permitted, or not there.
+        ConfigurationError: one is not permitted, or does not exist.
         UsageError: one fails.
     """
     found = []
@@ -91,13 +91,14 @@ def require(names: Sequence[str]) -> list[str]:
             path = moved
         if path not in _permission.named and not _permission.everything:
             raise ConfigurationError(
-                f"this experiment comes with a plugin, {path}. It is Python code that could do anything, so it runs "
-                f"only if you say so: add --plugin {shlex.quote(name)}, or --allow-plugins for all that are named.",
+                f"this experiment comes with a plugin, {path}. A plugin is Python code that can do anything, so it "
+                f"runs only if you allow it: add --plugin {shlex.quote(name)}, or --allow-plugins for all that the "
+                "experiment names.",
                 key=f"plugins.{index}",
             )
         if not os.path.isfile(path):
             raise ConfigurationError(
-                f"there is no file {path}. Where it has moved, say so: --plugin NEW/PLACE/{path.name}",
+                f"there is no file {path}. If it has moved, name its new location: --plugin NEW/PLACE/{path.name}",
                 key=f"plugins.{index}",
             )
         _load(path)
@@ -106,14 +107,14 @@ def require(names: Sequence[str]) -> list[str]:
 
 
 def described() -> list[dict[str, str]]:
-    """Return path and SHA-256 of every plugin that was run, for run.json."""
+    """Return the path and SHA-256 of every plugin that has run, for run.json."""
     return [{"path": str(path), "sha256": loaded.sha256} for path, loaded in _loaded.items()]
 
 
 def hashes(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the SHA-256 of what was run of a resolved experiment's plugins, by the files' names: folders mean nothing.
+    """Return the SHA-256 of the code that ran for a resolved experiment's plugins, by file name without the folder.
 
-    Several files in several folders may have one name.
+    Files in different folders may share a name.
     """
     found: dict[str, list[str]] = {}
     for path in map(Path, names):
@@ -122,11 +123,11 @@ def hashes(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def blame(error: BaseException) -> str | None:
-    """Return `file:line: error` where an error came out of a plugin, also out of what TensorFlow made of its code."""
+    """Return `file:line: error` if an error came from a plugin, or from code that TensorFlow traced from it."""
     files = {str(path) for path in _loaded}
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     text = str(error).strip() or type(error).__name__
-    # TensorFlow traces another form of the code, and tells of the original in the message.
+    # TensorFlow traces a transformed copy of the code, and names the original lines in the message.
     frames += [(file, int(line)) for file, line in re.findall(r'File "([^"]+)", line (\d+)', text)]
     places = [f"{file}:{line}" for file, line in frames if file in files]
     if not places:
@@ -135,27 +136,27 @@ def blame(error: BaseException) -> str | None:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return what an error says, without its kind; of what TensorFlow traced it tells the whole way, and that last."""
+    """Return an error's message without its type; TensorFlow's own puts the message last, after the traced calls."""
     kind = f"{type(error).__name__}:"
     text = str(error).strip() or type(error).__name__
     lines = [line.strip() for line in text.splitlines()]
     if lines[0].startswith("in user code"):
-        # Keras lists below what a layer was called with.
+        # Keras appends the arguments of the layer's call.
         lines = [line.strip() for line in text.partition("Arguments received by")[0].splitlines() if line.strip()]
         lines = [line for line in lines if line.startswith(kind)][-1:] or lines[-1:]
     return lines[0].removeprefix(kind).strip()
 
 
 def _absolute(file: str | Path) -> Path:
-    """The file without links; raises UsageError for what can be no path, such as one with a zero byte."""
+    """Return the path without links; raises UsageError for an invalid path, such as one with a null byte."""
     try:
         return Path(file).expanduser().resolve()
     except (ValueError, RuntimeError, OSError):
-        raise UsageError(f"{str(file)!r} is no path of a plugin.") from None
+        raise UsageError(f"{str(file)!r} is not a valid path. Give the path of a Python file.") from None
 
 
 def _load(path: Path) -> None:
-    """Run a plugin once; again where the file has changed since, as it does in a notebook."""
+    """Run a plugin once, and again if the file has changed since, as happens in a notebook."""
     try:
         if path.suffix != ".py":
             raise UsageError(f"--plugin takes a Python file, FILE.py. Received: {path}")
@@ -176,7 +177,7 @@ def _load(path: Path) -> None:
     sys.modules[name] = module
     _loaded[path] = _Loaded(module, sha256)
     try:
-        # Not through the loader, which may take what an earlier version of the file was compiled to.
+        # Not through the loader, which may use bytecode of an earlier version of the file.
         exec(compile(content, str(path), "exec"), module.__dict__)
     except BaseException as error:
         message = _failure(path, error)
@@ -184,7 +185,7 @@ def _load(path: Path) -> None:
         del _loaded[path], sys.modules[name]
         if isinstance(error, (Exception, SystemExit)):
             raise UsageError(message) from error
-        raise  # Ctrl-C: what ran of the plugin is forgotten, and it runs again when it is wanted again
+        raise  # Ctrl-C: drop the half-run plugin so that the next use loads it again
 
 
 def _failure(path: Path, error: BaseException) -> str:
@@ -194,11 +195,11 @@ def _failure(path: Path, error: BaseException) -> str:
         return f"{path}: {error}"
     message = blame(error) or f"{path}: {type(error).__name__}: {error}"
     if isinstance(error, ImportError) and str(error.name).partition(".")[0] == "ganctl":
-        message += ". The words of models, losses and augmentations are imported from ganctl.game; see docs/plugins.md"
+        message += ". Import what models, losses and augmentations need from ganctl.game; see docs/plugins.md"
     return message
 
 
 def _module_name(path: Path) -> str:
-    """A name for the plugin's module that no other has."""
+    """Return a unique name for the plugin's module."""
     name = PLUGIN_PREFIX + re.sub(r"\W", "_", path.stem)
     return f"{name}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"

@@ -1,8 +1,8 @@
-"""A registry: names from YAML to what they stand for.
+"""A registry: from names in YAML to what they stand for.
 
-A decorated function is registered under a name; a duplicate name raises; an unknown name is answered with the nearest
-known one. Nobody edits a list: `import_siblings` lets a package import its own modules, each of which registers what
-it holds.
+A decorator registers a function under a name. A duplicate name raises; an unknown name raises and suggests the
+closest known one. There is no list to edit: `import_siblings` lets a package import its own modules, each of which
+registers what it holds.
 
 Floor 2. May import nothing.
 """
@@ -26,13 +26,13 @@ E = TypeVar("E", bound="Entry")
 
 @dataclass(frozen=True)
 class Entry:
-    """What is registered under a name. A registry whose entries say more has a subclass.
+    """What is registered under a name. A registry whose entries hold more uses a subclass.
 
     Attributes:
         name: the name in YAML.
         make: the registered function.
         source: where it comes from: a paper, a tutorial, a licence.
-        injected: parameters of `make` that the program supplies; all the others are the user's keys.
+        injected: parameters of `make` that the program supplies; all others are the user's keys.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Entry:
 
     @property
     def keys(self) -> list[inspect.Parameter]:
-        """All parameters from which the user's keys are made, injected ones among them."""
+        """All parameters that the user's keys are made from, including injected ones."""
         own = [parameter for function in self.with_keys for parameter in keyword_only(function)]
         return [*_parameters(self.make), *own]
 
@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def needs_classes(self) -> bool:
-        """Whether the function cannot do without classes: it has a parameter `num_classes` without a default."""
+        """Whether the function requires classes: its parameter `num_classes` has no default."""
         parameter = inspect.signature(self.make).parameters.get("num_classes")
         return parameter is not None and parameter.default is parameter.empty
 
@@ -80,20 +80,20 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Where the function or class is defined, `file:line`, for messages to whoever wrote it."""
+        """Where the function or class is defined, `file:line`, for messages to its author."""
         made = inspect.unwrap(self.make)
         if code := getattr(made, "__code__", None):
             return f"{code.co_filename}:{code.co_firstlineno}"
-        with suppress(OSError, TypeError, SyntaxError):  # the file may be another one by now
+        with suppress(OSError, TypeError, SyntaxError):  # the file may have changed since
             return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
         return self.make.__module__
 
 
 def made_by(entry: Entry, kind: type[Made], /, *arguments: Any, **keys: Any) -> Made:
-    """Call what is registered with its arguments, for an instance of a class.
+    """Call the registered function or class, and check that it returns an instance of `kind`.
 
     Raises:
-        ConfigurationError: it makes something else; that is for the author of a plugin, so it says where.
+        ConfigurationError: it returns something else; the message says where it is defined, for the author of a plugin.
     """
     made = entry.make(*arguments, **keys)
     if not isinstance(made, kind):
@@ -106,7 +106,7 @@ def made_by(entry: Entry, kind: type[Made], /, *arguments: Any, **keys: Any) -> 
 
 
 def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the values that the function has parameters for."""
+    """Return the values that the function has parameters for."""
     return {parameter.name: values[parameter.name] for parameter in _parameters(function) if parameter.name in values}
 
 
@@ -123,7 +123,7 @@ _registries: list["Registry[Any]"] = []
 
 
 def forget(module: str) -> None:
-    """Remove from every registry what a module registered: it is about to be run again, or has failed."""
+    """Remove from every registry what a module registered, because it is about to run again or has failed."""
     for registry in _registries:
         for entry in list(registry):
             if entry.make.__module__ == module:
@@ -134,9 +134,9 @@ class Registry(Generic[E]):
     """Names of one kind, such as models or losses.
 
     Args:
-        kind: what the names stand for, in the singular, as error messages say it.
-        key: the YAML key that takes such a name.
-        entry: the class of its entries; its own fields may be given when something is registered.
+        kind: what the names stand for, in the singular, for error messages.
+        key: the YAML key that takes the name.
+        entry: the class of its entries; the fields that it adds can be given to `register`.
         injected: names of parameters that the program supplies to every registered function.
     """
 
@@ -158,15 +158,15 @@ class Registry(Generic[E]):
             **facts: fields of the registry's class of entries.
 
         Raises:
-            ValueError: the name is taken or not a text, a fact is unknown, or a key of the user's has no name, no type
-                or capital letters.
+            ValueError: the name is taken or is not a string, a fact is unknown, or one of the user's keys has no name,
+                no type or capital letters.
         """
         if not isinstance(name, str):
-            raise ValueError(f"The name of a {self.kind} is a text. Received: {name!r}")
+            raise ValueError(f"The name of a {self.kind} must be a string. Received: {name!r}")
         for fact in facts.keys() - set(self._facts):
             known = ", ".join(("source", *self._facts))
             raise ValueError(
-                f"{self.kind} '{name}': nothing is known of '{fact}='.{did_you_mean(fact, self._facts)} Known: {known}."
+                f"{self.kind} '{name}': unknown argument '{fact}='.{did_you_mean(fact, self._facts)} Known: {known}."
             )
 
         def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -182,25 +182,25 @@ class Registry(Generic[E]):
         what, keys = f"{self.kind} '{entry.name}'", entry.keys
         several = [p.name for p in keys if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         if several:
-            raise ValueError(f"{what}: '{several[0]}' stands for any keys; write each key by its name")
+            raise ValueError(f"{what}: '{several[0]}' would accept any key; name each key in the signature")
         capital = [p.name for p in keys if p.name != p.name.lower() and p.name not in self._injected]
         if capital:
             raise ValueError(
-                f"{what}: keys are matched without regard to case, so they are written small. Received: {capital[0]}"
+                f"{what}: keys are not case-sensitive, so write them in lower case. Received: {capital[0]}"
             )
         untyped = [p.name for p in keys if p.annotation is p.empty and p.name not in self._injected]
         if untyped:
-            raise ValueError(f"{what}: the key '{untyped[0]}' needs a type, as in {untyped[0]}: int = 8")
+            raise ValueError(f"{what}: the key '{untyped[0]}' needs a type annotation, such as {untyped[0]}: int = 8")
         taken = self._entries.get(entry.name)
         if taken is not None:
             raise ValueError(f"{what} is registered twice: {taken.make.__module__} and {entry.make.__module__}")
 
     @contextmanager
     def temporarily(self, *entries: E) -> Iterator[None]:
-        """Let what is registered in the body be gone afterwards, and what was there before be there again.
+        """Undo in the end whatever the body registers, replaces or removes.
 
         Args:
-            entries: stand under their names meanwhile, also in the place of others; for tests and trials.
+            entries: registered under their names meanwhile, replacing others; for tests and trials.
         """
         before = dict(self._entries)
         try:
@@ -210,7 +210,7 @@ class Registry(Generic[E]):
             self._entries = before
 
     def get(self, name: str, key: str = "") -> E:
-        """Return the entry of that name; raises ConfigurationError about `key` with the nearest known name."""
+        """Return the entry of that name; raises ConfigurationError about `key` with the closest known name."""
         if name not in self._entries:
             known = ", ".join(sorted(self._entries)) or f"none, this version ships no {self.kind}"
             hint = did_you_mean(name, self._entries)

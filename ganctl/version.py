@@ -1,4 +1,4 @@
-"""The version, for what must not import the whole package to know it.
+"""The version, for code that must not import the whole package to read it.
 
 Floor 1. May import nothing.
 """

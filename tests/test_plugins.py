@@ -231,7 +231,9 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
         assert resolving.resolve(experiment).experiment.plugins == [str(moved)]
     with (
         user_plugins.permitted([], everything=True),
-        pytest.raises(ConfigurationError, match=r"Where it has moved, say so: --plugin NEW/PLACE/own loss.py"),
+        pytest.raises(
+            ConfigurationError, match=r"If it has moved, name its new location: --plugin NEW/PLACE/own loss.py"
+        ),
     ):
         resolving.resolve(experiment)
 
@@ -253,15 +255,15 @@ def test_what_is_named_is_recorded_and_found_where_it_has_moved(plugin: Path, ti
         ),
         (
             LOSS.format(body="def __init__(self, nD: int = 3): pass"),
-            r":\d+: ValueError: loss 'user_loss': keys are matched without regard to case.* Received: nD",
+            r":\d+: ValueError: loss 'user_loss': keys are not case-sensitive, .* in lower case. Received: nD",
         ),
         (
             LOSS.format(body="def __init__(self, **settings): pass"),
-            r":\d+: ValueError: loss 'user_loss': 'settings' stands for any keys",
+            r":\d+: ValueError: loss 'user_loss': 'settings' would accept any key",
         ),
         (
             LOSS.format(body="pass").replace('"user_loss"', "5"),
-            r":\d+: ValueError: The name of a loss is a text. Received: 5",
+            r":\d+: ValueError: The name of a loss must be a string. Received: 5",
         ),
         ("\0", r"ValueError|SyntaxError"),
     ],
