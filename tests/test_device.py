@@ -45,11 +45,11 @@ def config(monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_a_process_stays_where_it_works(config: Config) -> None:
-    assert str(select_device("gpu:1")) == "GPU:1 the second (as asked)"
+    assert str(select_device("gpu:1")) == "GPU:1 the second (as requested)"
     config.working = True
     assert str(select_device("auto")) == "GPU:1 the second (the first usable GPU)"
-    assert str(select_device("gpu:1")) == "GPU:1 the second (as asked)"
-    with pytest.raises(UsageError, match="--device cpu: this process works on GPU:1 the second already"):
+    assert str(select_device("gpu:1")) == "GPU:1 the second (as requested)"
+    with pytest.raises(UsageError, match="--device cpu: this process already uses GPU:1 the second"):
         select_device("cpu")
 
 
@@ -58,7 +58,7 @@ def test_a_process_that_began_without_asking_stays_there_too(config: Config) -> 
     config.gpus = config.visible = ["only"]
     config.working = True
     for wish in ("auto", "gpu", "gpu:0"):
-        assert str(select_device(wish)) == "GPU:0 the only (where this process works already)"
+        assert str(select_device(wish)) == "GPU:0 the only (already in use by this process)"
 
 
 def test_what_a_notebook_has_hidden_or_limited_stays_so(config: Config) -> None:
@@ -71,14 +71,14 @@ def test_what_a_notebook_has_hidden_or_limited_stays_so(config: Config) -> None:
         raise ValueError("Cannot set memory growth on device when virtual devices configured")
 
     config.experimental.set_memory_growth = limited
-    assert str(select_device("gpu:0")) == "GPU:0 the first (as asked)"
+    assert str(select_device("gpu:0")) == "GPU:0 the first (as requested)"
 
 
 def test_the_processor_is_a_device_like_the_others(config: Config) -> None:
-    assert str(select_device("cpu")) == "CPU (as asked)"
+    assert str(select_device("cpu")) == "CPU (as requested)"
     config.working = True
     assert str(select_device("auto")) == "CPU (the GPU is hidden)"
-    with pytest.raises(UsageError, match="--device gpu: this process works on CPU already"):
+    with pytest.raises(UsageError, match="--device gpu: this process already uses CPU"):
         select_device("gpu")
-    with pytest.raises(UsageError, match="--device gpu:2: TensorFlow has 2 usable GPUs: count from 0"):
+    with pytest.raises(UsageError, match="--device gpu:2: TensorFlow has 2 usable GPUs: they are numbered from 0"):
         select_device("gpu:2")

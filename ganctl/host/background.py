@@ -1,4 +1,4 @@
-"""Work that a run can do while the next rounds are played: in order, and no failure of it is lost."""
+"""Work that a run does while the next rounds are played: in order, with every failure reported."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,32 +11,32 @@ MOST_PENDING = 32
 
 
 class Background:
-    """Does work piece by piece in a thread of its own, which is gone at the end of the `with` block."""
+    """Runs tasks one by one in a thread of its own, which ends with the `with` block."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="background")
         self._pending: deque[tuple[Future[None], Failed]] = deque()
 
     def do(self, work: Callable[[], None], failed: Failed) -> None:
-        """Have something done after all that was given before; waits where too much is pending.
+        """Queue a task to run after all earlier ones; waits if too many are pending.
 
         Args:
-            work: what is to be done.
-            failed: told if it failed, in the thread of whoever next calls `do` or `finish`.
+            work: the task.
+            failed: called with its error if it fails, in the thread that next calls `do` or `finish`.
         """
         while self._pending and (len(self._pending) >= MOST_PENDING or self._pending[0][0].done()):
             self._settle()
         self._pending.append((self._thread.submit(work), failed))
 
     def finish(self) -> None:
-        """Wait until everything is done."""
+        """Wait until all tasks are done."""
         while self._pending:
             self._settle()
 
     def _settle(self) -> None:
-        """Wait for the piece that was given first, and tell of its failure."""
+        """Wait for the oldest task, and report its failure."""
         future, failed = self._pending[0]
-        wait([future])  # a Ctrl-C meanwhile leaves it pending
+        wait([future])  # if Ctrl-C comes meanwhile, it stays pending
         self._pending.popleft()
         error = future.exception()
         if isinstance(error, Exception):

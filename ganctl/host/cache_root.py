@@ -1,4 +1,4 @@
-"""Where ganctl keeps what costs only time to lose."""
+"""Where ganctl keeps files that can be made or downloaded again."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files and paths of the user: written whole or not at all, and named in messages as a person can read them."""
+"""The user's files and paths: written completely or not at all, and readable in messages."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from ganctl.errors import DataError, UsageError
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a file that is there whole or not at all: temporary name, rename. Its mode is what the umask leaves.
+    """Write a file completely or not at all: temporary name, then rename. Its mode follows the umask.
 
     Args:
-        path: where; an existing file is replaced.
-        content: all of it.
-        durable: wait until the disk has it, so that this holds after a power failure, too. Pictures do without: they
-            are many, and can be drawn again.
+        path: the file; an existing one is replaced.
+        content: its whole content.
+        durable: wait until it is on disk, so that this holds even after a power failure. Not needed for pictures,
+            which are many and can be drawn again.
     """
     with replacement_for(path) as temporary:
         if durable:
@@ -27,7 +27,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 
 def write_durably(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+    """Write a file and wait until it is on disk."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -36,11 +36,11 @@ def write_durably(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacement_for(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Give a temporary path beside `path`; the file written there takes its place, or is removed where the body fails.
+    """Yield a temporary path beside `path`; what is written there replaces `path`, or is removed if the body fails.
 
     Args:
-        path: what is replaced. The body must remove a folder that is in the way.
-        suffix: that the temporary name must end in, for writers that go by it.
+        path: what is replaced. If it is a folder, the body must remove it.
+        suffix: the end of the temporary name, for writers that depend on it.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{suffix}")
     try:
@@ -55,7 +55,7 @@ def replacement_for(path: Path, suffix: str = "") -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raise UsageError where the user's file or folder cannot be written."""
+    """Raise UsageError if the body cannot write the user's file or folder."""
     try:
         yield
     except OSError as error:
@@ -64,7 +64,7 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Raise DataError where the user's file or folder cannot be read."""
+    """Raise DataError if the body cannot read the user's file or folder."""
     try:
         yield
     except OSError as error:
@@ -72,14 +72,14 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether the user's path is a folder; raises UsageError where nothing can be called so: too long a name."""
+    """Whether the user's path is a folder; raises UsageError if it cannot be a path, such as too long a name."""
     with writing(path), suppress(FileNotFoundError, NotADirectoryError):
         return stat.S_ISDIR(path.stat().st_mode)
     return False
 
 
 def is_text(path: Path) -> bool:
-    """Whether a path, made absolute, can be written as UTF-8: file names are bytes, and some are not text."""
+    """Whether a path, made absolute, is valid UTF-8: file names are bytes, and some are not text."""
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
@@ -88,5 +88,5 @@ def is_text(path: Path) -> bool:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a message shows it: quoted and escaped if it has a newline, or bytes that are not text."""
+    """Return a path as a message shows it: quoted and escaped if it contains a newline or bytes that are not text."""
     return str(path) if str(path).isprintable() else repr(str(path))

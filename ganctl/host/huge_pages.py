@@ -1,8 +1,8 @@
 """Huge pages for tensors: fewer, larger entries in the processor's table of addresses.
 
-Where Linux gives them only to programs that ask (the policy `madvise`; kernel documentation, admin-guide/mm/transhuge),
-the C library's allocator asks if its environment said so when the process began (glibc's manual, "Memory Allocation
-Tunables"). No call changes that later, so it is the user's to say.
+If Linux gives them only to programs that request them (the policy `madvise`; kernel documentation,
+admin-guide/mm/transhuge), the C library's allocator does so if its environment says so when the process starts (glibc's
+manual, "Memory Allocation Tunables"). It cannot be changed later, so the user has to set it.
 """
 
 import os
@@ -16,9 +16,9 @@ _FIRST_GLIBC = (2, 35)
 
 
 def command_for_huge_pages() -> str | None:
-    """Return the shell command after which programs get huge pages; None where they do already, or cannot.
+    """Return the shell command that gives later programs huge pages; None if they have them already, or cannot.
 
-    Also None where `GLIBC_TUNABLES` names the tunable: somebody has decided.
+    Also None if `GLIBC_TUNABLES` names the tunable, because the user has decided.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     if TUNABLE in tunables or not _given_on_request():
@@ -27,7 +27,7 @@ def command_for_huge_pages() -> str | None:
 
 
 def _given_on_request() -> bool:
-    """Whether Linux waits to be asked for huge pages, and the C library can ask."""
+    """Whether Linux gives huge pages only on request, and the C library can request them."""
     with suppress(OSError, ValueError, AttributeError):  # not Linux, or not glibc
         name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
         known = name == "glibc" and tuple(map(int, version.split("."))) >= _FIRST_GLIBC

@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and a lost terminal.
 
-While training, a signal is a request: the call in flight is finished, everything is saved, then the run ends. Outside
+During training, a signal is a request: the current call finishes, everything is saved, then the run ends. Outside
 of training it ends the command at once, as cleanly as an error does.
 """
 
@@ -19,7 +19,7 @@ _REQUESTS = [number for number in (signal.SIGINT, signal.SIGTERM, _HANGUP) if nu
 
 
 class Terminated(SystemExit):
-    """SIGTERM or a lost terminal outside of training; no `except Exception` of a library holds it up."""
+    """SIGTERM or a lost terminal outside of training; a library's `except Exception` does not catch it."""
 
     @property
     def exit_code(self) -> int:
@@ -27,8 +27,8 @@ class Terminated(SystemExit):
         return int(self.code or 0)
 
 
-# Signals whose exceptions were raised. A library may have swallowed one: pybind11 turns whatever is raised while a
-# module of its own is imported into ImportError, and Keras goes on without the modules that it can do without.
+# Signals whose exceptions were raised. A library may have swallowed one: pybind11 turns any exception during the import
+# of one of its modules into ImportError, and Keras continues without its optional modules.
 _raised: list[int] = []
 
 
@@ -46,7 +46,7 @@ def _raise_what_was_swallowed() -> None:
 def terminable() -> Iterator[None]:
     """While the body runs, SIGINT raises KeyboardInterrupt, SIGTERM and SIGHUP raise Terminated.
 
-    What the body swallows is raised at its end, or where an Interruption begins; so is what it made an error of.
+    One that the body swallows or turns into another error is raised at its end, or when an Interruption begins.
     """
     with _handling(_raise, _REQUESTS):
         try:
@@ -57,11 +57,11 @@ def terminable() -> Iterator[None]:
         else:
             _raise_what_was_swallowed()
         finally:
-            _raised.clear()  # it is nobody's after this
+            _raised.clear()  # they must not reach a later command
 
 
 class Interruption:
-    """While the body runs, the first signal is remembered, and a Ctrl-C after it leaves at once."""
+    """While the body runs, the first signal is recorded; another Ctrl-C after it stops at once."""
 
     def __init__(self) -> None:
         self._signal = 0
@@ -92,7 +92,7 @@ class Interruption:
 
 @contextmanager
 def _handling(handler: object, numbers: list[int]) -> Iterator[None]:
-    """Handle signals while the body runs. Those that are ignored stay so: `nohup` ignores SIGHUP."""
+    """Handle signals while the body runs, except those that are ignored: `nohup` ignores SIGHUP."""
     old = {}
     if threading.current_thread() is threading.main_thread():  # Python lets only the main thread set handlers
         for number in numbers:

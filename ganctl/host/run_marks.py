@@ -1,4 +1,4 @@
-"""The two files that mark a folder as a run of ganctl's: whoever looks for pictures passes it by."""
+"""The two files that mark a folder as a run of ganctl: a search for pictures skips such folders."""
 
 CONFIG = "config.yaml"
 INFO = "run.json"

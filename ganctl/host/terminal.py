@@ -1,4 +1,4 @@
-"""The terminal that a command speaks to."""
+"""The terminal that a command prints to."""
 
 import os
 import sys
@@ -10,19 +10,19 @@ from rich.progress import Progress
 
 
 class Console(RichConsole):
-    """A console that training outlives: where nobody listens any more (`| head`, a lost terminal), it falls silent."""
+    """A console that goes silent, and does not end training, if its output is closed (`| head`, a lost terminal)."""
 
     def on_broken_pipe(self) -> None:
-        """Fall silent, and keep Python from complaining at exit about what it could not write."""
+        """Go silent, and keep Python from reporting unwritten output at exit."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 class Terminal:
-    """Where a command speaks: facts to standard output, progress to standard error.
+    """Prints a command's results to standard output and its progress to standard error.
 
     Args:
-        quiet: only errors are said.
+        quiet: print only errors.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -31,14 +31,14 @@ class Terminal:
         self._output = Console(file=sys.stdout, quiet=quiet, soft_wrap=True, highlight=False, markup=False)
 
     def say(self, line: str) -> None:
-        """Say a line."""
+        """Print a line."""
         try:
             self._output.print(line)
         except OSError:
             self._output.on_broken_pipe()
 
     def track(self, sequence: Iterable[Any], description: str, total: int | None = None) -> Iterable[Any]:
-        """Iterate with a progress bar that goes when it is done."""
+        """Iterate with a progress bar that disappears when done."""
         if self.quiet or not self.progress.is_terminal:
             yield from sequence
             return
