@@ -68,7 +68,7 @@ def test_scores_of_different_protocols_do_not_compare(runs: list[RunFolder], key
     write_metrics(runs[1], TWO, **{key: value})
     comparison = Comparison.read(runs)
     assert len(comparison.protocol_notes) == 1
-    assert f"The scores do not compare: {key} is " in comparison.protocol_notes[0]
+    assert f"The scores are not comparable: {key} is " in comparison.protocol_notes[0]
     assert f"{value} in second" in comparison.protocol_notes[0]
     assert all(row.winner is None for row in comparison.scores)
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_compared_is_refused(runs: list[RunFolder], run_cli: RunC
     assert alone.stderr == "Error: ganctl compare needs at least two run folders. Received: 1\n"
     no_run = run_cli("compare", runs[0].path, tmp_path)
     assert no_run.returncode == 2
-    assert no_run.stderr == f"Error: {tmp_path} is no run folder: it has no config.yaml.\n"
+    assert no_run.stderr == f"Error: {tmp_path} is not a run folder: config.yaml is missing.\n"
     (tmp_path / "file").touch()
     unwritable = run_cli("compare", *(run.path for run in runs), "--output", tmp_path / "file" / "page.html")
     assert unwritable.returncode == 2

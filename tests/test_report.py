@@ -112,7 +112,7 @@ def test_a_report_that_fails_warns_and_training_goes_on(small_experiment: Small,
 
     train(small_experiment("dense_gan"), folder, Report(4, fail))
     assert folder.losses.read_text().count("\n") == 9
-    assert "Warning: Report failed after iteration 4, and training goes on: no report today" in folder.log.read_text()
+    assert "Warning: Report failed after iteration 4; training continues: no report today" in folder.log.read_text()
 
 
 def test_scores_are_shown_newest_and_best_with_floors_and_protocol(run: RunFolder) -> None:
@@ -133,7 +133,7 @@ def test_scores_of_another_protocol_are_not_mixed(run: RunFolder) -> None:
     write_metrics(run, [(8, 0.3)], append=True)
     scores = read_scores(run.metrics)
     assert [row["iteration"] for row in scores.scores[0].rows] == [8]
-    assert scores.notes == ["Evaluations with another protocol, which do not compare and are left out: 2."]
+    assert scores.notes == ["Evaluations with another protocol, not comparable and left out: 2."]
 
 
 def test_scores_that_are_no_numbers_are_said(run: RunFolder) -> None:
@@ -142,7 +142,7 @@ def test_scores_that_are_no_numbers_are_said(run: RunFolder) -> None:
     assert "Evaluations in which kid is not finite: 1." in page.text
     assert page.data["panels"]["scores"][0]["tables"][0]["curves"][0]["values"] == [0.5]
     run.metrics.write_text("iteration,kid\n4,good\n")
-    assert "Damaged lines of metrics.csv, which are left out: 1." in page_of(run).text
+    assert "Damaged lines of metrics.csv, left out: 1." in page_of(run).text
 
 
 def test_how_a_run_ended_is_news_until_it_is_resumed(run: RunFolder) -> None:
@@ -160,12 +160,12 @@ def test_a_folder_with_nothing_but_a_config_makes_a_page_that_says_so(run: RunFo
         path.unlink(missing_ok=True)
     text = page_of(run).text
     for words in (
-        "There are no curves: losses.csv: No such file or directory.",
-        "There are no sample grids yet.",
-        "There is no picture of real images (samples/real.png).",
-        "There are no scores: this run was trained without evaluation.every.",
-        "What the run was made with is not known: run.json: No such file or directory.",
-        "There is no log.txt.",
+        "No curves: losses.csv: No such file or directory.",
+        "No sample grids yet.",
+        "The picture of real images, samples/real.png, is missing.",
+        "No scores: this run was trained without evaluation.every.",
+        "Versions, device and data set of the run are unknown: run.json: No such file or directory.",
+        "log.txt is missing.",
     ):
         assert words in text
 
@@ -174,7 +174,7 @@ def test_a_folder_with_nothing_but_a_config_makes_a_page_that_says_so(run: RunFo
 def test_a_losses_csv_without_rows_makes_a_page(run: RunFolder, content: str) -> None:
     run.losses.write_text(content)
     page = page_of(run)
-    assert "There are no curves: losses.csv has no whole row yet." in page.text
+    assert "No curves yet: losses.csv has no complete row." in page.text
     assert page.data["panels"]["curves"] == []
 
 
@@ -186,10 +186,10 @@ def test_what_is_torn_empty_or_infinite_in_losses_csv_is_left_out_and_said(run: 
     assert page.data["panels"]["curves"][0]["tables"][0]["at"] == [1, 2, 4]
     assert (d_loss["values"], g_loss["values"]) == ([1, None, 4], [None, 2, 4])
     for words in (
-        "Lines of losses.csv that could not be read, and are left out: 1.",
+        "Unreadable lines of losses.csv, left out: 1.",
         "d_loss is infinite in iteration 2.",
-        "g_loss is no number in iteration 1.",
-        "Not measured in this game: d_mae.",
+        "g_loss is not a number in iteration 1.",
+        "Not measured in this run: d_mae.",
     ):
         assert words in page.text
 
@@ -278,7 +278,7 @@ def test_no_page_names_anything_outside_itself(run: RunFolder) -> None:
 
 
 def test_the_difference_to_the_shipped_configuration_is_shown(run: RunFolder) -> None:
-    assert "ganctl ships no configuration called “tiny”" in page_of(run).text
+    assert "ganctl does not ship a configuration called “tiny”" in page_of(run).text
     run.write_config(run.config.read_text().replace("name: tiny", "name: quickstart"))
     text = page_of(run).text
     assert "key shipped quickstart this run" in text
@@ -294,7 +294,7 @@ def test_the_command_writes_the_page_again_and_says_where(run: RunFolder, run_cl
     (tmp_path / "no_run").mkdir()
     refused = run_cli("report", tmp_path / "no_run")
     assert refused.returncode == 2
-    assert refused.stderr.endswith("no_run is no run folder: it has no config.yaml.\n")
+    assert refused.stderr.endswith("no_run is not a run folder: config.yaml is missing.\n")
 
 
 def test_an_interrupted_page_leaves_the_old_one(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,7 @@ def test_a_page_of_a_run_that_has_nothing_yet_opens(browser: Any, tmp_path: Path
     with opened(browser, write_report(RunFolder(tmp_path))) as page:
         assert not page.find_element(By.ID, "step").is_displayed()
         assert not page.find_element(By.ID, "zoom").is_displayed()
-        assert "There are no sample grids yet." in page.find_element(By.TAG_NAME, "body").text
+        assert "No sample grids yet." in page.find_element(By.TAG_NAME, "body").text
 
 
 def test_runs_are_compared_side_by_side(browser: Any, run: RunFolder, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run folder holds, on one page. Reads files, never sees a live trainer, and needs no TensorFlow.
+"""What a run folder holds, on one page. Reads only files, never a live trainer, and does not need TensorFlow.
 
 Floor 6. May import: build, run_folder, images, experiment, host.
 """

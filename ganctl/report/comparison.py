@@ -1,4 +1,4 @@
-"""Several runs beside each other."""
+"""Several runs side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class ScoreRow:
     """One metric in every run.
 
     Attributes:
-        metric: which.
-        title: what a person calls it.
-        scores: of each run; None where it was not measured.
-        comparable: whether all were measured alike.
+        metric: the metric.
+        title: its title for people.
+        scores: one per run; None if it was not measured.
+        comparable: whether all were measured with the same protocol.
     """
 
     metric: Metric
@@ -36,7 +36,7 @@ class ScoreRow:
 
     @property
     def winner(self) -> int | None:
-        """The run with the best value; None where there is nothing to win."""
+        """The index of the run with the best value; None if the runs are tied or not comparable."""
         best = [(score.best[self.metric.name], run) for run, score in enumerate(self.scores) if score]
         best.sort(reverse=self.metric.better == "higher")
         if not self.comparable or len(best) < 2 or best[0][0] == best[1][0]:
@@ -46,7 +46,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several runs, each with the name that tells it from the others."""
+    """Several runs, each with a name that distinguishes it."""
 
     records: list[RunRecord]
     names: list[str]
@@ -62,21 +62,21 @@ class Comparison:
 
     @cached_property
     def configuration(self) -> dict[str, list[Any]]:
-        """The keys that are not the same in all runs, with the value in each; None where it has none."""
+        """The keys that differ between runs, with the value in each; None where a run has none."""
         flat = [by_dotted_key(record.facts.config) for record in self.records]
         values = {key: [config.get(key) for config in flat] for key in sorted(set().union(*flat))}
         return {key: found for key, found in values.items() if any(value != found[0] for value in found)}
 
     @cached_property
     def protocol_notes(self) -> list[str]:
-        """In words, why scores do not compare; empty where they do."""
+        """In words, why the scores are not comparable; empty if they are."""
         notes = []
         measured = [(n, r.scores.protocol) for n, r in zip(self.names, self.records, strict=True) if r.scores.scores]
         for key in PROTOCOL:
             values = [protocol.get(key) for _, protocol in measured]
             if any(value != values[0] for value in values):
-                said = ", ".join(f"{value} in {name}" for value, (name, _) in zip(values, measured, strict=True))
-                notes.append(f"The scores do not compare: {key} is {said}.")
+                differing = ", ".join(f"{value} in {name}" for value, (name, _) in zip(values, measured, strict=True))
+                notes.append(f"The scores are not comparable: {key} is {differing}.")
         return notes
 
     @cached_property
@@ -93,13 +93,13 @@ class Comparison:
 
     @cached_property
     def losses(self) -> dict[str, list[float | None]]:
-        """Where every column of losses.csv ended in every run: the mean of its last rows."""
+        """The final value of every column of losses.csv in every run: the mean of its last rows."""
         finals = [{curve.name: curve.final for curve in record.curves.curves} for record in self.records]
         names = dict.fromkeys(name for final in finals for name in final)
         return {name: [_known(final.get(name)) for final in finals] for name in names}
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it as JSON has it."""
+        """Return the whole comparison as JSON data."""
         return {
             "runs": [
                 {"name": name, "path": str(record.folder.path), "iterations": record.curves.iterations}
@@ -115,7 +115,7 @@ class Comparison:
         }
 
     def write_page(self, path: Path) -> None:
-        """Write the comparison as a page."""
+        """Write the comparison as an HTML page."""
         page = render("compare.html", {"runs": [pictures(r) for r in self.records], "panels": self._panels()}, all=self)
         write_atomically(path, page)
 
@@ -137,7 +137,7 @@ class Comparison:
         return {"curves": curves, "scores": scores}
 
     def table(self) -> list[list[list[str]]]:
-        """Return the sections of a table: rows of a name and a cell for each run."""
+        """Return the sections of a table: rows of a name and one cell per run."""
         scores = []
         for row in self.scores:
             best = [s and f"{number(s.best[row.metric.name])} at {s.best['iteration']:,}" for s in row.scores]

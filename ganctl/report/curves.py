@@ -1,4 +1,4 @@
-"""The columns of losses.csv as curves that a page can hold."""
+"""The columns of losses.csv as curves, small enough for a page."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 from ganctl.run_folder.losses_csv import COUNTERS, Panel, column_of, read_losses
 
 MAX_POINTS = 2000
-"""Points of a curve; more than a screen is wide, and few enough for a page of twenty curves to open at once."""
+"""The most points of a curve: more than a screen is wide, but few enough for a page of twenty to open at once."""
 LAST_ROWS = 100
-"""A single iteration's loss is mostly chance, so where a run ended is the mean of so many."""
+"""A single iteration's loss is mostly chance, so the final value of a run is the mean of this many rows."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Curve:
     Attributes:
         name: of the column.
         mean: its points, NaN where nothing was measured.
-        low: the least value behind each point.
-        high: the greatest.
+        low: the minimum of the values behind each point.
+        high: their maximum.
         final: the mean of the last rows.
     """
 
@@ -33,7 +33,7 @@ class Curve:
 
     @property
     def panel(self) -> Panel:
-        """The plot that it belongs to."""
+        """The plot it belongs to."""
         return column_of(self.name).panel
 
 
@@ -42,7 +42,7 @@ class Curves:
     """A losses.csv.
 
     Attributes:
-        iterations: the last iteration in it; 0 for none.
+        iterations: the last iteration in it; 0 if it is empty.
         at: the iterations of the points.
         rows_per_point: how many rows became one point.
         curves: the columns that were measured.
@@ -57,15 +57,15 @@ class Curves:
 
 
 def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
-    """Read a losses.csv, whatever state it is in; what cannot be read is said in the notes."""
+    """Read a losses.csv in any state; the notes say what cannot be read."""
     try:
         losses = read_losses(path)
     except OSError as error:
-        return Curves(notes=(f"There are no curves: {path.name}: {error.strerror}.",))
+        return Curves(notes=(f"No curves: {path.name}: {error.strerror}.",))
     rows, unreadable = losses.rows, losses.unreadable
     if "iteration" not in losses.columns or not len(rows):
-        return Curves(notes=(f"There are no curves: {path.name} has no whole row yet.",))
-    notes = [f"Lines of {path.name} that could not be read, and are left out: {unreadable}."] if unreadable else []
+        return Curves(notes=(f"No curves yet: {path.name} has no complete row.",))
+    notes = [f"Unreadable lines of {path.name}, left out: {unreadable}."] if unreadable else []
     at = losses.column("iteration")
     order = np.argsort(at, kind="stable")
     at, rows = at[order], rows[order]
@@ -73,7 +73,7 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
     if size > 1:
         notes.append(
             f"{len(rows):,} iterations are drawn as {-(-len(rows) // size):,} points: each is the mean of {size} "
-            "iterations, the pale band reaches from the least of them to the greatest."
+            "iterations, and the pale band spans their minimum to their maximum."
         )
     measured, empty = [], []
     for name, values in zip(losses.columns, rows.T, strict=True):
@@ -85,19 +85,19 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
             continue
         infinite = np.isinf(values)
         notes += [
-            f"{name} is {what} in {_said(at[where])}."
-            for what, where in (("infinite", infinite), ("no number", missing))
+            f"{name} is {what} in {_described(at[where])}."
+            for what, where in (("infinite", infinite), ("not a number", missing))
             if where.any()
         ]
         values = np.where(infinite, np.nan, values)
         measured.append(Curve(name, *_thinned(values, size), _final(values)))
     if empty:
-        notes.append(f"Not measured in this game: {', '.join(empty)}.")
-    # A point stands where its last row does, so that curves end where the run does.
+        notes.append(f"Not measured in this run: {', '.join(empty)}.")
+    # A point is at the iteration of its last row, so that curves end where the run does.
     return Curves(int(at[-1]), np.append(at[size - 1 : -1 : size], at[-1]), size, tuple(measured), tuple(notes))
 
 
-def _said(iterations: np.ndarray) -> str:
+def _described(iterations: np.ndarray) -> str:
     more = len(iterations) - 1
     return f"iteration {iterations[0]:.0f}" + (f" and in {more:,} more" if more else "")
 
@@ -110,7 +110,7 @@ def _buckets(values: np.ndarray, size: int) -> np.ndarray:
 
 
 def _thinned(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean, least and greatest of every `size` values."""
+    """Return mean, minimum and maximum of every `size` values."""
     buckets = _buckets(values, size)
     known = ~np.isnan(buckets)
     count = known.sum(axis=1)

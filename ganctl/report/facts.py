@@ -1,4 +1,4 @@
-"""What a run says of itself: config.yaml, run.json and log.txt."""
+"""What a run says about itself: config.yaml, run.json and log.txt."""
 
 import json
 import shlex
@@ -15,14 +15,14 @@ _ENDED = "ended: "
 
 @dataclass(frozen=True)
 class Facts:
-    """What a run says of itself.
+    """What a run says about itself.
 
     Attributes:
         config: the resolved experiment.
-        config_text: the same as it was written.
-        info: run.json, in a person's words.
+        config_text: config.yaml as text.
+        info: run.json, formatted for people.
         log: the last lines of log.txt.
-        warnings: the lines among them that a reader must not miss.
+        warnings: those of its lines that a reader must not miss.
         notes: what could not be read, in words.
     """
 
@@ -34,7 +34,7 @@ class Facts:
     notes: list[str]
 
     def value(self, *keys: str) -> Any:
-        """Return a key of the experiment; None where it has none."""
+        """Return the value of a key of the experiment; None if it is missing."""
         value: Any = self.config
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
@@ -42,7 +42,7 @@ class Facts:
 
 
 def read_facts(folder: RunFolder) -> Facts:
-    """Read what a run says of itself, whatever state the files are in."""
+    """Read what a run says about itself, with its files in any state."""
     notes: list[str] = []
     config: dict[str, Any] = {}
     info: dict[str, str] = {}
@@ -53,10 +53,10 @@ def read_facts(folder: RunFolder) -> Facts:
     try:
         info = _worded(json.loads(folder.info.read_text("utf-8", errors="replace")))
     except (OSError, ValueError, AttributeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no JSON object"
-        notes.append(f"What the run was made with is not known: {folder.info.name}: {reason}.")
+        reason = error.strerror if isinstance(error, OSError) else "not a JSON object"
+        notes.append(f"Versions, device and data set of the run are unknown: {folder.info.name}: {reason}.")
     log = _text(folder.log).splitlines()[-MAX_LOG_LINES:]
-    # How a run ended is news only until it was resumed.
+    # How a run ended matters only until it is resumed.
     warnings = [line for line in log if line.startswith("Warning:")] + [
         line for line in log[-1:] if line.startswith(_ENDED)
     ]
@@ -71,7 +71,7 @@ def _text(path: Any) -> str:
 
 
 def _worded(info: dict[str, Any]) -> dict[str, str]:
-    """Return run.json as lines; a key that another version wrote is shown as it is."""
+    """Return run.json as labelled lines; a key from another version is shown as it is."""
     lines: dict[str, str] = {}
     for key, value in info.items():
         if key == "command" and isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The sample grids, as many as one page can hold."""
+"""The sample grids, as many as fit on one page."""
 
 import base64
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Grids:
 
 
 def read_grids(folder: RunFolder, max_bytes: int = MAX_BYTES) -> Grids:
-    """Read pictures of at most so many bytes, the sample grids evenly over the run, first and last always."""
+    """Read pictures of at most `max_bytes`: sample grids at even intervals, including the first and the last."""
     notes: list[str] = []
     paths = folder.sample_grids
     chosen = _evenly(list(paths), MAX_GRIDS)
@@ -48,11 +48,11 @@ def read_grids(folder: RunFolder, max_bytes: int = MAX_BYTES) -> Grids:
     if len(pictures) < len(paths):
         notes.append(f"{len(pictures)} of {len(paths)} sample grids are on this page; all are in samples/.")
     if not pictures:
-        notes.append("There are no sample grids yet.")
+        notes.append("No sample grids yet.")
     real, nearest = folder.real_samples, folder.nearest_pairs
     beside = {path: _uri(c) for path in (real, nearest) if path.exists() and (c := _read(path, notes))}
     if real not in beside:
-        notes.append("There is no picture of real images (samples/real.png).")
+        notes.append("The picture of real images, samples/real.png, is missing.")
     return Grids({step: _uri(c) for step, c in pictures.items()}, beside.get(real), beside.get(nearest), notes)
 
 
@@ -62,7 +62,7 @@ def _evenly(steps: list[int], count: int) -> list[int]:
 
 
 def _read(path: Path, notes: list[str]) -> bytes | None:
-    """Return a picture's file if it is one."""
+    """Return the content of a picture file; None, with a note, if it cannot be read."""
     try:
         content = path.read_bytes()
         decode(content)

@@ -21,7 +21,7 @@ def curves_of(curves: Curves, plot: Panel) -> list[Curve]:
 
 
 def pictures(record: RunRecord) -> Json:
-    """Return what the slider shows of a run: its grids, and the scores beside them."""
+    """Return what the slider shows of a run: its grids, with their scores."""
     evaluations: dict[int, list[Json]] = {}
     for score in record.scores.scores:
         for row in score.rows:
@@ -40,7 +40,7 @@ def panel(title: str, tables: Sequence[Json], caption: str = "", *, logarithmic:
 
 
 def curve_table(curves: Curves, chosen: Sequence[tuple[Curve, str, int]]) -> Json:
-    """Return columns of a losses.csv, each with its label and colour, as a table of a plot."""
+    """Return columns of a losses.csv, each with its label and colour, as a table for a plot."""
     banded = curves.rows_per_point > 1
     return {
         "at": _numbers(curves.at),
@@ -57,7 +57,7 @@ def curve_table(curves: Curves, chosen: Sequence[tuple[Curve, str, int]]) -> Jso
 
 
 def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
-    """Return the plot of one metric, its floor dashed, its standard deviation as a band."""
+    """Return the plot of one metric, with its floor dashed and its standard deviation as a band."""
     tables = []
     for score, label, colour in chosen:
         values, floors, deviations = score.column(), score.column(FLOOR), score.column("_std")
@@ -79,6 +79,6 @@ def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
 
 
 def _numbers(values: Any) -> list[float | None]:
-    """Return values as JSON has them, with the digits that a screen can show."""
+    """Return values as JSON numbers, with as many digits as a screen can show."""
     floats = np.array([np.nan if value is None else value for value in values], float)
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in floats.tolist()]

@@ -1,4 +1,4 @@
-"""A run as its folder tells it."""
+"""A run, as read from its folder."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,7 +12,7 @@ from ganctl.run_folder.paths import RunFolder
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as its folder tells it."""
+    """A run, as read from its folder."""
 
     folder: RunFolder
     name: str
@@ -23,7 +23,7 @@ class RunRecord:
 
     @classmethod
     def read(cls, folder: RunFolder, runs: int = 1) -> Self:
-        """Read all of a run folder, as much as fits on a page of so many runs."""
+        """Read a run folder, as much of it as fits on a page of `runs` runs."""
         return cls(
             folder,
             folder.path.absolute().name,
@@ -35,6 +35,6 @@ class RunRecord:
 
     @property
     def progress(self) -> str:
-        """How far it came."""
+        """How far the run got."""
         planned = self.facts.value("training", "iterations")
         return f"{self.curves.iterations:,}" + (f" of {planned:,}" if isinstance(planned, int) else "") + " iterations"

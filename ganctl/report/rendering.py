@@ -1,4 +1,4 @@
-"""One HTML file from a template, styles, scripts and data, which needs nothing else and runs nothing else."""
+"""Makes one self-contained HTML file from a template, styles, scripts and data."""
 
 import base64
 import functools
@@ -17,12 +17,12 @@ def render(template: str, data: dict[str, Any], **facts: Any) -> bytes:
     """Return a page.
 
     Args:
-        template: its file.
-        data: what its scripts read.
-        facts: what the template shows, escaped there.
+        template: the name of its template file.
+        data: the data that its scripts read.
+        facts: the values that the template shows, escaped there.
     """
     scripts = [_file("uPlot.iife.min.js"), _file("page.js")]
-    # No script runs but these two, whatever a run's name or log says, and nothing is ever fetched.
+    # Only these two scripts run, whatever a run's name or log contains, and nothing is ever fetched.
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
     page = _environment().get_template(template)
     text = page.render(
@@ -36,7 +36,7 @@ def render(template: str, data: dict[str, Any], **facts: Any) -> bytes:
 
 
 def _embedded(data: dict[str, Any]) -> Markup:
-    """Return JSON that no HTML parser takes for anything else."""
+    """Return JSON that no HTML parser can mistake for markup."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
@@ -60,7 +60,7 @@ def _environment() -> Environment:
 
 
 def number(value: Any) -> str:
-    """Return a figure as a person reads it; a dash where there is none."""
+    """Return a number as text for people; a dash if there is none."""
     if value is None or value != value:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

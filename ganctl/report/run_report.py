@@ -1,4 +1,4 @@
-"""report.html of a run, with what its configuration has otherwise than the shipped one of its name."""
+"""report.html of a run, with the differences between its configuration and the shipped one of that name."""
 
 import time
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ RESOLVED = ("training.precision", "training.xla")
 
 
 def write_report(folder: RunFolder) -> Path:
-    """Write report.html into the run folder, from what lies there; returns where it is."""
+    """Write report.html into the run folder, from the files there; returns its path."""
     record, shipped = RunRecord.read(folder), _shipped(folder)
     panels = [
         panel(plot.title, [curve_table(record.curves, chosen)], logarithmic=plot.logarithmic)
@@ -42,7 +42,7 @@ def write_report(folder: RunFolder) -> Path:
 
 
 def changed(shipped: Mapping[str, Any], config: Mapping[str, Any]) -> list[Change]:
-    """Return what a run has otherwise than the shipped file; what `auto` became is no difference that anyone made."""
+    """Return how a run differs from the shipped file; what `auto` became does not count, as no user set it."""
     return [change for change in differences(shipped, config) if change.then != "auto" or change.key not in RESOLVED]
 
 
@@ -51,5 +51,5 @@ def _shipped(folder: RunFolder) -> dict[str, Any] | None:
     try:
         path = packaged_configs().get(str(read_yaml(folder.config).data.get("name")))
         return load_experiment(path).model_dump(mode="json") if path else None
-    except GanctlError:  # a run's config.yaml that cannot be read is said on the page itself
+    except GanctlError:  # the page itself says that config.yaml cannot be read
         return None

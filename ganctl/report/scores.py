@@ -1,4 +1,4 @@
-"""The scores of metrics.csv: curves, newest and best, each with its floor."""
+"""The scores in metrics.csv: curves, newest and best, each with its floor."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Score:
     """One metric over the evaluations that measured it.
 
     Attributes:
-        metric: which.
-        title: what a person calls it.
-        rows: the evaluations with a finite value of it, in order.
+        metric: the metric.
+        title: its title for people.
+        rows: the evaluations in which it is finite, in order.
     """
 
     metric: Metric
@@ -26,20 +26,20 @@ class Score:
 
     @property
     def newest(self) -> Row:
-        """The last evaluation."""
+        """The latest evaluation."""
         return self.rows[-1]
 
     @property
     def best(self) -> Row:
-        """The best evaluation; the first of equals."""
+        """The best evaluation, the first one in a tie."""
         return (min if self.metric.better == "lower" else max)(self.rows, key=lambda row: row[self.metric.name])
 
     def column(self, suffix: str = "") -> list[float | None]:
-        """The values, or those of the column that belongs to them: `_floor`, `_std`."""
+        """Return the values, or those of a column that belongs to them: `_floor`, `_std`."""
         return [row.get(self.metric.name + suffix) for row in self.rows]
 
     def floor(self, row: Row) -> float | None:
-        """The floor in an evaluation."""
+        """Return the floor in an evaluation."""
         return row.get(self.metric.name + FLOOR)
 
 
@@ -59,20 +59,20 @@ class Scores:
 
 
 def read_scores(path: Path) -> Scores:
-    """Read a metrics.csv, whatever state it is in; what cannot be read is said in the notes."""
+    """Read a metrics.csv in any state; the notes say what cannot be read."""
     try:
         rows, damaged = read_metrics(path), damaged_rows(path)
     except OSError as error:
-        return Scores({}, [], [f"There are no scores: {path.name} could not be read: {error}."])
-    notes = [f"Damaged lines of {path.name}, which are left out: {damaged}."] if damaged else []
+        return Scores({}, [], [f"No scores: {path.name} could not be read: {error}."])
+    notes = [f"Damaged lines of {path.name}, left out: {damaged}."] if damaged else []
     if not rows:
-        none = f"There are no scores: {path.name} has no evaluation yet." if path.exists() else _NEVER
+        none = f"No scores yet: {path.name} has no evaluations." if path.exists() else _NEVER
         return Scores({}, [], [none, *notes])
     protocol = _protocol(rows[-1])
     same = {row["iteration"]: row for row in rows if _protocol(row) == protocol}
     others = [row for row in rows if _protocol(row) != protocol]
     if others:
-        notes.append(f"Evaluations with another protocol, which do not compare and are left out: {len(others)}.")
+        notes.append(f"Evaluations with another protocol, not comparable and left out: {len(others)}.")
     rows = [same[iteration] for iteration in sorted(same)]
     scores = []
     for metric in METRICS:
@@ -85,7 +85,7 @@ def read_scores(path: Path) -> Scores:
     return Scores(protocol, scores, notes)
 
 
-_NEVER = "There are no scores: this run was trained without evaluation.every."
+_NEVER = "No scores: this run was trained without evaluation.every."
 
 
 def _protocol(row: Row) -> dict[str, Any]:
