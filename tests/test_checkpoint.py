@@ -148,7 +148,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_is_named(damage: 
 def test_where_every_checkpoint_is_damaged_all_are_named(damage: str, folder: Path) -> None:
     for step in ("000000010", "000000020"):
         DAMAGES[damage](folder / step)
-    with pytest.raises(GanctlError, match=r"No checkpoint in .* is whole") as caught:
+    with pytest.raises(GanctlError, match=r"No checkpoint in .* is intact") as caught:
         checkpoint.load_newest(folder)
     assert "000000010" in str(caught.value)
     assert "000000020" in str(caught.value)
@@ -163,7 +163,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(name: str, folder: Path) -> No
         folder / "000000020",
         lambda manifest: manifest["files"].update({name: manifest["files"]["generator.safetensors"]}),
     )
-    with pytest.raises(GanctlError, match="which is no file of a checkpoint"):
+    with pytest.raises(GanctlError, match="which does not belong to a checkpoint"):
         checkpoint.load(folder / "000000020")
 
 
@@ -174,7 +174,7 @@ def test_a_link_to_a_file_elsewhere_is_no_part_of_a_checkpoint_unless_it_has_the
     secret.write_text("password")
     (folder / "000000020" / "generator.safetensors").unlink()
     (folder / "000000020" / "generator.safetensors").symlink_to(secret)
-    with pytest.raises(GanctlError, match="is damaged: its hash is not the one"):
+    with pytest.raises(GanctlError, match="is damaged: its hash differs from the one"):
         checkpoint.load(folder / "000000020")
 
 
@@ -185,7 +185,7 @@ def test_a_pointer_is_understood(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         checkpoint.find(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="is no run folder, checkpoint or generator file"):
+    with pytest.raises(UsageError, match="is not a run folder, checkpoint or generator file"):
         checkpoint.find(tmp_path / "empty")
 
 

@@ -57,7 +57,7 @@ def test_a_small_file_cannot_describe_a_huge_network(sent: Callable[..., Path]) 
 
 @pytest.mark.parametrize("shape", [None, [], [8, 8], [8, 8, "1"], [8, 8, 0], [8, 8, 10**9], [True, 8, 1], "888"])
 def test_an_image_shape_that_is_none_is_refused(shape: object, sent: Callable[..., Path]) -> None:
-    with pytest.raises(GanctlError, match="does not say which shape its images have"):
+    with pytest.raises(GanctlError, match="does not state the shape of its images"):
         checkpoint.load_generator(sent(image_shape=shape))
 
 

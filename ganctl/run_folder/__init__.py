@@ -1,4 +1,4 @@
-"""All that one run leaves behind: every file of it has one reader and one writer.
+"""Everything that a run leaves behind: each of its files has one reader and one writer.
 
 Floor 3. May import: host.
 """

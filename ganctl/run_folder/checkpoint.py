@@ -1,8 +1,8 @@
 """Atomic save, verified load.
 
 A checkpoint is a folder of safetensors files and a manifest with their hashes. It is written under a temporary name
-and renamed, so that a folder with a step for a name is whole. Nothing in it can execute code; hashes, names and shapes
-are checked before a single weight is touched.
+and renamed, so that a folder named after a step is complete. Nothing in it can execute code; hashes, names and shapes
+are checked before a single weight changes.
 """
 
 import hashlib
@@ -36,8 +36,8 @@ class Checkpoint:
     """What a checkpoint holds.
 
     Attributes:
-        path: where it was read.
-        facts: what the manifest (or a generator file's header) says: step, experiment, image shape.
+        path: where it was read from.
+        facts: the content of the manifest (or of a generator file's header): step, experiment, image shape.
         groups: tensors by group (a network's or an optimizer's name) and structural name.
     """
 
@@ -52,10 +52,10 @@ class Checkpoint:
 
     @property
     def generator(self) -> Tensors:
-        """The weights of the network that samples are drawn from; raises GanctlError where there are none."""
+        """The weights of the network that samples are drawn from; raises GanctlError if there are none."""
         role = str(self.facts.get("generator", "generator"))
         if role not in self.groups:
-            raise GanctlError(f"{self.path} holds no {role}.")
+            raise GanctlError(f"{self.path} does not contain a '{role}' to draw samples from.")
         return self.groups[role]
 
 
@@ -63,7 +63,7 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
     """Write `groups` as checkpoint `facts['step']` below `folder`; returns its path.
 
     Raises:
-        GanctlError: the disk is full or not writable; what was there before is untouched.
+        GanctlError: the disk is full or not writable; older checkpoints are untouched.
     """
     step = int(facts["step"])
     final, temporary = folder / step_name(step), folder / f".{step_name(step)}.{os.getpid()}.tmp"
@@ -91,13 +91,13 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
 
 
 def prune(folder: Path, keep: int, newest: int | None = None, spared: int | None = None) -> None:
-    """Remove all but the newest `keep` checkpoints, and what an interrupted save left.
+    """Remove all but the latest `keep` checkpoints, and what an interrupted save left.
 
     Args:
-        folder: where they lie.
-        keep: how many stay.
-        newest: the step just saved. Whatever is beyond it could not be read when the run was resumed.
-        spared: a step that stays besides them, and does not count.
+        folder: where they are.
+        keep: how many to keep.
+        newest: the step just saved. Later checkpoints could not be read when the run was resumed.
+        spared: a step to keep in addition, which does not count.
     """
     paths = newest_first(folder)
     beyond = [path for path in paths if newest is not None and int(path.name) > newest]
@@ -109,26 +109,26 @@ def prune(folder: Path, keep: int, newest: int | None = None, spared: int | None
 
 
 def load(path: Path) -> Checkpoint:
-    """Read one checkpoint folder; raises GanctlError where a file is missing, changed or no checkpoint's."""
+    """Read one checkpoint folder; raises GanctlError if a file is missing, changed or does not belong to it."""
     manifest = _read_manifest(path)
     if STEP_NAME.fullmatch(path.name) and int(path.name) != manifest["step"]:
-        raise GanctlError(f"{path / MANIFEST} is of iteration {manifest['step']}: it is not this checkpoint's.")
+        raise GanctlError(f"{path / MANIFEST} belongs to iteration {manifest['step']}, not to this checkpoint.")
     groups = {}
     for name, expected in manifest["files"].items():
         if Path(name).name != name or not name.endswith(".safetensors"):
-            raise GanctlError(f"{path / MANIFEST} names {name!r}, which is no file of a checkpoint.")
+            raise GanctlError(f"{path / MANIFEST} lists {name!r}, which does not belong to a checkpoint.")
         data = _read(path / name)
         if len(data) != expected.get("bytes") or hashlib.sha256(data).hexdigest() != expected.get("sha256"):
-            raise GanctlError(f"{path / name} is damaged: its hash is not the one in {MANIFEST}.")
+            raise GanctlError(f"{path / name} is damaged: its hash differs from the one in {MANIFEST}.")
         groups[name.removesuffix(".safetensors")] = _parse(path / name, data)
     return Checkpoint(path, manifest, groups)
 
 
 def load_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
-    """Read the newest checkpoint that is whole; also returns what was wrong with newer ones.
+    """Read the latest checkpoint that is intact; also returns what was wrong with later ones.
 
     Raises:
-        GanctlError: there is none, or none is whole.
+        GanctlError: there is none, or none is intact.
     """
     problems: list[str] = []
     for path in newest_first(folder):
@@ -137,14 +137,14 @@ def load_newest(folder: Path) -> tuple[Checkpoint, list[str]]:
         except GanctlError as error:
             problems.append(str(error))
     if problems:
-        raise GanctlError(f"No checkpoint in {folder} is whole:\n" + "\n".join(problems))
+        raise GanctlError(f"No checkpoint in {folder} is intact:\n" + "\n".join(problems))
     raise GanctlError(f"There is no checkpoint in {folder}.")
 
 
 def save_generators(path: Path, networks: Mapping[str, Tensors], facts: Mapping[str, Any]) -> None:
-    """Write a file of the networks that draw, by role, which says in its header how to build them.
+    """Write a file of the networks that draw, by role; its header says how to build them.
 
-    Of a single network the tensors have their structural names; of several, the role and a slash stand before these.
+    The tensors of a single network have their structural names; of several, the role and a slash come first.
     """
     if len(networks) == 1:
         tensors = next(iter(networks.values()))
@@ -172,23 +172,23 @@ def load_generator(path: Path) -> Checkpoint:
     for name, array in tensors.items():
         role, slash, inner = name.partition("/")
         if not slash:
-            raise GanctlError(f"{path} is damaged: {name} does not say to which network it belongs.")
+            raise GanctlError(f"{path} is damaged: {name} does not say which network it belongs to.")
         groups.setdefault(role, {})[inner] = array
     return Checkpoint(path, facts, groups)
 
 
 def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
-    """Read what a user points at: a run folder (its newest whole checkpoint), one checkpoint, or a generator file.
+    """Read what a user points at: a run folder (its latest intact checkpoint), one checkpoint, or a generator file.
 
     Args:
         path: what it is.
-        best: of a run folder, the checkpoint with the least KID in its metrics.csv.
+        best: of a run folder, the checkpoint with the lowest KID in its metrics.csv.
     """
     if best:
         try:
             return load(_best(path)), []
         except GanctlError as error:
-            raise type(error)(f"{error} Leave --best out to take the newest checkpoint.") from None
+            raise type(error)(f"{error} Omit --best to use the latest checkpoint.") from None
     if path.is_file() and path.suffix == ".safetensors":
         return load_generator(path), []
     if (path / MANIFEST).is_file():
@@ -198,9 +198,11 @@ def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
         if folder.is_dir() and newest_first(folder):
             return load_newest(folder)
     if run.exists:
-        raise UsageError(f"The run {path} has no checkpoint yet. Train it on: ganctl resume {shlex.quote(str(path))}")
+        raise UsageError(
+            f"The run {path} has no checkpoint yet. Continue training it: ganctl resume {shlex.quote(str(path))}"
+        )
     raise UsageError(
-        f"{path} is no run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
+        f"{path} is not a run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )
 
 
@@ -211,17 +213,17 @@ def _best(path: Path) -> Path:
     step = best_iteration(run.metrics)
     if step is None:
         raise UsageError(
-            f"{path} has no scores in {run.metrics.name}, so no best checkpoint; "
-            "--set evaluation.every=1000 trains with them."
+            f"{path} has no scores in {run.metrics.name}, so it has no best checkpoint. "
+            "To score a run as it trains, use --set evaluation.every=1000."
         )
     best = run.checkpoint(step)
     if not best.is_dir():
-        raise UsageError(f"The best checkpoint of {path}, after {step} iterations, is not there any more.")
+        raise UsageError(f"The best checkpoint of {path}, after {step} iterations, no longer exists.")
     return best
 
 
 def newest_first(folder: Path) -> list[Path]:
-    """Return the checkpoints in a folder, whole or not, by their step: no clock has a say."""
+    """Return the checkpoints in a folder, intact or not, ordered by step and not by any clock."""
     names = (
         [path for path in folder.iterdir() if STEP_NAME.fullmatch(path.name) and path.is_dir()]
         if folder.is_dir()
@@ -234,11 +236,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(_read(path / MANIFEST))
     except (ValueError, RecursionError):
-        raise GanctlError(f"{path / MANIFEST} is damaged: it is no JSON.") from None
+        raise GanctlError(f"{path / MANIFEST} is damaged: it is not valid JSON.") from None
     manifest = _checked_facts(manifest, path / MANIFEST)
     files = manifest.get("files")
     if not isinstance(files, dict) or not all(isinstance(value, dict) for value in files.values()):
-        raise GanctlError(f"{path / MANIFEST} is damaged: it lists no files.")
+        raise GanctlError(f"{path / MANIFEST} is damaged: it does not list its files.")
     return manifest
 
 
@@ -251,7 +253,7 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
         raise GanctlError(f"{path} is damaged: it does not say which experiment and step it belongs to.")
     shape = facts.get("image_shape")
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and 0 < n <= 4096 for n in shape):
-        raise GanctlError(f"{path} is damaged: it does not say which shape its images have.")
+        raise GanctlError(f"{path} is damaged: it does not state the shape of its images.")
     if facts.get("format") != FORMAT:
         raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")
     return facts
@@ -260,7 +262,7 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise GanctlError(f"{path} is larger than any checkpoint.")
+            raise GanctlError(f"{path} is larger than a checkpoint can be ({MAX_BYTES // 2**30} GiB).")
         return path.read_bytes()
     except OSError as error:
         raise GanctlError(f"{path} cannot be read: {error.strerror}.") from None
@@ -274,7 +276,7 @@ def _parse(path: Path, data: bytes) -> Tensors:
 
 
 def _sync(folder: Path) -> None:
-    """Make a rename durable. Windows cannot open folders and needs no such call."""
+    """Make a rename durable. Windows cannot open folders, and does not need this."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

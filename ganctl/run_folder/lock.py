@@ -1,7 +1,7 @@
 """One process at a time in a run folder.
 
-The lock is the operating system's, on an open file: it goes with the process, however that ends, so that a killed run
-leaves nothing to clean up. The file holds the process's number, for whoever is refused.
+The lock is the operating system's, on an open file. It ends with the process, however that ends, so a killed run leaves
+nothing to clean up. The file holds the process ID, which the error shows to a user who is refused.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import IO
 from ganctl.errors import UsageError
 from ganctl.run_folder.paths import RunFolder
 
-# Windows locks bytes, and nobody else may read those: this one lies beyond the number that others want to read.
+# Windows locks bytes, and other processes cannot read those: this one is beyond the process ID, which they must read.
 _LOCKED_BYTE = 2**20
 
 
@@ -38,7 +38,7 @@ def run_lock(folder: RunFolder) -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[str]]:
-    """Open and lock the lock file; it is opened again where its holder removed it in between."""
+    """Open and lock the lock file; open it again if its holder removed it in the meantime."""
     while True:
         try:
             file = path.open("a+", encoding="ascii")
@@ -58,7 +58,7 @@ def _opened(path: Path) -> Iterator[IO[str]]:
 
 
 def _lock(file: IO[str]) -> bool:
-    """Try to lock an open file. Where the file system knows no locks, one process has to be trusted to be alone."""
+    """Try to lock an open file. On a file system without locks, assume that this process is alone."""
     try:
         import fcntl
     except ImportError:

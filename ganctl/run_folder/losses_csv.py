@@ -1,7 +1,7 @@
-"""losses.csv: what each column means, its rows as text, and the one reader of them.
+"""losses.csv: what each column means, its rows as text, and their only reader.
 
-The file is read in any state: while a run writes it, torn by a crash, edited by hand. Only whole lines count, and a
-line that is not a row is left out.
+The file is read in any state: while a run writes it, torn by a crash, edited by hand. Only complete lines count, and a
+line that is not a row is skipped.
 """
 
 import os
@@ -18,12 +18,12 @@ from ganctl.host.files import write_atomically
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot that columns share.
+    """A plot of one or more columns.
 
     Attributes:
         title: what the report calls it.
         logarithmic: whether its vertical axis in the report is logarithmic.
-        epoch_title: what losses.png calls it, which draws means of epochs; empty: losses.png leaves it out.
+        epoch_title: what losses.png, which shows means over epochs, calls it; empty: not in losses.png.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Panel:
 LOSSES = Panel("Losses", epoch_title="loss")
 SCORES = Panel("Discriminator scores")
 ACCURACY = Panel("Discriminator accuracy")
-# Tutorial 5 plots mean absolute errors under the name of losses. losses.png draws both, by their own names.
+# Tutorial 5 plots mean absolute errors and calls them losses. losses.png shows both, under their own names.
 ERRORS = Panel("Mean absolute errors", epoch_title="mean absolute error")
 GRADIENTS = Panel("Gradient norms", logarithmic=True)
 TERMS = Panel("Loss terms")
@@ -62,29 +62,29 @@ COUNTERS: tuple[str, ...] = ("iteration", "epoch")
 """The first columns. Iterations count from 1, epochs from 0."""
 
 FIXED: tuple[Column, ...] = (
-    Column("d_loss", "all that the discriminator minimizes: loss and weighted penalties", LOSSES),
-    Column("g_loss", "all that the generator minimizes", LOSSES),
+    Column("d_loss", "what the discriminator minimizes: loss and weighted penalties", LOSSES),
+    Column("g_loss", "what the generator minimizes", LOSSES),
     Column("d_real", "mean probability of being real, or raw score, of real images", SCORES),
-    Column("d_fake", "the same of generated images", SCORES),
+    Column("d_fake", "the same for generated images", SCORES),
     Column("d_accuracy_real", "share of real images judged real", ACCURACY),
     Column("d_accuracy_fake", "share of generated images judged generated", ACCURACY),
     Column("d_precision", "share of real images among those judged real", ACCURACY),
     Column("d_mae", "mean distance of the discriminator's outputs from its labels", ERRORS),
-    Column("g_mae", "the same distance from the generator's labels", ERRORS),
-    Column("d_grad_norm", "length of the gradient of all of the discriminator's variables", GRADIENTS),
-    Column("g_grad_norm", "length of the gradient of all of the generator's variables", GRADIENTS),
+    Column("g_mae", "the same distance, to the generator's labels", ERRORS),
+    Column("d_grad_norm", "norm of the gradient over all variables of the discriminator", GRADIENTS),
+    Column("g_grad_norm", "norm of the gradient over all variables of the generator", GRADIENTS),
 )
-"""The columns of every run, in the order of the file; a run leaves those empty that its game does not measure."""
+"""The columns of every run, in the order of the file; those that its game does not measure are empty."""
 
 _FIXED = {column.name: column for column in FIXED}
 
 
 def column_of(name: str) -> Column:
-    """Return the column of that name; behind the fixed columns stand those that a game adds, such as a loss term."""
+    """Return the column of that name; after the fixed columns come those that a game adds, such as a loss term."""
     if name in _FIXED:
         return _FIXED[name]
     if name.endswith("grad_norm"):
-        return Column(name, "length of the gradient of all of a player's variables", GRADIENTS)
+        return Column(name, "norm of the gradient over all variables of a player", GRADIENTS)
     return Column(name, "a measurement of this game, mostly a loss term", TERMS)
 
 
@@ -97,16 +97,16 @@ class LossTable:
         self.columns = [*COUNTERS, *_FIXED, *(name for name in measured if name not in _FIXED)]
 
     def values(self, iteration: int, row: np.ndarray) -> dict[str, float]:
-        """Return one measured row by column name, with iteration, epoch (from 0) and what follows from the others."""
+        """Return one measured row by column name, with iteration, epoch (from 0) and values derived from others."""
         found = dict(zip(self._measured, map(float, row), strict=True))
         if {"d_accuracy_real", "d_accuracy_fake"} <= found.keys():
-            # Precision = true positives / all judged real; both kinds come in equal numbers.
+            # Precision = true positives / all judged real; real and generated images are equal in number.
             right, wrong = found["d_accuracy_real"], 1.0 - found["d_accuracy_fake"]
             found["d_precision"] = right / (right + wrong) if right + wrong > 0 else 0.0
         return {"iteration": iteration, "epoch": (iteration - 1) // self._per_epoch, **found}
 
     def line(self, values: dict[str, float]) -> str:
-        """Return the CSV line of a row: nine digits tell any two float32 apart."""
+        """Return the CSV line of a row; nine digits distinguish any two float32 values."""
         return ",".join(f"{values[name]:.9g}" if name in values else "" for name in self.columns) + "\n"
 
     @property
@@ -115,7 +115,7 @@ class LossTable:
         return ",".join(self.columns) + "\n"
 
     def continues(self, path: Path) -> bool:
-        """Whether rows of this table can follow those of a losses.csv: it has the same header, or nothing at all."""
+        """Whether rows of this table can be appended to a losses.csv: it has the same header, or is empty."""
         if not path.exists() or not path.stat().st_size:
             return True
         return next(_whole_lines(path), b"") == self.header.encode()
@@ -128,7 +128,7 @@ class Losses:
     Attributes:
         columns: the names in its header.
         rows: float64 [rows, columns] in the order of the file; an empty cell is NaN.
-        unreadable: how many whole lines are not rows.
+        unreadable: how many complete lines are not rows.
     """
 
     columns: tuple[str, ...] = ()
@@ -151,15 +151,15 @@ class Losses:
 
 
 def read_losses(path: Path) -> Losses:
-    """Read a losses.csv, whatever state it is in.
+    """Read a losses.csv in any state.
 
     Raises:
-        OSError: the file is not there, or cannot be read.
+        OSError: the file does not exist, or cannot be read.
     """
     lines = _whole_lines(path)
     header = next(lines, b"").decode("utf-8", errors="replace").rstrip("\r\n")
     columns = tuple(header.split(",")) if header else ()
-    # Rows of Python's floats would take five times the memory, and this may run beside a training.
+    # Lists of Python floats would take five times the memory, and this may run while a run trains.
     numbers, count, unreadable = array("d"), 0, 0
     for line in lines:
         try:
@@ -175,13 +175,13 @@ def read_losses(path: Path) -> Losses:
 
 
 def last_iteration(path: Path) -> int:
-    """Return the number in the last whole row of a losses.csv; 0 where there is none."""
+    """Return the iteration of the last complete row of a losses.csv; 0 if there is none."""
     last = deque(_whole_lines(path), maxlen=1) if path.exists() else ()
     return (_number(last[0]) if last else None) or 0
 
 
 def trim(path: Path, last_iteration: int) -> None:
-    """Cut a losses.csv after an iteration: rows beyond the checkpoint and a torn last line go."""
+    """Truncate a losses.csv after an iteration: remove rows beyond the checkpoint and a torn last line."""
     if not path.exists():
         return
     kept = bytearray()
@@ -195,7 +195,7 @@ def trim(path: Path, last_iteration: int) -> None:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """The lines that end: the last may be torn, or about to be finished."""
+    """Yield the complete lines: the last one may be torn, or still being written."""
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
@@ -203,6 +203,6 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def _number(line: bytes) -> int | None:
-    """The iteration of a row; None for a header, or what is not a row."""
+    """Return the iteration of a row; None for a header or any other line."""
     number = line.split(b",", 1)[0]
     return int(number) if number.isdigit() else None

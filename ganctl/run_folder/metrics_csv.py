@@ -1,4 +1,4 @@
-"""The columns of metrics.csv: what an evaluation measures, what a person calls it, and which direction is better."""
+"""The columns of metrics.csv: what an evaluation measures, its title for people, and which direction is better."""
 
 import csv
 import io
@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 FLOOR = "_floor"
-"""`kid_floor` is what `kid` is for real images against other real images: up to chance, none honestly goes below."""
+"""`kid_floor` is the `kid` of real images against other real images: apart from chance, no honest score is better."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of an evaluation.
+    """A score of an evaluation.
 
     Attributes:
         name: its column in metrics.csv and its key in JSON.
-        title: what a person calls it, without the features.
+        title: its title for people, without the features.
         better: which direction is better.
         meaning: one line.
-        own_features: whether it depends on the features, which then belong to its name.
+        own_features: whether it depends on the features, which are then part of its title.
     """
 
     name: str
@@ -42,13 +42,13 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         "effective number of different samples; 1: as many as real ones (Friedman 2023)",
     ),
-    Metric("memorization", "memorization", "lower", "share of samples nearer to a training image than real ones come"),
+    Metric("memorization", "memorization", "lower", "share of samples nearer to a training image than real images are"),
     Metric("class_score", "class score", "higher", "confident on each sample, even over the classes (Salimans 2016)"),
     Metric("class_coverage", "class coverage", "higher", "share of the classes that the samples show"),
 )
 PROTOCOL: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num", "floor_num")
-"""What a score means nothing without: the network, the hash of its weights, how images came to its size, which images
-were the reference and how many, how many samples there were, and how many real images for the floors."""
+"""What a score means nothing without: the network, the hash of its weights, how images were resized for it, which
+images were the reference and how many, and the numbers of samples and of real images for the floors."""
 
 COLUMNS: tuple[str, ...] = (
     "iteration",
@@ -61,7 +61,7 @@ _FEATURES = {"lite0": "Lite0", "classifier": "Classifier", "inception": "Incepti
 
 
 def title(metric: Metric, features: str) -> str:
-    """Return what a score is called: FID only with the original Inception graph, else FD-Lite0 and the like."""
+    """Return the title of a score: FID only with the original Inception graph, otherwise FD-Lite0 or similar."""
     if not metric.own_features:
         return metric.title
     if metric.name == "frechet_distance" and features == "inception":
@@ -70,7 +70,7 @@ def title(metric: Metric, features: str) -> str:
 
 
 def format_score(values: Mapping[str, Any]) -> str:
-    """Return the figures of a row as text, each with its floor in brackets."""
+    """Return the scores of a row as text, each with its floor in parentheses."""
     return "  ".join(
         f"{title(metric, values['features'])} {values[metric.name]:.3g} ({values[metric.name + FLOOR]:.3g})"
         for metric in METRICS
@@ -89,20 +89,20 @@ def line(cells: Iterable[Any]) -> str:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the whole rows of a metrics.csv by column: numbers as numbers, what was not measured left out.
+    """Return the complete rows of a metrics.csv by column: numbers as numbers, without what was not measured.
 
-    A file that is not there has no rows; a torn last line and a damaged one are no rows.
+    A missing file has no rows; a torn last line and a damaged line are not rows.
     """
     return [row for row in _lines(path) if row]
 
 
 def damaged_rows(path: Path) -> int:
-    """Return how many lines of a metrics.csv are no rows."""
+    """Return how many lines of a metrics.csv are damaged."""
     return sum(not row for row in _lines(path))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """The lines after the first; nothing in the place of a damaged one."""
+    """Return the lines after the first as rows; a damaged one is empty."""
     if not path.is_file():
         return []
     text = path.read_text("utf-8", errors="replace")
@@ -120,9 +120,9 @@ def _row(names: str, content: str) -> dict[str, Any]:
 
 
 def best_iteration(path: Path) -> int | None:
-    """Return after how many iterations a metrics.csv has the least KID; None where nothing was scored.
+    """Return the iteration with the lowest KID in a metrics.csv; None if there are no scores.
 
-    Rows of another protocol than the newest one's do not compare and do not count.
+    Only rows with the protocol of the latest row count, because others are not comparable.
     """
     rows = [row for row in read_metrics(path) if math.isfinite(row.get("kid", math.nan))]
     same = [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]

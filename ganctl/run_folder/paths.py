@@ -16,17 +16,17 @@ from ganctl.host.files import write_atomically
 _INNER = ("samples", "checkpoints", "generators")
 
 STEP_NAME = re.compile(r"\d{9,}")
-"""What files and folders of an iteration are called."""
+"""The names of files and folders that belong to an iteration."""
 
 
 def step_name(step: int) -> str:
-    """Return the name of what belongs to that many iterations: nine digits, so that names sort as numbers do."""
+    """Return the name of what belongs to iteration `step`: nine digits, so that names sort as numbers do."""
     return f"{step:09d}"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """All that one training run leaves behind."""
+    """Everything that a training run leaves behind."""
 
     path: Path
 
@@ -37,22 +37,22 @@ class RunFolder:
 
     @property
     def info(self) -> Path:
-        """Versions, device, command, fingerprint, parameter counts."""
+        """Versions, device, command line, data set and its fingerprint, parameter counts."""
         return self.path / run_marks.INFO
 
     @property
     def losses(self) -> Path:
-        """One row an iteration."""
+        """One row per iteration."""
         return self.path / "losses.csv"
 
     @property
     def metrics(self) -> Path:
-        """One row an evaluation."""
+        """One row per evaluation."""
         return self.path / "metrics.csv"
 
     @property
     def loss_plot(self) -> Path:
-        """The losses by epoch, drawn."""
+        """The plot of losses by epoch."""
         return self.path / "losses.png"
 
     @property
@@ -62,12 +62,12 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Full checkpoints, a folder each."""
+        """Full checkpoints, one folder each."""
         return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> Path:
-        """Event files."""
+        """Event files for TensorBoard."""
         return self.path / "tensorboard"
 
     @property
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def generators(self) -> Path:
-        """Small generator-only files, one for each sample grid."""
+        """Small generator-only files, one per sample grid."""
         return self.path / "generators"
 
     @property
@@ -87,7 +87,7 @@ class RunFolder:
 
     @property
     def nearest_pairs(self) -> Path:
-        """The samples of the last evaluation that come nearest to training images, above those images."""
+        """The samples of the latest evaluation that are nearest to training images, above those images."""
         return self.samples / "nearest.png"
 
     @property
@@ -97,7 +97,7 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """All of it on one page."""
+        """The whole run on one page."""
         return self.path / "report.html"
 
     @property
@@ -107,25 +107,25 @@ class RunFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a run lies here: its config.yaml does."""
+        """Whether this is a run: it has a config.yaml."""
         return self.config.is_file()
 
     def checkpoint(self, step: int) -> Path:
-        """The full checkpoint after that many iterations."""
+        """The full checkpoint after `step` iterations."""
         return self.checkpoints / step_name(step)
 
     def sample_grid(self, step: int) -> Path:
-        """The sample grid after that many iterations."""
+        """The sample grid after `step` iterations."""
         return self.samples / f"{step_name(step)}.png"
 
     @property
     def sample_grids(self) -> dict[int, Path]:
-        """The sample grids that are there by the number of iterations, in their order."""
+        """The existing sample grids by iteration, in order."""
         found = {int(path.stem): path for path in self.samples.glob("*.png") if STEP_NAME.fullmatch(path.stem)}
         return dict(sorted(found.items()))
 
     def generator(self, step: int) -> Path:
-        """The small generator-only file of that sample grid."""
+        """The small generator-only file that belongs to that sample grid."""
         return self.generators / f"{step_name(step)}.safetensors"
 
     def write_config(self, text: str) -> None:
@@ -137,12 +137,12 @@ class RunFolder:
         write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
 
     def append_log(self, line: str) -> None:
-        """Add a line to log.txt. Where the disk is full, whoever watches is told by other ways."""
+        """Add a line to log.txt. Best effort: a full disk is reported elsewhere."""
         with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             file.write(line.rstrip("\n") + "\n")
 
     def tidy(self) -> None:
-        """Remove half-written files that a killed run left, and make what a copy may have lost: empty folders."""
+        """Remove partial files that a killed run left, and make the empty folders that a copy may have lost."""
         try:
             for inner in _INNER:
                 (self.path / inner).mkdir(exist_ok=True)
@@ -154,15 +154,18 @@ class RunFolder:
 
     @staticmethod
     def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
-        """Raise UsageError where `create` would, before any work is done for nothing; arguments as there."""
+        """Raise UsageError if `create` would, before any work is wasted; arguments as there."""
         path = outputs / name
         if explicit and os.path.lexists(path):
             resume = f"ganctl resume {shlex.quote(str(path))}"
-            raise UsageError(f"{path} exists already. Give another --run-name, or continue it: {resume}")
-        # Unlike Path.exists, this is no error below a folder that nobody else may read.
+            raise UsageError(f"{path} already exists. Choose another --run-name, or continue it: {resume}")
+        # Unlike Path.exists, this does not fail below another user's private folder.
         existing = next(folder for folder in (outputs, *outputs.absolute().parents) if os.path.lexists(folder))
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            raise UsageError(f"Cannot write a run folder below {outputs.absolute()}: {existing} is no writable folder.")
+            raise UsageError(
+                f"Cannot write a run folder below {outputs.absolute()}: {existing} is not a writable folder. "
+                "Choose another --output-dir."
+            )
 
     @classmethod
     def create(cls, outputs: Path, name: str, *, explicit: bool) -> Self:
@@ -171,7 +174,7 @@ class RunFolder:
         Args:
             outputs: the folder of all runs.
             name: the run's name.
-            explicit: the user gave this very name, so a taken one is refused; a derived one gets -2, -3 ...
+            explicit: whether the user gave this name, which is then refused if taken; a derived one gets -2, -3 ...
         """
         cls.check_free(outputs, name, explicit=explicit)
         try:
@@ -198,5 +201,5 @@ class RunFolder:
         """Return an existing run folder; raises UsageError for anything else."""
         folder = cls(path)
         if not folder.exists:
-            raise UsageError(f"{path} is no run folder: it has no config.yaml.")
+            raise UsageError(f"{path} is not a run folder: config.yaml is missing.")
         return folder
