@@ -165,7 +165,7 @@ def test_training_the_config_of_a_run_repeats_it_to_the_byte_in_silence(trained:
 
 def test_an_explicit_run_name_that_is_taken_is_refused(trained: Trained, run_cli: RunCli) -> None:
     done = run_cli("train", trained.path / "config.yaml", "--run-name", "tiny", cwd=trained.place)
-    assert one_line(done, 2).startswith("outputs/tiny exists already. Give another --run-name")
+    assert one_line(done, 2).startswith("outputs/tiny already exists. Choose another --run-name")
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_wherever_its_folder_lies(
@@ -192,8 +192,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_wherever_its_folder_lies(
 @pytest.mark.parametrize(
     ("override", "answer"),
     [
-        ("training.batch_size=8", "'training.batch_size' would make another run of it"),
-        ("SEED=3", "'seed' would make another run of it"),
+        ("training.batch_size=8", "'training.batch_size' would make this a different run"),
+        ("SEED=3", "'seed' would make this a different run"),
         ("training.iterations", "--set takes KEY=VALUE"),
         ("training.iterations=0", "--set training.iterations=0: training.iterations: input should be greater than"),
     ],
@@ -203,7 +203,7 @@ def test_resume_refuses_another_experiment(override: str, answer: str, trained: 
 
 
 def test_resume_refuses_what_is_no_run(run_cli: RunCli, tmp_path: Path) -> None:
-    assert "is no run folder" in one_line(run_cli("resume", tmp_path), 2)
+    assert "is not a run folder" in one_line(run_cli("resume", tmp_path), 2)
 
 
 # --- interrupting

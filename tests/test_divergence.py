@@ -105,7 +105,7 @@ def test_a_learning_rate_of_100_is_divergence(
     assert left.value.code == 4
     error = capfd.readouterr().err
     assert re.match(r"Error: Iteration \d+: [dg]_\w+ is \S+\. The training has diverged", error), error
-    assert "Try smaller learning rates." in error
+    assert "Try lower learning rates." in error
 
 
 def player(name: str, *terms: str) -> Player:

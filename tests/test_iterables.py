@@ -57,7 +57,7 @@ def test_an_iterable_that_ends_ends_the_training() -> None:
 
 def test_what_cannot_be_trained_on_is_refused() -> None:
     generator, discriminator = networks()
-    with pytest.raises(DataError, match="no batch"):
+    with pytest.raises(DataError, match="iterable of images is empty"):
         fit(generator, discriminator, [], iterations=1)
     with pytest.raises(DataError, match="shape"):
         fit(generator, discriminator, [*batches(1), *batches(1, size=3)], iterations=2)

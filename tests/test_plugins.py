@@ -472,7 +472,7 @@ def test_a_run_goes_on_with_a_changed_plugin_only_if_that_is_meant(
     ganctl.train(config, output_dir=tmp_path / "runs", plugins=[plugin], quiet=True)
     assert longer(4).step == 4
     plugin.write_text(plugin.read_text() + "\n# something else\n")
-    with pytest.raises(ConfigurationError, match=r"--allow-changes:\nthe plugin own loss.py has other code now"):
+    with pytest.raises(ConfigurationError, match=r"--allow-changes:\nthe code of the plugin own loss.py has changed"):
         longer(6)
     assert longer(6, allow_changes=True).step == 6
     assert longer(8).step == 8, "the newest checkpoint knows the plugin as it is now"

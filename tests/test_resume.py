@@ -232,7 +232,7 @@ def test_an_augmentation_with_a_memory_neither_comes_nor_goes(
 ) -> None:
     with_ada = with_changes(experiment, {"training.augment": [{"name": "flip"}, {"name": "ada"}]})
     before = files_of(run)
-    refusal = r"another experiment than the checkpoint's:\n.*training.augment: .*ada"
+    refusal = r"not the checkpoint's, and cannot continue it:\n.*training.augment: .*ada"
     with pytest.raises(ConfigurationError, match=refusal):
         resume(with_ada, run, allow_changes=True)
     assert files_of(run) == before
@@ -280,7 +280,7 @@ def test_a_changed_experiment_is_shown_and_allowed_where_it_can_be(run: RunFolde
 
 def test_another_architecture_is_refused_whatever_is_allowed(run: RunFolder, experiment: Experiment) -> None:
     before = files_of(run)
-    with pytest.raises(ConfigurationError, match=r"another experiment.*\n.*model.latent_dim: 100 in .*, 5 now"):
+    with pytest.raises(ConfigurationError, match=r"cannot continue it.*\n.*model.latent_dim: 100 in .*, 5 now"):
         resume(with_changes(experiment, {"model.latent_dim": 5}), run, allow_changes=True)
     assert files_of(run) == before
 
@@ -288,12 +288,12 @@ def test_another_architecture_is_refused_whatever_is_allowed(run: RunFolder, exp
 def test_a_newer_format_is_said(run: RunFolder, experiment: Experiment) -> None:
     for path in run.checkpoints.glob("*/manifest.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
-    with pytest.raises(GanctlError, match=r"No checkpoint in .* is whole:\n.*reads format 1"):
+    with pytest.raises(GanctlError, match=r"No checkpoint in .* is intact:\n.*reads format 1"):
         resume(experiment, run)
 
 
 def test_a_folder_without_a_configuration_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no run folder"):
+    with pytest.raises(UsageError, match="is not a run folder"):
         RunFolder.open(tmp_path)
 
 
@@ -301,10 +301,10 @@ def test_images_that_changed_are_refused(run: RunFolder, experiment: Experiment,
     with np.load(str(experiment.dataset.path)) as data:
         np.savez(tmp_path / "other.npz", images=255 - data["images"], labels=data["labels"])
     changed = with_changes(experiment, {"dataset.path": str(tmp_path / "other.npz")})
-    with pytest.raises(GanctlError, match="was trained on other images"):
+    with pytest.raises(GanctlError, match="was trained on different images"):
         resume(changed, run, allow_changes=True)
     shutil.rmtree(run.checkpoints)  # killed before the first one
     run.losses.unlink()
     run.write_info({"dataset": {"fingerprint": "another"}})
-    with pytest.raises(GanctlError, match="was trained on other images"):
+    with pytest.raises(GanctlError, match="was trained on different images"):
         resume(experiment, run)

@@ -312,7 +312,7 @@ def test_a_disk_that_is_full_for_pictures_is_said_and_training_goes_on(
     place = disk("1m", folder.samples)
     heard = Listener()
     train(small, folder, FillsTheDisk(place, 4, free=0), heard)
-    assert "Samples failed after iteration 8, and training goes on" in heard.messages[0]
+    assert "Samples failed after iteration 8; training continues" in heard.messages[0]
     assert "No space left on device" in folder.log.read_text()
     left, expected = files_of(folder), files_of(whole)
     assert left["losses.csv"] == expected["losses.csv"]
@@ -474,7 +474,7 @@ def test_a_hook_that_fails_is_said_and_training_goes_on(small: Experiment, whole
     train(small, folder, *hooks, heard)
     assert [hook.calls for hook in hooks] == [1, 1, 6, 1]
     assert len(heard.messages) == 9
-    assert heard.messages[0] == "Fails failed after iteration 0, and training goes on: no start today"
+    assert heard.messages[0] == "Fails failed after iteration 0; training continues: no start today"
     assert files_of(folder) == files_of(whole)
     assert folder.log.read_text().count("Warning: Fails failed") == 9
 
@@ -503,7 +503,7 @@ def test_what_fails_in_the_background_is_said_or_ends_the_run(
 ) -> None:
     folder, heard, threads = RunFolder.create(tmp_path, "run", explicit=True), Listener(), threading.active_count()
     train(small, folder, *(FailsLater(event) for event in ("rows", "act", "stop")), heard)
-    said = "FailsLater failed after iteration {}, and training goes on: no {} today"
+    said = "FailsLater failed after iteration {}; training continues: no {} today"
     assert heard.messages[0] == said.format(0, "rows")
     rest = [message for message in heard.messages if "rows" not in message]
     assert rest == [said.format(*what) for what in ((4, "act"), (8, "act"), (12, "act"), (12, "stop"))]
@@ -545,5 +545,5 @@ def test_a_batch_that_does_not_fit_in_memory_is_said_with_a_size_to_try(
         cli.main(["train", str(tiny_yaml({"loss": {"name": "plugin_hungry"}, "training.batch_size": 6})), "--quiet"])
     assert left.value.code == 1
     error = capfd.readouterr().err
-    assert error.startswith("Error: Out of memory: 6 images in one update are too many here. ")
+    assert error.startswith("Error: Out of memory: a batch of 6 images is too large here. ")
     assert "Try --set training.batch_size=3" in error

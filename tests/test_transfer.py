@@ -87,7 +87,7 @@ def test_generator_and_running_average_stand_for_each_other(small_game: Callable
         ("generator", "generator_ema", True),
         ("discriminator", "", False),
     ]
-    assert "nothing of that kind in the file" in fits[1].lines()[0]
+    assert "not in the file" in fits[1].lines()[0]
     fits = transfer(averaged, marked(plain))
     assert {fit.role: fit.source for fit in fits}["generator_ema"] == "generator"
     state = game_state.collect(averaged)
@@ -103,7 +103,7 @@ def test_where_nothing_fits_nothing_changes(augment: list[str], small_game: Call
     assert bool(memory) == bool(augment)
     groups = {"generator": {"000.Conv2D.kernel": np.zeros([3, 3, 1, 1], "f")}, **memory}
     other = Checkpoint(Path("a run"), {"step": 1}, groups)
-    with pytest.raises(UsageError, match="Nothing of a run fits"):
+    with pytest.raises(UsageError, match="Nothing in a run fits"):
         transfer(game, other)
     assert not any(moved(before, game).values())
 
@@ -154,7 +154,7 @@ def test_a_run_that_is_killed_at_once_still_starts_from_there(
         patch.setattr(game_state, "collect", lambda: None)  # whatever ends it before the weights are saved
         with pytest.raises(TypeError):
             ganctl.train(path, output_dir=tmp_path, run_name="c", init_from=first.path, quiet=True)
-    with pytest.raises(UsageError, match="is no run folder"):  # and so does not begin without them
+    with pytest.raises(UsageError, match="is not a run folder"):  # and so does not begin without them
         ganctl.Run(tmp_path / "c").resume(quiet=True)
     shutil.rmtree(first.path)
     killed = shutil.copytree(whole.path, tmp_path / "killed")

@@ -1,4 +1,4 @@
-"""Tells from what was measured that a training has diverged, where, and in which term."""
+"""Detects from the measurements that training has diverged, when, and in which term."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,13 +7,13 @@ import numpy as np
 
 from ganctl.game.game import Player
 
-# Losses that come back are below 1e6 even in the worst start; with a learning rate of 100 they are above 1e9 at once.
-# Gradients may be large for a while, and clipped.
+# Losses that recover stay below 1e6 even after the worst start; with a learning rate of 100 they exceed 1e9 at once.
+# Gradients may be large for a while, and may be clipped.
 MAX_LOSS = 1e8
 
 
 class Divergence(NamedTuple):
-    """The first measurement that no healthy training gives."""
+    """The first measurement that healthy training never gives."""
 
     row: int
     name: str
@@ -26,8 +26,8 @@ def find_divergence(rows: np.ndarray, columns: Sequence[str], players: Sequence[
     Args:
         rows: float32 [rounds, columns].
         columns: what each column holds.
-        players: whose measurements they are. Within a round a term is named before the total that it spoils, and a
-            player before those who suffer from its weights afterwards.
+        players: whose measurements they are. Within a round, a term is named before the total that it spoils, and a
+            player before those that its weights spoil afterwards.
     """
     norms = [name.endswith("_grad_norm") for name in columns]
     bad = ~np.isfinite(rows) | ((np.abs(rows) > MAX_LOSS) & ~np.array(norms))

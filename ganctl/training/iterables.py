@@ -1,6 +1,6 @@
-"""Training from Python with one's own networks and iterables, as tutorial 4's `GAN` class is used.
+"""Training from Python with your own networks and iterables, in the manner of tutorial 4's `GAN` class.
 
-The networks know nothing of the training, the training nothing of where images and noise come from.
+The networks know nothing of training, and training knows nothing of where images and noise come from.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,31 +35,34 @@ def fit(
     optimizers: tuple[Any, Any] | None = None,
     seed: int = 0,
 ) -> list[dict[str, float]]:
-    """Train two Keras networks on batches from iterables; Ctrl-C leaves them as the last whole iteration did.
+    """Train two Keras networks on batches from iterables; Ctrl-C leaves them as of the last complete iteration.
 
     Args:
         generator: latent vectors [N, latent_dim] (one input or several) to images [N, H, W, C].
-        discriminator: images to scores [N, 1], logits: its last layer has no sigmoid.
+        discriminator: images to scores [N, 1], as logits: its last layer has no sigmoid.
         images: batches of real images, float [N, H, W, C] in [-1, 1], all of one size N.
         noise: batches of latent vectors, or lists of them for several inputs; None: drawn from N(0, 1).
         iterations: rounds to play; an iterable that ends sooner ends the training.
-        training_ratio: discriminator updates in a round.
+        training_ratio: discriminator updates per iteration.
         loss: the adversarial loss; by default tutorial 4's, which calls fakes 1.
         optimizers: of the generator and of the discriminator; by default tutorial 4's Adam 1e-4 (0.5, 0.9).
-        seed: of whatever is random and not given.
+        seed: of all randomness that is not given.
 
     Returns:
         For each iteration its measurements by name, such as `d_loss` and `g_loss`.
 
     Raises:
         UsageError: the discriminator ends in a sigmoid, or a count is below 1.
-        DataError: a batch is of another shape than the first, or holds no floating-point numbers.
+        DataError: a batch has a different shape from the first, or does not hold floating-point numbers.
     """
     if iterations < 1 or training_ratio < 1:
-        raise UsageError(f"Counts start at 1. Received: iterations={iterations}, training_ratio={training_ratio}")
+        raise UsageError(
+            "iterations and training_ratio must be integers >= 1. "
+            f"Received: iterations={iterations}, training_ratio={training_ratio}"
+        )
     last = discriminator.layers[-1]
     if getattr(last, "activation", None) in (keras.activations.sigmoid, keras.activations.softmax):
-        raise UsageError(f"The discriminator's last layer '{last.name}' must give logits: remove its activation.")
+        raise UsageError(f"The discriminator's last layer '{last.name}' must output logits: remove its activation.")
     first, images = _peek(images)
     networks = {"generator": generator, "discriminator": discriminator}
     feeds: dict[str, Any] = {"real": IteratedFeed(images, first.shape[1:], "images in [-1, 1]")}
@@ -99,12 +102,12 @@ def fit(
 
 
 class IteratedFeed:
-    """Brings batches from an iterable to the game, as `ganctl.game.feed.Feed` brings those of a data set.
+    """Feeds batches from an iterable to the game, as `ganctl.game.feed.Feed` feeds those of a data set.
 
     Args:
         batches: float arrays [N, ...], as many as the game asks for.
         shape: of one example.
-        what: they are, for the user.
+        what: what they are, for error messages.
     """
 
     def __init__(self, batches: Iterable[np.ndarray], shape: Sequence[int], what: str) -> None:
@@ -136,15 +139,15 @@ class IteratedFeed:
         return ImageBatch(images, labels)
 
     def max_rounds(self, draws: Sequence[int]) -> int:
-        """Return 1: who knows how much an iterable gives."""
+        """Return 1, because the length of an iterable is unknown."""
         return 1
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
 
 def _fed_with_noise(player: Player, count: int) -> Player:
-    """The same player with given noise in each of its turns."""
+    """Return the same player with the given noise in each of its turns."""
     turns = [replace(turn, draws={**turn.draws, "latent": count}) for turn in player.turns]
     return replace(player, turns=turns)
 
@@ -154,7 +157,7 @@ def _peek(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarra
     try:
         first = np.asarray(next(iterator))
     except StopIteration:
-        raise DataError("The iterable of images gives no batch.") from None
+        raise DataError("The iterable of images is empty. It must yield at least one batch [N, H, W, C].") from None
     return first, chain([first], iterator)
 
 
@@ -167,5 +170,5 @@ def _joined(noise: Noise) -> np.ndarray:
     except ValueError:
         shapes = ", ".join(str(part.shape) for part in parts)
         raise DataError(
-            f"Expected latent vectors [N, length] of one N for each latent input. Received: {shapes}"
+            f"Expected latent vectors [N, length] for each latent input, all with the same N. Received: {shapes}"
         ) from None

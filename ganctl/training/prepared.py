@@ -1,4 +1,4 @@
-"""A game that is ready to be played: from an experiment to a trainer."""
+"""A game ready to be played: from an experiment to a trainer."""
 
 import platform
 from collections.abc import Mapping
@@ -38,22 +38,22 @@ from ganctl.version import __version__
 
 
 def prepare_process(device: Device) -> None:
-    """Make TensorFlow repeat its numbers to the last bit, in all that this process does on a processor from now on."""
+    """Make all that TensorFlow computes on the CPU in this process from now on repeatable to the last bit."""
     if device.name == "CPU":
         tf.config.experimental.enable_op_determinism()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A game that is ready to be played, and what it was made from.
+    """A game ready to be played, and what it was made from.
 
     Attributes:
-        parts: the resolved experiment, with what `auto` became.
+        parts: the resolved experiment, with `auto` replaced by what it became.
         device: where it is played.
-        feeds: the images of each feed, by role, without those held out.
-        held_out: images like those that samples imitate, which nobody learns from.
+        feeds: the training images of each feed, by role, without the held-out ones.
+        held_out: images of the kind that samples imitate, which are not trained on.
         game: the game.
-        precision_reason, xla_reason: why they are what they are.
+        precision_reason, xla_reason: why each was chosen.
     """
 
     parts: Parts
@@ -104,7 +104,7 @@ class Prepared:
 
     @property
     def checkpoint_facts(self) -> dict[str, Any]:
-        """What every checkpoint says of itself, so that it can be sampled wherever it lies."""
+        """What every checkpoint states about itself, so that it can be sampled wherever it is."""
         return {
             "ganctl": __version__,
             "experiment": self.experiment.model_dump(mode="json"),
@@ -118,12 +118,12 @@ class Prepared:
 
     @property
     def _further_shapes(self) -> dict[str, Any]:
-        """The shape of each feed's images, where there are several."""
+        """The shape of each feed's images, if there are several feeds."""
         shapes = {role: list(images.shape) for role, images in self.feeds.items()}
         return {"image_shapes": shapes} if len(shapes) > 1 else {}
 
     def describe(self, command: list[str]) -> dict[str, Any]:
-        """Return what run.json says."""
+        """Return the content of run.json."""
         return {
             "ganctl": __version__,
             "command": command,

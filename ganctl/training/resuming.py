@@ -1,4 +1,4 @@
-"""A run that goes on: its newest checkpoint put back into what its experiment builds."""
+"""Resuming a run: its latest checkpoint is restored into the game that its experiment builds."""
 
 import json
 from collections.abc import Mapping
@@ -19,18 +19,18 @@ from ganctl.training.prepared import Prepared
 
 
 def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool = False) -> list[str]:
-    """Put the newest whole checkpoint of a run back; returns what should be said about it.
+    """Restore the latest intact checkpoint of a run; returns notes about it for the user.
 
-    A run that was killed before its first checkpoint begins again, which is the same run.
+    A run that was killed before its first checkpoint starts again, which gives the same run.
 
     Args:
-        prepared: what the run's file builds now.
+        prepared: what the run's config.yaml builds now.
         folder: the run.
-        allow_changes: go on although the file says something else than the checkpoint, if that can be.
+        allow_changes: continue even though the file differs from the checkpoint, where that is possible.
 
     Raises:
-        GanctlError: there is no whole checkpoint, or it was trained on other images.
-        ConfigurationError: the run's file was changed since.
+        GanctlError: no checkpoint is intact, or the run was trained on different images.
+        ConfigurationError: the run's config.yaml has changed since.
     """
     if not checkpoint.newest_first(folder.checkpoints):
         _refuse_lost_checkpoints(prepared.experiment, folder)
@@ -42,23 +42,23 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
     _refuse_other_images(prepared, folder, found.facts.get("dataset_fingerprint"))
     written = last_iteration(folder.losses)
     if written < found.step:
-        notes.append(f"missing     {folder.losses} ends after {written} rows; those up to {found.step} are lost")
+        notes.append(f"missing     {folder.losses} ends at row {written}; the rows up to {found.step} are lost")
     game_state.restore(prepared.game, found.groups, found.step, str(found.path))
     return notes
 
 
 def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
-    """Refuse to begin a run again that must have had checkpoints."""
+    """Refuse to start a run again that must have had checkpoints."""
     played = last_iteration(folder.losses)
     if played > experiment.outputs.checkpoint_every:
         raise GanctlError(
             f"There is no checkpoint in {folder.checkpoints}, but {folder.losses} has {played} iterations: the "
-            "checkpoints were removed. Put them back, or start a new run."
+            "checkpoints were removed. Restore them, or start a new run."
         )
 
 
 def _recorded_fingerprint(folder: RunFolder) -> Any:
-    """The fingerprint of the images in run.json; None where that is not there, or is damaged."""
+    """The fingerprint of the images in run.json; None if the file is missing or damaged."""
     try:
         return json.loads(folder.info.read_text("utf-8"))["dataset"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -68,14 +68,14 @@ def _recorded_fingerprint(folder: RunFolder) -> Any:
 def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any) -> None:
     if fingerprint != prepared.fingerprint:
         raise GanctlError(
-            f"{folder.path} was trained on other images than {prepared.images.source} has now. "
-            "Put the old ones back, or start a new run."
+            f"{folder.path} was trained on different images from those now in {prepared.images.source}. "
+            "Restore the old images, or start a new run."
         )
 
 
 def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
-    """Return what the run's file says otherwise now, a line each; raises ConfigurationError with them."""
-    # With today's defaults for keys that the checkpoint's version did not have.
+    """Return what has changed in the run's config.yaml, one line each; raises ConfigurationError if not allowed."""
+    # With the current defaults for keys that the checkpoint's version did not have.
     then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
     now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
     augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
@@ -85,21 +85,23 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     refused = [change.described(found.path) for change in changes if change.refused]
     if refused:
-        remedy = "A new run can begin with its weights: ganctl train with --init-from."
-        raise ConfigurationError("\n".join(["This is another experiment than the checkpoint's:", *refused, remedy]))
+        remedy = "To start a new run from its weights, use ganctl train --init-from."
+        raise ConfigurationError(
+            "\n".join(["This experiment is not the checkpoint's, and cannot continue it:", *refused, remedy])
+        )
     if lines and not allow_changes:
         raise ConfigurationError(
-            "The experiment was changed since the checkpoint. If that is meant, add --allow-changes:\n"
+            "The experiment has changed since the checkpoint. To continue anyway, add --allow-changes:\n"
             + "\n".join(lines)
         )
     return lines
 
 
 def _changed_plugins(then: Any, now: Mapping[str, list[str]]) -> list[str]:
-    """A line for each plugin whose code is not what the checkpoint was trained with; older checkpoints do not say."""
+    """One line for each plugin whose code has changed since the checkpoint; older checkpoints do not record it."""
     known = then if isinstance(then, Mapping) else {}
     return [
-        f"the plugin {name} has other code now" if name in now else f"the plugin {name} is not run now"
+        f"the code of the plugin {name} has changed" if name in now else f"the plugin {name} is no longer used"
         for name in known
         if known[name] != now.get(name)
     ]

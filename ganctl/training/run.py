@@ -1,4 +1,4 @@
-"""A run from its first iteration to its last, and one that goes on: `train` and `resume`, in a shell and in Python."""
+"""A run from its first iteration to its last: `train` and `resume`, for the command line and for Python."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,20 +29,20 @@ def train(
     init_from: Path | None = None,
     dry_run: bool = False,
 ) -> RunFolder | None:
-    """Train an experiment in a new run folder, which is returned.
+    """Train an experiment in a new run folder, and return that.
 
     Args:
         parts: the resolved experiment.
-        session: where it is said what happens.
-        command: what was typed, for run.json and the log.
+        session: shows what happens.
+        command: the command line, for run.json and the log.
         outputs: the folder of all runs.
-        run_name: name of the run folder, refused where it exists; by default the experiment's.
+        run_name: name of the run folder, which must not exist yet; by default the experiment's.
         device: as `select_device` takes it.
-        init_from: a run folder, checkpoint or generator file whose weights are the start, wherever they fit.
+        init_from: a run folder, checkpoint or generator file to start from, wherever its weights fit.
         dry_run: build everything, show it, train nothing and return None.
 
     Raises:
-        GanctlError: in many kinds; what was learned before is in the run folder.
+        GanctlError: one of its subclasses; what was learned before is in the run folder.
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
@@ -73,25 +73,25 @@ def train(
         for line in lines:
             folder.append_log(f"init: {line}")
         if start:
-            # A run that is killed before its first checkpoint begins again: also then from these weights.
+            # A run that is killed before its first checkpoint starts again, then also from these weights.
             state = {**prepared.checkpoint_facts, "step": 0}
             checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
-        folder.write_config(prepared.experiment.to_yaml())  # the last, because with it a run can be resumed
+        folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
         session.play(prepared, folder)
     return folder
 
 
 def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
-    """Raise UsageError where a run is to go on with what makes another run of it, unless that is allowed."""
+    """Raise UsageError if an override would make a resumed run a different one, unless that is allowed."""
     for override in overrides:
         key = override.partition("=")[0].strip().lower()
         dotted = ".".join(TUTORIAL_CONSTANTS.get(key, (key,)))
         if not allow_changes and not may_be_set(dotted):
             never = never_may_be_set(dotted)
-            remedy = "with --init-from to begin with its weights" if never else "or add --allow-changes"
+            remedy = "with --init-from to start from its weights" if never else "or add --allow-changes"
             raise UsageError(
-                f"'{key}' would make another run of it: a resumed run can get more training.iterations, other "
-                f"outputs.* and evaluation.*, and its images from another dataset.path. Use ganctl train, {remedy}."
+                f"'{key}' would make this a different run: a resumed run accepts more training.iterations, other "
+                f"outputs.* and evaluation.*, and another dataset.path to the same images. Use ganctl train, {remedy}."
             )
 
 
@@ -104,18 +104,18 @@ def resume(
     allow_changes: bool = False,
     device: str = "auto",
 ) -> None:
-    """Go on with a run from its newest checkpoint; arguments as of `train`.
+    """Resume a run from its latest checkpoint.
 
     Args:
         folder: the run.
         parts: its config.yaml, resolved, with what was changed.
-        session: where it is said what happens.
-        command: what was typed.
-        allow_changes: go on although the experiment says something else than the checkpoint.
+        session: shows what happens.
+        command: the command line.
+        allow_changes: continue even though the experiment differs from the checkpoint's.
         device: as `select_device` takes it.
     """
     with run_lock(folder):
-        # The checkpoint's weights take the place of pre-trained ones, whose file may be gone by now.
+        # The checkpoint's weights replace pre-trained ones, whose file may no longer exist.
         pretrained = not checkpoint.newest_first(folder.checkpoints)
         chosen = select_device(device)
         prepare_process(chosen)
@@ -125,7 +125,9 @@ def resume(
         step = int(prepared.game.step.numpy())
         planned = parts.experiment.training.iterations
         if step > planned:
-            raise UsageError(f"{folder.path} has {step} iterations already, more than {planned}.")
+            raise UsageError(
+                f"{folder.path} already has {step} iterations, more than {planned}. Use a larger training.iterations."
+            )
         session.introduce(prepared)
         for note in notes:
             session.say(note)

@@ -1,4 +1,4 @@
-"""A run as a person watches it: what is said before, during and after."""
+"""What a person who watches a run reads before, during and after it."""
 
 import shlex
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ from ganctl.training.prepared import Prepared
 
 
 class Session(Terminal):
-    """A training as its user watches it. Arguments as of `Terminal`."""
+    """The terminal of a training run. Arguments as of `Terminal`."""
 
     def introduce(self, prepared: Prepared) -> None:
-        """Say what is about to be trained, on what."""
+        """Print what is about to be trained, and on what."""
         game, training = prepared.game, prepared.experiment.training
         counts = "  ".join(f"{role} {parameter_count(network):,}" for role, network in game.networks.items())
         name, model = prepared.experiment.name, prepared.experiment.model.name
@@ -43,12 +43,12 @@ class Session(Terminal):
         """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
         networks = prepared.game.networks
         for role, network in networks.items():
-            if isinstance(network, keras.Model):  # and no layer that only remembers
+            if isinstance(network, keras.Model):  # not a layer that only stores state
                 self._show_table(role, network.layers)
         if {"generator", "discriminator"} <= networks.keys():
             self._show_table("stack", [networks["generator"], networks["discriminator"]])
         self.say(
-            f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, besides 600 MiB for TensorFlow"
+            f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, plus 600 MiB for TensorFlow"
         )
 
     def _show_table(self, title: str, layers: Iterable[Any]) -> None:
@@ -62,7 +62,7 @@ class Session(Terminal):
         self.say(f"  {'total':<78} {total:>12,}")
 
     def play(self, prepared: Prepared, folder: RunFolder) -> None:
-        """Train to the end, and say where the run is and what to type next."""
+        """Train to the end, then print where the run is and what to type next."""
         hooks: list[Hook] = [] if self.quiet else [ProgressBar(self.progress, prepared.experiment.evaluation.every)]
         self.say(f"run folder  {folder.path}")
         try:
@@ -74,11 +74,11 @@ class Session(Terminal):
             batch_size = prepared.experiment.training.batch_size
             _end(folder, "ended: out of memory")
             raise GanctlError(
-                f"Out of memory: {batch_size} images in one update are too many here. "
+                f"Out of memory: a batch of {batch_size} images is too large here. "
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
         _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
-        done = f"Done. The run is in {folder.path}; look at its {folder.report.name}."
+        done = f"Done. The run is in {folder.path}; open its {folder.report.name}."
         if prepared.parts.sampler.takes:
             self.say(done)
         else:
@@ -87,7 +87,7 @@ class Session(Terminal):
 
 
 def _end(folder: RunFolder, line: str) -> None:
-    """Log how a run ended, and write its page once more: hooks are not told, and of a failure not at all."""
+    """Log how a run ended, and rewrite its page, because hooks are not called after that, nor after a failure."""
     folder.append_log(line)
-    with suppress(Exception):  # how it ended is the news
+    with suppress(Exception):  # how the run ended matters more
         write_report(folder)

@@ -1,4 +1,4 @@
-"""The outer loop: play a chunk, then let the hooks act; resume; interrupt."""
+"""The outer loop: play a chunk, then call the hooks; resume; interrupt."""
 
 import shlex
 import time
@@ -25,7 +25,7 @@ class Trainer:
 
     Args:
         run: the game and where it writes.
-        hooks: in the order in which they act; whatever writes losses comes before whatever saves checkpoints.
+        hooks: in the order in which they act; those that write losses come before those that save checkpoints.
         seconds_per_call: how long one compiled call should last.
     """
 
@@ -39,7 +39,7 @@ class Trainer:
         """Play until the last iteration.
 
         Raises:
-            DivergedError: a measurement is not finite or beyond all bounds; nothing was saved after it.
+            DivergedError: a measurement is not finite, or is far too large; nothing was saved after it.
             StoppedError: a signal came, and everything was saved.
         """
         run, game = self.run, self.run.game
@@ -73,14 +73,14 @@ class Trainer:
         return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
 
     def _chunk(self, step: int, rounds: int, hooks: "_Followers") -> Any:
-        """What the next rounds see. Images that cannot be read any more end the run, after everything is saved."""
+        """Return the data of the next rounds. If images can no longer be read, save everything and end the run."""
         try:
             return self.run.game.chunk(step, rounds)
         except (OSError, DataError) as error:
             hooks.stop(step)
             raise DataError(
                 f"The images could not be read after iteration {step}: {_shown(error)}. Everything is saved. "
-                f"Bring them back, then continue: {self._resume_command()}"
+                f"Restore the images, then continue: {self._resume_command()}"
             ) from error
 
     def _play(self, step: int, rounds: int, hooks: "_Followers") -> np.ndarray:
@@ -89,10 +89,10 @@ class Trainer:
         traces = game.play.experimental_get_tracing_count()
         began = time.monotonic()
         rows = game.play(chunk).numpy()
-        if game.play.experimental_get_tracing_count() == traces:  # the call that compiles says nothing about speed
+        if game.play.experimental_get_tracing_count() == traces:  # a call that compiles does not show the speed
             rate = rounds / max(time.monotonic() - began, 1e-6)
-            # At most doubled, because the first calls are slower than the rest; a power of two, because then what a
-            # feed reads ahead is mostly as much as the next call takes.
+            # At most doubled, because the first calls are slower than the rest; a power of two, because what a feed
+            # reads ahead is then mostly what the next call takes.
             wanted = np.clip(rate * self._seconds_per_call, 1, min(2 * self._rounds_per_call, MAX_ROUNDS_PER_CALL))
             self._rounds_per_call = 2 ** int(np.log2(wanted))
         return rows
@@ -105,13 +105,13 @@ class Trainer:
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(
-            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged; checkpoints "
-            f"saved before, in {self.run.folder.checkpoints}, are untouched. Try smaller learning rates."
+            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged. Checkpoints "
+            f"saved before, in {self.run.folder.checkpoints}, are untouched. Try lower learning rates."
         )
 
 
 class _Event(Enum):
-    """What a hook is told; the value is the name of its method."""
+    """What happens to a hook; the value is the name of its method."""
 
     START = "start"
     ROWS = "rows"
@@ -120,36 +120,36 @@ class _Event(Enum):
 
 
 class _Followers:
-    """The hooks of a run, each told in order what happens; what they leave for later is done in the background."""
+    """Calls the hooks of a run in order, and runs the work they return in the background."""
 
     def __init__(self, run: RunInPlay, hooks: Sequence[Hook], background: Background) -> None:
         self._run, self._hooks, self._background = run, hooks, background
         self._dropped: list[Hook] = []
 
     def start(self, step: int) -> None:
-        """Training begins."""
+        """Call the hooks as training begins."""
         for hook in self._hooks:
             self._tell(hook, _Event.START, step)
 
     def rows(self, step: int, rows: np.ndarray) -> None:
-        """The iterations after `step` gave these measurements [rounds, columns]."""
+        """Hand on the measurements [rounds, columns] of the iterations after `step`."""
         for hook in self._playing():
             self._tell(hook, _Event.ROWS, step, rows)
 
     def act(self, step: int) -> None:
-        """Let those act whose time it is."""
+        """Let the hooks act that are due."""
         for hook in self._playing():
             if any(step % period == 0 for period in hook.periods):
                 self._tell(hook, _Event.ACT, step)
 
     def stop(self, step: int) -> None:
-        """Training has ended or was interrupted; waits until all is kept."""
+        """Call the hooks when training has ended or was interrupted, and wait until everything is saved."""
         for hook in self._playing():
             self._tell(hook, _Event.STOP, step)
         self._background.finish()
 
     def close(self) -> None:
-        """Finish what is left to do and close all hooks. Whatever ended the run is the news, and not what fails now."""
+        """Finish all pending work and close all hooks. What fails now must not hide what ended the run."""
         try:
             self._background.finish()
         except Exception as error:
@@ -163,13 +163,13 @@ class _Followers:
         return [hook for hook in self._hooks if hook not in self._dropped]
 
     def _tell(self, hook: Hook, event: _Event, step: int, *rows: np.ndarray) -> None:
-        """Let a hook act. Where one fails that is not vital, this is said and training goes on.
+        """Call a hook. If one that is not vital fails, warn and continue training.
 
-        What a full disk or a lost folder keeps from being drawn is tried again next time; a hook that cannot even
+        A hook that could not act, for a full disk or a lost folder, is called again next time; one that cannot even
         follow the run drops out.
         """
         if event is _Event.STOP or (event is _Event.ACT and hook.vital):
-            self._background.finish()  # a checkpoint stands for all that was measured and drawn before it
+            self._background.finish()  # a checkpoint covers all that was measured and drawn before it
         failed = partial(self._failed, hook, event, step)
         try:
             later = getattr(hook, event.value)(self._run, step, *rows)
@@ -186,7 +186,7 @@ class _Followers:
             raise error
         if event is not _Event.ACT:
             self._dropped.append(hook)
-        self._warn(f"{type(hook).__name__} failed after iteration {step}, and training goes on: {_shown(error)}")
+        self._warn(f"{type(hook).__name__} failed after iteration {step}; training continues: {_shown(error)}")
 
     def _warn(self, message: str) -> None:
         self._run.folder.append_log(f"Warning: {message}")
@@ -196,6 +196,6 @@ class _Followers:
 
 
 def _shown(error: Exception) -> str:
-    """An error on one line."""
+    """Return the message of an error on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text.rstrip(".")

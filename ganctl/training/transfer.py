@@ -1,8 +1,8 @@
-"""Weights of another run as the start of this one, wherever they fit.
+"""Starting a run from the weights of another, wherever they fit.
 
-Networks of different sizes or models share stretches of layers. Layer by layer, as many as possible are taken over in
-their order: a longest common subsequence (Hunt and McIlroy 1976) of what layers are and which shapes their variables
-have. A layer fits whole or not at all. Nothing of the optimizers is taken over.
+Networks of different sizes or models share stretches of layers. As many layers as possible are taken over in order: a
+longest common subsequence (Hunt and McIlroy 1976) of the layers' kinds and their variables' shapes. A layer fits whole
+or not at all. Optimizer state is not taken over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from ganctl.run_folder.checkpoint import Checkpoint, Tensors
 
 AVERAGED = averaged("")
 SHOWN = 3
-"""So many layers that did not fit are named, for each network."""
+"""How many variables that did not fit are named, for each network."""
 
 Layer = list[str]
 Shape = tuple[int, ...]
@@ -30,7 +30,7 @@ class Fit:
 
     Attributes:
         role: of the network.
-        source: the group of the checkpoint that the weights came from; empty if it has none for this network.
+        source: the checkpoint's group that the weights came from; empty if it has none for this network.
         fitted: how many variables were taken over.
         total: how many the network has.
         misfits: the names and shapes of the others.
@@ -43,9 +43,9 @@ class Fit:
     misfits: list[str]
 
     def lines(self) -> list[str]:
-        """Return what is said about it."""
+        """Return lines for the user about it."""
         if not self.source:
-            return [f"{self.role}: nothing of that kind in the file; all {self.total} variables start anew"]
+            return [f"{self.role}: not in the file; all {self.total} variables start anew"]
         by_name = f" (of {self.source})" if self.source != self.role else ""
         lines = [f"{self.role}: {self.fitted} of {self.total} variables fitted{by_name}"]
         more = len(self.misfits) - SHOWN
@@ -56,8 +56,8 @@ class Fit:
 def transfer(game: Game, found: Checkpoint) -> list[Fit]:
     """Put the weights of a checkpoint or generator file into the networks of a game, where they fit.
 
-    Every network takes those of its own role. A generator and its running average take each other's where the file has
-    only one of them. What augmentations remember is left as it is.
+    Every network takes the weights of its own role. A generator and its EMA take each other's if the file has only one
+    of them. The state of augmentations stays as it is.
 
     Raises:
         UsageError: nothing fits.
@@ -78,8 +78,8 @@ def transfer(game: Game, found: Checkpoint) -> list[Fit]:
         fits.append(Fit(role, source, len(taken), len(variables), misfits))
     if not any(fit.fitted for fit in fits):
         raise UsageError(
-            f"Nothing of {found.path} fits: its networks have no layer in common with this experiment's. "
-            "Leave --init-from out, or take a run of a similar model."
+            f"Nothing in {found.path} fits: its networks have no layer in common with this experiment's. "
+            "Omit --init-from, or use a run of a similar model."
         )
     for places, taken in plans:
         assign(places, taken)
@@ -87,7 +87,7 @@ def transfer(game: Game, found: Checkpoint) -> list[Fit]:
 
 
 def _candidates(role: str) -> Sequence[str]:
-    """Groups of a checkpoint whose weights a network may take, the best first."""
+    """Return the checkpoint's groups whose weights a network may take, best first."""
     return (role, role.removesuffix(AVERAGED) if role.endswith(AVERAGED) else averaged(role))
 
 

@@ -1,6 +1,6 @@
-"""What happens every so often during a run: one file each.
+"""What happens at intervals during a run: one file each.
 
-The trainer asks a hook when it must act, and tells it what was measured.
+The trainer asks each hook when it is due, calls it then, and hands it what was measured.
 """
 
 from collections.abc import Callable
@@ -13,29 +13,29 @@ from ganctl.game.game import Game
 from ganctl.run_folder.paths import RunFolder
 
 Later = Callable[[], None] | None
-"""What is left to do, and needs no device: it is done in order while the next rounds are played. Or nothing."""
+"""Work that needs no device, done in order while the next rounds are played; or None."""
 
 
 @dataclass
 class RunInPlay:
-    """A run while it is trained: what hooks see of it."""
+    """What hooks see of a run while it trains."""
 
     game: Game
     folder: RunFolder
     iterations: int
     iterations_per_epoch: int
     facts: dict[str, Any] = field(default_factory=dict)
-    """What every checkpoint and generator file says of itself."""
+    """What every checkpoint and generator file states about itself."""
 
 
 class Hook:
-    """Something that happens every so often. A hook never changes the training.
+    """Something that happens at intervals. A hook never changes the training.
 
     Attributes:
-        every: act after every so many iterations; 0: never between the first and the last.
-        also_every: act after every so many iterations as well, if it is not 0.
-        vital: without it the run is not whole, so training ends where it fails. Any other hook that fails is reported,
-            and training goes on. All that was left to do for later is done before a vital hook acts.
+        every: act every N iterations; 0: never between the first and the last.
+        also_every: also act every N iterations; 0: no others.
+        vital: without it the run is incomplete, so training ends if it fails. If any other hook fails, a warning is
+            printed and training continues. All pending work is finished before a vital hook acts.
     """
 
     every = 0
@@ -44,23 +44,23 @@ class Hook:
 
     @property
     def periods(self) -> list[int]:
-        """The numbers of iterations after which it acts."""
+        """The intervals at which it acts, in iterations."""
         return [period for period in (self.every, self.also_every) if period]
 
     def start(self, run: RunInPlay, step: int) -> Later:
-        """Training is about to begin after `step` completed iterations."""
+        """Prepare for training, which begins after `step` completed iterations."""
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
-        """The iterations after `step` gave these measurements [rounds, columns]."""
+        """Take the measurements [rounds, columns] of the iterations after `step`."""
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """It is time."""
+        """Act, `step` iterations being complete and this hook due."""
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Training has ended or was interrupted; what is there should be kept."""
+        """Save what there is: training has ended or was interrupted."""
 
     def warned(self, run: RunInPlay, message: str) -> None:
-        """Another hook failed, and training goes on."""
+        """Show a warning: another hook failed, and training continues."""
 
     def close(self) -> None:
         """Release files and the terminal, also after a failure."""

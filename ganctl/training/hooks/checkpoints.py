@@ -1,4 +1,4 @@
-"""Saves everything that a run needs to go on."""
+"""Saves everything that a run needs to resume."""
 
 from ganctl.game import state as game_state
 from ganctl.run_folder import checkpoint
@@ -7,11 +7,11 @@ from ganctl.training.hooks import Hook, RunInPlay
 
 
 class Checkpoints(Hook):
-    """A full checkpoint every so often, at the end, and of the best scores so far.
+    """A full checkpoint every N iterations, at the end, and whenever the KID is the lowest so far.
 
     Args:
         every: iterations between two.
-        keep: how many stay, besides the best one.
+        keep: how many to keep, in addition to the best one.
         evaluated_every: iterations between two rows of metrics.csv; 0: there are none.
     """
 
@@ -24,11 +24,11 @@ class Checkpoints(Hook):
         self._saved = -1
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Remember what is there already, so that a finished run is not saved again."""
+        """Note what is already saved, so that a finished run is not saved again."""
         self._saved = step if run.folder.checkpoint(step).is_dir() else -1
 
     def act(self, run: RunInPlay, step: int) -> None:
-        """Save if it is time or this is the best so far, and only then remove older ones."""
+        """Save if it is due or this is the best so far, and only then remove older ones."""
         if step % self.every == 0 or step == _best(run):
             self._save(run, step)
 
@@ -44,7 +44,7 @@ class Checkpoints(Hook):
 
 
 def _best(run: RunInPlay) -> int | None:
-    """The best iteration; None where that cannot be read, because no score is worth a lost state."""
+    """Return the best iteration; None if that cannot be read, because no score is worth losing the state for."""
     try:
         return best_iteration(run.folder.metrics)
     except OSError:

@@ -17,18 +17,18 @@ HOLD_MILLISECONDS = 2000
 
 
 class Evolution(Hook):
-    """The sample grids as an animation, at the end of a run and of an interrupted one."""
+    """The sample grids as an animation, at the end of a run, even of an interrupted one."""
 
     def stop(self, run: RunInPlay, step: int) -> None:
-        """Write it."""
+        """Write the animation."""
         write_evolution(run.folder)
 
 
 def write_evolution(folder: RunFolder) -> None:
-    """Write the sample grids of a run as an animation, or nothing where there is none that can be read.
+    """Write the sample grids of a run as an animation, or nothing if none can be read.
 
-    Of a long run, EVOLUTION_FRAMES grids are taken, evenly, the first and the last among them. Damaged ones are left
-    out, and those of another size than the newest, as a run has that was resumed with another grid.
+    From a long run, EVOLUTION_FRAMES grids are taken at even intervals, including the first and the last. Damaged ones
+    are skipped, and so are those that differ in size from the latest, as happens if a run is resumed with another grid.
     """
     grids = list(folder.sample_grids.values())
     places = np.linspace(0, len(grids) - 1, min(len(grids), EVOLUTION_FRAMES)).round().astype(int)
@@ -41,7 +41,7 @@ def write_evolution(folder: RunFolder) -> None:
 
 
 def _readable(paths: Iterable[Path]) -> Iterator[np.ndarray]:
-    """The pictures among these files that can be read, uint8 [H, W, C]."""
+    """Yield the pictures among these files that can be read, uint8 [H, W, C]."""
     for path in paths:
         try:
             yield decode(path.read_bytes()).pixels

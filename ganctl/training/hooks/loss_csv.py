@@ -1,4 +1,4 @@
-"""Writes losses.csv: one row an iteration, on the disk before any checkpoint that follows it."""
+"""Writes losses.csv: one row per iteration, on disk before any checkpoint that follows it."""
 
 import os
 import shlex
@@ -15,11 +15,11 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class LossCsv(Hook):
-    """One row an iteration.
+    """One row per iteration.
 
     Args:
-        every: iterations between two checkpoints, before each of which the disk must have all rows.
-        evaluated_every: iterations between two evaluations, each of which may make a checkpoint; 0: there are none.
+        every: iterations between two checkpoints, before each of which all rows must be on disk.
+        evaluated_every: iterations between two evaluations, each of which may lead to a checkpoint; 0: none.
     """
 
     vital = True
@@ -30,7 +30,7 @@ class LossCsv(Hook):
         self.also_every = evaluated_every
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Open the file; a resumed run goes on where its checkpoint stands."""
+        """Open the file; a resumed run continues at its checkpoint's row."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         with _writing(run):
             trim(run.folder.losses, step)
@@ -41,12 +41,14 @@ class LossCsv(Hook):
                 self._file.flush()
 
     def _refuse_other_columns(self, run: RunInPlay) -> None:
-        """Rows of another game, or of another version, would stand below the wrong names."""
+        """Refuse a file with other columns, below whose names this run's rows would be wrong."""
         if not self._table.continues(run.folder.losses):
-            raise GanctlError(f"{run.folder.losses} has other columns than this run writes. Move it away to go on.")
+            raise GanctlError(
+                f"{run.folder.losses} has different columns from those this run writes. Move it away to continue."
+            )
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
-        """Add the rows."""
+        """Write the rows in the background."""
         return partial(self._add, run, step, rows)
 
     def _add(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
@@ -57,13 +59,13 @@ class LossCsv(Hook):
             self._file.flush()
 
     def act(self, run: RunInPlay, step: int) -> None:
-        """Wait until the disk has all rows."""
+        """Wait until all rows are on disk."""
         assert self._file is not None
         with _writing(run):
             os.fsync(self._file.fileno())
 
     def stop(self, run: RunInPlay, step: int) -> None:
-        """The last checkpoint follows."""
+        """Wait until all rows are on disk, because the last checkpoint follows."""
         self.act(run, step)
 
     def close(self) -> None:
@@ -74,11 +76,12 @@ class LossCsv(Hook):
 
 @contextmanager
 def _writing(run: RunInPlay) -> Iterator[None]:
-    """Say what to do where the rows cannot be written. A checkpoint beyond them would leave a gap, so the run ends."""
+    """End the run if rows cannot be written, because a later checkpoint would leave a gap in them."""
     try:
         yield
     except OSError as error:
         raise GanctlError(
-            f"{run.folder.losses} could not be written: {error.strerror}. The run ends here; its newest checkpoint is "
-            f"whole. Make room, then continue: ganctl resume {shlex.quote(str(run.folder.path))}"
+            f"{run.folder.losses} could not be written: {error.strerror}. The run ends here; its latest checkpoint "
+            "is intact. Fix the cause, such as a full disk, then continue: "
+            f"ganctl resume {shlex.quote(str(run.folder.path))}"
         ) from None

@@ -17,7 +17,7 @@ class LossPlot(Hook):
     """Losses and mean absolute errors by epoch.
 
     Args:
-        every: iterations between two drawings; the end is drawn as well.
+        every: iterations between two plots; the end is also plotted.
     """
 
     def __init__(self, every: int) -> None:
@@ -26,7 +26,7 @@ class LossPlot(Hook):
         self._counts: dict[int, int] = defaultdict(int)
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Take over what a resumed run has written already."""
+        """Read back the rows that a resumed run has already written."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
         if step:
             written = read_losses(run.folder.losses)
@@ -35,13 +35,13 @@ class LossPlot(Hook):
                 self._add(int(epoch), values)
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
-        """Remember the rows."""
+        """Add the rows to the sums of their epochs."""
         for i, row in enumerate(rows):
             values = self._table.values(step + 1 + i, row)
             self._add(int(values["epoch"]), np.array([values.get(name, np.nan) for name in COLUMNS]))
 
     def _add(self, epoch: int, values: np.ndarray) -> None:
-        """Keep sums, because a long run has too many rows to keep; a column that is not measured has no sum."""
+        """Keep sums, because a long run has too many rows to keep; the sum of a column that is not measured is NaN."""
         self._sums[epoch] += values
         self._counts[epoch] += 1
 
@@ -51,12 +51,12 @@ class LossPlot(Hook):
         return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Draw."""
+        """Write the loss plot."""
         means = self.means
         return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Draw the end."""
+        """Write the last loss plot."""
         return self.act(run, step) if self._sums else None
 
 

@@ -1,4 +1,4 @@
-"""Scores the generator every so often and writes metrics.csv."""
+"""Scores the generator every N iterations and writes metrics.csv."""
 
 from collections.abc import Mapping
 
@@ -18,14 +18,14 @@ from ganctl.training.hooks import Hook, RunInPlay
 
 
 class Metrics(Hook):
-    """A row of scores every so often.
+    """A row of scores every N iterations.
 
     Args:
-        section: how often, of how many samples, by which features.
+        section: how often, with how many samples and which features.
         sampler: how samples are drawn.
         distribution: of the latent vectors.
         feeds: the training images by role; those that the sampler imitates are the reference.
-        held_out: real images that are not among them, if any.
+        held_out: real images outside the training images, if any.
         seed: of the latent vectors.
     """
 
@@ -44,18 +44,18 @@ class Metrics(Hook):
         self._reference: Reference | None = None
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Forget what a resumed run had scored after its checkpoint."""
+        """Drop the rows that a resumed run had written after its checkpoint."""
         header, path = line(COLUMNS).encode(), run.folder.metrics
         first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
         if first != header:
-            raise GanctlError(f"{path} has other columns than this version writes. Move it away.")
+            raise GanctlError(f"{path} has different columns from those this version writes. Move it away to continue.")
         self._before = header + b"".join(row for row in others if _is_row(row, step))
         if len(self._before) > len(header) or others:
             write_atomically(path, self._before)
 
     def act(self, run: RunInPlay, step: int) -> None:
-        """Score."""
-        if self._reference is None:  # the first time, because looking at thousands of images takes a while
+        """Score the generator and write the row and the picture of nearest pairs."""
+        if self._reference is None:  # not before, because features of thousands of images take a while
             extractor = extractor_for(self._section.features, self._training)
             self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
         network = run.game.played[drawing_role(self._sampler, run.game.networks)]
@@ -73,7 +73,7 @@ class Metrics(Hook):
         if copies(found.values):
             where = run.folder.nearest_pairs
             run.folder.append_log(
-                f"Warning: after iteration {step} many samples are nearly training images: see {where}"
+                f"Warning: after iteration {step} many samples nearly copy training images: see {where}"
             )
         near = found.neighbours
         draw.write_png(
@@ -83,6 +83,6 @@ class Metrics(Hook):
 
 
 def _is_row(content: bytes, last: int) -> bool:
-    """Whether a line is whole and of an iteration up to the last."""
+    """Whether a line is complete and its iteration not beyond `last`."""
     number = content.split(b",", 1)[0]
     return content.endswith(b"\n") and number.isdigit() and int(number) <= last

@@ -1,4 +1,4 @@
-"""Shows how the run is going: a bar on a terminal, a line every so often elsewhere."""
+"""Shows how the run is going: a bar on a terminal, otherwise a line every ten seconds."""
 
 import time
 
@@ -18,7 +18,7 @@ class ProgressBar(Hook):
 
     Args:
         console: where to show them.
-        evaluated_every: iterations between two rows of metrics.csv, each of which is shown; 0: there are none.
+        evaluated_every: iterations between two rows of metrics.csv, each of which is shown; 0: none.
     """
 
     def __init__(self, console: Console, evaluated_every: int = 0) -> None:
@@ -27,7 +27,7 @@ class ProgressBar(Hook):
         self._bar: Progress | None = None
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Begin at `step`."""
+        """Show the bar, or nothing yet where there is no terminal."""
         self._first, self._began, self._said = step, time.monotonic(), time.monotonic()
         self._names = [name for name in ("d_loss", "g_loss") if name in run.game.columns]
         self._columns = [run.game.columns.index(name) for name in self._names]
@@ -44,7 +44,7 @@ class ProgressBar(Hook):
             self._bar.start()
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
-        """Say what was measured, as the mean of the call's iterations."""
+        """Show speed, time left and losses, as means over the call's iterations."""
         done, now = step + len(rows), time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
         losses = "  ".join(
@@ -60,18 +60,18 @@ class ProgressBar(Hook):
             self._said = now
 
     def act(self, run: RunInPlay, step: int) -> None:
-        """Say the scores, if they were measured just now."""
+        """Show the scores, if they have just been measured."""
         scored = [row for row in read_metrics(run.folder.metrics) if row["iteration"] == step]
         if scored:
             self._console.print(f"iteration {step}  {format_score(scored[-1])}", markup=False, highlight=False)
             if copies(scored[-1]):
-                self.warned(run, f"many samples are nearly training images: see {run.folder.nearest_pairs}")
+                self.warned(run, f"many samples nearly copy training images: see {run.folder.nearest_pairs}")
 
     def warned(self, run: RunInPlay, message: str) -> None:
-        """Say it above the bar."""
+        """Show the warning above the bar."""
         self._console.print(f"Warning: {message}", markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Remove the bar from the terminal."""
         if self._bar is not None:
             self._bar.stop()

@@ -8,7 +8,7 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class Report(Hook):
-    """All of the run on one page; comes after whatever writes what the page shows.
+    """All of the run on one page; comes after the hooks that write what the page shows.
 
     Args:
         every: iterations between two evaluations; 0 for a page at the end only.
@@ -28,5 +28,5 @@ class Report(Hook):
         return write
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Write the page of a whole or an interrupted run."""
+        """Write the page of a finished or an interrupted run."""
         return self.act(run, step)

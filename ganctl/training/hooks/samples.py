@@ -1,4 +1,4 @@
-"""Draws the same latent vectors every so often, so that one sees the same samples grow."""
+"""Draws samples from the same latent vectors every N iterations, to show how the same samples evolve."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +18,16 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
 class Samples(Hook):
-    """A grid of samples every N iterations, the first before training starts, and with each the network that drew it.
+    """A grid of samples every N iterations, the first before training starts, each with the network that drew it.
 
     Args:
         every: iterations between two grids.
         grid: `ROWSxCOLUMNS`, or `scored`.
-        samplers: the model's ways to draw; a model with several gets a grid of each, one below the other.
+        samplers: the model's samplers; a model with several gets one grid for each, stacked.
         distribution: of the latent vectors.
-        feeds: the images by role, of which some are shown as real.
+        feeds: the images by role, some of which are shown as real.
         seed: the experiment's seed.
-        realness: what a discriminator's score says, as in `AdversarialLoss`.
+        realness: what the grid shows for a discriminator's score, as in `AdversarialLoss`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Samples(Hook):
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
         self._rows, self._columns = rows, columns
         self._samplers, self._distribution, self._feeds = samplers, distribution, feeds
-        # From all over the data set: the first images of a folder are all of one kind, and of one class.
+        # Spread over the data set: the first images of a folder are often alike, and of one class.
         shown = {
             role: np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
             for role, images in feeds.items()
@@ -57,7 +57,7 @@ class Samples(Hook):
         self._key = Key(seed, 0, "sample grid")
 
     def start(self, run: RunInPlay, step: int) -> Later:
-        """Write real.png and, at the very beginning, the untrained generator's grid."""
+        """Write real.png and, before the first iteration, the untrained generator's grid."""
         networks = run.game.networks
         self._roles = [drawing_role(sampler, networks) for sampler in self._samplers]
         self._inputs = [
@@ -81,8 +81,8 @@ class Samples(Hook):
         return self.act(run, step) if step == 0 else None
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Draw the grids."""
-        # First, because a picture of weights that are not finite shows nothing.
+        """Draw the grids and save the networks that drew them."""
+        # First, because it refuses weights that are not finite, whose picture would show nothing.
         tensors = {role: game_state.collect_network(run.game, role) for role in dict.fromkeys(self._roles)}
         drawn = []
         for role, fixed, paint in zip(self._roles, self._inputs, self._paint, strict=True):
@@ -105,18 +105,18 @@ class Samples(Hook):
         return write
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Draw the end of a whole run; an interrupted one will come to its next grid when it is resumed."""
+        """Draw the end of a finished run; an interrupted one draws its next grid when it is resumed."""
         wanted = step == run.iterations and self._drawn != step and not run.folder.generator(step).exists()
         return self.act(run, step) if wanted else None
 
     def _judge(self, run: RunInPlay, pictures: Any, classes: Any) -> Any:
-        """How real the discriminator thinks they are; its first output is the score."""
+        """Return how real the discriminator judges the pictures to be; its first output is the score."""
         discriminator = run.game.played["discriminator"]
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         return self._realness(keras.tree.flatten(verdict)[0])
 
     def _scores(self, pictures: Any) -> list[np.ndarray]:
-        """The discriminator's scores of generated and of real images."""
+        """Return the discriminator's scores of generated and of real images."""
         sampler = self._samplers[0]
         images, labels = self._real[sampler.gives], self._feeds[sampler.gives].labels
         real = as_networks_see(tf.cast(images, tf.float32))
@@ -125,7 +125,7 @@ class Samples(Hook):
         return [self._score(batch, of).numpy()[:, 0] for batch, of in shown]
 
     def _across(self, images: np.ndarray) -> tuple[np.ndarray, int]:
-        """Images, and how many of them stand in a row."""
+        """Return images, and how many of them form a row."""
         return images, min(self._columns, len(images))
 
     def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ class Samples(Hook):
 
 
 def painted_by(network: Any) -> Callable[[Any], Any]:
-    """Return what draws float images [N, H, W, C] of a network's inputs, compiled."""
+    """Return a compiled function from a network's inputs to float images [N, H, W, C]."""
     return tf.function(lambda inputs: network(inputs, training=False))
 
 

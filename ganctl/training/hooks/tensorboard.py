@@ -15,8 +15,8 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 class TensorBoard(Hook):
     """Every column of losses.csv and every metric of metrics.csv as a scalar, every sample grid as an image.
 
-    A resumed run writes what came after its checkpoint once more. The values are the same, and TensorBoard's server
-    drops what it has of a step, and of later ones, when that step comes again.
+    A resumed run writes again what came after its checkpoint. The values are the same, and when a step comes again,
+    TensorBoard's server drops what it has of that step and of later ones.
     """
 
     _writer: Any = None
@@ -28,7 +28,7 @@ class TensorBoard(Hook):
         self._followed = step or -1
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
-        """Add the rows, and before them what other hooks left after the last."""
+        """Write the rows in the background, after what other hooks have written since the last."""
         return partial(self._add, run, step, rows)
 
     def _add(self, run: RunInPlay, step: int, rows: np.ndarray) -> None:
@@ -40,11 +40,11 @@ class TensorBoard(Hook):
                     _write_scalar(name, values[name], step + 1 + i)
 
     def stop(self, run: RunInPlay, step: int) -> None:
-        """Add what other hooks left at the end."""
+        """Write what other hooks have written at the end."""
         self._follow(run, step)
 
     def _follow(self, run: RunInPlay, step: int) -> None:
-        """Add the metrics and the grid that came since the last time."""
+        """Write the metrics and the grid that are new since the last call."""
         if step <= self._followed:
             return
         with self._writer.as_default():
@@ -59,13 +59,13 @@ class TensorBoard(Hook):
         self._followed = step
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the event file."""
         if self._writer is not None:
             self._writer.close()
 
 
-# What tf.summary.scalar and tf.summary.image write; these themselves need the tensorboard package, and only a reader
-# should.
+# These write what tf.summary.scalar and tf.summary.image write, which need the tensorboard package; only viewing
+# should need it.
 
 
 def _write_scalar(name: str, value: float, step: int) -> None:
