@@ -1,7 +1,7 @@
-"""ganctl from Python, as in a notebook: `train`, `load`, `evaluate` and `export`, each as the command of that name.
+"""ganctl from Python, as in a notebook: `train`, `load`, `evaluate` and `export`, each like the command of that name.
 
 Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
-command line: everything is saved, and `StoppedError` says how to go on.
+command line: everything is saved, and `StoppedError` says how to continue.
 
 Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host, arguments.
 """
@@ -79,22 +79,22 @@ def train(
     """Train an experiment, as `ganctl train` does.
 
     Args:
-        config: a YAML file, the name of a packaged one, or what such a file says as a dictionary.
-        overrides: changed keys, `{"training.iterations": 500}` or `["training.iterations=500"]`.
-        output_dir: folder of all runs; by default what the file says, or `outputs`.
-        run_name: name of the run folder, refused where it exists.
-        seed: the same as the override `seed`.
-        device: `auto`, `cpu`, `gpu` or `gpu:N`; a process stays on its first one.
-        init_from: a run folder, checkpoint or generator file whose weights are the start, wherever they fit.
+        config: a YAML file, the name of a packaged one, or the content of such a file as a dictionary.
+        overrides: keys to override, `{"training.iterations": 500}` or `["training.iterations=500"]`.
+        output_dir: folder of all runs; by default `root_dir` of the file, otherwise `outputs`.
+        run_name: name of the run folder, which must not exist yet.
+        seed: same as the override `seed`.
+        device: `auto`, `cpu`, `gpu` or `gpu:N`; a process keeps its first device.
+        init_from: a run folder, checkpoint or generator file to start from, wherever its weights fit.
         plugins: Python files that register models, losses, penalties, augmentations or data sets.
-        allow_plugins: also run those that the experiment names.
-        quiet: say nothing.
+        allow_plugins: also run the plugins that the experiment names.
+        quiet: print nothing.
 
     Returns:
         The run.
 
     Raises:
-        GanctlError: in many kinds, whose messages say what is wrong. StoppedError after Ctrl-C, with everything saved.
+        GanctlError: one of its subclasses; the message says what is wrong. StoppedError: Ctrl-C; everything is saved.
 
     Example:
         >>> run = ganctl.train("quickstart", {"training.iterations": 500})
@@ -127,14 +127,14 @@ def load(path: AnyPath, *, best: Flag = False, plugins: Plugins = (), allow_plug
     """Open a run folder, a checkpoint or a generator file, as `ganctl sample` does.
 
     Args:
-        path: which.
-        best: of a run folder, the checkpoint with the lowest KID instead of the latest.
+        path: the run folder, checkpoint or generator file.
+        best: use a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
-        allow_plugins: run those that it names.
+        allow_plugins: also run the plugins that it names.
 
     Raises:
-        GanctlError: there is nothing of the kind, or it cannot be read. A damaged checkpoint is a warning, where an
-            older one is whole.
+        GanctlError: it does not exist, or cannot be read. A damaged checkpoint is only a warning if an older one is
+            intact.
 
     Example:
         >>> ganctl.load("outputs/quickstart").sample(64, truncation=0.7)
@@ -166,20 +166,20 @@ def evaluate(
         what: a run folder, checkpoint or generator file to draw from; or images, as an npz or a folder.
         against: the real images: a data set's name, a run folder, an npz or a folder; by default the images that the
             run was trained on.
-        num: how many samples, 50 to 50,000.
+        num: number of samples, 50 to 50,000.
         features: the network whose features are compared; `auto` is `lite0`, which ships with ganctl. `classifier` is
-            trained on the data set's labels, once; `inception` is the graph of FID.
-        inception_graph: where classify_image_graph_def.pb is, if not in the cache.
+            trained once, on the data set's labels; `inception` is the original FID network.
+        inception_graph: path of classify_image_graph_def.pb, if it is not in the cache.
         seed: of the latent vectors.
         best: use a run's checkpoint with the lowest KID instead of the latest.
-        pairs: FILE.png for the samples nearest to real images; by default samples/nearest.png of the run.
+        pairs: FILE.png to write the samples nearest to real images to; by default samples/nearest.png of the run.
         device: as for `train`.
         plugins: Python files that the run needs.
-        allow_plugins: run those that it names.
-        quiet: show no progress.
+        allow_plugins: also run the plugins that it names.
+        quiet: do not show progress.
 
     Returns:
-        Every figure with its floor and the protocol; printed or shown, it is the table of the command.
+        All scores with their floors and the protocol; printed or displayed, the table of the command.
 
     Raises:
         GanctlError: there is nothing to score, or nothing to compare it with.
@@ -215,23 +215,23 @@ def export(
     plugins: Plugins = (),
     allow_plugins: Flag = False,
 ) -> Exported:
-    """Write a generator for other programs, as `ganctl export` does.
+    """Export a generator for use in other programs, as `ganctl export` does.
 
-    The written file is read back and run on the same latent vectors; it stays only if it draws the same images.
+    The written file is read back and run on the same latent vectors; it is kept only if it draws the same images.
 
     Args:
         path: a run folder, checkpoint or generator file.
         format: `keras`, `savedmodel`, `onnx` or `litert`.
-        output: where to write it; by default `generator` with the format's ending, in the current folder.
+        output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
-        allow_plugins: run those that it names.
+        allow_plugins: also run the plugins that it names.
 
     Returns:
-        Where the file is, what it takes, and lines of Python that run it; printed or shown, these.
+        The file's path, what it takes, and lines of Python that run it; printed or displayed, these lines.
 
     Raises:
-        GanctlError: there is no generator, or it cannot be written in this format. What was at `output` stays.
+        GanctlError: there is no generator, or it cannot be written in this format. An existing `output` stays untouched.
 
     Example:
         >>> ganctl.export("outputs/quickstart", "onnx", "clothes.onnx")
@@ -242,7 +242,7 @@ def export(
     with _permitted(plugins, allow_plugins):
         where = check_output(format, None if output is None else _user_path(output))
         select_device("auto")
-        # Where the figures are those of float32: a GPU's convolutions round more. This process may hold a GPU already.
+        # For float32 accuracy: a GPU's convolutions round more. This process may already use a GPU.
         with tf.device("CPU:0"):
             generator = Generator.load(_user_path(path), best=best)
             exported = write_generator(generator, format, where)
@@ -251,13 +251,13 @@ def export(
 
 
 class Run:
-    """A run, or what is left of one: a checkpoint, a generator file.
+    """A run, or a part of one: a checkpoint or a generator file.
 
     Args:
         path: the run folder, checkpoint or generator file.
         best: draw from a run's checkpoint with the lowest KID instead of the latest.
-        plugins: Python files that it needs.
-        allow_plugins: run those that it names.
+        plugins: Python files that the run needs.
+        allow_plugins: also run the plugins that it names.
     """
 
     def __init__(self, path: Path, *, best: bool = False, plugins: Plugins = (), allow_plugins: bool = False) -> None:
@@ -269,7 +269,7 @@ class Run:
 
     @property
     def generator(self) -> Any:
-        """The Keras model that samples are drawn from (the running average, where there is one), in float32."""
+        """The Keras model that samples are drawn from (the EMA, if there is one), in float32."""
         return self._trained.network
 
     @property
@@ -279,23 +279,23 @@ class Run:
 
     @property
     def step(self) -> int:
-        """How many iterations the generator was trained."""
+        """The number of iterations that the generator was trained for."""
         return self._trained.step
 
     @property
     def class_names(self) -> list[str]:
-        """The names of the classes of the training images; empty without labels."""
+        """The class names of the training images; empty without labels."""
         return list(self._trained.class_names)
 
     @property
     def losses(self) -> dict[str, np.ndarray]:
-        """The columns of losses.csv, one value an iteration; what was not measured is NaN."""
+        """The columns of losses.csv, one value per iteration; NaN where nothing was measured."""
         path = RunFolder.open(self.path).losses
         return read_losses(path).measured() if path.is_file() else {}
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
-        """The columns of metrics.csv, one value an evaluation; what was not measured is NaN, or an empty text."""
+        """The columns of metrics.csv, one value per evaluation; NaN, or an empty string, where nothing was measured."""
         return _columns(read_metrics(RunFolder.open(self.path).metrics))
 
     @checked
@@ -310,16 +310,16 @@ class Run:
         """Draw images, the same as `ganctl sample` draws.
 
         Args:
-            num: how many, 10,000,000 at most.
-            classes: which to draw, over and over again, from a class-conditional generator; by default all.
+            num: number of images, at most 10,000,000.
+            classes: the classes to draw in rotation, from a class-conditional generator; by default all.
             seed: of the latent vectors.
-            truncation: the truncation trick: resample entries of normal latent vectors outside plus or minus this.
+            truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
 
         Returns:
-            uint8 [num, H, W, C]; a notebook shows them.
+            uint8 [num, H, W, C]; displayed as a grid in a notebook.
 
         Raises:
-            GanctlError: an argument is not what it must be, or the generator takes no such classes or truncation.
+            GanctlError: an argument is invalid, or the generator does not support such classes or truncation.
 
         Example:
             >>> run.sample(16, classes=[3, 7], truncation=0.7)
@@ -340,17 +340,17 @@ class Run:
         """Walk through latent space, as `ganctl interpolate` does.
 
         Args:
-            rows: how many walks; by default 4, or one for each of the classes.
-            points: images that a walk visits.
-            frames: from one of them to the next.
+            rows: number of walks; by default 4, or one per class.
+            points: number of images on each walk.
+            frames: number of frames from one image to the next.
             classes: the class of each walk, from a class-conditional generator; by default all.
             seed: of the latent vectors.
 
         Returns:
-            uint8 [rows, points * frames, H, W, C]; a notebook shows a row for each walk.
+            uint8 [rows, points * frames, H, W, C]; displayed with a row per walk in a notebook.
 
         Raises:
-            GanctlError: an argument is not what it must be, or the generator takes no latent vectors.
+            GanctlError: an argument is invalid, or the generator does not take latent vectors.
 
         Example:
             >>> run.interpolate(rows=4, points=3, frames=6)
@@ -369,13 +369,13 @@ class Run:
         """Continue the run from its latest checkpoint, as `ganctl resume` does.
 
         Args:
-            overrides: `{"training.iterations": 20_000}`; what changes what is learned needs `allow_changes`.
+            overrides: keys to override, `{"training.iterations": 20_000}`; most others need `allow_changes`.
             allow_changes: continue even though settings changed.
             device: as for `train`.
             quiet: print nothing.
 
         Returns:
-            The run with what it learned.
+            The run, after training.
 
         Raises:
             GanctlError: as for `train`.
@@ -405,7 +405,7 @@ class Run:
         device: Text = "auto",
         quiet: Flag = False,
     ) -> Scores:
-        """Score samples of the run, as `ganctl.evaluate` does; arguments as there.
+        """Score samples of the run, as `ganctl.evaluate` does, with the same arguments.
 
         Example:
             >>> run.evaluate(num=2000).values["kid"]
@@ -427,7 +427,7 @@ class Run:
 
     @checked
     def export(self, format: Text, output: OptionalPath = None) -> Exported:
-        """Write the generator for other programs, as `ganctl.export` does; arguments as there.
+        """Export the generator for use in other programs, as `ganctl.export` does, with the same arguments.
 
         Example:
             >>> run.export("onnx")
@@ -445,7 +445,7 @@ class Run:
     def _trained(self) -> TrainedGenerator:
         with _permitted(self._plugins, self._allow_plugins):
             found, problems = checkpoint.find(self.path, best=self._best)
-            select_device("auto")  # before the first tensor: a process stays where that is
+            select_device("auto")  # before the first tensor, because a process keeps the device of that
             _warn(f"skipped: {problem}" for problem in problems)
             return TrainedGenerator.of(found, parts_of(found), problems)
 
@@ -454,7 +454,7 @@ class Run:
 
 
 def _user_path(path: str | os.PathLike[str]) -> Path:
-    """A path as the user means it: ~ is the home folder."""
+    """Return the path with ~ expanded to the home folder."""
     return Path(os.path.expanduser(path))
 
 
@@ -465,7 +465,7 @@ def _warn(notes: Iterable[str]) -> None:
 
 @contextmanager
 def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
-    """Permit plugins while the body runs; what fails in one of them is a GanctlError that names the line."""
+    """Permit plugins while the body runs; an error in one of them becomes a GanctlError that names its line."""
     with permitted([os.fspath(plugin) for plugin in plugins], everything=allow_plugins):
         try:
             yield
@@ -479,22 +479,22 @@ def _permitted(plugins: Plugins, allow_plugins: bool) -> Iterator[None]:
 
 
 def _settings(overrides: Overrides) -> list[str]:
-    """Overrides as `--set` takes them; JSON is YAML."""
+    """Return overrides as `--set` takes them; JSON is valid YAML."""
     if isinstance(overrides, Mapping):
         return [f"{key}={_json(value)}" for key, value in overrides.items()]
     return list(overrides)
 
 
 def _json(value: Any) -> str:
-    """What YAML could say, as text; raises UsageError for anything else."""
+    """Return a value as JSON; raises UsageError for anything that YAML cannot express."""
     try:
         return json.dumps(value, default=_plain, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"A configuration holds texts, numbers, lists and dictionaries only: {error}") from None
+        raise UsageError(f"A configuration can only hold strings, numbers, lists and dictionaries: {error}") from None
 
 
 def _plain(value: object) -> Any:
-    """A path as text, NumPy's numbers and arrays as Python's own."""
+    """Return a path as a string, NumPy numbers and arrays as Python's own."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, Mapping):

@@ -172,7 +172,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.resume({"loss": {"name": "hinge"}}), "another run of it.*, with --init-from to"),
         (lambda run: ganctl.load(run.path / "nowhere"), "does not exist"),
         (lambda run: ganctl.load(run.path, best=True), "no best checkpoint"),
-        (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is no run folder"),
+        (lambda run: ganctl.load(run.path / "checkpoints" / "000000008").losses, "is not a run folder"),
         (
             lambda run: ganctl.train("quickstart", "seed=1"),
             "overrides must be a dictionary, or a list such as .* Received: 'seed=1'",
@@ -185,7 +185,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
             lambda run: ganctl.train({"dataset": {"name": "npz"}, "model": {"nmae": "dcgan"}}),
             "config: .*'name' is missing",
         ),
-        (lambda run: ganctl.train({"seed": {1}}), r"texts, numbers, lists and dictionaries only: \{1\} is of type set"),
+        (lambda run: ganctl.train({"seed": {1}}), r"strings, numbers, lists and dictionaries: \{1\} is of type set"),
         (lambda run: ganctl.train({"name": "a", "Name": "b"}), "'Name' is given twice"),
         (lambda run: ganctl.train("nonesuch"), "nonesuch does not exist"),
         (lambda run: ganctl.train("quickstart", 5), "a dictionary, or a list such as .* Received: 5"),
@@ -209,7 +209,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.interpolate(10**9), "rows x points x frames is 10,000,000 images at most"),
         (
             lambda run: run.resume({"model.latent_dim": 2}),
-            "Use ganctl train, with --init-from to begin with its weights",
+            "Use ganctl train, with --init-from to start from its weights",
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_a_dictionary_trains_and_is_resumed(
     assert run.resume({"training.iterations": 6, "outputs.keep": 5}, quiet=True).step == 6
     assert ganctl.load(run.path).config["outputs"]["keep"] == 5
     assert capfd.readouterr() == ("", "")
-    with pytest.raises(UsageError, match="mine exists already"):
+    with pytest.raises(UsageError, match="mine already exists"):
         ganctl.train(config, output_dir=tmp_path, run_name="mine", quiet=True)
 
 
