@@ -59,7 +59,7 @@ from ganctl.run_folder.losses_csv import read_losses
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training import run as training
-from ganctl.training.session import Session
+from ganctl.training.console import TrainingConsole
 
 
 @checked
@@ -111,7 +111,7 @@ def train(
         experiment = parts.experiment
         folder = training.train(
             parts,
-            Session(quiet=quiet),
+            TrainingConsole(quiet=quiet),
             ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
             outputs=_user_path(output_dir or experiment.root_dir),
             run_name=run_name,
@@ -191,7 +191,7 @@ def evaluate(
     with _permitted(plugins, allow_plugins):
         scores = score_images(
             _user_path(what),
-            Session(quiet=quiet).track,
+            TrainingConsole(quiet=quiet).track,
             against=None if against is None else os.fspath(against),
             num=num,
             features=features,
@@ -231,7 +231,7 @@ def export(
         The file's path, what it takes, and lines of Python that run it; printed or displayed, these lines.
 
     Raises:
-        GanctlError: there is no generator, or it cannot be written in this format. An existing `output` stays untouched.
+        GanctlError: there is no generator, or it cannot be written in this format. An existing `output` is kept.
 
     Example:
         >>> ganctl.export("outputs/quickstart", "onnx", "clothes.onnx")
@@ -389,7 +389,9 @@ class Run:
             parts = resolving.load_parts(folder.config, tuple(settings))
             training.refuse_changes(settings, allow_changes=allow_changes)
             command = ["ganctl.resume", str(self.path), *settings]
-            training.resume(folder, parts, Session(quiet=quiet), command, allow_changes=allow_changes, device=device)
+            training.resume(
+                folder, parts, TrainingConsole(quiet=quiet), command, allow_changes=allow_changes, device=device
+            )
         return Run(self.path, best=self._best, plugins=self._plugins, allow_plugins=self._allow_plugins)
 
     @checked

@@ -37,15 +37,15 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.host.device import select_device
     from ganctl.host.huge_pages import command_for_huge_pages
     from ganctl.planning.pace import format_duration, measure
+    from ganctl.training.console import TrainingConsole
     from ganctl.training.prepared import Prepared, prepare_process
-    from ganctl.training.session import Session
 
-    session = Session(quiet=as_json)
+    console = TrainingConsole(quiet=as_json)
     # A run's own weights replace pre-trained ones, whose file may no longer exist.
     chosen = select_device(device)
     prepare_process(chosen)
-    prepared = Prepared.make(parts, chosen, session.track, pretrained=not saved)
-    session.introduce(prepared)
+    prepared = Prepared.make(parts, chosen, console.track, pretrained=not saved)
+    console.introduce(prepared)
     pace = measure(prepared.game, seconds)
     training = prepared.experiment.training
     left = max(0, training.iterations - done)
@@ -71,14 +71,14 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
-    session.say(
+    console.say(
         f"speed       {pace.iterations_per_second:.3g} iterations/s ({pace.slowest:.3g} to {pace.fastest:.3g}), "
         f"{facts['images_per_second']:,.0f} real images/s; compiled in {pace.compile_seconds:.1f} s"
     )
-    session.say(f"rewrites    {'on: fused operations, equal up to rounding' if training.rewrites else 'off'}")
+    console.say(f"rewrites    {'on: fused operations, equal up to rounding' if training.rewrites else 'off'}")
     peak = f"; the process used {pace.peak_bytes / 2**20:,.0f} MiB at most" if pace.peak_bytes else ""
     if facts["huge_pages_command"]:
-        session.say(f"huge pages  not in use; for a few percent more speed: {facts['huge_pages_command']}")
-    session.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, without TensorFlow{peak}")
+        console.say(f"huge pages  not in use; for a few percent more speed: {facts['huge_pages_command']}")
+    console.say(f"memory      about {prepared.memory_bytes / 2**20:,.0f} MiB for the game, without TensorFlow{peak}")
     after = f" after the {done:,} already done" if done else ""
-    session.say(f"time        {format_duration(left / pace.iterations_per_second)} for {left:,} iterations{after}")
+    console.say(f"time        {format_duration(left / pace.iterations_per_second)} for {left:,} iterations{after}")

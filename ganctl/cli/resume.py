@@ -25,10 +25,10 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     from ganctl.build import resolving
     from ganctl.cli import command_line
     from ganctl.run_folder.paths import RunFolder
+    from ganctl.training.console import TrainingConsole
     from ganctl.training.run import refuse_changes, resume
-    from ganctl.training.session import Session
 
     folder = RunFolder.open(run)
     refuse_changes(overrides, allow_changes=allow_changes)
     parts = resolving.load_parts(folder.config, overrides)
-    resume(folder, parts, Session(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)
+    resume(folder, parts, TrainingConsole(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)

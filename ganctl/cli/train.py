@@ -44,15 +44,15 @@ def command(
     from ganctl.build import resolving
     from ganctl.cli import command_line
     from ganctl.experiment.packaged_configs import find_config
+    from ganctl.training.console import TrainingConsole
     from ganctl.training.run import train
-    from ganctl.training.session import Session
 
     if seed is not None:
         overrides = (*overrides, f"seed={seed}")
     parts = resolving.load_parts(find_config(config), overrides)
     train(
         parts,
-        Session(quiet=quiet),
+        TrainingConsole(quiet=quiet),
         command_line(),
         outputs=Path(os.path.expanduser(output_dir or parts.experiment.root_dir)),
         run_name=run_name,

@@ -12,15 +12,15 @@ from ganctl.host.device import select_device
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
+from ganctl.training.console import TrainingConsole
 from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
-from ganctl.training.session import Session
 from ganctl.training.transfer import transfer
 
 
 def train(
     parts: Parts,
-    session: Session,
+    console: TrainingConsole,
     command: list[str],
     *,
     outputs: Path,
@@ -33,7 +33,7 @@ def train(
 
     Args:
         parts: the resolved experiment.
-        session: shows what happens.
+        console: shows what happens.
         command: the command line, for run.json and the log.
         outputs: the folder of all runs.
         run_name: name of the run folder, which must not exist yet; by default the experiment's.
@@ -49,8 +49,8 @@ def train(
     start, problems = checkpoint.find(init_from) if init_from else (None, [])
     chosen = select_device(device)
     prepare_process(chosen)
-    prepared = Prepared.make(parts, chosen, session.track)
-    session.introduce(prepared)
+    prepared = Prepared.make(parts, chosen, console.track)
+    console.introduce(prepared)
     facts = prepared.describe(command)
     lines = [f"skipped {problem}" for problem in problems]
     if start:
@@ -62,9 +62,9 @@ def train(
         networks = {fit.role: {"from": fit.source, "fitted": fit.fitted, "of": fit.total} for fit in fits}
         facts["init_from"] = {"path": str(start.path.resolve()), "step": start.step, "networks": networks}
     for line in lines:
-        session.say(f"init        {line}")
+        console.say(f"init        {line}")
     if dry_run:
-        session.show_layers(prepared)
+        console.show_layers(prepared)
         return None
     folder = RunFolder.create(outputs, name, explicit=run_name is not None)
     with run_lock(folder):
@@ -77,7 +77,7 @@ def train(
             state = {**prepared.checkpoint_facts, "step": 0}
             checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
         folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
-        session.play(prepared, folder)
+        console.play(prepared, folder)
     return folder
 
 
@@ -98,7 +98,7 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
 def resume(
     folder: RunFolder,
     parts: Parts,
-    session: Session,
+    console: TrainingConsole,
     command: list[str],
     *,
     allow_changes: bool = False,
@@ -109,7 +109,7 @@ def resume(
     Args:
         folder: the run.
         parts: its config.yaml, resolved, with what was changed.
-        session: shows what happens.
+        console: shows what happens.
         command: the command line.
         allow_changes: continue even though the experiment differs from the checkpoint's.
         device: as `select_device` takes it.
@@ -119,7 +119,7 @@ def resume(
         pretrained = not checkpoint.newest_first(folder.checkpoints)
         chosen = select_device(device)
         prepare_process(chosen)
-        prepared = Prepared.make(parts, chosen, session.track, pretrained=pretrained)
+        prepared = Prepared.make(parts, chosen, console.track, pretrained=pretrained)
         folder.tidy()
         notes = restore_newest(prepared, folder, allow_changes=allow_changes)
         step = int(prepared.game.step.numpy())
@@ -128,13 +128,13 @@ def resume(
             raise UsageError(
                 f"{folder.path} already has {step} iterations, more than {planned}. Use a larger training.iterations."
             )
-        session.introduce(prepared)
+        console.introduce(prepared)
         for note in notes:
-            session.say(note)
+            console.say(note)
             folder.append_log(note)
-        session.say(f"resuming    after iteration {step:,}")
+        console.say(f"resuming    after iteration {step:,}")
         folder.write_config(prepared.experiment.to_yaml())
         if not folder.info.exists():
             folder.write_info(prepared.describe(command))
         folder.append_log(f"resumed after iteration {step}: {' '.join(command)}")
-        session.play(prepared, folder)
+        console.play(prepared, folder)

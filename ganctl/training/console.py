@@ -17,7 +17,7 @@ from ganctl.training.hooks.progress import ProgressBar
 from ganctl.training.prepared import Prepared
 
 
-class Session(Terminal):
+class TrainingConsole(Terminal):
     """The terminal of a training run. Arguments as of `Terminal`."""
 
     def introduce(self, prepared: Prepared) -> None:
