@@ -178,7 +178,7 @@ def test_a_closed_output_does_not_stop_training_and_a_lost_terminal_saves(tiny_y
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     script = (
         "import os, signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from ganctl.interruption import Interruption\n"
+        "from ganctl.host.interruption import Interruption\n"
         "with Interruption() as asked: os.kill(os.getpid(), signal.SIGHUP); print(asked.requested)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -190,7 +190,7 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 def test_a_signal_that_a_library_swallows_is_not_lost(number: int, then: str) -> None:
     """As pybind11 and Keras do together: one makes an ImportError of it, and the other goes on without the module."""
     script = (
-        "import os, sys; from ganctl.interruption import Interruption, terminable\n"
+        "import os, sys; from ganctl.host.interruption import Interruption, terminable\n"
         "try:\n"
         "    with terminable():\n"
         f"        try: os.kill(os.getpid(), {number}); os.getpid()\n"
