@@ -505,7 +505,7 @@ def test_other_images_are_refused_on_resume(
         np.savez(other, images=data["images"][::-1], labels=data["labels"])
     config = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(config.replace(str(shapes_npz), str(other)))
-    assert "was trained on other images" in one_line(ganctl("resume", run, "--set", "training.iterations=12"), 1)
+    assert "was trained on different images" in one_line(ganctl("resume", run, "--set", "training.iterations=12"), 1)
 
 
 def test_resume_falls_back_to_the_older_checkpoint_and_says_so(
