@@ -15,7 +15,18 @@ from ganctl import augmentations, losses, models
 from ganctl.augmentations import ada
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError
-from ganctl.game import ForwardPass, Game, GanPass, Key, Networks, Player, Setup, Turn, on_passes, usual_two
+from ganctl.game import (
+    ForwardPass,
+    Game,
+    GanPass,
+    Key,
+    Networks,
+    Player,
+    Setup,
+    Turn,
+    generator_and_discriminator,
+    on_passes,
+)
 from ganctl.game.passes import augments
 from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import tf
@@ -374,7 +385,7 @@ def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[...,
 
 def of_another_kind(networks: Networks, setup: Setup) -> list[Player]:
     """The usual two, whose passes somebody else's function makes."""
-    players = usual_two(networks, setup)
+    players = generator_and_discriminator(networks, setup)
     return [
         replace(
             player,

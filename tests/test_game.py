@@ -25,7 +25,7 @@ from ganctl.game import (
     Term,
     discriminator,
     generator,
-    usual_two,
+    generator_and_discriminator,
 )
 from ganctl.game.game import frozen
 from ganctl.game.gradients import gradients_of
@@ -65,7 +65,12 @@ def feed(**options: Any) -> Feed:
 
 
 def make(
-    make_players: Any = usual_two, *, seed: int = 0, the_feed: Feed | None = None, averages: Any = (), **training: Any
+    make_players: Any = generator_and_discriminator,
+    *,
+    seed: int = 0,
+    the_feed: Feed | None = None,
+    averages: Any = (),
+    **training: Any,
 ) -> Game:
     nets = networks()
     return Game(nets, make_players(nets, setup(**training)), {"real": the_feed or feed()}, seed, averages)
@@ -281,7 +286,13 @@ def test_frozen_gives_every_layer_its_own_flags_back_also_after_ctrl_c() -> None
 def test_the_running_average_follows_the_generator() -> None:
     nets = networks()
     nets["generator_ema"] = networks()["generator"]
-    game = Game(nets, usual_two(nets, setup()), {"real": feed()}, 0, [Average("generator", "generator_ema", 0.9)])
+    game = Game(
+        nets,
+        generator_and_discriminator(nets, setup()),
+        {"real": feed()},
+        0,
+        [Average("generator", "generator_ema", 0.9)],
+    )
     expected = [v.numpy() for v in nets["generator_ema"].variables]
     for step in range(4):
         game.play(game.chunk(step, 1))
@@ -442,7 +453,7 @@ def test_a_game_that_nobody_holds_leaves_nothing_behind() -> None:
 
 def test_golden_run() -> None:
     """Three rounds whose losses were stored when the parity with the hand-written loop was shown."""
-    game = make(lambda nets, s: usual_two(nets, replace(s, loss=Minimax(label_smoothing=0.1))))
+    game = make(lambda nets, s: generator_and_discriminator(nets, replace(s, loss=Minimax(label_smoothing=0.1))))
     rows = game.play(game.chunk(0, 3)).numpy()
     losses = rows[:, [game.columns.index("d_loss"), game.columns.index("g_loss")]]
     np.testing.assert_allclose(losses, GOLDEN, rtol=1e-3)

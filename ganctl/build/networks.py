@@ -15,7 +15,7 @@ from ganctl.build.rewrites import rewritten
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import state as game_state
-from ganctl.game.players import averaged, usual_two
+from ganctl.game.players import averaged, generator_and_discriminator
 from ganctl.lazy import keras, own_settings
 from ganctl.registry import accepted
 from ganctl.run_folder import checkpoint
@@ -105,7 +105,7 @@ def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
 
 def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """Return what a builder returned, once it is networks by role, and its generators draw images of these shapes."""
-    needed = [*drawing_roles(entry), *(["discriminator"] if entry.players is usual_two else [])]
+    needed = [*drawing_roles(entry), *(["discriminator"] if entry.players is generator_and_discriminator else [])]
     listed = " and ".join(map(repr, needed))
     must = f"{entry.place}: the model '{entry.name}' must return its networks by role, {listed}"
     if not isinstance(made, Mapping) or not set(needed) <= set(made):

@@ -15,7 +15,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 from ganctl.game.augmentation import Augmentation, remembers
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
-from ganctl.game.players import Setup, usual_two
+from ganctl.game.players import Setup, generator_and_discriminator
 from ganctl.game.sampler import REAL
 from ganctl.images.image_set import ImageSet, Track
 from ganctl.registry import keyword_only, made_by
@@ -58,9 +58,9 @@ def resolve(experiment: Experiment) -> Parts:
         shape = _shape_in_advance(resolved, dataset.shape)
         if shape:
             check_shape(parts, shape)
-        if parts.model.players is usual_two:  # others cannot be asked before there are networks
+        if parts.model.players is generator_and_discriminator:  # others cannot be asked before there are networks
             asked: list[str] = []
-            usual_two({}, make_setup(parts, asked.append))
+            generator_and_discriminator({}, make_setup(parts, asked.append))
             check_players(resolved, asked)
         resolved.resolved_run_name()
     return parts

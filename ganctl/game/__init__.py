@@ -12,7 +12,7 @@ from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
 from ganctl.game.passes import GanPass, Kind, MixedPass
-from ganctl.game.players import Setup, discriminator, generator, on_passes, usual_two
+from ganctl.game.players import Setup, discriminator, generator, generator_and_discriminator, on_passes
 from ganctl.game.sampler import REAL, ImageSampler, NoiseSampler, Sampler
 
 __all__ = [
@@ -45,9 +45,9 @@ __all__ = [
     "discriminator",
     "draw_latent",
     "generator",
+    "generator_and_discriminator",
     "lengths",
     "mean",
     "on_passes",
     "takes_classes",
-    "usual_two",
 ]

@@ -77,7 +77,7 @@ class Setup:
         )
 
 
-def usual_two(networks: Networks, setup: Setup) -> list[Player]:
+def generator_and_discriminator(networks: Networks, setup: Setup) -> list[Player]:
     """Return the discriminator and the generator as players."""
     return [discriminator(setup), generator(setup)]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganctl.game import REAL, NoiseSampler, Player, Sampler, usual_two
+from ganctl.game import REAL, NoiseSampler, Player, Sampler, generator_and_discriminator
 from ganctl.registry import Entry, Registry, import_siblings
 
 
@@ -38,7 +38,7 @@ class ModelEntry(Entry):
         samplers: its ways to draw, by name. The first is meant where none is named.
     """
 
-    players: Callable[..., list[Player]] = usual_two
+    players: Callable[..., list[Player]] = generator_and_discriminator
     unfit: Callable[[int, int], str] = _any_size
     pretrained: Callable[..., Mapping[str, Any]] | None = None
     noise_given: Mapping[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from ganctl.game.feed import ImageBatch
 from ganctl.game.game import Game, Player
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss
-from ganctl.game.players import Setup, advancing, usual_two
+from ganctl.game.players import Setup, advancing, generator_and_discriminator
 from ganctl.lazy import keras, own_settings, tf
 
 Noise = np.ndarray | Sequence[np.ndarray]
@@ -87,7 +87,7 @@ def fit(
         "normal",
         lambda name: {"generator": g_optimizer, "discriminator": d_optimizer}[name],
     )
-    players = advancing(usual_two(networks, setup), networks)
+    players = advancing(generator_and_discriminator(networks, setup), networks)
     if noise is not None:
         players = [_fed_with_noise(player, len(first)) for player in players]
     game = Game(networks, players, feeds, seed)
