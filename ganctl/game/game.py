@@ -45,7 +45,7 @@ class Term:
     partial: bool = False
 
 
-def nothing_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
+def no_images_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
     """Make no images ahead."""
     return [{} for _ in keys]
 
@@ -67,7 +67,7 @@ class Turn:
     terms: Sequence[Term]
     measures: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict)
     draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
-    ahead: Callable[[Networks, Sequence[Key]], Ahead] = nothing_ahead
+    ahead: Callable[[Networks, Sequence[Key]], Ahead] = no_images_ahead
     begin: Callable[[], None] = lambda: None
     apart: bool = False
 

@@ -13,7 +13,7 @@ from ganctl.errors import ConfigurationError
 from ganctl.experiment.sections import TrainingSection
 from ganctl.game.augmentation import Augmentation, memory_of, remembers
 from ganctl.game.feed import ImageBatch
-from ganctl.game.game import Ahead, Networks, Player, Term, Turn, nothing_ahead
+from ganctl.game.game import Ahead, Networks, Player, Term, Turn, no_images_ahead
 from ganctl.game.inputs import takes_classes
 from ganctl.game.noise import Key, layer_seeds
 from ganctl.game.objectives import AdversarialLoss, Penalty, mean
@@ -182,7 +182,7 @@ def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Seque
     generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
     most = MOST_FAKES_AHEAD // passes[0].count
     if min(most, len(keys)) < 2 or layer_seeds(generator) or passes[0].follows_real:
-        return nothing_ahead(networks, keys)
+        return no_images_ahead(networks, keys)
     fakes: list[Tensor] = []
     for start in range(0, len(keys), most):
         inputs = [batch.generator_inputs for batch in passes[start : start + most]]
@@ -276,7 +276,7 @@ def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> 
 def _ahead(setup: Setup, forward: Forward) -> Any:
     """What a turn of this forward pass has made ahead: its fakes, where that may be."""
     training = setup.training
-    return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else nothing_ahead
+    return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else no_images_ahead
 
 
 def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
