@@ -215,8 +215,8 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
 
 def home_shape(model: str) -> tuple[int, int, int]:
     """A small image shape that the model can make."""
-    unfit = models.registry.get(model).unfit
-    return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not unfit(size, size))
+    why_unfit = models.registry.get(model).why_unfit
+    return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not why_unfit(size, size))
 
 
 def untracked(sequence: Iterable[Any], *_: object, **__: object) -> Iterable[Any]:

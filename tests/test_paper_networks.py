@@ -21,13 +21,13 @@ from ganctl.game import CLASSES, Game, ImageBatch, Key, takes_classes
 from ganctl.generation.drawing import choose_classes, generate
 from ganctl.keras_internals import layers_of
 from ganctl.layers.conditional import projection_score
-from ganctl.layers.pyramid import unfit
+from ganctl.layers.pyramid import why_unfit
 from ganctl.models import bigan, fastgan
 from ganctl.planning.discriminator_check import body_of
 from ganctl.registry import Entry
 from ganctl.training.prepared import Prepared
 
-ANY_SIZE = [entry for entry in shipped(models.registry) if entry.unfit is unfit]
+ANY_SIZE = [entry for entry in shipped(models.registry) if entry.why_unfit is why_unfit]
 TOLD = [entry for entry in ANY_SIZE if "conditional" in entry.arguments().model_fields]
 SmallGame = Callable[..., Game]
 

@@ -31,7 +31,7 @@ SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3)]
 
 def first_fitting(entry: Any) -> tuple[int, int, int]:
     """The smallest of the shapes that a model takes."""
-    return next(shape for shape in SHAPES if not entry.unfit(*shape[:2]))
+    return next(shape for shape in SHAPES if not entry.why_unfit(*shape[:2]))
 
 
 CASES = [(entry.name, first_fitting(entry)) for entry in shipped(models.registry)]

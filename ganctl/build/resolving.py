@@ -154,7 +154,7 @@ def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | N
 
 def check_shape(parts: Parts, shape: Shape) -> None:
     """Raise ConfigurationError where the model does not make images of this shape."""
-    needs = parts.model.unfit(shape[0], shape[1])
+    needs = parts.model.why_unfit(shape[0], shape[1])
     if needs:
         raise ConfigurationError(
             f"{parts.model.name} needs {needs}. Received: {shape[0]}x{shape[1]}", key="dataset.image_size"

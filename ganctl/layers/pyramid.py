@@ -7,7 +7,7 @@ _LARGEST_BASE = 7
 _MOST_TIMES_WIDER = 8
 
 
-def unfit(height: int, width: int) -> str:
+def why_unfit(height: int, width: int) -> str:
     """Answer an image size that no pyramid is built for with what is; an empty string for one that is."""
     fits = height == width and SMALLEST <= height <= LARGEST
     return "" if fits else f"square images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"

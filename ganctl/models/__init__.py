@@ -29,7 +29,7 @@ class ModelEntry(Entry):
 
     Attributes:
         players: makes the players of networks and a `Setup`; its keyword-only parameters are the user's keys as well.
-        unfit: answers a height and width in pixels with what the model needs instead, or with an empty string.
+        why_unfit: answers a height and width in pixels with what the model needs instead, or with an empty string.
         pretrained: returns the parts of networks that can start from trained weights, by key; its keyword-only
             parameters are the user's keys, paths of those weights.
         noise_given: the arguments with which a generator that draws its noise itself takes it as an input: so it is
@@ -39,7 +39,7 @@ class ModelEntry(Entry):
     """
 
     players: Callable[..., list[Player]] = generator_and_discriminator
-    unfit: Callable[[int, int], str] = _any_size
+    why_unfit: Callable[[int, int], str] = _any_size
     pretrained: Callable[..., Mapping[str, Any]] | None = None
     noise_given: Mapping[str, Any] = field(default_factory=dict)
     feeds: tuple[str, ...] = (REAL,)

@@ -32,11 +32,11 @@ Shape = tuple[int, int, int]
 _TUTORIAL = "tutorial 1: GANs in Keras on MNIST, 2018; a reconstruction after Keras' examples/mnist_acgan.py"
 
 
-def _unfit(height: int, width: int) -> str:
+def _why_unfit(height: int, width: int) -> str:
     return "" if height == width == 28 else "images of 28x28"
 
 
-@registry.register("dcgan_mnist", source=_TUTORIAL, unfit=_unfit)
+@registry.register("dcgan_mnist", source=_TUTORIAL, why_unfit=_why_unfit)
 def dcgan_mnist(image_shape: Shape, *, latent_dim: LatentDim = 100, double_tanh: bool = False) -> dict[str, Any]:
     """Convolutional pair for 28x28 images: 3x3x384 upwards, and a base with dropout downwards.
 
@@ -101,7 +101,7 @@ def _pretrained_parts(networks: Networks, *, generator_checkpoint: str | None = 
 @registry.register(
     "acgan_mnist",
     source=_TUTORIAL,
-    unfit=_unfit,
+    why_unfit=_why_unfit,
     players=acgan_players,
     pretrained=_pretrained_parts,
     noise_given={"latent_input": "given"},

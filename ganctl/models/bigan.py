@@ -21,7 +21,7 @@ from ganctl.game import (
     mean,
     on_passes,
 )
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -99,7 +99,7 @@ def bigan_players(networks: Networks, setup: Setup) -> list[Player]:
 @registry.register(
     "bigan",
     source="Donahue et al. 2016, https://arxiv.org/abs/1605.09782; Dumoulin et al. 2016, https://arxiv.org/abs/1606.00704",
-    unfit=unfit,
+    why_unfit=why_unfit,
     players=bigan_players,
 )
 def bigan(

@@ -8,12 +8,12 @@ from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-def _unfit(height: int, width: int) -> str:
+def _why_unfit(height: int, width: int) -> str:
     return "" if height % 16 == width % 16 == 0 else "sizes that are multiples of 16"
 
 
 @registry.register(
-    "celeba_gan", source="tutorial 5: GAN-Coding Implementation, an image GAN in Keras on CelebA", unfit=_unfit
+    "celeba_gan", source="tutorial 5: GAN-Coding Implementation, an image GAN in Keras on CelebA", why_unfit=_why_unfit
 )
 def celeba_gan(
     image_shape: tuple[int, int, int],

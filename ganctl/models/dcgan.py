@@ -9,11 +9,13 @@ from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-def _unfit(height: int, width: int) -> str:
+def _why_unfit(height: int, width: int) -> str:
     return "" if height == width and 16 <= height <= 128 else "square images from 16x16 to 128x128"
 
 
-@registry.register("dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small", unfit=_unfit)
+@registry.register(
+    "dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small", why_unfit=_why_unfit
+)
 def dcgan(
     image_shape: tuple[int, int, int],
     *,

@@ -8,14 +8,14 @@ from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-def _unfit(height: int, width: int) -> str:
+def _why_unfit(height: int, width: int) -> str:
     return "" if height % 2 == width % 2 == 0 and min(height, width) >= 28 else "even sizes from 28x28 on"
 
 
 @registry.register(
     "dcgan_cifar",
     source="tutorial 3: Deep Convolutional GAN on CIFAR-10, after Chollet 2017, section 8.5",
-    unfit=_unfit,
+    why_unfit=_why_unfit,
 )
 def dcgan_cifar(
     image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 32

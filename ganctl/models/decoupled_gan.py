@@ -8,14 +8,14 @@ from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-def _unfit(height: int, width: int) -> str:
+def _why_unfit(height: int, width: int) -> str:
     return "" if height % 4 == width % 4 == 0 else "sizes that are multiples of 4"
 
 
 @registry.register(
     "decoupled_gan",
     source="tutorial 4: networks decoupled from the training machinery (`dcgan_gen` and `dcgan_disc`)",
-    unfit=_unfit,
+    why_unfit=_why_unfit,
 )
 def decoupled_gan(
     image_shape: tuple[int, int, int],

@@ -7,7 +7,7 @@ from pydantic import Field
 
 import ganctl.layers
 from ganctl.game import GanPass, Networks, Penalty, Player, Setup, discriminator, generator, mean
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -38,7 +38,7 @@ def fastgan_players(
 @registry.register(
     "fastgan",
     source="Liu et al. 2021, https://arxiv.org/abs/2101.04775, made light",
-    unfit=unfit,
+    why_unfit=why_unfit,
     players=fastgan_players,
 )
 def fastgan(

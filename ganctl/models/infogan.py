@@ -19,7 +19,7 @@ from ganctl.game import (
     mean,
     on_passes,
 )
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
@@ -70,7 +70,7 @@ def infogan_players(
 @registry.register(
     "infogan",
     source="Chen et al. 2016, https://arxiv.org/abs/1606.03657, equation 6 and appendix C",
-    unfit=unfit,
+    why_unfit=why_unfit,
     players=infogan_players,
 )
 def infogan(

@@ -8,7 +8,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, projection_score, told_classes
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -17,7 +17,9 @@ _GAIN = math.sqrt(2.0 / (1.0 + 0.2**2))
 _EXPANSION = 2
 
 
-@registry.register("r3gan", source="Huang et al. 2024, https://arxiv.org/abs/2501.05441, made small", unfit=unfit)
+@registry.register(
+    "r3gan", source="Huang et al. 2024, https://arxiv.org/abs/2501.05441, made small", why_unfit=why_unfit
+)
 def r3gan(
     image_shape: tuple[int, int, int],
     num_classes: int = 0,

@@ -7,7 +7,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -15,7 +15,7 @@ from ganctl.models import registry
 _ATTENTIVE_BLOCK = 2
 
 
-@registry.register("sagan", source="Zhang et al. 2018, https://arxiv.org/abs/1805.08318", unfit=unfit)
+@registry.register("sagan", source="Zhang et al. 2018, https://arxiv.org/abs/1805.08318", why_unfit=why_unfit)
 def sagan(
     image_shape: tuple[int, int, int],
     num_classes: int = 0,

@@ -7,7 +7,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -17,7 +17,7 @@ from ganctl.models import registry
     "sngan",
     source="Miyato et al. 2018, https://arxiv.org/abs/1802.05957, appendix B.4; "
     "Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637",
-    unfit=unfit,
+    why_unfit=why_unfit,
 )
 def sngan(
     image_shape: tuple[int, int, int],

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 import ganctl.layers
-from ganctl.layers.pyramid import Pyramid, unfit
+from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -14,7 +14,7 @@ from ganctl.models import registry
 @registry.register(
     "wgan_gp",
     source="Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, and their gan_cifar.py",
-    unfit=unfit,
+    why_unfit=why_unfit,
 )
 def wgan_gp(
     image_shape: tuple[int, int, int],

@@ -79,7 +79,7 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
         raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
     parts = resolving.load_parts(packaged_configs()[RECIPE])
     recipe = parts.experiment
-    sizes = possible_sizes(pictures, parts.model.unfit)
+    sizes = possible_sizes(pictures, parts.model.why_unfit)
     learned = count - round(count * held_out(count))
     seconds = playing_seconds(minutes, evaluations_in(minutes, learned))
     batch = batch_size(recipe.training.batch_size, learned)

@@ -81,14 +81,14 @@ class Measured:
     device: str
 
 
-def possible_sizes(pictures: Survey, unfit: Callable[[int, int], str]) -> list[int]:
+def possible_sizes(pictures: Survey, why_unfit: Callable[[int, int], str]) -> list[int]:
     """Return the sizes that the model takes and (almost) all pictures have; at least the smallest one of the model.
 
     Args:
         pictures: whose sizes count.
-        unfit: what a model needs instead of a height and width, or an empty string.
+        why_unfit: what a model needs instead of a height and width, or an empty string.
     """
-    model_sizes = [size for size in ITERATIONS_NEEDED if not unfit(size, size)]
+    model_sizes = [size for size in ITERATIONS_NEEDED if not why_unfit(size, size)]
     enough = [size for size in model_sizes if _smaller_share(pictures, size) <= ENLARGED_SHARE]
     return enough or model_sizes[:1]
 
