@@ -13,7 +13,7 @@ from ganctl.game.game import frozen
 from ganctl.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from ganctl.layers.grouped_convolution import GroupedConvolution
 from ganctl.layers.minibatch_standard_deviation import MinibatchStandardDeviation
-from ganctl.layers.pyramid import Pyramid
+from ganctl.layers.resolutions import Resolutions
 from ganctl.layers.self_attention import SelfAttention
 from ganctl.layers.skip_layer_excitation import SkipLayerExcitation
 
@@ -129,15 +129,15 @@ def test_a_grouped_convolution_says_what_cannot_be_divided() -> None:
         GroupedConvolution(6, 3, 4).build((None, 4, 4, 8))
 
 
-def test_a_pyramid_ends_at_a_base_of_four_to_seven_pixels() -> None:
+def test_resolutions_end_at_a_base_of_four_to_seven_pixels() -> None:
     for size in range(8, 257):
-        pyramid = Pyramid.of(size)
-        assert 4 <= pyramid.base <= 7
-        assert pyramid.base * 2**pyramid.steps - sum(pyramid.cropping[0]) == size
+        resolutions = Resolutions.of(size)
+        assert 4 <= resolutions.base <= 7
+        assert resolutions.base * 2**resolutions.steps - sum(resolutions.cropping[0]) == size
         halved = size
-        for _ in range(pyramid.steps):
+        for _ in range(resolutions.steps):
             halved = -(-halved // 2)
-        assert halved == pyramid.base
-    assert [Pyramid.of(32).width(8, level) for level in range(6)] == [8, 16, 32, 64, 64, 64]
-    with pytest.raises(ValueError, match="begins at 8"):
-        Pyramid.of(7)
+        assert halved == resolutions.base
+    assert [Resolutions.of(32).width(8, level) for level in range(6)] == [8, 16, 32, 64, 64, 64]
+    with pytest.raises(ValueError, match="at least 8 pixels"):
+        Resolutions.of(7)

@@ -21,7 +21,7 @@ from ganctl.game import CLASSES, Game, ImageBatch, Key, takes_classes
 from ganctl.generation.drawing import choose_classes, generate
 from ganctl.keras_internals import layers_of
 from ganctl.layers.conditional import projection_score
-from ganctl.layers.pyramid import why_unfit
+from ganctl.layers.resolutions import why_unfit
 from ganctl.models import bigan, fastgan
 from ganctl.planning.discriminator_check import body_of
 from ganctl.registry import Entry
@@ -40,7 +40,7 @@ def made(entry: Entry, size: int, channels: int = 1, num_classes: int = 0, **arg
 
 @pytest.mark.parametrize("entry", ANY_SIZE, ids=lambda entry: entry.name)
 def test_every_size_and_both_numbers_of_channels_are_made(entry: Entry) -> None:
-    """A power of two or not; built, not trained. The pyramid's own test walks all sizes."""
+    """A power of two or not; built, not trained. The test of `Resolutions` walks all sizes."""
     for size, channels in ((16, 3), (20, 1), (48, 3), (256, 1)):
         networks = made(entry, size, channels)
         assert networks["generator"].output_shape == (None, size, size, channels)

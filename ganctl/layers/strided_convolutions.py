@@ -2,43 +2,43 @@
 
 from typing import Any
 
-from ganctl.layers.pyramid import Pyramid
+from ganctl.layers.resolutions import Resolutions
 from ganctl.lazy import keras
 
 
-def enlarged(vectors: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:
+def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
     """Return maps [N, size, size, capacity] made of vectors [N, d], with BatchNorm and ReLU after every layer.
 
     A filter size that two divides covers every pixel equally often, which is less likely to draw checkerboards.
 
     Args:
         vectors: a Keras tensor.
-        pyramid: from which base, in how many steps.
+        resolutions: base size and number of steps.
         capacity: channels at the full resolution; twice as many at each halving, up to eight times.
         filter_size: side of the transposed convolutions' kernels.
     """
     layers, normal = keras.layers, keras.initializers.RandomNormal
-    base, widest = pyramid.base, pyramid.width(capacity, pyramid.steps)
+    base, widest = resolutions.base, resolutions.width(capacity, resolutions.steps)
     maps = layers.Dense(base * base * widest, use_bias=False, kernel_initializer=normal(0.0, 0.02))(vectors)
     maps = layers.Reshape((base, base, widest))(maps)
     maps = layers.ReLU()(layers.BatchNormalization()(maps))
-    for level in reversed(range(pyramid.steps)):
-        width = pyramid.width(capacity, level)
+    for level in reversed(range(resolutions.steps)):
+        width = resolutions.width(capacity, level)
         maps = layers.Conv2DTranspose(
             width, filter_size, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)
         )(maps)
         maps = layers.ReLU()(layers.BatchNormalization()(maps))
-    return layers.Cropping2D(pyramid.cropping)(maps)
+    return layers.Cropping2D(resolutions.cropping)(maps)
 
 
-def reduced(images: Any, pyramid: Pyramid, capacity: int, filter_size: int) -> Any:
+def reduced(images: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
     """Return maps [N, base, base, C] of images, LeakyReLU(0.2) after every layer and no BatchNorm.
 
     Arguments as of `enlarged`; the first map has twice `capacity` channels.
     """
     layers, maps = keras.layers, images
-    for level in range(1, pyramid.steps + 1):
-        width = pyramid.width(capacity, level)
+    for level in range(1, resolutions.steps + 1):
+        width = resolutions.width(capacity, level)
         maps = layers.Conv2D(
             width, filter_size, 2, padding="same", kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02)
         )(maps)

@@ -21,7 +21,7 @@ from ganctl.game import (
     mean,
     on_passes,
 )
-from ganctl.layers.pyramid import Pyramid, why_unfit
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -119,15 +119,15 @@ def bigan(
         latent_dim: length of the latent vector and of the encoder's code.
         capacity: filters at the full resolution; twice as many at each halving, up to eight times.
     """
-    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
-    maps = enlarged(latent, pyramid, capacity, 4)
+    maps = enlarged(latent, resolutions, capacity, 4)
     painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
-    code = layers.Dense(latent_dim, dtype="float32")(layers.Flatten()(reduced(image, pyramid, capacity, 4)))
+    code = layers.Dense(latent_dim, dtype="float32")(layers.Flatten()(reduced(image, resolutions, capacity, 4)))
 
     partner = keras.Input([latent_dim], name="code")
-    seen = layers.Dense(16 * capacity)(layers.Flatten()(reduced(image, pyramid, capacity, 4)))
+    seen = layers.Dense(16 * capacity)(layers.Flatten()(reduced(image, resolutions, capacity, 4)))
     known = layers.Dense(16 * capacity)(partner)
     both = layers.Concatenate()([layers.LeakyReLU(0.2)(seen), layers.LeakyReLU(0.2)(known)])
     both = layers.LeakyReLU(0.2)(layers.Dense(16 * capacity)(both))

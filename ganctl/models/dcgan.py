@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganctl.layers.pyramid import Pyramid
+from ganctl.layers.resolutions import Resolutions
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -40,9 +40,9 @@ def dcgan(
     """
     size, channels = image_shape[0], image_shape[2]
     layers, normal = keras.layers, keras.initializers.RandomNormal
-    pyramid = Pyramid.of(size)
-    base, steps = pyramid.base, pyramid.steps
-    widths = [pyramid.width(capacity, level) for level in range(1, steps + 1)]
+    resolutions = Resolutions.of(size)
+    base, steps = resolutions.base, resolutions.steps
+    widths = [resolutions.width(capacity, level) for level in range(1, steps + 1)]
 
     generator = keras.Sequential([keras.Input([latent_dim])], name="generator")
     generator.add(layers.Dense(base * base * widths[-1], use_bias=False, kernel_initializer=normal(0.0, 0.02)))
@@ -59,7 +59,7 @@ def dcgan(
         generator.add(layers.BatchNormalization())
         generator.add(layers.ReLU())
     if base * 2**steps > size:
-        generator.add(layers.Cropping2D(pyramid.cropping))
+        generator.add(layers.Cropping2D(resolutions.cropping))
     generator.add(
         layers.Conv2D(
             channels, 3, padding="same", activation="tanh", kernel_initializer=normal(0.0, 0.02), dtype="float32"

@@ -7,7 +7,7 @@ from pydantic import Field
 
 import ganctl.layers
 from ganctl.game import GanPass, Networks, Penalty, Player, Setup, discriminator, generator, mean
-from ganctl.layers.pyramid import Pyramid, why_unfit
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -60,36 +60,36 @@ def fastgan(
         latent_dim: length of the latent vector.
         capacity: channels at the full resolution; twice as many at each halving, up to eight times.
     """
-    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
-    steps, channels = pyramid.steps, image_shape[2]
+    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    steps, channels = resolutions.steps, image_shape[2]
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
 
     def gated(maps: Any, filters: int) -> Any:
         maps = layers.Conv2D(2 * filters, 3, padding="same", use_bias=False)(maps)
         return keras.ops.glu(layers.BatchNormalization()(maps))
 
-    widest = pyramid.width(capacity, steps)
-    maps = layers.Dense(2 * pyramid.base**2 * widest, use_bias=False)(latent)
-    maps = layers.Reshape((pyramid.base, pyramid.base, 2 * widest))(maps)
+    widest = resolutions.width(capacity, steps)
+    maps = layers.Dense(2 * resolutions.base**2 * widest, use_bias=False)(latent)
+    maps = layers.Reshape((resolutions.base, resolutions.base, 2 * widest))(maps)
     maps = keras.ops.glu(layers.BatchNormalization()(maps))
     sizes, distance = [maps], min(4, max(2, steps - 1))
     for doubling in range(1, steps + 1):
-        maps = gated(layers.UpSampling2D()(maps), pyramid.width(capacity, steps - doubling))
+        maps = gated(layers.UpSampling2D()(maps), resolutions.width(capacity, steps - doubling))
         if doubling >= max(distance, steps - 1):
             maps = ganctl.layers.SkipLayerExcitation()(maps, sizes[doubling - distance])
         sizes.append(maps)
-    maps = layers.Cropping2D(pyramid.cropping)(maps)
+    maps = layers.Cropping2D(resolutions.cropping)(maps)
     painted = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = small = image
     for level in range(1, steps + 1):
-        maps = ganctl.layers.SpectralConv2D(pyramid.width(capacity, level), 4, 2, padding="same")(maps)
+        maps = ganctl.layers.SpectralConv2D(resolutions.width(capacity, level), 4, 2, padding="same")(maps)
         maps = layers.LeakyReLU(0.2)(maps)
         if level == steps - 1:
             small = maps
     score = ganctl.layers.SpectralDense(1, dtype="float32")(layers.Flatten(dtype="float32")(maps))
     for doubling in range(min(_DECODED_DOUBLINGS, steps - 1)):
-        small = gated(layers.UpSampling2D()(small), max(capacity, pyramid.width(capacity, steps - 2 - doubling)))
+        small = gated(layers.UpSampling2D()(small), max(capacity, resolutions.width(capacity, steps - 2 - doubling)))
     halvings = steps - 1 - min(_DECODED_DOUBLINGS, steps - 1)
     surplus = small.shape[1] - -(-image_shape[0] // 2**halvings)
     small = layers.Cropping2D(((0, surplus), (0, surplus)))(small)

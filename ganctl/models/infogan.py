@@ -19,7 +19,7 @@ from ganctl.game import (
     mean,
     on_passes,
 )
-from ganctl.layers.pyramid import Pyramid, why_unfit
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
@@ -94,14 +94,14 @@ def infogan(
         codes: continuous codes, drawn like the noise.
         capacity: filters at the full resolution; twice as many at each halving, up to eight times.
     """
-    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)
     inputs = [latent, *([keras.Input([codes], name="code")] if codes else []), category]
-    maps = enlarged(layers.Concatenate()(inputs), pyramid, capacity, 4)
+    maps = enlarged(layers.Concatenate()(inputs), resolutions, capacity, 4)
     painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     image = keras.Input(image_shape, name="image")
-    features = layers.Flatten()(reduced(image, pyramid, capacity, 4))
+    features = layers.Flatten()(reduced(image, resolutions, capacity, 4))
     features = layers.LeakyReLU(0.2)(layers.Dense(16 * capacity)(features))
     score = layers.Dense(1, dtype="float32")(features)
 

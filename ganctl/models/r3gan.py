@@ -8,7 +8,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, projection_score, told_classes
-from ganctl.layers.pyramid import Pyramid, why_unfit
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -49,8 +49,8 @@ def r3gan(
             the discriminator's features.
     """
     told = told_classes(conditional, num_classes)
-    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
-    widths = [pyramid.width(capacity, level) for level in range(pyramid.steps + 1)]
+    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    widths = [resolutions.width(capacity, level) for level in range(resolutions.steps + 1)]
     small = _GAIN * (blocks * len(widths)) ** (-1 / 4)
 
     def residual(maps: Any) -> Any:
@@ -81,12 +81,12 @@ def r3gan(
         embedding = layers.Embedding(num_classes, latent_dim, embeddings_initializer=_drawn(1.0))
         embedded = layers.Flatten()(embedding(named))
         code = layers.Concatenate()([latent, embedded])
-    maps = layers.Dense(pyramid.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
-    maps = residual(layers.Reshape((pyramid.base, pyramid.base, widths[-1]))(maps))
+    maps = layers.Dense(resolutions.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
+    maps = residual(layers.Reshape((resolutions.base, resolutions.base, widths[-1]))(maps))
     for width in reversed(widths[:-1]):
         maps = residual(layers.UpSampling2D()(resized(maps, width)))
     painted = layers.Conv2D(image_shape[2], 1, kernel_initializer=_drawn(1.0), dtype="float32")(
-        layers.Cropping2D(pyramid.cropping)(maps)
+        layers.Cropping2D(resolutions.cropping)(maps)
     )
 
     maps = residual(layers.Conv2D(widths[0], 1, kernel_initializer=_drawn(1.0))(image))
@@ -94,7 +94,7 @@ def r3gan(
         maps = residual(resized(layers.AveragePooling2D(2, padding="same")(maps), width))
     # Keras counts all channels as what flows in; an output of a depthwise convolution sees one.
     one_channel = _drawn(math.sqrt(maps.shape[-1]))
-    maps = layers.DepthwiseConv2D(pyramid.base, use_bias=False, depthwise_initializer=one_channel)(maps)
+    maps = layers.DepthwiseConv2D(resolutions.base, use_bias=False, depthwise_initializer=one_channel)(maps)
     features = layers.Activation("linear", dtype="float32")(layers.Flatten()(maps))
     score = projection_score(features, seen, num_classes, layers.Dense, layers.Embedding)
     return {

@@ -7,8 +7,8 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.game import class_input
 from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
-from ganctl.layers.pyramid import Pyramid, why_unfit
 from ganctl.layers.residual_blocks import down_block, up_block
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
 
@@ -38,25 +38,27 @@ def sagan(
         conditional: tell both networks the class.
     """
     told = told_classes(conditional, num_classes)
-    pyramid, layers = Pyramid.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     named, seen = (class_input(), class_input()) if told else (None, None)
     normalise = normalisation(named, num_classes)
 
-    widest = pyramid.width(capacity, pyramid.steps)
-    maps = ganctl.layers.SpectralDense(pyramid.base**2 * widest)(latent)
-    maps = layers.Reshape((pyramid.base, pyramid.base, widest))(maps)
-    for block in range(1, pyramid.steps + 1):
-        maps = up_block(maps, pyramid.width(capacity, pyramid.steps - block), ganctl.layers.SpectralConv2D, normalise)
+    widest = resolutions.width(capacity, resolutions.steps)
+    maps = ganctl.layers.SpectralDense(resolutions.base**2 * widest)(latent)
+    maps = layers.Reshape((resolutions.base, resolutions.base, widest))(maps)
+    for block in range(1, resolutions.steps + 1):
+        maps = up_block(
+            maps, resolutions.width(capacity, resolutions.steps - block), ganctl.layers.SpectralConv2D, normalise
+        )
         if block == _ATTENTIVE_BLOCK:
             maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
-    maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(pyramid.cropping)(maps)))
+    maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(resolutions.cropping)(maps)))
     painted = ganctl.layers.SpectralConv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = image
-    for level in range(1, pyramid.steps + 1):
-        maps = down_block(maps, pyramid.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
-        if level == max(1, pyramid.steps - _ATTENTIVE_BLOCK):
+    for level in range(1, resolutions.steps + 1):
+        maps = down_block(maps, resolutions.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
+        if level == max(1, resolutions.steps - _ATTENTIVE_BLOCK):
             maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
     score = spectral_residual_score(maps, seen, num_classes)
     return {

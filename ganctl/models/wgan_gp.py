@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 import ganctl.layers
-from ganctl.layers.pyramid import Pyramid, why_unfit
+from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -38,12 +38,12 @@ def wgan_gp(
         minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against a generator that
             repeats itself; its scores then depend on the whole batch after all, which must hold images of one kind.
     """
-    pyramid = Pyramid.of(image_shape[0])
+    resolutions = Resolutions.of(image_shape[0])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     painted = keras.layers.Conv2D(image_shape[2], filter_size, padding="same", activation="tanh", dtype="float32")(
-        enlarged(latent, pyramid, capacity, filter_size)
+        enlarged(latent, resolutions, capacity, filter_size)
     )
-    maps = reduced(image, pyramid, capacity, filter_size)
+    maps = reduced(image, resolutions, capacity, filter_size)
     if minibatch_deviation:
         maps = ganctl.layers.MinibatchStandardDeviation()(maps)
     score = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(maps))
