@@ -32,7 +32,7 @@ from PIL import Image, ImageOps
 from ganctl.errors import DataError
 from ganctl.images.decode import decode, image_kind, read_header
 from ganctl.images.draw import grid, layout, write_png
-from ganctl.images.resize import fit, to_channels
+from ganctl.images.resize import scale_to_fit, to_channels
 
 KINDS = {"JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "WebP": {"lossless": True}, "TIFF": {}}
 
@@ -257,7 +257,7 @@ def test_large_photos_are_decoded_reduced_and_look_the_same():
     fitted = {}
     for shortest_side in (None, 64):
         started = time.process_time()
-        fitted[shortest_side] = fit(decode(data, shortest_side).pixels, 64, "crop").astype(int)
+        fitted[shortest_side] = scale_to_fit(decode(data, shortest_side).pixels, 64, "crop").astype(int)
         seconds[shortest_side] = time.process_time() - started
     assert np.abs(fitted[None] - fitted[64]).mean() < 1
     assert seconds[64] * 2 < seconds[None]
@@ -271,22 +271,22 @@ def test_reduced_decoding_never_goes_below_the_wanted_size(wanted, side):
 def test_crop_takes_the_centre():
     image = np.zeros((10, 30, 3), np.uint8)
     image[:, 10:20] = 200
-    assert (fit(image, 10, "crop") == 200).all()
-    assert (fit(image.transpose(1, 0, 2), 5, "crop") == 200).all()
+    assert (scale_to_fit(image, 10, "crop") == 200).all()
+    assert (scale_to_fit(image.transpose(1, 0, 2), 5, "crop") == 200).all()
 
 
 def test_squash_keeps_everything():
-    squashed = fit(decode(encoded(red_left_blue_right(64, 16), "PNG")).pixels, 16, "squash")
+    squashed = scale_to_fit(decode(encoded(red_left_blue_right(64, 16), "PNG")).pixels, 16, "squash")
     assert squashed.shape == (16, 16, 3)
     assert (squashed[:, :8] == RED).all()
     assert (squashed[:, 8:] == BLUE).all()
 
 
 def test_pad_never_enlarges():
-    padded = fit(np.full((28, 28, 1), 9, np.uint8), 32, "pad")
+    padded = scale_to_fit(np.full((28, 28, 1), 9, np.uint8), 32, "pad")
     assert (padded[2:30, 2:30] == 9).all()
     assert padded.sum() == 9 * 28 * 28
-    shrunk = fit(np.full((100, 50, 3), 9, np.uint8), 32, "pad")
+    shrunk = scale_to_fit(np.full((100, 50, 3), 9, np.uint8), 32, "pad")
     assert (shrunk[:, 8:24] == 9).all()
     assert (shrunk[:, :8] == 0).all()
 
@@ -295,7 +295,7 @@ def test_pad_never_enlarges():
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
 def test_extreme_shapes_fit(shape, resize):
     image = np.full(shape, 77, np.uint8)
-    fitted = fit(image, 64, resize)
+    fitted = scale_to_fit(image, 64, resize)
     assert fitted.shape == (64, 64, shape[2])
     assert fitted.max() == 77
 
@@ -303,7 +303,7 @@ def test_extreme_shapes_fit(shape, resize):
 def test_shrinking_averages():
     stripes = np.zeros((64, 64, 1), np.uint8)
     stripes[:, ::2] = 200
-    assert (fit(stripes, 32, "crop") == 100).all()
+    assert (scale_to_fit(stripes, 32, "crop") == 100).all()
 
 
 def test_channels():

@@ -28,8 +28,8 @@ from ganctl.images.folder_listing import (
     read_image_file,
     tolerated,
 )
-from ganctl.images.image_set import ImageSet, Track, choose_classes
-from ganctl.images.resize import fit, to_channels
+from ganctl.images.image_set import ImageSet, Track, only_classes
+from ganctl.images.resize import scale_to_fit, to_channels
 
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
@@ -65,7 +65,7 @@ def _read(folder: Path, listing: Listing, config: DatasetSection, key: str, trac
     """Decode what is asked for and keep it in the cache."""
     files, labels, class_names = _labelled(folder, listing)
     if config.classes is not None:
-        chosen, labels, class_names = choose_classes(labels, class_names, config.classes)
+        chosen, labels, class_names = only_classes(labels, class_names, config.classes)
         files = [files[row] for row in chosen]
     rows: list[int] = []
     converted: Counter[str] = Counter()
@@ -145,7 +145,7 @@ def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | 
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
     if config.resize != "pad" and min(decoded.pixels.shape[:2]) < size:
         conversions.append("enlarged")
-    return Decoded(to_channels(fit(decoded.pixels, size, config.resize), channels), tuple(conversions))
+    return Decoded(to_channels(scale_to_fit(decoded.pixels, size, config.resize), channels), tuple(conversions))
 
 
 def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ganctl.images.draw import grid
-from ganctl.images.resize import fit, to_channels
+from ganctl.images.resize import scale_to_fit, to_channels
 
 COLUMNS, ROWS = 8, 2
 
@@ -24,7 +24,7 @@ def nearest_pairs(samples: np.ndarray, reference: np.ndarray, nearest: np.ndarra
         part = order[start : start + COLUMNS]
         others = [reference[index] for index in nearest[part]]
         if reference.shape[1:] != samples.shape[1:]:
-            others = [to_channels(fit(other, size, "squash"), channels) for other in others]
+            others = [to_channels(scale_to_fit(other, size, "squash"), channels) for other in others]
         rows += [samples[part], np.stack(others)]
     columns = min(COLUMNS, len(order))
     return grid(np.concatenate(rows), len(rows), columns)

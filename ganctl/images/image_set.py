@@ -12,7 +12,7 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
-from ganctl.images.resize import fit, over_white, to_channels
+from ganctl.images.resize import over_white, scale_to_fit, to_channels
 
 Item = TypeVar("Item")
 
@@ -168,7 +168,7 @@ def from_arrays(
         # One experiment is tried on many arrays: all of an unlabelled one is the best that can be done, and is said.
         notes.append("Warning: these images have no labels, so dataset.classes picks none of them out.")
     elif config.classes is not None:
-        rows, labels, class_names = choose_classes(labels, class_names, config.classes)
+        rows, labels, class_names = only_classes(labels, class_names, config.classes)
         images = images[rows]
     images = images[: config.limit]
     if labels is None:
@@ -181,7 +181,7 @@ def from_arrays(
     return ImageSet(pixels, labels, class_names, source, tuple(notes)).checked()
 
 
-def choose_classes(
+def only_classes(
     labels: np.ndarray | None, class_names: tuple[str, ...], wanted: list[int]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Pick the images of some classes.
@@ -267,7 +267,7 @@ def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: li
     for start, block in _blocks(images):
         scaled = block if block.dtype == np.uint8 else np.rint((block + offset) * factor).astype(np.uint8)
         for row, image in enumerate(scaled, start):
-            prepared[row] = to_channels(fit(over_white(image), size, config.resize), channels)
+            prepared[row] = to_channels(scale_to_fit(over_white(image), size, config.resize), channels)
     return prepared
 
 

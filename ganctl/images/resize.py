@@ -17,7 +17,7 @@ def over_white(image: np.ndarray) -> np.ndarray:
     return ((colour * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
 
 
-def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
+def scale_to_fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
     """Make an image square.
 
     Args:
@@ -44,7 +44,7 @@ def fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
 
 
 def centred_square(height: int, width: int) -> tuple[int, int, int]:
-    """Return top row, left column and side of what `fit` keeps of an image when it crops."""
+    """Return top row, left column and side of what `scale_to_fit` keeps of an image when it crops."""
     side = min(height, width)
     return (height - side) // 2, (width - side) // 2, side
 

@@ -6,7 +6,7 @@ from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.decode import decode
 from ganctl.images.folder_listing import read_image_file
-from ganctl.images.resize import centred_square, fit, resized, to_channels
+from ganctl.images.resize import centred_square, resized, scale_to_fit, to_channels
 from ganctl.planning.survey.folder_survey import Picture, Survey
 
 ROWS, COLUMNS = 4, 3
@@ -80,7 +80,7 @@ def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
 def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
     """What the networks get, its pixels made visible."""
     size, channels = dataset.image_size or ORIGINAL, dataset.channels or 3
-    result = to_channels(to_channels(fit(pixels, size, dataset.resize), channels), 3)
+    result = to_channels(to_channels(scale_to_fit(pixels, size, dataset.resize), channels), 3)
     times = max(1, RESULT // size)
     shown = result.repeat(times, axis=0).repeat(times, axis=1)
     return shown if max(shown.shape[:2]) <= RESULT else resized(shown, RESULT, RESULT)
