@@ -12,7 +12,7 @@ Conditional = Literal["auto", False, True]
 """The user's key: `auto` is true where the images have labels."""
 
 
-def told_classes(conditional: Conditional, num_classes: int) -> bool:
+def is_conditional(conditional: Conditional, num_classes: int) -> bool:
     """Whether networks are told classes.
 
     Raises:

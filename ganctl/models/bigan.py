@@ -122,7 +122,7 @@ def bigan(
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     maps = enlarged(latent, resolutions, capacity, 4)
-    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+    generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     code = layers.Dense(latent_dim, dtype="float32")(layers.Flatten()(reduced(image, resolutions, capacity, 4)))
 
@@ -132,7 +132,7 @@ def bigan(
     both = layers.Concatenate()([layers.LeakyReLU(0.2)(seen), layers.LeakyReLU(0.2)(known)])
     both = layers.LeakyReLU(0.2)(layers.Dense(16 * capacity)(both))
     return {
-        "generator": keras.Model(latent, painted, name="generator"),
+        "generator": keras.Model(latent, generated, name="generator"),
         "encoder": keras.Model(image, code, name="encoder"),
         "discriminator": keras.Model([image, partner], layers.Dense(1, dtype="float32")(both), name="discriminator"),
     }

@@ -79,7 +79,7 @@ def fastgan(
             maps = ganctl.layers.SkipLayerExcitation()(maps, sizes[doubling - distance])
         sizes.append(maps)
     maps = layers.Cropping2D(resolutions.cropping)(maps)
-    painted = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(maps)
+    generated = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = small = image
     for level in range(1, steps + 1):
@@ -95,7 +95,7 @@ def fastgan(
     small = layers.Cropping2D(((0, surplus), (0, surplus)))(small)
     drawn_again = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(small)
     return {
-        "generator": keras.Model(latent, painted, name="generator"),
+        "generator": keras.Model(latent, generated, name="generator"),
         "discriminator": keras.Model(image, [score, drawn_again], name="discriminator"),
     }
 

@@ -98,7 +98,7 @@ def infogan(
     latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)
     inputs = [latent, *([keras.Input([codes], name="code")] if codes else []), category]
     maps = enlarged(layers.Concatenate()(inputs), resolutions, capacity, 4)
-    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+    generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     image = keras.Input(image_shape, name="image")
     features = layers.Flatten()(reduced(image, resolutions, capacity, 4))
@@ -109,7 +109,7 @@ def infogan(
     hidden = layers.LeakyReLU(0.1)(layers.Dense(128)(seen))
     guesses = [layers.Dense(width, dtype="float32")(hidden) for width in (categories, codes) if width]
     return {
-        "generator": keras.Model(inputs, painted, name="generator"),
+        "generator": keras.Model(inputs, generated, name="generator"),
         "discriminator": keras.Model(image, [score, features], name="discriminator"),
         "q_head": keras.Model(seen, guesses, name="q_head"),
     }

@@ -7,7 +7,7 @@ from pydantic import Field
 
 import ganctl.layers
 from ganctl.game import class_input
-from ganctl.layers.conditional import Conditional, projection_score, told_classes
+from ganctl.layers.conditional import Conditional, is_conditional, projection_score
 from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -48,7 +48,7 @@ def r3gan(
         conditional: tell both networks the class: an embedding beside the latent vector, and one that is projected on
             the discriminator's features.
     """
-    told = told_classes(conditional, num_classes)
+    with_classes = is_conditional(conditional, num_classes)
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     widths = [resolutions.width(capacity, level) for level in range(resolutions.steps + 1)]
     small = _GAIN * (blocks * len(widths)) ** (-1 / 4)
@@ -72,20 +72,20 @@ def r3gan(
         return layers.Conv2D(width, 1, use_bias=False, kernel_initializer=_drawn(1.0))(maps)
 
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
-    named, seen = (class_input(), class_input()) if told else (None, None)
+    generator_class, judged_class = (class_input(), class_input()) if with_classes else (None, None)
 
     code = latent
-    if named is not None:
+    if generator_class is not None:
         # Drawn as the authors draw it, N(0, 1 / classes). Much softer, the class is overheard for long; as loud as the
         # latent vector, it drowns that, and all images of a class are the same.
         embedding = layers.Embedding(num_classes, latent_dim, embeddings_initializer=_drawn(1.0))
-        embedded = layers.Flatten()(embedding(named))
+        embedded = layers.Flatten()(embedding(generator_class))
         code = layers.Concatenate()([latent, embedded])
     maps = layers.Dense(resolutions.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
     maps = residual(layers.Reshape((resolutions.base, resolutions.base, widths[-1]))(maps))
     for width in reversed(widths[:-1]):
         maps = residual(layers.UpSampling2D()(resized(maps, width)))
-    painted = layers.Conv2D(image_shape[2], 1, kernel_initializer=_drawn(1.0), dtype="float32")(
+    generated = layers.Conv2D(image_shape[2], 1, kernel_initializer=_drawn(1.0), dtype="float32")(
         layers.Cropping2D(resolutions.cropping)(maps)
     )
 
@@ -96,10 +96,10 @@ def r3gan(
     one_channel = _drawn(math.sqrt(maps.shape[-1]))
     maps = layers.DepthwiseConv2D(resolutions.base, use_bias=False, depthwise_initializer=one_channel)(maps)
     features = layers.Activation("linear", dtype="float32")(layers.Flatten()(maps))
-    score = projection_score(features, seen, num_classes, layers.Dense, layers.Embedding)
+    score = projection_score(features, judged_class, num_classes, layers.Dense, layers.Embedding)
     return {
-        "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
-        "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),
+        "generator": keras.Model([latent, generator_class] if with_classes else latent, generated, name="generator"),
+        "discriminator": keras.Model([image, judged_class] if with_classes else image, score, name="discriminator"),
     }
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 import ganctl.layers
 from ganctl.game import class_input
-from ganctl.layers.conditional import Conditional, normalisation, spectral_residual_score, told_classes
+from ganctl.layers.conditional import Conditional, is_conditional, normalisation, spectral_residual_score
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
@@ -41,11 +41,11 @@ def sngan(
         capacity: channels at the full resolution; twice as many at each halving, up to eight times.
         conditional: tell both networks the class.
     """
-    told = told_classes(conditional, num_classes)
+    with_classes = is_conditional(conditional, num_classes)
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
-    named, seen = (class_input(), class_input()) if told else (None, None)
-    normalise = normalisation(named, num_classes)
+    generator_class, judged_class = (class_input(), class_input()) if with_classes else (None, None)
+    normalise = normalisation(generator_class, num_classes)
 
     widest = resolutions.width(capacity, resolutions.steps)
     maps = layers.Dense(resolutions.base**2 * widest)(latent)
@@ -53,13 +53,13 @@ def sngan(
     for level in reversed(range(resolutions.steps)):
         maps = up_block(maps, resolutions.width(capacity, level), layers.Conv2D, normalise)
     maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(resolutions.cropping)(maps)))
-    painted = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+    generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = image
     for level in range(1, resolutions.steps + 1):
         maps = down_block(maps, resolutions.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
-    score = spectral_residual_score(maps, seen, num_classes)
+    score = spectral_residual_score(maps, judged_class, num_classes)
     return {
-        "generator": keras.Model([latent, named] if told else latent, painted, name="generator"),
-        "discriminator": keras.Model([image, seen] if told else image, score, name="discriminator"),
+        "generator": keras.Model([latent, generator_class] if with_classes else latent, generated, name="generator"),
+        "discriminator": keras.Model([image, judged_class] if with_classes else image, score, name="discriminator"),
     }

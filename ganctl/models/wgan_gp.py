@@ -40,7 +40,7 @@ def wgan_gp(
     """
     resolutions = Resolutions.of(image_shape[0])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
-    painted = keras.layers.Conv2D(image_shape[2], filter_size, padding="same", activation="tanh", dtype="float32")(
+    generated = keras.layers.Conv2D(image_shape[2], filter_size, padding="same", activation="tanh", dtype="float32")(
         enlarged(latent, resolutions, capacity, filter_size)
     )
     maps = reduced(image, resolutions, capacity, filter_size)
@@ -48,6 +48,6 @@ def wgan_gp(
         maps = ganctl.layers.MinibatchStandardDeviation()(maps)
     score = keras.layers.Dense(1, dtype="float32")(keras.layers.Flatten()(maps))
     return {
-        "generator": keras.Model(latent, painted, name="generator"),
+        "generator": keras.Model(latent, generated, name="generator"),
         "discriminator": keras.Model(image, score, name="discriminator"),
     }
