@@ -113,7 +113,7 @@ def test_a_survey_in_words_names_what_is_wrong(mixed: Path) -> None:
     assert lines["damaged"].startswith("3: dögs & more/broken start.jpg: its JPEG header is damaged or cut off")
     assert lines["copies"].startswith("4 have the same content as another: cats/photo 00.jpg = dögs & more/copy 0.jpg")
     assert lines["classes"] == "2 sub-folders: cats 40, dögs & more 17"
-    assert lines["no pictures"] == "1 .txt file without an image"
+    assert lines["skipped"] == "1 .txt file without an image"
     listed = listed_files(found)
     assert {"cats/photo 03.jpg", "dögs & more/copy 3.jpg", "dögs & more/saved again.jpg"} <= set(listed)
     assert "dögs & more/dot.png  # 1x1" in listed
@@ -127,7 +127,7 @@ def test_more_damage_than_a_training_leaves_out_is_a_warning(tmp_path: Path) -> 
         data = encoded(picture(seed), "JPEG")
         (tmp_path / f"{seed}.jpg").write_bytes(data if seed < 2 else data[:-200])
     found = look(tmp_path)
-    assert warnings(found, "list.txt")[0].startswith("11 pictures cannot be read, and training leaves out 10 at most")
+    assert warnings(found, "list.txt")[0].startswith("11 pictures cannot be read, and training leaves out at most 10.")
     with pytest.raises(DataError, match="11 of 13 images"):
         datasets.registry.get("image_folder").make(DatasetSection(name="image_folder", path=str(tmp_path)), untracked)
 
@@ -136,7 +136,7 @@ def test_without_time_to_decode_only_what_needs_it_is_missing(mixed: Path) -> No
     decoded, glanced = look(mixed), look(mixed, NEVER)
     assert (decoded.decoded, glanced.decoded) == (57, 0)
     assert glanced.near == ()
-    assert "looked inside 0 of 57 pictures" in dict(described(glanced))["near copies"]
+    assert "decoded 0 of 57 pictures" in dict(described(glanced))["near copies"]
     less = {"decoded", "near_duplicates"}
     first, second = ({k: v for k, v in found.as_json().items() if k not in less} for found in (decoded, glanced))
     assert first == second
@@ -346,9 +346,9 @@ def test_the_longer_side_counts_where_pictures_are_padded(tmp_path: Path) -> Non
     chosen = {choice.key[-1]: choice for choice in choices(pictures, recipe, sizes, measured, 60)}
     assert chosen["resize"].value == "pad"
     assert chosen["image_size"].reason.startswith(
-        "The longer sides have 240 pixels; 0 pictures have fewer than 128 and are"
+        "The longer sides have 240 pixels; 0 pictures have fewer than 128 and get"
     )
-    assert "256 are more than the longer side has in over 10% of them" in chosen["image_size"].reason
+    assert "256 would be more than the longer side of over 10% of them" in chosen["image_size"].reason
 
 
 def test_no_size_is_offered_to_which_many_pictures_would_be_enlarged(tmp_path: Path) -> None:
@@ -448,18 +448,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "exit_code", "message"),
     [
         (["nowhere"], 3, "There is nothing at nowhere. Name a folder of pictures."),
-        (["there.yaml"], 3, "there.yaml is a file. Name the folder that the pictures lie in."),
-        (["empty"], 3, "There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in empty. It is empty."),
-        (["texts"], 3, "file in texts. Skipped: 1 .txt file without an image."),
+        (["there.yaml"], 3, "there.yaml is a file. Name the folder that contains the pictures."),
+        (["empty"], 3, "empty contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. It is empty."),
+        (["texts"], 3, "texts contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. Skipped: 1 .txt file without an image."),
         (["broken"], 3, "None of the 1 pictures in broken can be read; the first: a.jpg: "),
-        (["one"], 3, "one: one picture is too few to learn from."),
-        (["same"], 3, "same: one picture is too few to learn from."),
-        (["photos", "-o", "there.yaml"], 2, "there.yaml exists already. Choose another --output, or overwrite it"),
-        (["photos", "-o", "other.yaml"], 2, "other-crop.png exists already."),
+        (["one"], 3, "one: one picture is too few to train on."),
+        (["same"], 3, "same: one picture is too few to train on."),
+        (["photos", "-o", "there.yaml"], 2, "there.yaml already exists. Choose another --output, or overwrite it"),
+        (["photos", "-o", "other.yaml"], 2, "other-crop.png already exists."),
         (["photos", "-o", "folder.yaml"], 2, "folder.yaml is a folder."),
         (["photos", "-o", "a.txt"], 2, "--output takes FILE.yaml. Received: a.txt"),
-        (["photos", "-o", "photos/in/a.yaml"], 2, "a-crop.png be learned as one of them"),
-        (["."], 2, "would lie among the pictures"),
+        (["photos", "-o", "photos/in/a.yaml"], 2, "a-crop.png would be learned as one of them"),
+        (["."], 2, "would be learned as one of them"),
         (["photos", "-o", "there.yaml/a.yaml"], 2, "there.yaml/a.yaml cannot be written: "),
         (["photos", "--minutes", "0.5"], 2, "0.5 is not in the range"),
         (["photos", "--minutes", "nan"], 2, "nan is not a finite number"),
@@ -517,7 +517,7 @@ def test_what_is_no_text_about_a_skipped_file_is_left_out(tmp_path: Path) -> Non
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no text, and cannot stand in a YAML file"):
+    with pytest.raises(UsageError, match="is not valid UTF-8, which a YAML file requires"):
         StartingFiles.open(tmp_path / "a.yaml", Path(os.fsdecode(b"bytes\xff")), force=False)
 
 

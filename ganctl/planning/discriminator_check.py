@@ -48,12 +48,12 @@ class DiscriminatorCheck:
     @property
     def verdict(self) -> str:
         """What it means, in words."""
-        score = f"{self.accuracy:.1%} of held-out images right, where always the same label gives {self.chance:.1%}"
+        score = f"{self.accuracy:.1%} of held-out images right; always the most frequent label: {self.chance:.1%}"
         if self.learned:
             return f"{score}. The discriminator's body learns; if the GAN fails, look elsewhere."
         return (
             f"{score}. The discriminator's body does not learn to tell {self.classes} classes apart: look at its "
-            "layers, at its learning rate, and at samples/real.png of a run; or give it more --iterations."
+            "layers, its learning rate, and samples/real.png of a run, or give it more --iterations."
         )
 
     def facts(self) -> dict[str, Any]:
@@ -109,11 +109,11 @@ def body_of(discriminator: Any) -> Any:
         GanctlError: there is no such layer, or the features depend on more than images.
     """
     if not judges_images_alone(discriminator):
-        raise GanctlError("The discriminator judges more than images, so its body cannot classify them.")
+        raise GanctlError("The discriminator takes more than images, so its body cannot classify them.")
     for layer in reversed(discriminator.layers):
         if isinstance(layer, keras.layers.Dense) and layer.units == 1:
             return keras.Model(discriminator.inputs[0], layer.input)
-    raise GanctlError("The discriminator does not end in a Dense layer, so its body cannot be told from its head.")
+    raise GanctlError("The discriminator has no Dense layer with one unit, so its body and head cannot be separated.")
 
 
 def _pixels(images: ImageSet, rows: np.ndarray) -> np.ndarray:

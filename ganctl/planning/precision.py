@@ -24,7 +24,7 @@ def faster_precision(make_game: Callable[[str], Game], identity: str) -> tuple[s
     """
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         if os.environ.get(name, "").upper() in _ISAS_WITHOUT_BFLOAT16:
-            return "float32", f"{name}={os.environ[name]} leaves no bfloat16"
+            return "float32", f"{name}={os.environ[name]} disables bfloat16"
     ratio = recall("precision", identity)
     if not isinstance(ratio, float):
         ratio = seconds_per_round(make_game("float32")) / seconds_per_round(make_game("bfloat16"))

@@ -13,7 +13,7 @@ from ganctl.game.game import Game
 from ganctl.lazy import tf
 from ganctl.planning.probe import CLEARLY_FASTER, recall, remember, seconds_per_round
 
-CONVOLUTIONS = "never for convolutions on a CPU, which it makes slower"
+CONVOLUTIONS = "never for convolutions on a CPU, which it slows down"
 
 
 def worth_xla(make_game: Callable[[bool], Game], device: str, identity: str) -> tuple[bool, str]:

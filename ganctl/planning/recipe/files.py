@@ -40,7 +40,7 @@ class StartingFiles:
         path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
         for place in (path, pictures):
             if not is_text(place):
-                message = f"{shown(place.absolute())} is no text, and cannot stand in a YAML file. Rename it."
+                message = f"{shown(place.absolute())} is not valid UTF-8, which a YAML file requires. Rename it."
                 raise UsageError(message)
         if path.suffix.lower() not in _SUFFIXES:
             raise UsageError(f"--output takes FILE.yaml. Received: {path}")
@@ -48,8 +48,8 @@ class StartingFiles:
         folder = path.absolute().parent
         if pictures.resolve() in (folder.resolve(), *folder.resolve().parents):
             raise UsageError(
-                f"{path} would lie among the pictures, and {files.crop.name} be learned as one of them. "
-                "Name another place: --output ../FILE.yaml"
+                f"{path} is in the folder of pictures, where {files.crop.name} would be learned as one of them. "
+                "Choose another place: --output ../FILE.yaml"
             )
         if len(os.fsencode(files.names.name)) > _LONGEST_FILE_NAME:
             raise UsageError(f"The name {path.name} is too long. Choose another --output.")
@@ -61,7 +61,7 @@ class StartingFiles:
         if directory:
             raise UsageError(f"{directory} is a folder. Choose another --output.")
         if taken and not force:
-            raise UsageError(f"{taken[0]} exists already. Choose another --output, or overwrite it with --force.")
+            raise UsageError(f"{taken[0]} already exists. Choose another --output, or overwrite it with --force.")
         return files
 
     @property

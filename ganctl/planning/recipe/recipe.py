@@ -76,7 +76,7 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
     """
     count = len(pictures.pictures)
     if pictures.distinct < 2:
-        raise DataError(f"{shown(pictures.folder)}: one picture is too few to learn from.")
+        raise DataError(f"{shown(pictures.folder)}: one picture is too few to train on.")
     parts = resolving.load_parts(packaged_configs()[RECIPE])
     recipe = parts.experiment
     sizes = possible_sizes(pictures, parts.model.why_unfit)

@@ -166,12 +166,12 @@ def expectations(pictures: Survey) -> list[str]:
     if count < FEW:
         return [
             f"{count:,} different pictures are very few: expect near copies of them, and blends of two, whatever the "
-            f"settings. From {SOME} on it becomes interesting."
+            f"settings. Results become interesting from {SOME} pictures."
         ]
     if count < SOME:
         return [
-            f"{count:,} different pictures are few: expect variations of what is there, hardly anything new, and "
-            "look at the memorization figure of `ganctl evaluate`."
+            f"{count:,} different pictures are few: expect variations on what is there and hardly anything new, and "
+            "check the memorization score of `ganctl evaluate`."
         ]
     return []
 
@@ -204,8 +204,8 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
         Choice(
             ("dataset", "flip"),
             False,
-            "Whether a mirrored picture is as good as the original, nobody can see in the files: letters, digits and "
-            "emblems are not, faces, animals and landscapes are. true gives twice the pictures for nothing.",
+            "Files do not show whether a mirrored picture is as good as the original: faces, animals and landscapes "
+            "are; letters, digits and emblems are not. true gives twice the pictures at no cost.",
         ),
         Choice(("dataset", "holdout"), holdout, _why_holdout(count, holdout)),
     ]
@@ -220,14 +220,14 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
             ("training", "iterations"),
             iterations,
             f"{rate:.3g} iterations/s were measured here ({measured.device}): {format_duration(iterations / rate)} of "
-            f"the {format_duration(60 * minutes)}; the rest is for starting, sample grids, checkpoints and "
+            f"the {format_duration(60 * minutes)}; the rest is for start-up, sample grids, checkpoints and "
             f"{evaluations or 'no'} evaluation{'s' * (evaluations != 1)}. Every picture is seen about "
             f"{iterations * batch / learned:,.0f} times.",
         ),
         Choice(
             ("training", "iterations_per_epoch"),
             max(1, learned // batch),
-            f"{learned:,} pictures in batches of {batch}: once through all of them.",
+            f"{learned:,} pictures in batches of {batch}: one pass over all of them.",
         ),
     ]
     if batch != recipe.training.batch_size:
@@ -236,9 +236,9 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
         Choice(
             ("evaluation", "every"),
             iterations // evaluations if evaluations else 0,
-            "Scores during the training; the checkpoint with the best one stays (ganctl sample --best)."
+            "Scores during training; the checkpoint with the best one is kept (ganctl sample --best)."
             if evaluations
-            else f"Not at all: of fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores say nothing.",
+            else f"Off: with fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores mean nothing.",
         ),
         Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
         Choice(("outputs", "checkpoint_every"), saved, f"About every {format_duration(saved / rate)}."),
@@ -265,15 +265,15 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
     which, result = ("longer", "framed in black") if resize_of(pictures) == "pad" else ("shorter", "enlarged")
     smaller = int((_sides(pictures) < cost.size).sum())
     what = f"The {which} sides have {_quantiles(pictures)}; "
-    what += f"{smaller:,} pictures have fewer than {cost.size} and are {result}."
+    what += f"{smaller:,} pictures have fewer than {cost.size} and get {result}."
     larger = [size for size in sizes if size > cost.size]
     needed = ITERATIONS_NEEDED[cost.size]
     if larger:
         what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
     elif _smaller_share(pictures, 2 * cost.size) > ENLARGED_SHARE:
-        what += f" {2 * cost.size} are more than the {which} side has in over {ENLARGED_SHARE:.0%} of them."
+        what += f" {2 * cost.size} would be more than the {which} side of over {ENLARGED_SHARE:.0%} of them."
     if rate * seconds < needed:
-        what += f" Even this size should have {needed:,} iterations: give it more time (--minutes)."
+        what += f" Even this size should get {needed:,} iterations: give it more time (--minutes)."
     return what
 
 
@@ -286,31 +286,27 @@ def _why_channels(pictures: Survey) -> str:
     seen = _seen(pictures)
     coloured = sum(picture.coloured for picture in seen)
     if not coloured:
-        return f"None of the {len(seen):,} pictures that were looked into has colours."
+        return f"None of the {len(seen):,} pictures examined is in colour."
     grey = len(seen) - coloured
-    return f"{coloured:,} of {len(seen):,} pictures have colours" + (
-        "; grey ones are learned as such." if grey else "."
-    )
+    return f"{coloured:,} of {len(seen):,} pictures are in colour" + ("; grey ones stay grey." if grey else ".")
 
 
 def _why_resize(pictures: Survey) -> str:
     shares = pictures.kept_shares
     half = int((shares < 0.5).sum())
     crop = (
-        f"crop keeps the centred square: {np.median(shares):.0%} of the middle picture, {shares.min():.0%} of the "
+        f"crop keeps the centred square: {np.median(shares):.0%} of the median picture, {shares.min():.0%} of the "
         f"longest; {half:,} lose more than half."
     )
     if resize_of(pictures) == "pad":
-        return f"{crop} So they are shrunk to fit, and filled with black, which is learned as well."
-    return f"{crop} squash would distort, pad add black bars."
+        return f"{crop} So they are shrunk to fit and padded with black, which is learned as well."
+    return f"{crop} squash would distort; pad would add black bars."
 
 
 def _why_holdout(count: int, holdout: float) -> str:
     if holdout:
-        return (
-            f"{round(count * holdout):,} pictures are not learned: they show whether the generator copies the others."
-        )
-    return f"Of {count:,} pictures every one is learned."
+        return f"{round(count * holdout):,} pictures are held out: they show whether the generator copies the others."
+    return f"All {count:,} pictures are learned."
 
 
 def _quantiles(pictures: Survey) -> str:

@@ -177,7 +177,7 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
         if not folder.exists():
             raise DataError(f"There is nothing at {shown(folder)}. Name a folder of pictures.")
         if not folder.is_dir():
-            raise DataError(f"{shown(folder)} is a file. Name the folder that the pictures lie in.")
+            raise DataError(f"{shown(folder)} is a file. Name the folder that contains the pictures.")
     listing = list_folder(folder)
     sizes = {file.name: file.size for file in listing.files}
     pictures: dict[str, Picture] = {}
@@ -280,4 +280,4 @@ def _no_pictures(folder: Path, listing: Listing, damaged: dict[str, str]) -> Dat
         first = f"{shown(Path(name))}: {reason}"
         return DataError(f"None of the {len(damaged):,} pictures in {shown(folder)} can be read; the first: {first}.")
     skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else " It is empty."
-    return DataError(f"There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in {shown(folder)}.{skipped}")
+    return DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")

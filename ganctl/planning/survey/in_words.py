@@ -26,16 +26,16 @@ def described(pictures: Survey) -> list[tuple[str, str]]:
     shares = pictures.kept_shares
     lines = [
         ("folder", f"{shown(pictures.folder)}: {len(found):,} pictures ({kinds}), {_size(pictures.file_bytes)}"),
-        ("sizes", f"{least} to {most}, the middle one {middle}" if least != most else f"all {least}"),
+        ("sizes", f"{least} to {most}, median {middle}" if least != most else f"all {least}"),
         ("modes", f"{modes}{f'; {rotated:,} turned by EXIF' if rotated else ''}; transparency is laid over white"),
         ("damaged", _damaged(pictures)),
-        ("no pictures", counted(pictures.skipped) or "none"),
+        ("skipped", counted(pictures.skipped) or "none"),
         ("copies", _groups(pictures.copies, "have the same content as another") + _trusted(pictures)),
         ("near copies", f"{_groups(pictures.near, 'look nearly like another')}{_of_how_many(pictures)}"),
         ("classes", _classes(pictures)),
         (
             "square",
-            f"the centred square keeps {np.median(shares):.0%} of the middle picture's area, {shares.min():.0%} of the "
+            f"the centred square keeps {np.median(shares):.0%} of the median picture's area, {shares.min():.0%} of the "
             f"longest one's; {int((shares < 0.5).sum()):,} pictures lose more than half",
         ),
     ]
@@ -53,21 +53,21 @@ def warnings(pictures: Survey, listed: str) -> list[str]:
     read, damaged = len(pictures.pictures), len(pictures.damaged)
     if damaged > tolerated(read + damaged):
         found.append(
-            f"{damaged:,} pictures cannot be read, and training leaves out {tolerated(read + damaged)} at most: repair "
-            f"or remove those that {listed} names."
+            f"{damaged:,} pictures cannot be read, and training leaves out at most {tolerated(read + damaged)}. Repair "
+            f"or remove those that {listed} lists."
         )
     copies, near = _surplus(pictures.copies), _surplus(pictures.near)
     if copies or near:
         what = " and ".join([f"{copies:,} copies"] * (copies > 0) + [f"{near:,} near copies"] * (near > 0))
         found.append(
-            f"{what} are learned as often as they are there: the discriminator "
-            "knows these pictures by heart sooner, and the generator draws them more often. Remove all but one of each "
-            f"group in {listed}, unless that is what you want."
+            f"{what} are learned as often as they occur: the discriminator memorizes these pictures sooner, and the "
+            f"generator draws them more often. Remove all but one of each group in {listed}, unless that is what you "
+            "want."
         )
     tiny = int((pictures.short_sides < _TINY).sum())
     if tiny:
         found.append(
-            f"{tiny:,} pictures are less than {_TINY} pixels high or wide, and blots when enlarged: see {listed}."
+            f"{tiny:,} pictures are less than {_TINY} pixels high or wide, and blurs when enlarged: see {listed}."
         )
     return found
 
@@ -111,8 +111,8 @@ def _of_how_many(pictures: Survey) -> str:
     if pictures.decoded == len(pictures.pictures):
         return ""
     return (
-        f" (looked inside {pictures.decoded:,} of {len(pictures.pictures):,} pictures, chosen by chance; of the others "
-        "at the beginning and the end of the file)"
+        f" (decoded {pictures.decoded:,} of {len(pictures.pictures):,} pictures, chosen at random; of the others, read "
+        "only the beginning and the end of the file)"
     )
 
 
