@@ -88,7 +88,7 @@ def test_npz_names(tmp_path: Path, images: str, labels: str | None) -> None:
 
 def test_npz_without_images_says_what_it_holds(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", faces=numbered(3))
-    with pytest.raises(DataError, match="holds faces"):
+    with pytest.raises(DataError, match="contains faces"):
         load("npz", path=tmp_path / "a.npz")
 
 
@@ -282,7 +282,7 @@ def test_cifar10_at_a_path(tmp_path: Path, given: str) -> None:
 
 def test_missing_batches_are_said(tmp_path: Path) -> None:
     write_batches(tmp_path / "c", batches=2)
-    assert "Warning: only 2 of 5 batches are there." in load("cifar10", path=tmp_path / "c").notes
+    assert "Warning: only 2 of 5 batches were found." in load("cifar10", path=tmp_path / "c").notes
 
 
 def test_malicious_batch_is_refused_and_not_run(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_offline_is_a_quick_and_quiet_error(tmp_path: Path) -> None:
 import sys, time
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection
+from ganctl.experiment.sections import DatasetSection
 from ganctl.lazy import keras
 keras.utils
 for name in ("mnist", "fashion_mnist", "cifar10"):

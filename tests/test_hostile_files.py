@@ -90,7 +90,7 @@ def test_half_a_character_in_a_generator_file_is_refused(
 def test_idx_that_declares_more_than_it_holds_takes_no_memory_for_it(tmp_path: Path) -> None:
     path = tmp_path / "x-ubyte"
     path.write_bytes(bytes([0, 0, 8, 3]) + b"\0\0\x08\x03" * 3 + bytes(1000))
-    with pytest.raises(DataError, match="declares 8627738651 bytes of data and cannot hold as many"):
+    with pytest.raises(DataError, match="declares 8627738651 bytes of data, more than it can hold"):
         archives.read_idx(path)
 
 
@@ -98,7 +98,7 @@ def test_npz_with_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, imäges=np.zeros(3))
     path.write_bytes(path.read_bytes().replace("ä".encode(), b"\x9e\x9e"))
-    with pytest.raises(DataError, match="is no npz file that can be read"):
+    with pytest.raises(DataError, match="is not a readable npz file"):
         archives.npz_names(path)
 
 

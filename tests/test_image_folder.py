@@ -55,7 +55,7 @@ def test_colours_and_sides_are_right(tmp_path: Path) -> None:
     loaded = load("image_folder", path=tmp_path, image_size=20)
     assert (loaded.images[:, :, :10] == RED).all()
     assert (loaded.images[:, :, 10:] == BLUE).all()
-    assert "Warning: all images are the same." in loaded.notes
+    assert "Warning: all images are identical." in loaded.notes
 
 
 def test_sub_folders_are_classes_and_nested_ones_belong_to_them(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_sub_folders_are_classes_and_nested_ones_belong_to_them(tmp_path: Path) 
     assert "1 .txt file without an image" in loaded.notes[-1]
     dogs = load("image_folder", path=tmp_path, classes=[1])
     assert (len(dogs), dogs.class_names, dogs.labels.tolist()) == (2, ("dogs",), [0, 0])
-    with pytest.raises(ConfigurationError, match="no image of class 2"):
+    with pytest.raises(ConfigurationError, match="no image has the class 2"):
         load("image_folder", path=tmp_path, classes=[2])
 
 
@@ -168,7 +168,7 @@ def test_folder_without_enough_images_is_refused(tmp_path: Path, content: Any) -
 
 def test_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     (path,) = write_images(tmp_path, 1)
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         load("image_folder", path=path)
 
 
@@ -354,7 +354,7 @@ def test_full_disk_is_said(tmp_path: Path) -> None:
 import resource, signal, sys
 from ganctl.datasets import registry
 from ganctl.errors import DataError
-from ganctl.experiment import DatasetSection
+from ganctl.experiment.sections import DatasetSection
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 config = DatasetSection(name="image_folder", path=sys.argv[1])

@@ -130,11 +130,11 @@ def test_unusable_images_are_refused(images: Any, message: str) -> None:
     [
         ([0, 1], r"3 images need 3 labels.*\[2\]"),
         ([[1, 0], [0, 1], [1, 0]], r"\[3, 2\]"),
-        ([0, 1, -1], "whole numbers"),
-        ([0.0, 0.5, 1.0], "whole numbers"),
-        ([0, 1, 10**9], "whole numbers"),
-        (["a", "b", "c"], "whole numbers"),
-        ([0.0, np.nan, 1.0], "whole numbers"),
+        ([0, 1, -1], "must be integers"),
+        ([0.0, 0.5, 1.0], "must be integers"),
+        ([0, 1, 10**9], "must be integers"),
+        (["a", "b", "c"], "must be integers"),
+        ([0.0, np.nan, 1.0], "must be integers"),
     ],
 )
 def test_unusable_labels_are_refused(labels: Any, message: str) -> None:
@@ -148,7 +148,7 @@ def test_channels_first_are_turned() -> None:
     images[0, 1] = 7
     taken = from_arrays(images, None, (), section(), "test")
     assert taken.images[1, 0, 0].tolist() == list(RED)
-    assert "channels stood first" in taken.notes[0]
+    assert "channels-first images were made channels-last" in taken.notes[0]
 
 
 def test_rgba_arrays_lie_over_white() -> None:
@@ -193,7 +193,7 @@ def test_limit_comes_after_classes() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "classes", "message"),
-    [([0, 1, 1], [2], "no image of class 2"), ([0, 1, 1], [0, 0], "named twice")],
+    [([0, 1, 1], [2], "no image has the class 2"), ([0, 1, 1], [0, 0], "listed twice")],
 )
 def test_wrong_classes_are_mistakes_in_the_configuration(labels: Any, classes: list[Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as error:
@@ -219,11 +219,11 @@ def test_a_device_is_no_data_set() -> None:
 def test_classes_of_unlabelled_images_are_all_of_them_and_it_is_said() -> None:
     loaded = from_arrays(numbered(3), None, (), section(classes=[6]), "test")
     assert len(loaded) == 3
-    assert loaded.notes == ("Warning: these images have no labels, so dataset.classes picks none of them out.",)
+    assert loaded.notes == ("Warning: these images have no labels, so dataset.classes has no effect.",)
 
 
 def test_doubtful_data_is_warned_about() -> None:
     same = from_arrays(np.full((5, 8, 8), 9, np.uint8), None, (), section(), "test")
-    assert same.notes == ("Warning: all images are the same.",)
+    assert same.notes == ("Warning: all images are identical.",)
     partial = from_arrays(numbered(5), np.array([0, 0, 0, 2, 2]), (), section(), "test")
-    assert partial.notes == ("Warning: only 2 of 3 classes have an image.",)
+    assert partial.notes == ("Warning: only 2 of 3 classes have images.",)

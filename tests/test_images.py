@@ -211,7 +211,7 @@ def test_a_bitmap_whose_channels_come_in_another_order_is_refused(shifts):
     masks = struct.pack("<III", *(0xFF << shift for shift in shifts))
     start = 14 + len(information) + len(masks)
     data = struct.pack("<2sIHHI", b"BM", start + 128, 0, 0, start) + information + masks + bytes(128)
-    with pytest.raises(DataError, match=r"bitfields|exchanged"):
+    with pytest.raises(DataError, match=r"bitfields|swapped"):
         decode(data)
 
 

@@ -44,7 +44,7 @@ def cifar10(config: DatasetSection, track: Track) -> ImageSet:
     read = [_read_batch(batches[name], f"{shown(path)}: {name}") for name in sorted(batches)]
     images, labels = (np.concatenate(parts) for parts in zip(*read, strict=True))
     image_set = from_arrays(images, labels, _CLASSES, config, shown(path))
-    return image_set if len(batches) == 5 else image_set.noted(f"Warning: only {len(batches)} of 5 batches are there.")
+    return image_set if len(batches) == 5 else image_set.noted(f"Warning: only {len(batches)} of 5 batches were found.")
 
 
 def _place_below(folder: Path) -> Path | None:
@@ -75,4 +75,4 @@ def _read_batch(content: bytes, origin: str) -> tuple[np.ndarray, np.ndarray]:
         case {b"data": np.ndarray(dtype=np.uint8, ndim=2) as rows, b"labels": list(labels)}:
             if rows.shape == (len(labels), 3072) and all(isinstance(label, int) for label in labels):
                 return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), np.array(labels, np.int64)
-    raise DataError(f"{origin} is no batch of CIFAR-10.")
+    raise DataError(f"{origin} is not a CIFAR-10 batch.")

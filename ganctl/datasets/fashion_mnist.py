@@ -44,7 +44,7 @@ def fashion_mnist_mini(config: DatasetSection, track: Track) -> ImageSet:
     """Clothes, the 10,000 test images, which ship with ganctl."""
     if config.path is not None:
         raise ConfigurationError(
-            f"'{config.name}' ships with ganctl and has no path; remove the key.", key="dataset.path"
+            f"'{config.name}' ships with ganctl and takes no path. Remove the key.", key="dataset.path"
         )
     with as_file(files("ganctl.datasets") / "data" / "fashion_mnist_10k.npz") as path:
         images, labels = read_npz(path, "images", "labels")

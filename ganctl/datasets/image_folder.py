@@ -47,7 +47,7 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     """All JPEG, PNG, GIF, BMP, WebP and TIFF files below `path:`; sub-folders are classes; 64 x 64 RGB unless said."""
     folder = given_path(config, "a folder of images")
     if not folder.is_dir():
-        raise DataError(f"{shown(folder)} is no folder. `image_folder` reads a folder of images.")
+        raise DataError(f"{shown(folder)} is not a folder. `image_folder` reads a folder of images.")
     listing = list_folder(folder)
     key = _cache_key(folder, listing.files, config)
     return image_cache.load(key) or _read(folder, listing, config, key, track)
@@ -152,7 +152,7 @@ def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> li
     """Notes on images that could not be read; raises DataError where they are too many, or no image is there at all."""
     if not read and not refused:
         skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else ""
-        raise DataError(f"There is no JPEG, PNG, GIF, BMP, WebP or TIFF file in {shown(folder)}.{skipped}")
+        raise DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")
     examples = refused[:_SHOWN] + ([f"and {len(refused) - _SHOWN} more"] if len(refused) > _SHOWN else [])
     most = tolerated(read + len(refused))
     if len(refused) > most or not read:

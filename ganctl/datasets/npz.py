@@ -22,7 +22,7 @@ def npz(config: DatasetSection, track: Track) -> ImageSet:
     if pixels is None:
         wanted = f"{', '.join(_IMAGES[:-1])} or {_IMAGES[-1]}"
         raise DataError(
-            f"{shown(path)} should hold an array called {wanted}. It holds {', '.join(known) or 'nothing'}."
+            f"{shown(path)} should contain an array called {wanted}. It contains {', '.join(known) or 'nothing'}."
         )
     (images,) = read_npz(path, pixels)
     labels = read_npz(path, numbers)[0] if numbers else None

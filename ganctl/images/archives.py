@@ -43,7 +43,8 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
     known = npz_names(path)
     for name in names:
         if name not in known:
-            raise DataError(f"{shown(path)} should hold an array '{name}'. It holds {', '.join(known) or 'nothing'}.")
+            present = ", ".join(known) or "nothing"
+            raise DataError(f"{shown(path)} should contain an array '{name}'. It contains {present}.")
     with _npz(path) as archive:
         return [_read_npy(archive, f"{name}.npy", f"{shown(path)}: '{name}'") for name in names]
 
@@ -56,15 +57,15 @@ def read_idx(path: Path) -> np.ndarray:
         with (gzip.open if compressed else open)(path, "rb") as stream:
             zeros, type_code, dimensions = struct.unpack(">HBB", stream.read(4))
             if zeros or type_code not in _IDX_TYPES:
-                raise DataError(f"{shown(path)} is no idx file.")
+                raise DataError(f"{shown(path)} is not an idx file.")
             shape = struct.unpack(f">{dimensions}I", stream.read(4 * dimensions))
             dtype = np.dtype(_IDX_TYPES[type_code])
             size = _checked_size(shape, dtype, shown(path))
             if size > most:
-                raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data and cannot hold as many.")
+                raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data, more than it can hold.")
             content = stream.read(size + 1)
     except (OSError, EOFError, zlib.error, struct.error) as error:
-        raise DataError(f"{shown(path)} is damaged or no idx file: {error}.") from error
+        raise DataError(f"{shown(path)} is damaged or not an idx file: {error}.") from error
     if len(content) != size:
         raise DataError(f"{shown(path)} is damaged: it declares {size} bytes of data and holds {len(content)}.")
     return np.frombuffer(content, dtype).reshape(shape)
@@ -93,11 +94,12 @@ def tar_members(path: Path, name: re.Pattern[str], max_bytes: int) -> Iterator[t
                 base = member.name.rsplit("/", 1)[-1]
                 if member.isreg() and name.fullmatch(base):
                     if member.size > max_bytes:
-                        raise DataError(f"{shown(path)}: {member.name} declares {member.size} bytes, too many.")
+                        declared = f"{member.name} declares {member.size} bytes"
+                        raise DataError(f"{shown(path)}: {declared}, more than {max_bytes}.")
                     content = archive.extractfile(member)
                     yield base, content.read(max_bytes) if content else b""
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise DataError(f"{shown(path)} is no tar archive that can be read: {error}.") from error
+        raise DataError(f"{shown(path)} is not a readable tar archive: {error}.") from error
 
 
 def unpickle(content: bytes, origin: str) -> Any:
@@ -106,7 +108,7 @@ def unpickle(content: bytes, origin: str) -> Any:
         _refuse_empty_promises(content)
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:
-        raise DataError(f"{origin} is damaged, or holds what no data file needs: {error}.") from error
+        raise DataError(f"{origin} is damaged, or contains what no data file needs: {error}.") from error
 
 
 def _refuse_empty_promises(content: bytes) -> None:
@@ -126,7 +128,7 @@ def _idx_file(folder: Path, name: str) -> Path:
     for candidate in (folder / f"{name}.gz", folder / name):
         if candidate.is_file():
             return candidate
-    raise DataError(f"{shown(folder)} should hold the file {name}, or {name}.gz.")
+    raise DataError(f"{shown(folder)} should contain the file {name} or {name}.gz.")
 
 
 @contextmanager
@@ -135,7 +137,7 @@ def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
-        raise DataError(f"{shown(path)} is no npz file that can be read: {error}.") from error
+        raise DataError(f"{shown(path)} is not a readable npz file: {error}.") from error
 
 
 def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
@@ -145,9 +147,9 @@ def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
         with archive.open(member) as stream:
             shape, dtype = _read_npy_header(stream, origin)
         if dtype.hasobject:
-            raise DataError(f"{origin} holds Python objects, which are never loaded; save plain numbers.")
+            raise DataError(f"{origin} contains Python objects, which are never loaded. Save plain numbers.")
         if _checked_size(shape, dtype, origin) > min(info.file_size, info.compress_size * _MOST_COMPRESSION):
-            raise DataError(f"{origin} is damaged: it declares {list(shape)} and cannot hold that much.")
+            raise DataError(f"{origin} is damaged: it declares the shape {list(shape)}, more than it can hold.")
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
     except ValueError as error:
@@ -174,7 +176,7 @@ def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:
     size = math.prod(shape) * dtype.itemsize
     if size > MAX_BYTES:
         limit = f"more than {MAX_BYTES // 2**30} GiB"
-        raise DataError(f"{origin} declares {list(shape)}, {limit}; save the images as files and use `image_folder`.")
+        raise DataError(f"{origin} declares {list(shape)}, {limit}. Save the images as files and use `image_folder`.")
     return size
 
 
@@ -185,7 +187,7 @@ _NDARRAY = "numpy.ndarray"
 def _rebuilt_array(kind: str, shape: tuple[int, ...], _typecode: bytes) -> np.ndarray:
     """What NumPy builds an array from before its content is set: an empty one."""
     if kind != _NDARRAY or shape != (0,):
-        raise pickle.UnpicklingError("an array is not built as NumPy does it")
+        raise pickle.UnpicklingError("it does not build its arrays as NumPy does")
     return np.empty(0, np.int8)
 
 

@@ -18,14 +18,14 @@ _SECONDS_WITHOUT_AN_ANSWER = 20.0
 def given_path(config: DatasetSection, wanted: str) -> Path:
     """Return the absolute `path:`; raises ConfigurationError where it is missing, DataError where there is nothing."""
     if config.path is None:
-        raise ConfigurationError(f"The data set '{config.name}' needs {wanted} here.", key="dataset.path")
+        raise ConfigurationError(f"the data set '{config.name}' needs the path of {wanted}.", key="dataset.path")
     path = Path(os.path.expanduser(config.path)).absolute()
     with reading(path):
         if not path.exists():
             raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")
         if not path.is_file() and not path.is_dir():
             # A pipe would wait for ever, and /dev/zero fill the memory.
-            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` should name {wanted}.")
+            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` must name {wanted}.")
     return path
 
 
@@ -65,7 +65,7 @@ def downloaded(
     except Exception as error:
         raise DataError(
             f"There is nothing at {shown(target)}, and downloading it from {origin} failed: {error}. "
-            "Without internet, put the file there or give its place as `dataset.path`."
+            "Without internet, put the file there or give its path as `dataset.path`."
         ) from error
     return Path(found)
 

@@ -139,7 +139,7 @@ def decode(data: bytes, shortest_side: int | None = None, header: Header | None 
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise DataError(f"its {header.kind} data is damaged or of a variant that OpenCV cannot read")
+        raise DataError(f"its {header.kind} data is damaged or in a variant that OpenCV cannot read")
     conversions = ["CMYK"] if header.components == 4 else []
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
@@ -258,11 +258,11 @@ def _bmp_header(data: bytes) -> Header:
     try:
         image = BmpImageFile(io.BytesIO(data))
     except OSError as error:
-        raise DataError(f"its BMP header is damaged or cut off, or Pillow does not know its kind: {error}") from None
+        raise DataError(f"its BMP header is damaged or cut off, or Pillow cannot read its kind: {error}") from None
     order = (image.tile[0][3] or [""])[0]
     # Behind a header of 40 bytes, OpenCV takes every pixel of 32 bits for blue, green and red, whatever the file says.
     if data[14] == 40 and order in ("XBGR", "BGXR"):
-        raise DataError("its colours would be exchanged, because their order is unusual; save it as PNG")
+        raise DataError("its colour channels are in an unusual order and would be swapped; save it as PNG")
     return Header("BMP", *image.size)
 
 

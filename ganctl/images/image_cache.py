@@ -119,7 +119,7 @@ class Recording:
             folder = self._temporary.parent if self._temporary else Path(tempfile.gettempdir())
             raise DataError(
                 f"The decoded images cannot be written to {shown(folder)}: {error.strerror}. "
-                "Make room there, or set GANCTL_CACHE to a folder that has room."
+                "Free some space there, or set GANCTL_CACHE to a folder that has room."
             ) from error
 
 

@@ -78,12 +78,12 @@ class ImageSet:
     def checked(self) -> Self:
         """Return the set with a note on whatever makes it a doubtful one to learn; raises DataError if it is none."""
         if len(self) < 2:
-            raise DataError(f"{self.source}: {len(self)} images are too few to learn from.")
+            raise DataError(f"{self.source}: {len(self)} images are too few to train on.")
         notes = []
         if not any((block != self.images[0]).any() for _, block in _blocks(self.images)):
-            notes.append("Warning: all images are the same.")
+            notes.append("Warning: all images are identical.")
         if self.labels is not None and len(present := np.unique(self.labels)) < self.num_classes:
-            notes.append(f"Warning: only {len(present)} of {self.num_classes} classes have an image.")
+            notes.append(f"Warning: only {len(present)} of {self.num_classes} classes have images.")
         return self.noted(*notes)
 
     def fingerprint(self) -> str:
@@ -166,7 +166,7 @@ def from_arrays(
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.classes is not None and labels is None:
         # One experiment is tried on many arrays: all of an unlabelled one is the best that can be done, and is said.
-        notes.append("Warning: these images have no labels, so dataset.classes picks none of them out.")
+        notes.append("Warning: these images have no labels, so dataset.classes has no effect.")
     elif config.classes is not None:
         rows, labels, class_names = only_classes(labels, class_names, config.classes)
         images = images[rows]
@@ -176,7 +176,7 @@ def from_arrays(
     else:
         labels = labels[: config.limit]
     if not len(images):
-        raise DataError(f"{source} holds no images.")
+        raise DataError(f"{source} contains no images.")
     pixels = _prepared(images, config, source, notes)
     return ImageSet(pixels, labels, class_names, source, tuple(notes)).checked()
 
@@ -191,15 +191,15 @@ def only_classes(
         the names of the wanted classes.
     """
     if labels is None:
-        raise ConfigurationError("This data set has no labels to choose by; remove the key.", key="dataset.classes")
+        raise ConfigurationError("the data set has no labels to choose by. Remove the key.", key="dataset.classes")
     if len(set(wanted)) < len(wanted):
-        raise ConfigurationError(f"A class is named twice. Received: {wanted}", key="dataset.classes")
+        raise ConfigurationError(f"a class is listed twice. Received: {wanted}", key="dataset.classes")
     present = np.unique(labels).tolist()
     for number in wanted:
         if number not in present:
             known = ", ".join(f"{label} ({class_names[label]})" for label in present[:20])
             more = f" and {len(present) - 20} more" if len(present) > 20 else ""
-            message = f"There is no image of class {number}. The classes are {known}{more}."
+            message = f"no image has the class {number}. The classes are {known}{more}."
             raise ConfigurationError(message, key="dataset.classes")
     renumbered = np.full(len(class_names), -1, np.int32)
     renumbered[wanted] = np.arange(len(wanted))
@@ -229,10 +229,10 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
     if images.ndim == 4 and images.shape[3] in (1, 2, 3, 4):
         return images
     if images.ndim == 4 and images.shape[1] in (1, 3):
-        notes.append("the channels stood first and were put last")
+        notes.append("channels-first images were made channels-last")
         return images.transpose(0, 2, 3, 1)
     raise DataError(
-        f"{source}: images should be [N,H,W] or [N,H,W,C] with 1 to 4 channels. Received: {list(images.shape)}"
+        f"{source}: images must be [N,H,W] or [N,H,W,C] with 1 to 4 channels. Received: {list(images.shape)}"
     )
 
 
@@ -240,13 +240,11 @@ def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
     """Bring labels to int32 [N]."""
     if labels.shape not in ((count,), (count, 1)):
         raise DataError(
-            f"{source}: {count} images need {count} labels, one number each. Received: {list(labels.shape)}"
+            f"{source}: {count} images need {count} labels, one number each. Received: shape {list(labels.shape)}"
         )
     labels = labels.reshape(count)
     if labels.dtype.kind not in "biuf" or not np.all((labels >= 0) & (labels < _MAX_LABELS) & (labels == labels // 1)):
-        raise DataError(
-            f"{source}: labels should be whole numbers from 0 to {_MAX_LABELS - 1}. Received: {labels[:5]} ..."
-        )
+        raise DataError(f"{source}: labels must be integers from 0 to {_MAX_LABELS - 1}. Received: {labels[:5]} ...")
     return labels.astype(np.int32)
 
 
@@ -256,7 +254,7 @@ def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: li
     if not images.size:
         raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
     if config.image_size is None and height != width:
-        message = f"The images are {height} x {width} pixels; a number here makes them square."
+        message = f"the images are {height} x {width} pixels. Give a size, to make them square."
         raise ConfigurationError(message, key="dataset.image_size")
     size = config.image_size or height
     channels = config.channels or (1 if stored_channels < 3 else 3)
@@ -274,10 +272,10 @@ def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: li
 def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, float]:
     """What to add to stored values, and what to multiply the sum by, so that black is 0 and white is 255."""
     if images.dtype.kind not in _SCALES:
-        raise DataError(f"{source}: images should be numbers. Received: an array of type {images.dtype}")
+        raise DataError(f"{source}: images must be numbers. Received: an array of type {images.dtype}")
     low, high = _value_range(images, source)
     if images.dtype.kind in "ui" and high <= 1:
-        notes.append("Warning: no grey level is above 1 of 255, so the images are black. Store them as 0 to 255.")
+        notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
     if images.dtype == np.uint8:
         return 0, 1
     scales = _SCALES[images.dtype.kind]
@@ -287,7 +285,7 @@ def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, fl
             return scale
     known = ", ".join(f"{black} to {white}" for black, white in scales)
     raise DataError(
-        f"{source}: {images.dtype} pixels should lie in one of these ranges: {known}. Received: {low} to {high}"
+        f"{source}: {images.dtype} pixels must lie in one of these ranges: {known}. Received: {low} to {high}"
     )
 
 
@@ -298,6 +296,6 @@ def _value_range(images: np.ndarray, source: str) -> tuple[float, float]:
         finite = np.isfinite(block)
         if not finite.all():
             first = start + int(np.argwhere(~finite)[0, 0])
-            raise DataError(f"{source}: image {first} holds a value that is not finite (NaN or infinity).")
+            raise DataError(f"{source}: image {first} contains a value that is not finite (NaN or infinity).")
         ranges.append((block.min().item(), block.max().item()))
     return min(low for low, _ in ranges), max(high for _, high in ranges)

@@ -28,9 +28,11 @@ class Images(np.ndarray):
         """Return all images side by side on white, uint8 [height, width, C]; raises ValueError where they are none."""
         array = np.asarray(self)
         if not array.size:
-            raise ValueError(f"There is no image to show: {array.shape}")
+            raise ValueError(f"The array is empty, so it has no image to show. Received: {array.shape}")
         if not self._is_shown():
-            raise ValueError(f"These are no uint8 images [..., H, W, 1 or 3] any more: {array.dtype} {array.shape}")
+            raise ValueError(
+                f"Only uint8 images [..., H, W, 1 or 3] can be shown. Received: {array.dtype} {array.shape}"
+            )
         if array.ndim == 3:
             return array
         flat = array.reshape(-1, *array.shape[-3:])
