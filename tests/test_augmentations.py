@@ -379,7 +379,7 @@ def test_ada_is_refused_where_a_scores_sign_means_nothing(loss: str, tiny_yaml: 
 
 def test_a_model_whose_players_augment_nothing_refuses(small_game: Callable[..., Game]) -> None:
     importlib.import_module("plugins.bigan")
-    with pytest.raises(ConfigurationError, match="the players of 'plugin_bigan' augment nothing"):
+    with pytest.raises(ConfigurationError, match="the model 'plugin_bigan' does not apply augmentations"):
         small_game("plugin_bigan", {"training.augment": ["flip"]})
 
 
@@ -411,7 +411,7 @@ def test_players_that_make_their_passes_themselves_play_and_say_that_they_augmen
 ) -> None:
     game = small_game(foreign_passes)
     assert np.isfinite(game.play(game.chunk(0, 1)).numpy()).all()
-    with pytest.raises(ConfigurationError, match="the players of 'foreign_passes' augment nothing"):
+    with pytest.raises(ConfigurationError, match="the model 'foreign_passes' does not apply augmentations"):
         small_game(foreign_passes, {"training.augment": ["flip"]})
 
 
@@ -427,5 +427,5 @@ def test_passes_that_leave_an_augmentation_out_are_told_from_those_that_have_it(
 
 def test_a_turn_with_passes_of_somebody_elses_cannot_be_put_on_another_class() -> None:
     turn = Turn("tell", lambda networks, images, key: ForwardPass(networks, images, key), [])
-    with pytest.raises(TypeError, match=r"turn 'tell' cannot be put on GanPass: its forward must come from Setup\."):
+    with pytest.raises(TypeError, match=r"turn 'tell' cannot use GanPass: its forward must come from Setup\."):
         on_passes(turn, GanPass)

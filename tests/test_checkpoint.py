@@ -257,7 +257,7 @@ def test_a_surplus_tensor_is_refused(dense_game: Callable[..., Game]) -> None:
     game = dense_game()
     groups = game_state.collect(game)
     groups["generator"]["999.Dense.kernel"] = np.zeros(1, np.float32)
-    with pytest.raises(GanctlError, match=r"999.Dense.kernel has no place"):
+    with pytest.raises(GanctlError, match=r"999.Dense.kernel is unexpected"):
         game_state.restore(game, groups, 1, "the file")
 
 

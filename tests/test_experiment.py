@@ -52,7 +52,7 @@ WRONG_KEYS_AND_VALUES = {
     ),
     "optimizer of nobody": (
         "optimizer:\n  generatr: {}\n",
-        "4:3: optimizer.generatr: there is no player 'generatr'. Did you mean 'generator'?",
+        "4:3: optimizer.generatr: this game has no player 'generatr'. Did you mean 'generator'?",
     ),
     "two mistakes": (
         "training: {batchsize: 3, iteration: 4}\n",
@@ -129,7 +129,7 @@ WRONG_KEYS_AND_VALUES = {
     ),
     "odd mixed batch": (
         "training:\n  discriminator_batches: mixed\n  batch_size: 3\n",
-        "5:3: training.batch_size: must be even, because `mixed` batches are half real, half generated.",
+        "5:3: training.batch_size: must be even, because `mixed` batches are half real and half generated.",
     ),
     "penalty that no update can take": (
         "training: {discriminator_batches: separate}\nloss: {penalties: [{name: gradient_penalty}]}\n",
@@ -180,7 +180,7 @@ MODEL_AND_DATASET = {
     ),
     "a size that a model cannot make": (
         "dataset: {name: npz, image_size: 20}\nmodel: {name: dcgan_cifar}\n",
-        "1:22: dataset.image_size: dcgan_cifar needs even sizes from 28x28 on. Received: 20x20",
+        "1:22: dataset.image_size: dcgan_cifar needs even sizes of at least 28x28. Received: 20x20",
     ),
     "no model's name": ("dataset: {name: npz}\nmodel: {}\n", "2:1: 'name' is missing from model."),
     "a list for the data set's name": (

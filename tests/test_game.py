@@ -180,7 +180,7 @@ def test_two_terms_of_one_name_are_refused() -> None:
         player = generator(s)
         return [replace(player, turns=[replace(player.turns[0], terms=[*player.turns[0].terms] * 2)])]
 
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="the same name"):
         make(players)
 
 

@@ -236,5 +236,5 @@ def test_weight_clipping_holds_after_every_update_and_only_for_the_discriminator
 
 @pytest.mark.parametrize("key", ["weight", "every"])
 def test_a_constraint_has_no_weight(key: str, tiny_yaml: WriteYaml) -> None:
-    with pytest.raises(ConfigurationError, match=rf"loss.penalties.0.{key}: means nothing for 'weight_clipping'"):
+    with pytest.raises(ConfigurationError, match=rf"loss.penalties.0.{key}: does not apply to 'weight_clipping'"):
         resolving.load_experiment(tiny_yaml({"loss": {"penalties": [{"name": "weight_clipping", key: 2}]}}))

@@ -173,7 +173,7 @@ def test_what_cyclegan_left_translates_and_cannot_be_sampled(
     (made,) = translate(trained.network, given, 2)
     assert made.shape == given.shape
     assert trained.sampler.takes == "a"
-    with pytest.raises(UsageError, match="makes images of the images called `a`, not of noise"):
+    with pytest.raises(UsageError, match="makes images from the images called `a`, not from noise"):
         trained.draw(4)
 
 
@@ -305,19 +305,22 @@ def user_model(image_shape):
     [
         ("None", "must return its networks by role, 'generator' and 'discriminator'. Received: None"),
         ("{}", "'generator' and 'discriminator'. Received: the roles none"),
-        ("{'generator': generator, 'discriminator': None}", "Keras models. Received as 'discriminator': None"),
-        ("{'generator': generator, 'discriminator': generator}", "'discriminator'. Received: one network as both"),
+        ("{'generator': generator, 'discriminator': None}", "Keras models. Received for 'discriminator': None"),
+        (
+            "{'generator': generator, 'discriminator': generator}",
+            "'discriminator'. Received: the same network for both",
+        ),
         (
             "{'generator': generator, 'discriminator': keras.Model(latent, latent)}",
             r"draws images of shape \(7,\), and these have \(8, 8, 1",
         ),
         (
             "{'generator': generator, 'discriminator': keras.Sequential([keras.layers.Dense(1)])}",
-            "discriminator of 'user_model' has no inputs yet; begin it with keras.Input",
+            "discriminator of 'user_model' has no inputs yet. Start it with keras.Input",
         ),
         (
             "{'generator': generator, 'discriminator': keras.Model(latent, latent), 'a/b': generator}",
-            "roles name files in a checkpoint, and are words such as 'q_head'. Received: 'a/b'",
+            "roles name files in a checkpoint and must be identifiers such as 'q_head'. Received: 'a/b'",
         ),
     ],
 )
@@ -412,7 +415,7 @@ def test_in_bfloat16_images_and_scores_have_to_be_float32(
     path = tiny_yaml({"model": {"name": "user_model"}, "training.precision": "bfloat16"})
     with user_plugins.permitted([plugin]):
         experiment = resolving.load_experiment(path)
-        said = f"own loss.py:5: the {role} of 'user_model' ends in bfloat16. Give its last layer dtype"
+        said = f"own loss.py:5: the {role} of 'user_model' outputs bfloat16. Give its last layer dtype"
         with pytest.raises(ConfigurationError, match=said):
             make_networks(resolving.resolve(experiment), (8, 8, 3))
         make_networks(resolving.resolve(experiment).with_training(precision="float32"), (8, 8, 3))

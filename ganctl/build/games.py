@@ -106,15 +106,15 @@ def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
         layers.varies_with_batch(networks[role]) for role in discriminators(networks)
     ):
         raise ConfigurationError(
-            f"'{form}' shows the discriminator real and generated images at once, and its minibatch deviation is then "
-            "the same for both; use `separate` or `summed`.",
+            f"'{form}' puts real and generated images into one batch, so the discriminator's minibatch standard "
+            "deviation is the same for both. Use `separate` or `summed`.",
             key="training.discriminator_batches",
         )
     judge = networks.get("discriminator")
     if experiment.outputs.sample_grid == "scored" and (judge is None or not judges_images_alone(judge)):
         raise ConfigurationError(
-            "`scored` needs a discriminator that judges images alone, and this one sees more beside each; "
-            "give rows x columns, such as 8x8.",
+            "`scored` needs a discriminator that judges images alone; this one takes further inputs. "
+            "Give rows x columns instead, such as 8x8.",
             key="outputs.sample_grid",
         )
 
@@ -124,7 +124,7 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
     names = [section.name for section in experiment.training.augment]
     if names and not all(augments(turn.forward, names) for player in players for turn in player.turns):
         raise ConfigurationError(
-            f"the players of '{experiment.model.name}' augment nothing; set it to [].", key="training.augment"
+            f"the model '{experiment.model.name}' does not apply augmentations. Set it to [].", key="training.augment"
         )
 
 
@@ -134,7 +134,7 @@ def _check_enough(game: Game, images: Mapping[str, ImageSet]) -> None:
         most = max(game.draws[role], default=0)
         if most > len(found):
             raise DataError(
-                f"{found.source}: {len(found)} images are fewer than one update takes ({most}). "
+                f"{found.source}: {len(found)} images are fewer than the {most} that one update takes. "
                 f"Add images, or try --set training.batch_size={len(found) // 2 * 2 or 1}."
             )
 

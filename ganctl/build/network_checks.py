@@ -22,7 +22,7 @@ def checkerboards(generator: Any) -> list[str]:
         sides = zip(getattr(layer, "kernel_size", ()), getattr(layer, "strides", ()), strict=False)
         uneven.update({(kernel, stride) for kernel, stride in sides if stride > 1 and kernel % stride})
     return [
-        f"the generator may draw checkerboards: a kernel of {kernel} is not divisible by its stride of {stride} "
-        f"(in {count} layer{'s' if count > 1 else ''})"
+        f"the generator may draw checkerboard artifacts: a kernel of {kernel} is not divisible by its stride of "
+        f"{stride} (in {count} layer{'s' if count > 1 else ''})"
         for (kernel, stride), count in uneven.items()
     ]

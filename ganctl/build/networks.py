@@ -42,7 +42,7 @@ def make_networks(
         check_shape(parts, shape)
         if arguments.get("num_classes") == 0 and entry.needs_classes:
             raise ConfigurationError(
-                f"{entry.name} learns classes, and these images have no labels.", key="dataset.name"
+                f"the model '{entry.name}' needs labelled images, and these have no labels.", key="dataset.name"
             )
     in_bfloat16 = experiment.training.precision == "bfloat16"
     with _settings_of_keras(experiment.seed, "mixed_bfloat16" if in_bfloat16 else "float32"):
@@ -114,19 +114,20 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
     for role, network in made.items():
         # Besides its networks a model may have layers that only remember, such as a pool of images.
         if not isinstance(network, keras.Model if role in needed else keras.layers.Layer):
-            raise ConfigurationError(f"{must}, Keras models. Received as '{role}': {network!r}", key="model.name")
+            raise ConfigurationError(f"{must}, Keras models. Received for '{role}': {network!r}", key="model.name")
         if not isinstance(role, str) or not role.isidentifier():
             raise ConfigurationError(
-                f"{entry.place}: roles name files in a checkpoint, and are words such as 'q_head'. Received: {role!r}",
+                f"{entry.place}: roles name files in a checkpoint and must be identifiers such as 'q_head'. "
+                f"Received: {role!r}",
                 key="model.name",
             )
         if isinstance(network, keras.Sequential) and not network.built:
             raise ConfigurationError(
-                f"{entry.place}: the {role} of '{entry.name}' has no inputs yet; begin it with keras.Input.",
+                f"{entry.place}: the {role} of '{entry.name}' has no inputs yet. Start it with keras.Input.",
                 key="model.name",
             )
     if len({id(made[role]) for role in needed}) < len(needed):
-        raise ConfigurationError(f"{must}. Received: one network as both", key="model.name")
+        raise ConfigurationError(f"{must}. Received: the same network for both", key="model.name")
     for sampler in entry.samplers.values():
         _check_drawn(entry, sampler.network, made[sampler.network], shapes[sampler.gives])
     return dict(made)
@@ -138,7 +139,7 @@ def _check_drawn(entry: ModelEntry, role: str, network: Any, shape: Shape) -> No
     drawn = tuple(outputs[0].shape[1:]) if outputs else shape
     if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):
         raise ConfigurationError(
-            f"{entry.place}: the {role} of '{entry.name}' draws images of shape {drawn}, and these have {shape}.",
+            f"{entry.place}: the {role} of '{entry.name}' draws images of shape {drawn}, but these have {shape}.",
             key="model.name",
         )
 
@@ -149,7 +150,7 @@ def _check_exact(entry: ModelEntry, networks: Mapping[str, Any]) -> None:
         for output in (getattr(networks[role], "outputs", None) or ())[:1]:
             if output.dtype != "float32":
                 raise ConfigurationError(
-                    f"{entry.place}: the {role} of '{entry.name}' ends in {output.dtype}. Give its last layer "
+                    f"{entry.place}: the {role} of '{entry.name}' outputs {output.dtype}. Give its last layer "
                     'dtype="float32", or set training.precision: float32.',
                     key="model.name",
                 )

@@ -112,7 +112,7 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
             for name in ("weight", "every"):
                 if getattr(penalty, name) != PenaltySection.model_fields[name].default:
                     raise ConfigurationError(
-                        f"means nothing for '{penalty.name}', which is no term of the loss; remove it.",
+                        f"does not apply to '{penalty.name}', which is a constraint, not a loss term. Remove it.",
                         key=f"{key}.{name}",
                     )
         arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
@@ -138,8 +138,8 @@ def _check_judged(parts: Parts) -> None:
     for index, (name, augmentation) in enumerate(parts.augmentations.items()):
         if not parts.loss.zero_divides and remembers(augmentation):
             raise ConfigurationError(
-                f"'{name}' follows the signs of real images' scores, and of '{parts.experiment.loss.name}' only "
-                "differences of scores mean anything; take `diffaugment`, or another loss.",
+                f"'{name}' follows the signs of real images' scores, but with the loss '{parts.experiment.loss.name}' "
+                "only differences of scores have a meaning. Use `diffaugment`, or another loss.",
                 key=f"training.augment.{index}",
             )
 
@@ -168,7 +168,7 @@ def check_players(experiment: Experiment, players: Collection[str]) -> None:
             known = ", ".join(sorted(players))
             hint = did_you_mean(name, players)
             raise ConfigurationError(
-                f"there is no player '{name}'.{hint} This game has {known}.", key=f"optimizer.{name}"
+                f"this game has no player '{name}'.{hint} Its players: {known}.", key=f"optimizer.{name}"
             )
 
 
@@ -227,11 +227,11 @@ def read_feeds(parts: Parts, track: Track) -> dict[str, ImageSet]:
         for images in by_role.values():
             if not isinstance(images, ImageSet):
                 received = f"{parts.dataset.place}: '{parts.dataset.name}' must return a {ImageSet.__module__}.ImageSet"
-                raise ConfigurationError(f"{received}, or several by role. Received: {type(images).__qualname__}")
+                raise ConfigurationError(f"{received}, or a mapping of them. Received: {type(images).__qualname__}")
         if set(by_role) != set(feeds):
             raise ConfigurationError(
-                f"the data set '{parts.dataset.name}' has images called {_listed(by_role)}; "
-                f"the model '{parts.model.name}' learns from {_listed(feeds)}. Choose a data set that has them.",
+                f"the data set '{parts.dataset.name}' provides images called {_listed(by_role)}; "
+                f"the model '{parts.model.name}' learns from {_listed(feeds)}. Choose a data set that provides them.",
                 key="dataset.name",
             )
     return {role: by_role[role] for role in feeds}

@@ -208,7 +208,7 @@ def _refuse_shared_names(players: Sequence[Player]) -> None:
     for turn in (turn for player in players for turn in player.turns):
         names = [*turn.measures, *(term.name for term in turn.terms)]
         if len(set(names)) < len(names):
-            raise ValueError(f"Two terms or measures of the turn '{turn.name}' have one name. Received: {names}")
+            raise ValueError(f"Two terms or measures of the turn '{turn.name}' have the same name. Received: {names}")
 
 
 def _measured(player: Player, turn: Turn) -> list[str]:
@@ -221,7 +221,7 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
         if not all(term.partial for term in turn.terms):
             raise GanctlError(
                 f"The turn '{turn.name}' gives no gradient to {variable.path} of the {player.name}: no loss term "
-                "depends on it. Look for a layer that has no gradient, or a network that the turn does not use."
+                "depends on it. Look for a layer without a gradient, or a network that the turn does not use."
             )
         return tf.zeros(variable.shape, variable.dtype)
     return gradient

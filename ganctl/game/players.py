@@ -108,7 +108,7 @@ def discriminator(setup: Setup) -> Player:
     training = setup.training
     if setup.loss.needs_both and training.discriminator_batches == "separate":
         raise ConfigurationError(
-            "this loss compares real with generated images, so one update must see both; use `summed`, `mixed` or "
+            "this loss compares real with generated images, so one update must see both. Use `summed`, `mixed` or "
             "`concatenated`.",
             key="training.discriminator_batches",
         )
@@ -166,7 +166,7 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
     forward = turn.forward
     if not isinstance(forward, Forward):
         raise TypeError(
-            f"The turn '{turn.name}' cannot be put on {kind.__name__}: its forward must come from Setup.forward(...). "
+            f"The turn '{turn.name}' cannot use {kind.__name__}: its forward must come from Setup.forward(...). "
             f"Received: {forward!r}"
         )
     chosen = mixed if mixed and issubclass(forward.kind, MixedPass) else kind
@@ -228,7 +228,7 @@ def _mixed(setup: Setup) -> list[Turn]:
     """One update on a batch of which one half is real and one half generated (tutorial 2)."""
     if setup.training.batch_size % 2:
         raise ConfigurationError(
-            "must be even, because `mixed` batches are half real, half generated.", key="training.batch_size"
+            "must be even, because `mixed` batches are half real and half generated.", key="training.batch_size"
         )
     return _one_batch(setup, setup.training.batch_size // 2)
 
@@ -285,7 +285,7 @@ def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":
             raise ConfigurationError(
-                f"'{name}' needs real and generated images in one update; use `summed`, `mixed` or `concatenated`.",
+                f"'{name}' needs real and generated images in one update. Use `summed`, `mixed` or `concatenated`.",
                 key="training.discriminator_batches",
             )
         if sees in ("both", penalty.needs):

@@ -100,8 +100,8 @@ def _arrays(group: str, variables: Mapping[str, Any], step: int) -> Tensors:
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise DivergedError(
-                f"Iteration {step}: the weight {name} of {group} is not finite. The training has diverged; nothing was "
-                "saved over the last good checkpoint. Try smaller learning rates."
+                f"Iteration {step}: the weight {name} of {group} is not finite. The training has diverged; the last "
+                "good checkpoint was kept. Try smaller learning rates."
             )
     return arrays
 
@@ -109,5 +109,5 @@ def _arrays(group: str, variables: Mapping[str, Any], step: int) -> Tensors:
 def _same_names(expected: Iterable[str], found: Iterable[str], prefix: str) -> None:
     missing, surplus = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
     if missing or surplus:
-        what = f"{missing[0]} is missing" if missing else f"{surplus[0]} has no place"
+        what = f"{missing[0]} is missing" if missing else f"{surplus[0]} is unexpected"
         raise GanctlError(f"{prefix}{what}.")

@@ -20,7 +20,7 @@ def is_conditional(conditional: Conditional, num_classes: int) -> bool:
     """
     if conditional is True and not num_classes:
         raise ConfigurationError(
-            "these images have no labels to learn; take `auto` or false, or sort them into a folder for each class.",
+            "these images have no labels. Use `auto` or false, or sort them into one folder per class.",
             key="model.conditional",
         )
     return bool(num_classes) and conditional is not False

@@ -73,7 +73,7 @@ def acgan_players(
     """
     if len(networks["generator"].inputs) == 1 and setup.latent_distribution != "normal":
         raise ConfigurationError(
-            "a generator that makes its noise itself takes it from N(0, 1).", "model.latent_distribution"
+            "a generator that draws its own noise draws it from N(0, 1). Set it to normal.", "model.latent_distribution"
         )
     # In one batch, too, Keras' example gives the class loss of real images its whole weight.
     of_real = Penalty(_class_loss_of_real, needs="real", partial=True, in_one_batch=1.0)

@@ -9,7 +9,7 @@ from ganctl.models import registry
 
 
 def _why_unfit(height: int, width: int) -> str:
-    return "" if height % 2 == width % 2 == 0 and min(height, width) >= 28 else "even sizes from 28x28 on"
+    return "" if height % 2 == width % 2 == 0 and min(height, width) >= 28 else "even sizes of at least 28x28"
 
 
 @registry.register(
