@@ -288,7 +288,7 @@ def test_samples_of_a_run_a_checkpoint_and_a_generator_file_are_the_same(
     clean(run_cli("sample", "--checkpoint", checkpoint, "--num", 130, "--output", "deep/er/all.npz", cwd=tmp_path))
     clean(run_cli("sample", "--checkpoint", generator, "--num", 6, "--output", "folder", cwd=tmp_path))
     again = run_cli("sample", "--checkpoint", generator, "--num", 3, "--output", "folder", cwd=tmp_path)
-    assert "folder holds files already, and samples would replace some of them" in clean(again, 2)
+    assert "folder already contains files, and samples would overwrite some of them" in clean(again, 2)
 
     with np.load(tmp_path / "deep" / "er" / "all.npz") as file:
         assert file.files == ["images"]

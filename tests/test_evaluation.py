@@ -345,7 +345,7 @@ def test_the_classifier_learns_the_labels_once(
 
 
 def test_a_classifier_needs_labels(clothes: ImageSet) -> None:
-    with pytest.raises(UsageError, match="has no classes"):
+    with pytest.raises(UsageError, match="has fewer than two classes"):
         features.extractor_for("classifier", ImageSet(clothes.images, None, (), "photos"))
 
 
@@ -474,7 +474,7 @@ def test_an_evaluation_that_fails_does_not_end_the_training(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset.limit": 49}, "49 images are too few to evaluate against"),
+        ({"dataset.limit": 49}, "49 images are too few to compare with"),
         ({"evaluation": {"every": 4, "features": "inception"}}, "The Inception graph"),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_generator_whose_noise_nobody_can_give_is_refused(generator_file: Call
     entry = models.registry.get("acgan_mnist")
     path = generator_file("acgan_mnist", INSIDE)
     without = replace(entry, noise_given={})
-    refused = pytest.raises(GanctlError, match="draws noise of its own and cannot be exported")
+    refused = pytest.raises(GanctlError, match="draws its own noise and cannot be exported")
     with models.registry.temporarily(without), refused:
         Generator.load(path)
 
@@ -215,7 +215,7 @@ def test_the_command_says_where_the_file_is_and_how_far_off(run: Path, run_cli: 
     assert done.returncode == 0, done.stderr
     first, second, *lines = done.stdout.splitlines()
     assert first == "tiny after 8 iterations: generator.tflite"
-    assert second.startswith("largest difference to the original: ")
+    assert second.startswith("largest difference from the original: ")
     assert lines[-1].strip().startswith("pixels = ")
     assert (tmp_path / "generator.tflite").stat().st_size > 100_000
 
@@ -294,7 +294,7 @@ def test_a_file_that_draws_other_images_is_not_kept(tmp_path: Path) -> None:
     kept = tmp_path / "a.keras"
     kept.write_text("an older file")
     with pytest.raises(
-        GanctlError, match=r"draws other images than the generator: .* more than 0.0001. It was removed"
+        GanctlError, match=r"draws different images from the generator: .* more than 0.0001. The file was removed"
     ):
         export(generator, "keras", kept)
     assert kept.read_text() == "an older file"
@@ -316,12 +316,12 @@ def test_where_a_file_cannot_go(tmp_path: Path) -> None:
         check_output("onnx", Path("a.keras"))
     with pytest.raises(UsageError, match="is a folder"):
         check_output("onnx", tmp_path / "folder.onnx")
-    with pytest.raises(UsageError, match="photos exists already and is no savedmodel"):
+    with pytest.raises(UsageError, match="photos already exists and is not a savedmodel"):
         check_output("savedmodel", tmp_path / "photos")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="is a link"):
         check_output("savedmodel", tmp_path / "link")
-    with pytest.raises(UsageError, match="is no text; not every format"):
+    with pytest.raises(UsageError, match="is not valid UTF-8, which some formats"):
         check_output("keras", Path("\udcff.keras"))
     for name, suffix in (("keras", ".keras"), ("savedmodel", "")):
         with pytest.raises(UsageError, match="cannot be written: File name too long"):
@@ -334,7 +334,9 @@ def test_a_folder_that_holds_more_than_a_savedmodel_is_not_overwritten(tmp_path:
     export(generator, "savedmodel", path)
     export(generator, "savedmodel", path)
     (path / "photos").mkdir()
-    with pytest.raises(UsageError, match=r"served holds photos, which is no part of a savedmodel. Choose another"):
+    with pytest.raises(
+        UsageError, match=r"served contains photos, which does not belong to a savedmodel. Choose another"
+    ):
         export(generator, "savedmodel", path)
     assert (path / "photos").is_dir()
 
@@ -349,6 +351,4 @@ def test_onnx_without_its_packages_names_the_extra(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "Error: --format onnx needs tf2onnx, not installed here: pip install 'ganctl[onnx]'\n", (
-        done.stderr
-    )
+    assert done.stderr == "Error: --format onnx needs tf2onnx. Install it: pip install 'ganctl[onnx]'\n", done.stderr

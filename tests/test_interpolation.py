@@ -128,7 +128,7 @@ def test_noise_that_a_layer_draws_is_held() -> None:
 
 def test_a_generator_without_latent_vectors_is_refused(network: Callable[..., Any]) -> None:
     generator, _ = network("acgan_mnist", {"model.latent_input": "inside"})
-    with pytest.raises(UsageError, match="draws its noise itself"):
+    with pytest.raises(UsageError, match="draws its own noise"):
         next(walk(generator, 1, 2, 2, 0, "normal", [0]))
 
 
@@ -162,7 +162,7 @@ def test_walks_that_nobody_could_look_at_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"501 frames. A walk has at most {MAX_FRAMES}"):
         prepare_files(tmp_path / "a.png", 0, 501)
     large = np.zeros([64, 1024, 1024, 1], np.uint8)
-    with pytest.raises(UsageError, match="32,000 images make no picture"):
+    with pytest.raises(UsageError, match="32,000 images are too many for one picture"):
         write_walk([tmp_path / "a.png"], iter([large]), 500)
     assert not list(tmp_path.iterdir())
 

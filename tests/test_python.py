@@ -126,9 +126,9 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
     assert images[:0]._repr_png_() is None
     for numbers in (images / 255, images.mean(axis=0), images[..., 0]):
         assert getattr(numbers, "_repr_png_", lambda: None)() is None
-    with pytest.raises(ValueError, match=r"no uint8 images .* float64 \(5, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"Only uint8 images .* float64 \(5, 8, 8, 1\)"):
         (images / 255.0).sheet()
-    with pytest.raises(ValueError, match=r"no image to show: \(0, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"no image to show \(0, 8, 8, 1\)"):
         images[:0].sheet()
 
 
@@ -152,7 +152,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.evaluate(run.path / "nowhere"), "nowhere does not exist"),
         (lambda run: run.evaluate(num=49), "num must be an integer from 50 to 50,000. Received: 49"),
         (lambda run: run.evaluate(features="fid"), "features must be 'auto', 'lite0', .* Received: 'fid'"),
-        (lambda run: run.evaluate(against="mnits"), "mnits is no data set.* Did you mean 'mnist'"),
+        (lambda run: run.evaluate(against="mnits"), "mnits is not a data set.* Did you mean 'mnist'"),
         (lambda run: run.evaluate(pairs="pairs.jpg"), "pairs takes FILE.png"),
         (lambda run: run.export("onxx"), "format must be one of .* Received: 'onxx'. Did you mean 'onnx'"),
         (lambda run: run.export("keras", "a.onnx"), "keras writes FILE.keras. Received: a.onnx"),
@@ -163,9 +163,9 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.sample(classes="12"), "classes must be a list of integers"),
         (lambda run: run.sample(classes=[True, False]), "classes must be a list of integers"),
         (lambda run: run.sample(classes=np.array([0.0])), "classes must be a list of integers"),
-        (lambda run: run.sample(classes=np.array([0, 1])), "this generator knows no classes"),
+        (lambda run: run.sample(classes=np.array([0, 1])), "this generator is not class-conditional"),
         (lambda run: ganctl.load(5), "path must be a path, as a string or a Path. Received: 5"),
-        (lambda run: run.sample(classes=[1]), "this generator knows no classes"),
+        (lambda run: run.sample(classes=[1]), "this generator is not class-conditional"),
         (lambda run: run.sample(truncation=-1.0), "truncation must be a number > 0"),
         (lambda run: run.interpolate(points=1), "points must be an integer >= 2"),
         (lambda run: run.resume({"training.batch_size": 2}), "a different run.*, or add --allow-changes"),
@@ -205,7 +205,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.train("quickstart", device=None), "device must be a string. Received: None"),
         (lambda run: run.resume(device=5), "device must be a string"),
         (lambda run: run.sample(truncation="1"), "truncation must be a number > 0, .* Received: '1'"),
-        (lambda run: run.sample(10**12), "num is 10,000,000 images at most. Received: 1,000,000,000,000"),
+        (lambda run: run.sample(10**12), "num can be at most 10,000,000 images. Received: 1,000,000,000,000"),
         (lambda run: run.interpolate(10**9), "rows x points x frames is 10,000,000 images at most"),
         (
             lambda run: run.resume({"model.latent_dim": 2}),

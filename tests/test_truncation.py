@@ -45,7 +45,7 @@ def test_what_is_within_stays() -> None:
     ("model", "changes", "psi", "said"),
     [
         ("dense_gan", {"model.latent_distribution": "uniform"}, 0.5, r"U\(-1, 1\), which has none"),
-        ("acgan_mnist", {"model.latent_input": "inside"}, 0.5, "draws its noise itself"),
+        ("acgan_mnist", {"model.latent_input": "inside"}, 0.5, "draws its own noise"),
         ("dense_gan", {}, 0.0, "a number above 0"),
         ("dense_gan", {}, float("nan"), "a number above 0"),
     ],

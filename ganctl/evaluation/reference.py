@@ -153,7 +153,7 @@ class Reference:
 def check_enough(images: ImageSet) -> None:
     """Raise DataError where there are too few images to compare with."""
     if len(images) < FEWEST_IMAGES:
-        raise DataError(f"{images.source}: {len(images)} images are too few to evaluate against ({FEWEST_IMAGES}).")
+        raise DataError(f"{images.source}: {len(images)} images are too few to compare with ({FEWEST_IMAGES} or more).")
 
 
 def choose(count: int, most: int) -> np.ndarray:

@@ -47,7 +47,7 @@ def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
     """Compare samples, uint8 [N, H, W, C], with a reference; raises DataError for too few."""
     features = reference.extractor.features(samples)
     if len(features) < FEWEST_IMAGES:
-        raise DataError(f"{len(features)} samples are too few for any figure; take {FEWEST_IMAGES} or more.")
+        raise DataError(f"{len(features)} samples are too few to score. Use {FEWEST_IMAGES} or more.")
     if not np.isfinite(features).all():
         raise DataError("The features of the samples are not finite.")
     figures, found = _figures(features, reference)

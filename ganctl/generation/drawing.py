@@ -34,21 +34,21 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
     """
     if not takes_classes(generator):
         if wanted is not None:
-            raise UsageError("classes: this generator knows no classes; leave them out.")
+            raise UsageError("classes: this generator is not class-conditional. Leave them out.")
         return []
     num_classes = class_count(generator, num_classes)
     if wanted is None:
         return list(range(num_classes))
     if not wanted or not all(0 <= number < num_classes for number in wanted):
         received = ", ".join(map(str, wanted)) or "none"
-        raise UsageError(f"classes takes numbers from 0 to {num_classes - 1}. Received: {received}")
+        raise UsageError(f"classes must be numbers from 0 to {num_classes - 1}. Received: {received}")
     return list(wanted)
 
 
 def check_count(name: str, number: int) -> None:
     """Raise UsageError where more images are asked for than anybody means."""
     if number > MOST_DRAWN:
-        raise UsageError(f"{name} is {MOST_DRAWN:,} images at most. Received: {number:,}")
+        raise UsageError(f"{name} can be at most {MOST_DRAWN:,} images. Received: {number:,}")
 
 
 def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:
@@ -56,13 +56,14 @@ def check_truncation(generator: Any, distribution: str, truncation: float | None
     if truncation is None:
         return
     if not isinstance(truncation, Real) or not truncation > 0:
-        raise UsageError(f"truncation takes a number above 0, such as 0.7. Received: {truncation!r}")
+        raise UsageError(f"truncation must be a number above 0, such as 0.7. Received: {truncation!r}")
     if distribution != "normal":
         raise UsageError(
-            "truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none."
+            "truncation cuts the tails of normal latent vectors. This generator's come from U(-1, 1), which has none. "
+            "Leave it out."
         )
     if all(tensor.name == CLASSES for tensor in generator.inputs):
-        raise UsageError("truncation: this generator draws its noise itself and takes no latent vectors.")
+        raise UsageError("truncation: this generator draws its own noise and takes no latent vectors. Leave it out.")
 
 
 def sample_latent(generator: Any, count: int, seed: int, distribution: str) -> list[np.ndarray]:

@@ -74,9 +74,9 @@ class Generator:
         generator = cls(original, named, inputs, distribution, num_classes, description, problems)
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
-                f"The generator of {parts.experiment.name} draws noise of its own and cannot be exported: nobody could "
-                "tell whether the file is right. A model can register `noise_given=`, the arguments with which it "
-                "takes that noise as an input."
+                f"The generator of {parts.experiment.name} draws its own noise and cannot be exported: the file could "
+                "not be checked against it. A model can register `noise_given=`, the arguments with which it takes "
+                "that noise as an input."
             )
         return generator
 
@@ -112,7 +112,7 @@ class Exported:
     def __str__(self) -> str:
         lines = [
             f"{self.description}: {self.path}",
-            f"largest difference to the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]",
+            f"largest difference from the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]",
             "To use it in Python:\n",
             *(f"    {line}" for line in self.usage),
         ]
@@ -167,23 +167,24 @@ def check_output(name: str, path: Path | None = None) -> Path:
     missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
     if missing:
         raise UsageError(
-            f"--format {name} needs {' and '.join(missing)}, not installed here: pip install 'ganctl[{kind.extra}]'"
+            f"--format {name} needs {' and '.join(missing)}. Install it: pip install 'ganctl[{kind.extra}]'"
         )
     if not is_text(path):
-        raise UsageError(f"{shown(path.absolute())} is no text; not every format can be written there. Rename it.")
+        raise UsageError(f"{shown(path.absolute())} is not valid UTF-8, which some formats require. Rename it.")
     at_a_folder = is_folder(path)  # first: of a name that is too long nothing else can be asked
     if path.is_symlink() and not kind.suffix:
-        raise UsageError(f"{path} is a link, and a folder cannot be put in its place. Choose another --output.")
+        raise UsageError(f"{path} is a link, which a folder cannot replace. Choose another --output.")
     if path.suffix.lower() != kind.suffix and kind.suffix:
         raise UsageError(f"--format {name} writes FILE{kind.suffix}. Received: {path}")
     if at_a_folder and kind.suffix:
         raise UsageError(f"{path} is a folder. Choose another --output.")
     if not kind.suffix and path.exists():
         if not (path / "saved_model.pb").is_file():
-            raise UsageError(f"{path} exists already and is no {name}. Choose another --output.")
+            raise UsageError(f"{path} already exists and is not a {name}. Choose another --output.")
         foreign = sorted({entry.name for entry in path.iterdir()} - _IN_A_SAVED_MODEL)
         if foreign:  # all of it would be removed
-            raise UsageError(f"{path} holds {foreign[0]}, which is no part of a {name}. Choose another --output.")
+            intruder = f"{foreign[0]}, which does not belong to a {name}"
+            raise UsageError(f"{path} contains {intruder}. Choose another --output.")
     return path
 
 
@@ -212,8 +213,8 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
         difference = max(difference, float(np.abs(images.astype(np.float64) - expected).max()))
     if not difference <= LIMIT:  # also where it is not a number
         raise GanctlError(
-            f"The {kind.name} file draws other images than the generator: the largest difference is {difference:.3g}, "
-            f"more than {LIMIT:g}. It was removed."
+            f"The {kind.name} file draws different images from the generator: the largest difference is "
+            f"{difference:.3g}, more than {LIMIT:g}. The file was removed."
         )
     return difference
 

@@ -61,14 +61,14 @@ class Scores:
         )
         if values["floor_num"] < values["num"]:
             yield (
-                "                fewer real images than samples for the floor: FD has a bias by number and does not "
-                "compare"
+                "                the floor has fewer real images than samples: FD depends on their number, so do not "
+                "compare it"
             )
         if self.nearest_pairs is not None:
             yield f"nearest pairs   {self.nearest_pairs}"
         if self.copies:
             what = "training images: this generator copies" if self.of_training else "images of the reference"
-            yield f"Many samples are nearly {what}. Look at the nearest pairs."
+            yield f"Many samples are nearly identical to {what}. Look at the nearest pairs."
 
 
 def score_images(
@@ -103,7 +103,7 @@ def score_images(
         DataError: images cannot be read, or are too few.
     """
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
-        raise UsageError(f"--pairs takes FILE.png in a folder that exists. Received: {pairs}")
+        raise UsageError(f"--pairs takes FILE.png in an existing folder. Received: {pairs}")
     select_device(device)
     samples = read_samples(what, num, seed, track, best=best)
     real = read_real_images(against, samples, track)

@@ -87,7 +87,7 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
         raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
     if not _is_checkpoint(path):
         if best:
-            raise UsageError(f"--best: {path} is no run folder, so it has no scores.")
+            raise UsageError(f"--best: {path} is not a run folder, so it has no scores.")
         found = _read(path, track)
         chosen = choose(len(found), count)
         return Samples(
@@ -131,7 +131,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     """
     if against is None:
         if samples.parts is None:
-            raise UsageError("Say what these images are to be compared with: --against DATASET, RUN, npz or folder.")
+            raise UsageError("Choose what to compare these images with: --against DATASET, RUN, npz or folder.")
         return _training_images(samples.parts, samples.fingerprint, track)
     if not against:
         raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
@@ -146,10 +146,10 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         real = RealImages(OTHER_IMAGES, found)
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
-        raise UsageError(f"--against {shlex.quote(against)} is no data set, run folder, npz or folder.{hint}")
+        raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz or folder.{hint}")
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
-        note = f"Warning: the samples are {own} and the real images {other}: part of the distance is their sharpness."
+        note = f"Warning: the samples are {own} and the real images {other}: part of the distance is due to sharpness."
         return RealImages(real.kind, real.images, real.held_out, (*real.notes, note))
     return real
 
@@ -159,7 +159,7 @@ def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages
     training, held_out = split[parts.sampler.gives]
     notes: tuple[str, ...] = ()
     if fingerprint and fingerprint != fingerprint_of({role: kept for role, (kept, _) in split.items()}):
-        notes = (f"Warning: {training.source} has changed since the training.",)
+        notes = (f"Warning: {training.source} has changed since training.",)
     return RealImages(TRAINING_IMAGES, training, held_out, notes)
 
 
@@ -181,7 +181,7 @@ def _read(path: Path, track: Track) -> ImageSet:
         try:
             return read_dataset(DatasetSection(name="npz", path=str(path)), track)
         except ConfigurationError:
-            raise DataError(f"{path}: its images are not square, and only square ones are compared.") from None
+            raise DataError(f"{path}: its images are not square. Only square images can be compared.") from None
     size, channels = _usual_shape(path)
     section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
     return read_dataset(section, track)
@@ -198,5 +198,5 @@ def _usual_shape(folder: Path) -> tuple[int, int]:
             sides[min(pixels.shape[:2])] += 1
             channels = max(channels, pixels.shape[2])
     if not sides:
-        raise DataError(f"{folder} holds no image that can be read.")
+        raise DataError(f"{folder} contains no readable image.")
     return max(4, min(sides.most_common(1)[0][0], LARGEST_SIZE)), channels

@@ -120,8 +120,8 @@ class TrainedGenerator:
         """Raise UsageError where images go in, and not noise."""
         if self.sampler.takes:
             raise UsageError(
-                f"The model '{self.parts.model.name}' makes images of the images called `{self.sampler.takes}`, not of "
-                "noise, so there is nothing to draw by a seed. Its run folder has samples."
+                f"The model '{self.parts.model.name}' makes images from the images called `{self.sampler.takes}`, not "
+                "from noise, so a seed draws nothing. Look at the samples in its run folder."
             )
 
 

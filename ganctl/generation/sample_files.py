@@ -43,7 +43,7 @@ def writer_for(path: Path, count: int) -> Write:
         folder.mkdir(parents=True, exist_ok=True)
         if write is _write_folder and any(folder.iterdir()):
             raise UsageError(
-                f"{path} holds files already, and samples would replace some of them or lie among them. "
+                f"{path} already contains files, and samples would overwrite some of them or mix with them. "
                 "Choose a new folder."
             )
 
@@ -61,9 +61,7 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
     for batch in batches:
         collected.append(batch)
         if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
-            raise UsageError(
-                f"{count:,} images make no picture that anyone could open. Use --output FILE.npz or a folder."
-            )
+            raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
     draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns))
 
 

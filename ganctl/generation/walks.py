@@ -80,8 +80,8 @@ def walk(
     latent = sample_latent(generator, points * rows, seed, distribution)
     if not latent:
         raise UsageError(
-            "This generator draws its noise itself, as acgan_mnist does with model.latent_input: inside. There are no "
-            "latent vectors to walk between."
+            "This generator draws its own noise, as acgan_mnist does with model.latent_input: inside. It takes no "
+            "latent vectors to interpolate between."
         )
     between = slerp if distribution == "normal" else lerp
     # A latent input of any rank is one vector.
@@ -130,7 +130,7 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) 
     for frame in frames:
         collected.append(frame)
         if count * frame.size > MAX_GRID_PIXELS:
-            raise UsageError(f"{count * len(frame):,} images make no picture that anyone could open. Take fewer.")
+            raise UsageError(f"{count * len(frame):,} images are too many for one picture. Use fewer.")
     rows = len(collected[0])
     # As square as it can be without an empty cell.
     columns = next(number for number in range(math.isqrt(rows - 1) + 1, rows + 1) if rows % number == 0)

@@ -50,7 +50,9 @@ def classifier_extractor(images: ImageSet) -> Extractor:
 def check_labelled(images: ImageSet) -> None:
     """Raise UsageError where there is nothing to tell apart."""
     if images.num_classes < 2:
-        raise UsageError(f"Features 'classifier' need labelled images, and {images.source} has no classes; use lite0.")
+        raise UsageError(
+            f"Features 'classifier' need labelled images, and {images.source} has fewer than two classes. Use lite0."
+        )
 
 
 def _network(size: int, num_classes: int) -> Any:

@@ -35,14 +35,14 @@ def inception_extractor(path: Path | None) -> Extractor:
         content = where.read_bytes()
     except OSError as error:
         raise UsageError(
-            f"The Inception graph {where} cannot be read: {error.strerror}. It is {NAME} from {ARCHIVE}: put it at "
-            f"{graph_path()} or give its path as --inception-graph. Without it, --features lite0 needs no file."
+            f"The Inception graph {where} cannot be read: {error.strerror}. Take {NAME} from {ARCHIVE}, and put it at "
+            f"{graph_path()} or give its path as --inception-graph. Or use --features lite0, which needs no file."
         ) from None
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if len(content) != BYTES or found != MD5:
         raise UsageError(
             f"{where} is not the Inception graph of 2015: it has {len(content):,} bytes and MD5 {found}, not {BYTES:,} "
-            f"and {MD5}. Scores of another graph are no FID. The right one is {NAME} from {ARCHIVE}."
+            f"and {MD5}. Scores of another graph are not FID. The right one is {NAME} from {ARCHIVE}."
         )
     return Extractor(
         "inception", hashlib.sha256(content).hexdigest(), "bilinear to 299x299, by the graph itself", pooled(content)
