@@ -450,7 +450,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["nowhere"], 3, "There is nothing at nowhere. Name a folder of pictures."),
         (["there.yaml"], 3, "there.yaml is a file. Name the folder that contains the pictures."),
         (["empty"], 3, "empty contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. It is empty."),
-        (["texts"], 3, "texts contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. Skipped: 1 .txt file without an image."),
+        (["texts"], 3, "contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. Skipped: 1 .txt file without an image."),
         (["broken"], 3, "None of the 1 pictures in broken can be read; the first: a.jpg: "),
         (["one"], 3, "one: one picture is too few to train on."),
         (["same"], 3, "same: one picture is too few to train on."),

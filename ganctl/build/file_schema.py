@@ -35,7 +35,7 @@ def _name_one_of(section: dict[str, Any], entries: Iterable[Entry], *, own_argum
     section.pop("additionalProperties", None)
     section["allOf"] = [
         {
-            # A file that names none means the default one.
+            # A file without a name uses the default.
             "if": {
                 "properties": {"name": {"const": entry.name}},
                 "required": [] if entry.name == default else ["name"],

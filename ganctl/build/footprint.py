@@ -1,4 +1,4 @@
-"""How much memory a game takes, estimated before it is played."""
+"""The memory that a game needs, estimated before it is played."""
 
 import math
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ def parameter_count(network: Any) -> int:
 
 
 def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_bytes: int) -> int:
-    """Estimate the peak of training memory.
+    """Estimate the peak of training memory, in bytes.
 
-    Weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward pass, for a
-    generator and a discriminator in one update; images on the device. TensorFlow itself comes besides.
+    It counts weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward
+    pass, for a generator and a discriminator in one update; and images on the device. TensorFlow itself is not counted.
     """
     networks = list(networks)
     weights = sum(math.prod(v.shape) for network in networks for v in network.variables)
@@ -29,7 +29,7 @@ def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_byte
 
 
 def _outputs(layer: Any) -> list[Any]:
-    """The tensors that a layer gives; none where it was called more than once or never."""
+    """The output tensors of a layer; none if it was called several times or never."""
     try:
         tensors: list[Any] = keras.tree.flatten(layer.output)
     except (AttributeError, ValueError):

@@ -22,7 +22,7 @@ from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf
 from ganctl.registry import accepted
 
-# The rest is for weights and activations. TensorFlow does not say how much memory a GPU has, nor Python on Windows.
+# The rest is for weights and activations. TensorFlow does not report a GPU's memory, nor Python that of Windows.
 RESIDENT_SHARE = 0.25
 RESIDENT_BYTES_UNTOLD = 2**31
 
@@ -32,8 +32,8 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
 
     Args:
         parts: the resolved experiment.
-        images: of the model's feed, or of each of its feeds by role.
-        pretrained: as of `make_networks`.
+        images: the images of the model's feed, or of each of its feeds by role.
+        pretrained: as in `make_networks`.
     """
     by_role = images if isinstance(images, Mapping) else dict.fromkeys(parts.model.feeds, images)
     experiment, main = parts.experiment, by_role[parts.sampler.gives]
@@ -55,7 +55,7 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
 
 
 def _memories(parts: Parts) -> dict[str, Any]:
-    """What augmentations remember, by role: layers of the game, so that it is in every checkpoint."""
+    """The memories of augmentations, by role: layers of the game, so that every checkpoint has them."""
     memories = {memory_of(name): augmentation.memory() for name, augmentation in parts.augmentations.items()}
     return {role: memory for role, memory in memories.items() if memory is not None}
 
@@ -66,7 +66,7 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
 
     def optimizer(name: str) -> Any:
         asked.add(name)
-        # A player that the file does not mention is moved as the generator is.
+        # A player that the file does not mention gets the generator's settings.
         section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
         return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
 
@@ -80,7 +80,7 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
 
 
 def _make_feeds(experiment: Experiment, images: Mapping[str, ImageSet]) -> dict[str, Feed]:
-    """Where the game's images come from, by role: the device's memory where all of them fit, else the host's."""
+    """The game's feeds, by role: in the device's memory if all images fit there, otherwise in the host's."""
     resident = _fits_on_device(sum(found.images.nbytes for found in images.values()))
     sampling, seed, flip = experiment.dataset.sampling, experiment.seed, experiment.dataset.flip
     return {
@@ -92,7 +92,7 @@ def _make_feeds(experiment: Experiment, images: Mapping[str, ImageSet]) -> dict[
 
 
 def _constrain(parts: Parts, networks: Mapping[str, Any]) -> None:
-    """Let the discriminators' variables meet the constraints after each update, as Keras does it."""
+    """Give the discriminators' variables the constraints, which Keras applies after each update."""
     for constraint in parts.constraints:
         for role in discriminators(networks):
             for variable in networks[role].trainable_variables:
@@ -100,7 +100,7 @@ def _constrain(parts: Parts, networks: Mapping[str, Any]) -> None:
 
 
 def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError for what only the networks tell to be impossible."""
+    """Raise ConfigurationError for what can be checked only once the networks exist."""
     form = experiment.training.discriminator_batches
     if form in ("mixed", "concatenated") and any(
         layers.varies_with_batch(networks[role]) for role in discriminators(networks)
@@ -120,7 +120,7 @@ def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
 
 
 def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
-    """Refuse augmentations that a model's own players know nothing of."""
+    """Refuse augmentations that a model's own players do not apply."""
     names = [section.name for section in experiment.training.augment]
     if names and not all(augments(turn.forward, names) for player in players for turn in player.turns):
         raise ConfigurationError(
@@ -129,7 +129,7 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
 
 
 def _check_enough(game: Game, images: Mapping[str, ImageSet]) -> None:
-    """Raise DataError where one update takes more images than there are."""
+    """Raise DataError if one update takes more images than there are."""
     for role, found in images.items():
         most = max(game.draws[role], default=0)
         if most > len(found):
@@ -140,7 +140,7 @@ def _check_enough(game: Game, images: Mapping[str, ImageSet]) -> None:
 
 
 def _fits_on_device(size: int) -> bool:
-    """Whether so many bytes of images may lie where the networks need memory, too."""
+    """Whether this many bytes of images may share the memory with the networks."""
     limit = os.environ.get("GANCTL_RESIDENT_BYTES", "")
     if limit.isdigit():
         return size <= int(limit)

@@ -1,4 +1,4 @@
-"""What looks doubtful in networks that were just built, as lines for the user to read before training starts."""
+"""Warnings about networks that were just built, for the user to read before training starts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,12 +8,14 @@ from ganctl.keras_internals import layers_of
 
 
 def warnings(networks: Mapping[str, Any]) -> list[str]:
-    """Return a line for each doubt; none is a reason to stop."""
+    """Return one line per warning; none is a reason to stop."""
     return checkerboards(networks["generator"]) if "generator" in networks else []
 
 
 def checkerboards(generator: Any) -> list[str]:
-    """Say which strided kernels are not divisible by their stride: they cover some pixels more often than others.
+    """Return a warning for each kind of strided kernel whose size is not divisible by its stride.
+
+    Such a kernel covers some pixels more often than others.
 
     Source: Odena et al. 2016, "Deconvolution and Checkerboard Artifacts", https://distill.pub/2016/deconv-checkerboard.
     """

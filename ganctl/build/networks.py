@@ -27,11 +27,11 @@ def make_networks(
     """Build the networks for image shapes, with the experiment's seed and precision.
 
     Args:
-        parts: says which.
-        shapes: height, width and channels of the images; of each feed by role, where the model has several.
-        num_classes: how many classes the images have; 0 without labels.
-        pretrained: read the pre-trained weights that the experiment names. Whoever puts other weights in their place
-            need not have those files.
+        parts: the resolved experiment.
+        shapes: height, width and channels of the images; by role, if the model has several feeds.
+        num_classes: number of classes of the images; 0 without labels.
+        pretrained: read the pre-trained weights that the experiment names. Set it to false if other weights replace
+            them anyway: the files need not exist then.
     """
     experiment, entry = parts.experiment, parts.model
     by_role = shapes if isinstance(shapes, Mapping) else dict.fromkeys(entry.feeds, shapes)
@@ -71,11 +71,11 @@ def drawing_roles(entry: ModelEntry) -> list[str]:
 
 
 def _start_from(parts: Mapping[str, Any], paths: Mapping[str, Any]) -> None:
-    """Put trained generators' weights into parts of networks; raises ConfigurationError where they do not fit.
+    """Put trained generators' weights into parts of networks; raises ConfigurationError if they do not fit.
 
     Args:
-        parts: a layer or model by the key that says where its weights are.
-        paths: those keys of the model; null: the part keeps the weights that it begins with.
+        parts: a layer or model, by the key that gives the path of its weights.
+        paths: the values of these keys; None: the part keeps its initial weights.
     """
     for key, part in parts.items():
         path = paths[key]
@@ -88,10 +88,10 @@ def _start_from(parts: Mapping[str, Any], paths: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
-    """Seed and dtype policy for whatever layers are made in the body.
+    """Set seed and dtype policy for the layers made in the body.
 
-    A notebook gets its own settings back, and the state of Python's and NumPy's random numbers; TensorFlow's seed
-    cannot be asked for.
+    Afterwards a notebook has its own settings again, and the state of Python's and NumPy's random numbers; TensorFlow
+    has no way to read its seed.
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
@@ -104,7 +104,7 @@ def _settings_of_keras(seed: int, policy: str) -> Iterator[None]:
 
 
 def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[str, Any]:
-    """Return what a builder returned, once it is networks by role, and its generators draw images of these shapes."""
+    """Return what a builder returned, after checking that it is networks by role and that the image shapes fit."""
     needed = [*drawing_roles(entry), *(["discriminator"] if entry.players is generator_and_discriminator else [])]
     listed = " and ".join(map(repr, needed))
     must = f"{entry.place}: the model '{entry.name}' must return its networks by role, {listed}"
@@ -112,7 +112,7 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
         received = f"the roles {', '.join(map(repr, made)) or 'none'}" if isinstance(made, Mapping) else repr(made)
         raise ConfigurationError(f"{must}. Received: {received}", key="model.name")
     for role, network in made.items():
-        # Besides its networks a model may have layers that only remember, such as a pool of images.
+        # A model may also have layers that only store something, such as a pool of images.
         if not isinstance(network, keras.Model if role in needed else keras.layers.Layer):
             raise ConfigurationError(f"{must}, Keras models. Received for '{role}': {network!r}", key="model.name")
         if not isinstance(role, str) or not role.isidentifier():
@@ -134,7 +134,7 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
 
 
 def _check_drawn(entry: ModelEntry, role: str, network: Any, shape: Shape) -> None:
-    """Refuse a network that draws images of another shape than those that it is to learn."""
+    """Refuse a network whose images have another shape than those that it learns from."""
     outputs = getattr(network, "outputs", None) or ()
     drawn = tuple(outputs[0].shape[1:]) if outputs else shape
     if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):
@@ -145,7 +145,7 @@ def _check_drawn(entry: ModelEntry, role: str, network: Any, shape: Shape) -> No
 
 
 def _check_exact(entry: ModelEntry, networks: Mapping[str, Any]) -> None:
-    """Refuse images and scores in bfloat16: losses and samples need more digits than its eight bits have."""
+    """Refuse images and scores in bfloat16: losses and samples need more than its eight bits of precision."""
     for role in (*drawing_roles(entry), *discriminators(networks)):
         for output in (getattr(networks[role], "outputs", None) or ())[:1]:
             if output.dtype != "float32":
@@ -157,5 +157,5 @@ def _check_exact(entry: ModelEntry, networks: Mapping[str, Any]) -> None:
 
 
 def discriminators(networks: Mapping[str, Any]) -> list[str]:
-    """Return the roles of discriminators: `discriminator`, or with a word behind it, as `discriminator_a`."""
+    """Return the roles of discriminators: `discriminator`, or with a suffix, such as `discriminator_a`."""
     return [role for role in networks if role.split("_")[0] == "discriminator"]

@@ -1,6 +1,6 @@
-"""Optimizers and a learning-rate schedule as classes of Keras; this module loads TensorFlow.
+"""Optimizers and a learning-rate schedule as Keras classes; this module loads TensorFlow.
 
-The fused optimizers update each variable with one operation of TensorFlow, where Keras takes a dozen and reads the
+The fused optimizers update each variable with one TensorFlow operation, where Keras uses a dozen and reads the
 variable as often. Variables, their order and their names are those of Keras, and so is the update, up to rounding.
 """
 
@@ -18,29 +18,29 @@ Tensor = Any
 class _Slots:
     """The optimizer's own variables by name and by the variable that they belong to.
 
-    An object of its own: Keras and TensorFlow would track a dictionary, and a checkpoint has these variables already.
+    An object, because Keras and TensorFlow would track a dictionary, and checkpoints have these variables already.
     """
 
     by_name: dict[str, dict[Any, Any]] = field(default_factory=dict)
 
     def remember(self, name: str, variables: Sequence[Any], slots: Sequence[Any]) -> None:
-        """Note which slot, a `tf.Variable`, belongs to which `keras.Variable`."""
+        """Record which slot, a `tf.Variable`, belongs to which `keras.Variable`."""
         self.by_name[name] = {variable.value.ref(): slot for variable, slot in zip(variables, slots, strict=True)}
 
     def handle(self, name: str, variable: Any) -> Any:
-        """Return the resource of a `tf.Variable`'s slot, as TensorFlow's operations take it."""
+        """Return the resource handle of a `tf.Variable`'s slot, as TensorFlow's operations take it."""
         return self.by_name[name][variable.ref()].handle
 
 
 class _WithSlots:
-    """What the fused optimizers have in common: they know which of their variables belongs to which weight."""
+    """Base of the fused optimizers: they know which of their variables belongs to which weight."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._slots = _Slots()
 
     def add_optimizer_variables(self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros") -> Any:
-        """Make variables of the optimizer for weights, as Keras does, and remember them."""
+        """Create the optimizer's variables for weights, as Keras does, and record them."""
         made = super().add_optimizer_variables(trainable_variables, name, initializer)  # type: ignore[misc]
         named = {name: made} if isinstance(name, str) else dict(zip(name, made, strict=True))
         for slot, variables in named.items():
@@ -52,11 +52,11 @@ class _WithSlots:
 class FusedAdam(_WithSlots, keras.optimizers.Adam):
     """Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, section 2), one operation a variable.
 
-    Takes what `keras.optimizers.Adam` takes, without `amsgrad`.
+    Takes the arguments of `keras.optimizers.Adam` except `amsgrad`.
     """
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
-        """Move a variable and its two moments."""
+        """Update a variable and its two moments."""
         kind = variable.dtype
         step = tf.cast(self.iterations.value + 1, kind)
         tf.raw_ops.ResourceApplyAdam(
@@ -77,18 +77,18 @@ class FusedAdam(_WithSlots, keras.optimizers.Adam):
 class FusedRMSprop(_WithSlots, keras.optimizers.RMSprop):
     """RMSprop (Tieleman and Hinton 2012, Lecture 6.5, slide 29), one operation a variable.
 
-    Takes what `keras.optimizers.RMSprop` takes, without `momentum` and `centered`.
+    Takes the arguments of `keras.optimizers.RMSprop` except `momentum` and `centered`.
     """
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Make the means of squared gradients."""
+        """Create the means of squared gradients."""
         super().build(variables)
-        # The operation writes its step somewhere. Without momentum nothing reads it again, and no checkpoint has it.
+        # The operation must write its step somewhere. Without momentum nothing reads it, and no checkpoint has it.
         steps = [tf.Variable(tf.zeros(v.shape, v.dtype), trainable=False) for v in variables]
         self._slots.remember("step", variables, steps)
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
-        """Move a variable and the mean of its squared gradients."""
+        """Update a variable and the mean of its squared gradients."""
         kind = variable.dtype
         tf.raw_ops.ResourceApplyRMSProp(
             var=variable.handle,
@@ -104,16 +104,16 @@ class FusedRMSprop(_WithSlots, keras.optimizers.RMSprop):
 
 @keras.saving.register_keras_serializable("ganctl")
 class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate as a function of the iteration r = 0, 1 ...: every step of an iteration has the same.
+    """The learning rate as a function of the iteration r = 0, 1, ...: all steps of an iteration have the same rate.
 
     learning_rate * min(1, (r + 1) / warmup) * f(r / iterations), with f(x) = 1 - x for `linear` and
     (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, equation 5);
-    divided by 1 + decay * step where there is a decay, which counts steps as it does alone.
+    divided by 1 + decay * step if there is a decay, which counts steps as it does without a schedule.
 
     Args:
-        section: the keys of an optimizer's section that say the rate.
-        iterations: in the whole run.
-        steps_per_iteration: how often the optimizer moves its variables in each of them.
+        section: the keys of an optimizer's section that determine the rate.
+        iterations: number of iterations of the whole run.
+        steps_per_iteration: number of the optimizer's steps in each of them.
     """
 
     def __init__(self, section: Mapping[str, Any], iterations: int, steps_per_iteration: int = 1) -> None:

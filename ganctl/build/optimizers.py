@@ -1,4 +1,4 @@
-"""The Keras optimizer of a section, and how its learning rate changes."""
+"""The Keras optimizer of a section, with its learning-rate schedule."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
     """Return the Keras optimizer of a section.
 
     Args:
-        section: says which.
-        fused: each variable is updated by one operation of TensorFlow; the same update up to rounding. For Adam and
+        section: name and settings.
+        fused: update each variable with one TensorFlow operation; the same update up to rounding. For Adam and
             RMSprop.
-        rounds: in the whole run, at whose end a schedule is at zero.
+        rounds: number of iterations of the whole run, at the end of which a schedule reaches zero.
     """
     from ganctl.build import optimizer_classes as classes
 
@@ -25,7 +25,7 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
         rate = keras.optimizers.schedules.InverseTimeDecay(
             section.learning_rate, decay_steps=1, decay_rate=section.decay
         )
-    with own_settings():  # a rate is a variable of its own
+    with own_settings():  # a constant rate is a variable
         match section.name:
             case "adam":
                 adam = classes.FusedAdam if fused else keras.optimizers.Adam
@@ -35,14 +35,14 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
                 optimizer = rmsprop(rate, clipvalue=section.clipvalue)
             case "sgd":
                 optimizer = keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
-    optimizer.schedule = rate  # Keras has no public way to ask for it
+    optimizer.schedule = rate  # Keras has no public way to read it
     return optimizer
 
 
 def set_steps_per_iteration(optimizer: Any, steps: int) -> None:
-    """Tell an optimizer's schedule how many of its steps make an iteration.
+    """Tell an optimizer's schedule how many steps make an iteration.
 
-    Whether it has one or not, and for optimizers that a plugin makes itself, which are left as they are.
+    An optimizer without such a schedule, or one that a plugin makes itself, is left as it is.
     """
     schedule: Any = getattr(optimizer, "schedule", None)
     if hasattr(schedule, "steps_per_iteration"):

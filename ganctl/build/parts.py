@@ -1,4 +1,4 @@
-"""What the names of an experiment stand for, looked up once."""
+"""The objects that the names of an experiment refer to, looked up once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from ganctl.game.sampler import Sampler
 
 @dataclass(frozen=True)
 class Parts:
-    """A resolved experiment and what its names stand for.
+    """A resolved experiment and the objects that its names refer to.
 
     Attributes:
         experiment: every default of every builder written out.
         dataset: reads the images.
-        model: makes the networks and the players, and says how to draw from them.
+        model: makes the networks and the players, and gives the samplers.
         loss: the adversarial loss.
         penalties: name, weight and function of each further term of the discriminator's loss.
-        constraints: what the discriminator's variables have to meet after each of its updates.
-        augmentations: what the discriminator's images go through, by name and in this order.
+        constraints: applied to the discriminator's variables after each of its updates.
+        augmentations: applied to the discriminator's images, by name and in this order.
     """
 
     experiment: Experiment
@@ -39,5 +39,5 @@ class Parts:
         return self.model.sampler
 
     def with_training(self, **changes: Any) -> "Parts":
-        """Return the parts with other values of keys of `training` that no name depends on."""
+        """Return the parts with keys of `training` changed; no name may depend on them."""
         return replace(self, experiment=self.experiment.with_keys("training", **changes))

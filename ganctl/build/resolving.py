@@ -1,4 +1,4 @@
-"""Experiment -> its parts: every name looked up, every default of every builder written out."""
+"""Experiment -> its parts: every name looked up, every builder's defaults filled in."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ def load_experiment(path: Path, overrides: tuple[str, ...] = ()) -> Experiment:
 
 
 def resolve(experiment: Experiment) -> Parts:
-    """Look every name up and write every builder's defaults out; raises ConfigurationError.
+    """Look up every name and fill in every builder's defaults; raises ConfigurationError.
 
     The plugins that the experiment names are run first, if they are permitted.
     """
@@ -58,7 +58,7 @@ def resolve(experiment: Experiment) -> Parts:
         shape = _shape_in_advance(resolved, dataset.shape)
         if shape:
             check_shape(parts, shape)
-        if parts.model.players is generator_and_discriminator:  # others cannot be asked before there are networks
+        if parts.model.players is generator_and_discriminator:  # others need the networks first
             asked: list[str] = []
             generator_and_discriminator({}, make_setup(parts, asked.append))
             check_players(resolved, asked)
@@ -67,7 +67,7 @@ def resolve(experiment: Experiment) -> Parts:
 
 
 def with_defaults(experiment: Experiment) -> Experiment:
-    """Write the defaults of those builders out that are there and take the experiment's keys; leave the others."""
+    """Fill in the defaults of the builders that exist and accept the experiment's keys; leave the others."""
     for written_out in (_with_model, _with_loss, _with_augmentations):
         with suppress(ConfigurationError):
             experiment = written_out(experiment)
@@ -97,7 +97,7 @@ def _with_augmentations(experiment: Experiment) -> Experiment:
 
 
 def _absolute(path: str | None) -> str | None:
-    """A path that means the same wherever the resolved experiment is read."""
+    """The path as absolute, so that it means the same wherever the resolved experiment is read."""
     return os.path.abspath(os.path.expanduser(path)) if path else None
 
 
@@ -123,7 +123,7 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
 def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]:
     resolved: list[AugmentationSection] = []
     for index, section in enumerate(experiment.training.augment):
-        # A name alone stands in the file where a mapping's would be.
+        # In the file, a plain name may stand in place of a mapping.
         key = f"training.augment.{index}"
         if section.name in [other.name for other in resolved]:
             raise ConfigurationError(f"'{section.name}' is given twice.", key=key)
@@ -134,7 +134,7 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
 
 
 def _check_judged(parts: Parts) -> None:
-    """Refuse augmentations that learn how real images are judged, where the loss lets nobody say that."""
+    """Refuse augmentations that learn how real images are judged, if single scores of the loss do not tell."""
     for index, (name, augmentation) in enumerate(parts.augmentations.items()):
         if not parts.loss.zero_divides and remembers(augmentation):
             raise ConfigurationError(
@@ -145,7 +145,7 @@ def _check_judged(parts: Parts) -> None:
 
 
 def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | None:
-    """The image shape as far as the file and the data set's registration tell it."""
+    """The image shape, if the file and the data set's registration determine it."""
     size, channels = experiment.dataset.image_size, experiment.dataset.channels
     if size:
         return size, size, channels or (native[2] if native else 3)
@@ -153,7 +153,7 @@ def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | N
 
 
 def check_shape(parts: Parts, shape: Shape) -> None:
-    """Raise ConfigurationError where the model does not make images of this shape."""
+    """Raise ConfigurationError if the model does not make images of this shape."""
     needs = parts.model.why_unfit(shape[0], shape[1])
     if needs:
         raise ConfigurationError(
@@ -162,7 +162,7 @@ def check_shape(parts: Parts, shape: Shape) -> None:
 
 
 def check_players(experiment: Experiment, players: Collection[str]) -> None:
-    """Refuse optimizers of players that are not in the game."""
+    """Refuse optimizers for players that are not in the game."""
     for name in experiment.optimizer.model_extra or {}:
         if name not in players:
             known = ", ".join(sorted(players))
@@ -174,7 +174,7 @@ def check_players(experiment: Experiment, players: Collection[str]) -> None:
 
 @contextmanager
 def located(experiment: Experiment) -> Iterator[None]:
-    """Give configuration errors of the body the file, line and column of their key."""
+    """Add file, line and column of the key to configuration errors raised in the body."""
     try:
         yield
     except ConfigurationError as error:
@@ -182,7 +182,7 @@ def located(experiment: Experiment) -> Iterator[None]:
 
 
 def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
-    """Return what the experiment says about the players; arguments as of `Setup`."""
+    """Return the experiment's settings for the players; arguments as for `Setup`."""
     experiment = parts.experiment
     return Setup(
         parts.loss,
@@ -196,7 +196,7 @@ def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
 
 
 def named_loss(name: str, **arguments: Any) -> AdversarialLoss:
-    """Return the adversarial loss of that name, with arguments of its own."""
+    """Return the adversarial loss of that name, with its arguments."""
     return made_by(catalog.losses.get(name), AdversarialLoss, **arguments)
 
 
@@ -242,17 +242,17 @@ def _listed(roles: Collection[str]) -> str:
 
 
 def read_images(parts: Parts, track: Track) -> ImageSet:
-    """Read the images that samples are like; raises DataError and ConfigurationError."""
+    """Read the images that samples imitate; raises DataError and ConfigurationError."""
     return read_feeds(parts, track)[parts.sampler.gives]
 
 
 def read_dataset(section: DatasetSection, track: Track) -> ImageSet:
-    """Read the data set of a section that no file need have; raises DataError and ConfigurationError."""
+    """Read the data set of a section, which need not come from a file; raises DataError and ConfigurationError."""
     return made_by(catalog.datasets.get(section.name), ImageSet, section, track)
 
 
 def with_noise_given(parts: Parts) -> Parts:
-    """Return the parts of a generator that takes as an input the noise that it would otherwise draw itself."""
+    """Return the parts with a generator that takes as an input the noise that it would otherwise draw itself."""
     experiment, given = parts.experiment, parts.model.noise_given
     if all(experiment.model.arguments.get(key) == value for key, value in given.items()):
         return parts

@@ -1,4 +1,4 @@
-"""What is done to real and generated images alike before the discriminator sees them."""
+"""Augmentations: changes to real and generated images alike before the discriminator sees them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,27 +10,29 @@ Tensor = Any
 
 
 class Augmentation:
-    """What is done to real and generated images alike before the discriminator sees them, in both players' updates.
+    """A change to real and generated images alike before the discriminator sees them, in both players' updates.
 
-    It must be differentiable twice: the generator learns through it, and penalties look at gradients.
+    It must be differentiable twice: the generator learns through it, and penalties use gradients.
     """
 
     def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
-        """Return other images of the same shape, float32 [N, H, W, C]; `key` and nothing else decides which.
+        """Return the changed images, float32 [N, H, W, C]; all randomness comes from `key`.
 
         `memory` is what `memory()` returned, one of the game's networks.
         """
         raise NotImplementedError
 
     def memory(self) -> Any:
-        """Return a Keras layer with what it remembers from update to update, or None."""
+        """Return a Keras layer whose variables hold the state kept between updates, or None."""
         return None
 
     def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
-        """Remember how the real images of a discriminator's update were judged, boolean [N, 1].
+        """Record which real images of a discriminator's update were judged real, boolean [N, 1].
+
+        Called only if there is a memory.
 
         Returns:
-            a scalar that is worth a column, `augment_NAME`. Called only where there is a memory.
+            a scalar for the column `augment_NAME`.
         """
         raise NotImplementedError
 
@@ -41,7 +43,7 @@ def remembers(augmentation: Augmentation) -> bool:
 
 
 def memory_of(augmentation: str) -> str:
-    """Return the role of the network in which an augmentation of that name remembers."""
+    """Return the role of the network that is the memory of an augmentation of that name."""
     return f"augment_{augmentation}"
 
 

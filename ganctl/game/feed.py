@@ -1,8 +1,8 @@
-"""Brings real images to the game, from the device's memory or from the host's.
+"""Brings real images to the game, from the device's memory or the host's.
 
-Data that fits lies on the device as uint8, and a chunk of rounds carries indices only. Larger data stays in the
-(memory-mapped) host array: a chunk carries the uint8 images, and the next chunk is gathered by a thread while this one
-is played. Both give the same images, because which images a round sees depends on (seed, step) alone.
+Data that fits is kept on the device as uint8, and a chunk of rounds carries indices only. Larger data stays in the
+(memory-mapped) host array: a chunk carries the uint8 images, and a thread gathers the next chunk while this one is
+played. Both give the same images, because the images of a round depend on (seed, step) alone.
 """
 
 import math
@@ -25,7 +25,7 @@ CHUNK_BYTES = 2**27
 
 
 class ImageBatch(NamedTuple):
-    """Real images of one turn: float32 [N, H, W, C] in [-1, 1], and int32 labels [N] (zeros where there are none)."""
+    """Real images of one turn: float32 [N, H, W, C] in [-1, 1], and int32 labels [N] (zeros without labels)."""
 
     pixels: Tensor
     labels: Tensor
@@ -37,9 +37,9 @@ class Feed:
     Args:
         images: uint8 [N, H, W, C].
         labels: int32 [N], or None.
-        order: which of them each round sees.
+        order: chooses the images of each round.
         flip: mirror each image at random.
-        resident: keep the images on the device; otherwise they stream from the host.
+        resident: keep the images on the device; otherwise stream them from the host.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Feed:
 
     @property
     def resident(self) -> bool:
-        """Whether the images lie on the device."""
+        """Whether the images are on the device."""
         return self._thread is None
 
     def signature(self, width: int) -> Any:
@@ -74,7 +74,7 @@ class Feed:
         return tf.TensorSpec([None, width, *shape], tf.uint8), tf.TensorSpec([None, width], tf.int32)
 
     def chunk(self, draws: Sequence[int], step: int, rounds: int) -> Any:
-        """Return what `rounds` rounds after `step` see, as `signature` says."""
+        """Return the chunk of `rounds` rounds after `step`, as described by `signature`."""
         if self._thread is None:
             return tf.constant(self._order.rounds(draws, step, rounds))
         pixels, labels = self._gathered(draws, step, rounds)
@@ -82,12 +82,12 @@ class Feed:
         return tf.constant(pixels), tf.constant(labels)
 
     def max_rounds(self, draws: Sequence[int]) -> int:
-        """Return how many rounds a chunk may have, so that the images it carries stay small beside the memory."""
+        """Return the most rounds that a chunk may have, so that its images take little memory."""
         size = sum(draws) * math.prod(self._images.shape[1:])
         return sys.maxsize if self.resident else max(1, CHUNK_BYTES // max(size, 1))
 
     def _gathered(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-        """Take what was read ahead as far as it goes: a chunk may be shorter or longer than the one before."""
+        """Use the images read ahead as far as they go: a chunk may be shorter or longer than the previous one."""
         start, count, future = self._ahead or (-1, 0, None)
         if future is None or start != step:
             return self._gather(draws, step, rounds)
@@ -104,13 +104,13 @@ class Feed:
         return self._images[ascending][back.reshape(indices.shape)], self._labels[indices]
 
     def look_up(self, row: Any) -> tuple[Tensor, Tensor]:
-        """Return uint8 images and int32 labels of one round, of what `chunk` returned for it (traced)."""
+        """Return uint8 images and int32 labels of one round, given its row of a chunk (traced)."""
         if self.resident:
             return tf.gather(self._device_images, row), tf.gather(self._device_labels, row)
         return row
 
     def prepare(self, images: Tensor, labels: Tensor, key: Key) -> ImageBatch:
-        """Return the batch as the networks see it (traced)."""
+        """Return the batch as the networks see it: float32 in [-1, 1], mirrored at random with `flip` (traced)."""
         pixels = as_networks_see(tf.cast(images, tf.float32))
         if self._flip:
             mirrored = key.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5

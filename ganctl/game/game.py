@@ -1,7 +1,7 @@
 """Turn, Player, Game: the heart, on one screen.
 
 A game is played by a list of players. Each moves the variables of its networks with one optimizer, in turns; a round
-is every player's turns once. The whole of it is compiled, many rounds a call, and is a pure function of (seed, step).
+is every player's turns once. All of it is compiled, many rounds per call, and is a pure function of (seed, step).
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ Ahead = Sequence[Mapping[str, ImageBatch]]
 
 
 class ForwardPass:
-    """One batch as the networks see it. Subclasses add cached tensors: one exists only if a term asks for it."""
+    """One batch as the networks see it. Subclasses add cached tensors: each is computed only if a term uses it."""
 
     def __init__(self, networks: Networks, images: Mapping[str, ImageBatch], key: Key) -> None:
         self.networks = networks
@@ -34,7 +34,7 @@ class ForwardPass:
 
 @dataclass(frozen=True)
 class Term:
-    """A loss term: a pure function of the forward pass, giving a scalar.
+    """A loss term: a pure function of the forward pass that returns a scalar.
 
     `partial` declares that the term alone may leave variables without a gradient (R1 and the last bias).
     """
@@ -46,27 +46,27 @@ class Term:
 
 
 def no_images_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
-    """Make no images ahead."""
+    """Make no images in advance."""
     return [{} for _ in keys]
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One optimizer step: the forward pass it needs, the loss terms on it, and what is measured besides.
+    """One optimizer step: its forward pass, the loss terms on it, and further measurements.
 
     `apart` takes the gradient of each term by itself: a turn that calls a network three times and more needs it to
     repeat itself to the last bit (`ganctl.game.gradients`).
 
-    `ahead` makes the images that do not depend on what the player moves, for all its updates of a round before the
-    first: one dictionary for each key, added to the images that the forward pass of that key is given. `begin` is
-    called before the forward pass, for what changes once an update and stands still within it.
+    `ahead` makes in advance, for all updates of a round, the images that do not depend on what the player moves: one
+    dictionary for each key, added to the images that the forward pass of that key is given. `begin` is called before
+    the forward pass, for what changes once per update and is constant within it.
     """
 
     name: str
     forward: Callable[[Networks, Mapping[str, ImageBatch], Key], ForwardPass]
     terms: Sequence[Term]
     measures: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict)
-    draws: Mapping[str, int] = field(default_factory=dict)  # how many real images, by feed
+    draws: Mapping[str, int] = field(default_factory=dict)  # number of real images, by feed
     ahead: Callable[[Networks, Sequence[Key]], Ahead] = no_images_ahead
     begin: Callable[[], None] = lambda: None
     apart: bool = False
@@ -74,9 +74,9 @@ class Turn:
 
 @dataclass(frozen=True)
 class Player:
-    """What one optimizer moves, and its turns.
+    """One optimizer, the networks that it moves, and its turns.
 
-    `opponents` are held still meanwhile; each says what its BatchNorm normalises with, `moving` or `batch` statistics.
+    `opponents` are frozen during its turns; each value says which statistics its BatchNorm uses, `moving` or `batch`.
     """
 
     name: str
@@ -101,11 +101,11 @@ class Game:
     """The adversarial game.
 
     Args:
-        networks: Keras layers by role; every variable of every one of them belongs in a checkpoint.
-        players: who moves what, in the order of play.
-        feeds: where real images come from.
+        networks: Keras layers by role; all of their variables belong in a checkpoint.
+        players: the players, in the order of play.
+        feeds: the sources of real images, by role.
         seed: the experiment's seed.
-        averages: running averages, updated once a round.
+        averages: running averages (EMA), updated once per round.
         played: what is called in place of the networks of these roles: other networks with the same layers and
             variables, which compute the same faster.
         jit: compile the round with XLA.
@@ -141,11 +141,11 @@ class Game:
         )
 
     def chunk(self, step: int, rounds: int) -> dict[str, Any]:
-        """Return which images `rounds` rounds after `step` see: the argument of `play`."""
+        """Return the images of `rounds` rounds after `step`: the argument of `play`."""
         return {name: feed.chunk(self.draws[name], step, rounds) for name, feed in self.feeds.items()}
 
     def _play_rounds(self, chunk: dict[str, Any]) -> Tensor:
-        """Play as many rounds as the chunk has; returns float32 [rounds, columns]."""
+        """Play the rounds of a chunk; returns float32 [rounds, columns]."""
         rounds = tf.shape(tf.nest.flatten(chunk)[0])[0]
         rows = tf.TensorArray(tf.float32, size=rounds, element_shape=[len(self.columns)])
         for i in tf.range(rounds):
@@ -195,8 +195,8 @@ class Game:
         return values | {f"{player.prefix}_loss": total, f"{player.prefix}_grad_norm": tf.linalg.global_norm(gradients)}
 
     def _follow(self, average: Average) -> None:
-        # Young averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are of use from
-        # the start.
+        # Early on, averages forget faster, as in tf.train.ExponentialMovingAverage(num_updates): samples are useful
+        # from the start.
         played = tf.cast(self.step, tf.float32)
         decay = tf.minimum(average.decay, (1.0 + played) / (10.0 + played))
         pairs = zip(self.networks[average.copy].variables, self.networks[average.of].variables, strict=True)
@@ -229,11 +229,11 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
 
 @contextmanager
 def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
-    """Hold networks still while the body is traced; every layer's own flags come back, also after Ctrl-C.
+    """Freeze networks while the body is traced; every layer's own flags are restored, also after Ctrl-C.
 
-    No gradient reaches them anyway: what this decides is BatchNorm. `moving`: it normalises with the moving
-    statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as the Keras of 2018 and PyTorch
-    do, and the moving ones stay as they are because a momentum of 1 writes back what was there.
+    No gradient reaches them anyway: this only matters to BatchNorm. `moving`: it normalises with the moving
+    statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as Keras did in 2018 and PyTorch
+    does, and the moving ones stay unchanged because a momentum of 1 writes them back.
     """
     held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in layers_of(network)]
     norms = [

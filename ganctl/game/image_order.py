@@ -1,7 +1,7 @@
-"""Which images each turn of each round sees, computed on the host in NumPy.
+"""The images that each turn of each round sees, chosen on the host in NumPy.
 
 The order is a pure function of (seed, step), never the state of an iterator: resuming at any step and playing any
-number of rounds per call give the same images.
+number of rounds per call gives the same images.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ class ImageOrder:
 
     Args:
         size: number of images.
-        sampling: `shuffle` (every image once an epoch), `replacement` (independent draws) or `window` (for every turn
-            a contiguous run that starts anywhere).
+        sampling: `shuffle` (every image once per epoch), `replacement` (independent draws) or `window` (for every turn
+            a contiguous run from a random start).
         seed: the experiment's seed.
-        name: tells the orders of several feeds apart.
+        name: distinguishes the orders of several feeds.
     """
 
     def __init__(self, size: int, sampling: str, seed: int, name: str = "real") -> None:
@@ -31,7 +31,7 @@ class ImageOrder:
         """Return int32 indices [count, sum(draws)] for the rounds step .. step + count - 1.
 
         Args:
-            draws: how many images each turn of a round takes, in the order of the turns.
+            draws: number of images that each turn of a round takes, in the order of the turns.
             step: completed rounds before the first one.
             count: number of rounds.
         """

@@ -1,6 +1,6 @@
-"""What networks are given and what they give: latent vectors, classes and images, as their inputs want them.
+"""Inputs and outputs of networks: latent vectors, classes and images, in the form that the networks take.
 
-A generator's inputs are latent vectors; one that is called `classes` takes what is to be drawn, as integers [N, 1] or
+A generator's inputs are latent vectors; an input called `classes` takes the classes to draw, as integers [N, 1] or
 one-hot [N, classes].
 """
 
@@ -13,29 +13,29 @@ from ganctl.lazy import keras, tf
 Tensor = Any
 
 CLASSES = "classes"
-"""The name of a network's input of classes."""
+"""The name of a network's input for classes."""
 
 
 def as_networks_see(pixels: Any) -> Any:
-    """Return grey levels 0 .. 255, as floating-point numbers, in [-1, 1]."""
+    """Return floating-point grey levels from 0 .. 255 scaled to [-1, 1]."""
     return pixels / 127.5 - 1.0
 
 
 def takes_classes(network: Any) -> bool:
-    """Whether a generator draws what it is told to, or a discriminator is told what it sees."""
-    # A subclass of keras.Model, such as a user's own discriminator, does not say what its inputs are.
+    """Whether a generator or a discriminator has an input for classes."""
+    # A subclass of keras.Model, such as a user's own discriminator, does not list its inputs.
     return any(tensor.name == CLASSES for tensor in getattr(network, "inputs", None) or ())
 
 
 def judges_images_alone(discriminator: Any) -> bool:
-    """Whether a discriminator looks at images, and classes if it takes them, but at nothing else beside them."""
+    """Whether a discriminator's only inputs are images, and classes if it takes them."""
     return len([tensor for tensor in discriminator.inputs if tensor.name != CLASSES]) == 1
 
 
 def class_count(generator: Any, num_classes: int) -> int:
-    """Return how many classes a generator tells apart: as many as its one-hot input is wide, else the data set's.
+    """Return a generator's number of classes: the width of its one-hot input, otherwise `num_classes`, the data set's.
 
-    Only the width is sure where a generator finds categories itself (InfoGAN).
+    The width is the only right answer if a generator finds categories itself (InfoGAN).
     """
     wanted = next(tensor for tensor in generator.inputs if tensor.name == CLASSES)
     return num_classes if "int" in wanted.dtype else int(wanted.shape[-1])
@@ -44,19 +44,19 @@ def class_count(generator: Any, num_classes: int) -> int:
 def draw_latent(
     generator: Any, key: Key, count: int, distribution: str, truncation: float | None = None
 ) -> list[Tensor]:
-    """Draw latent vectors [count, latent_dim] for every latent input; `truncation` as in `Key.latent`."""
+    """Return latent vectors [count, latent_dim] for every latent input; `truncation` as in `Key.latent`."""
     shapes = [tensor.shape[1:] for tensor in generator.inputs if tensor.name != CLASSES]
     keys = [key, *(key.narrow("latent input", index) for index in range(1, len(shapes)))]
     return [key.latent([count, *shape], distribution, truncation) for key, shape in zip(keys, shapes, strict=False)]
 
 
 def arrange_inputs(network: Any, given: Tensor | Sequence[Tensor], classes: Tensor | None = None) -> Tensor:
-    """Return what a generator or a discriminator is called with, in the order of its inputs.
+    """Return the arguments of a generator or a discriminator, in the order of its inputs.
 
     Args:
         network: the network.
-        given: a generator's latent vectors, a discriminator's images; a list where it takes several.
-        classes: int32 [N], where it takes classes.
+        given: a generator's latent vectors or a discriminator's images; a list if it takes several.
+        classes: int32 [N], if it takes classes.
     """
     tensors = iter(given if isinstance(given, (list, tuple)) else [given])
     arranged = [_encoded(classes, tensor) if tensor.name == CLASSES else next(tensors) for tensor in network.inputs]
@@ -64,7 +64,7 @@ def arrange_inputs(network: Any, given: Tensor | Sequence[Tensor], classes: Tens
 
 
 def _encoded(classes: Tensor, wanted: Any) -> Tensor:
-    """Classes [N] as the input wants them: integers [N, 1] or one-hot."""
+    """Classes [N] in the form of the input: integers [N, 1] or one-hot."""
     return classes[:, tf.newaxis] if "int" in wanted.dtype else tf.one_hot(classes, wanted.shape[-1])
 
 
@@ -75,5 +75,5 @@ def to_pixels(images: Any) -> Any:
 
 
 def class_input() -> Any:
-    """Return a network's input of classes, integers [N, 1]."""
+    """Return a Keras input for classes, integers [N, 1]."""
     return keras.Input([1], dtype="int32", name=CLASSES)

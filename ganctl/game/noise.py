@@ -1,8 +1,8 @@
-"""Random numbers as a pure function of where in the run they are drawn.
+"""Random numbers as a pure function of the place in the run where they are drawn.
 
-Every draw is keyed by (seed, step, player, turn, update, purpose) and made by the counter-based philox generator, so
-that two players never share noise by accident and nothing that is logged, sampled or evaluated in between can change a
-run.
+Every draw is keyed by (seed, step, player, turn, update, purpose) and made by the counter-based Philox generator. Two
+players therefore never share noise by accident, and nothing that is logged, sampled or evaluated in between can change
+a run.
 
 Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (philox).
 """
@@ -20,16 +20,16 @@ Network = Any
 
 
 class Key:
-    """One place in the run, from which random tensors are drawn by purpose.
+    """A place in the run, from which random tensors are drawn by purpose.
 
     Args:
         seed: the experiment's seed.
         step: completed rounds, an integer or a scalar tensor.
-        where: further words and numbers that tell this place from others, known before tracing.
+        where: strings and integers that distinguish this place from others, known before tracing.
     """
 
     def __init__(self, seed: int, step: TensorLike, *where: str | int) -> None:
-        self._seed = int(seed)  # also NumPy's numbers, which are written otherwise
+        self._seed = int(seed)  # the repr of a NumPy integer differs
         self._step = step
         self._where = where
 
@@ -38,9 +38,9 @@ class Key:
         return Key(self._seed, self._step, *self._where, *where)
 
     def number(self, each_step: int) -> TensorLike:
-        """Return how many places like this there were before, int64: in every step so many, numbered by the last word.
+        """Return the running index of this place over the whole run, int64: step * each_step + the last of `where`.
 
-        Of the key of an update this is how many updates its turn had before.
+        For the key of an update, this is the number of earlier updates of its turn.
         """
         return tf.cast(self._step, tf.int64) * each_step + int(self._where[-1])
 
@@ -75,17 +75,18 @@ class Key:
         """Return latent vectors from N(0, 1) (`normal`) or U(-1, 1) (`uniform`).
 
         Args:
-            shape: of the tensor.
-            distribution: which.
-            truncation: of normal ones, every number beyond plus or minus this is drawn again until it is within (Brock
-                et al. 2018, "Large Scale GAN Training", arXiv:1809.11096, section 3.1). The others stay as they are.
+            shape: shape of the tensor.
+            distribution: `normal` or `uniform`.
+            truncation: truncation trick, for `normal`: redraw every entry outside plus or minus this until it is
+                inside (Brock et al. 2018, "Large Scale GAN Training", arXiv:1809.11096, section 3.1). The other
+                entries stay as they are.
         """
         if distribution != "normal":
             return self.uniform("latent", shape, -1.0, 1.0)
         drawn = self.normal("latent", shape)
         if truncation is None:
             return drawn
-        # Drawing until one is within is drawing from the distribution that ends there: by its inverse, in one go.
+        # Redrawing until an entry is inside is drawing from the truncated distribution: one draw by its inverse.
         within = math.erf(truncation / math.sqrt(2.0)) * self.uniform("truncated latent", shape, -1.0, 1.0)
         again = math.sqrt(2.0) * tf.math.erfinv(within)
         return tf.where(tf.abs(drawn) <= truncation, drawn, tf.clip_by_value(again, -truncation, truncation))
@@ -94,14 +95,14 @@ class Key:
 def _unit(bits: TensorLike) -> TensorLike:
     """Return bits as numbers from [0, 1), in steps of 2^-23.
 
-    This is what TensorFlow makes of them, except within XLA, which makes other numbers of the same bits: from bits
-    alone, the noise is the same with and without it.
+    TensorFlow converts bits the same way, but XLA does not: computed from bits here, the noise is the same with and
+    without XLA.
     """
     return tf.bitcast((bits & 0x7FFFFF) | 0x3F800000, tf.float32) - 1.0
 
 
 def seed_layers(network: Network, key: Key) -> None:
-    """Key every seed that a layer keeps (dropout, noise layers), so that what it draws carries no history."""
+    """Set every seed that a layer keeps (dropout, noise layers) by the key, so that its draws carry no history."""
     for index, seed in enumerate(layer_seeds(network)):
         seed.assign(key.narrow(index).bits("layer seed", [2]))
 
@@ -113,7 +114,7 @@ def layer_seeds(network: Network) -> list[Any]:
 
 @contextmanager
 def seeded(network: Any, key: Key) -> Iterator[None]:
-    """Let layers that draw noise themselves draw by this key meanwhile; their own seeds come back afterwards."""
+    """Seed layers that draw their own noise by this key in the body; their own seeds are restored afterwards."""
     seeds = layer_seeds(network)
     before = [seed.numpy() for seed in seeds]
     seed_layers(network, key)

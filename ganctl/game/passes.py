@@ -1,4 +1,4 @@
-"""Forward passes of a generator and a discriminator: tensors, each of them made when a loss term asks for it.
+"""Forward passes of a generator and a discriminator: tensors, each computed when a loss term first uses it.
 
 Images of either kind go through the same augmentations before the discriminator sees them.
 """
@@ -22,13 +22,13 @@ class GanPass(ForwardPass):
     """One batch of a generator and a discriminator.
 
     Args:
-        count: how many images are generated.
-        generator_training: the generator's mode.
+        count: number of generated images.
+        generator_training: whether the generator runs in training mode.
         distribution: of the latent vectors.
-        num_classes: how many classes a class-conditional generator draws.
-        augmentations: what the discriminator's images go through.
-        pairs: the loss compares each generated image with a real one. A discriminator that is told classes is then
-            shown two images of one class.
+        num_classes: number of classes that a class-conditional generator draws.
+        augmentations: applied to the discriminator's images.
+        pairs: the loss compares each generated image with a real one. A class-conditional discriminator then sees two
+            images of one class.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class GanPass(ForwardPass):
 
     @cached_property
     def latent(self) -> Tensor:
-        """Latent vectors [count, latent_dim]; a list of them where the generator has not just one such input.
+        """Latent vectors [count, latent_dim]; a list of them unless the generator has exactly one such input.
 
-        They are drawn, or come from a feed called `latent`, joined along the last axis.
+        They are drawn, or come from a feed called `latent`, concatenated along the last axis.
         """
         if "latent" in self.images:
             widths = [tensor.shape[1] for tensor in self.networks["generator"].inputs]
@@ -74,7 +74,7 @@ class GanPass(ForwardPass):
 
     @cached_property
     def fake_classes(self) -> Tensor:
-        """The classes that a class-conditional generator is to draw, int32 [count]: all as likely, or in pairs.
+        """The classes for a class-conditional generator to draw, int32 [count]: uniform, or those of the real images.
 
         In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
         both calls of the discriminator.
@@ -90,25 +90,25 @@ class GanPass(ForwardPass):
 
     @property
     def generator_inputs(self) -> Tensor:
-        """What the generator is called with."""
+        """The generator's arguments."""
         generator = self.networks["generator"]
         return arrange_inputs(generator, self.latent, self.fake_classes if takes_classes(generator) else None)
 
     @cached_property
     def fake(self) -> Tensor:
-        """Generated images [count, H, W, C], where they were not made ahead."""
+        """Generated images [count, H, W, C]; those made in advance, if there are any."""
         if "fake" in self.images:
             return self.images["fake"].pixels
         return self.networks["generator"](self.generator_inputs, training=self.generator_training)
 
     @cached_property
     def real_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the real images; its first output is the score."""
+        """The discriminator's outputs for the real images; the first is the score."""
         return self.judge(self.real, kind="real")
 
     @cached_property
     def fake_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the generated images."""
+        """The discriminator's outputs for the generated images; the first is the score."""
         return self.judge(self.fake, kind="fake")
 
     @property
@@ -126,15 +126,15 @@ class GanPass(ForwardPass):
 
         Args:
             images: float32 [N, H, W, C] in [-1, 1].
-            classes: what a class-conditional discriminator takes them for, int32 [N]; None: the classes of the real or
-                generated images of this pass. Any other discriminator is not told.
-            kind: what the images count as. Both are augmented in the same way, by random numbers of their own; asked
-                twice in one pass about the same images, the discriminator sees them augmented in the same way.
+            classes: the classes given to a class-conditional discriminator, int32 [N]; None: those of the real or
+                generated images of this pass. Any other discriminator ignores them.
+            kind: what the images count as. Both kinds get the same augmentations with random numbers of their own.
+                Judged twice in one pass, the same images are augmented identically.
         """
         return self._ask(self.augmented(images, kind), partial(self._classes_of, classes, kind))
 
     def augmented(self, images: Tensor, kind: Kind) -> Tensor:
-        """Return images [N, H, W, C] as the discriminator is to see them."""
+        """Return images [N, H, W, C] with all augmentations applied."""
         for name, augmentation in self.augmentations.items():
             key = self.key.narrow("augment", kind, name)
             images = augmentation.apply(images, key, self.networks.get(memory_of(name)))
@@ -153,7 +153,7 @@ class GanPass(ForwardPass):
         return self.real_classes if kind == "real" else self.fake_classes
 
     def _ask(self, images: Tensor, classes: Callable[[], Tensor]) -> list[Tensor]:
-        """The discriminator's outputs; it is told the classes if it takes them."""
+        """The discriminator's outputs; it gets the classes if it takes them."""
         discriminator = self.networks["discriminator"]
         asked = arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
         verdict = discriminator(asked, training=True)
@@ -161,7 +161,7 @@ class GanPass(ForwardPass):
 
 
 class MixedPass(GanPass):
-    """The same with one call of the discriminator on both halves as one batch: BatchNorm then sees both at once."""
+    """The same with both halves as one batch in one call of the discriminator: BatchNorm then sees both at once."""
 
     def __init__(
         self, networks: Networks, images: Mapping[str, Any], key: Key, *, real_first: bool, **settings: Any
@@ -175,7 +175,7 @@ class MixedPass(GanPass):
 
     @cached_property
     def verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the whole batch, in the batch's order."""
+        """The discriminator's outputs for the whole batch, in the batch's order."""
         seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
         return self._ask(seen, lambda: self.in_order(self.real_classes, self.fake_classes))
 
@@ -186,26 +186,26 @@ class MixedPass(GanPass):
 
     @cached_property
     def real_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the real half."""
+        """The discriminator's outputs for the real half."""
         return [tf.split(output, 2)[0 if self.real_first else 1] for output in self.verdict]
 
     @cached_property
     def fake_verdict(self) -> list[Tensor]:
-        """All that the discriminator says of the generated half."""
+        """The discriminator's outputs for the generated half."""
         return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]
 
 
 @dataclass(frozen=True)
 class Forward:
-    """Makes the forward passes of a turn: its `forward`.
+    """The `forward` of a turn: makes its forward passes.
 
     Attributes:
         kind: the class of the passes.
-        count: how many images are generated.
-        generator_training: the generator's mode.
+        count: number of generated images.
+        generator_training: whether the generator runs in training mode.
         distribution: of the latent vectors.
-        num_classes: how many classes a class-conditional generator draws.
-        augmentations: what the discriminator's images go through.
+        num_classes: number of classes that a class-conditional generator draws.
+        augmentations: applied to the discriminator's images.
         pairs: the loss compares each generated image with a real one.
         settings: the class's own arguments.
     """
@@ -220,7 +220,7 @@ class Forward:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, networks: Networks, images: Mapping[str, Any], key: Key) -> GanPass:
-        """Return the pass of one batch."""
+        """Return the forward pass of one batch."""
         return self.kind(
             networks,
             images,
@@ -235,10 +235,10 @@ class Forward:
         )
 
     def of(self, kind: type[GanPass]) -> "Forward":
-        """Return the same with passes of another class, which takes the same arguments."""
+        """Return a copy that makes passes of another class, which takes the same arguments."""
         return replace(self, kind=kind)
 
 
 def augments(forward: Callable[..., ForwardPass], names: Iterable[str]) -> bool:
-    """Return whether a turn's images go through the augmentations of these names, as far as it says so."""
+    """Return whether a turn is known to apply the augmentations of these names: only a `Forward` tells."""
     return isinstance(forward, Forward) and set(names) <= set(forward.augmentations)

@@ -1,7 +1,7 @@
-"""The usual two players: a discriminator that tells real from generated, and a generator that it teaches.
+"""The usual two players: a discriminator that tells real from generated, and a generator that learns from it.
 
-The discriminator learns from the three forms of batches that the tutorials use. A model file with other players makes
-its own from the same parts.
+The discriminator learns from the forms of batches that the tutorials use. A model file with other players makes its
+own from the same parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,23 +29,23 @@ def averaged(role: str) -> str:
     return f"{role}_ema"
 
 
-# In one call: more than these no longer fit in a processor's caches together, and are slower than one by one.
+# In one call: more no longer fit in a processor's caches together, and are slower than one batch at a time.
 MOST_FAKES_AHEAD = 64
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What an experiment says about the players.
+    """An experiment's settings for the players.
 
     Attributes:
         loss: the adversarial loss.
         penalties: name, weight and function of each further loss term.
         training: the `training` section.
         latent_distribution: `normal` or `uniform`.
-        optimizer: makes the optimizer of the player of that name.
-        num_classes: how many classes the images have; 0 without labels.
-        augmentations: what the discriminator's images go through, by name and in this order. Passes that `forward`
-            makes know them.
+        optimizer: makes the optimizer for the player of a name.
+        num_classes: number of classes of the images; 0 without labels.
+        augmentations: applied to the discriminator's images, by name and in this order, by the passes that `forward`
+            makes.
     """
 
     loss: AdversarialLoss
@@ -57,12 +57,12 @@ class Setup:
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
 
     def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Forward:
-        """Return what makes the forward passes of a turn, with all that the experiment says about them.
+        """Return the `forward` of a turn, with all of the experiment's settings.
 
         Args:
             kind: the class of the pass.
-            count: how many images are generated.
-            generator_training: the generator's mode.
+            count: number of generated images.
+            generator_training: whether the generator runs in training mode.
             **settings: the class's own arguments.
         """
         return Forward(
@@ -83,9 +83,9 @@ def generator_and_discriminator(networks: Networks, setup: Setup) -> list[Player
 
 
 def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
-    """Return the players with turns before which every layer that they move advances, if it has a method `advance`.
+    """Return the players with turns that first call `advance` of every layer that they move and that has this method.
 
-    Spectral layers do one power iteration there: both kinds of images of an update meet the same kernels, and no
+    Spectral layers do one power iteration there: real and generated images of an update see the same kernels, and no
     player's turn changes what another one moves.
     """
 
@@ -127,9 +127,9 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
     """Return the player that learns to be taken for real.
 
     Args:
-        setup: what the experiment says.
-        count: how many images it learns from in one update, if not a batch.
-        further: loss terms besides the adversarial one.
+        setup: the experiment's settings.
+        count: number of images that it learns from in one update; None: the batch size.
+        further: loss terms in addition to the adversarial one.
     """
     training, loss = setup.training, setup.loss
     count = count or training.batch_size
@@ -153,15 +153,15 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
 
 
 def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = None) -> Turn:
-    """Return a turn of `discriminator` or `generator` on passes of another class, which know all that its own do.
+    """Return a turn of `discriminator` or `generator` with passes of another class and the same settings.
 
     Args:
         turn: the turn.
         kind: the class.
-        mixed: the class where real and generated images are one batch; None: such turns are on `kind`, too.
+        mixed: the class if real and generated images are one batch; None: also `kind`.
 
     Raises:
-        TypeError: the turn's passes are made by something else than `Setup.forward`, which knows of no other class.
+        TypeError: the turn's passes are not made by `Setup.forward`, so that their class cannot be changed.
     """
     forward = turn.forward
     if not isinstance(forward, Forward):
@@ -176,8 +176,9 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
     """Generate the images of consecutive updates together, from the noise that each would draw for itself.
 
-    Only for a generator in inference mode: it then makes of a latent vector what it makes of it among any others. One
-    that draws noise of its own would draw it otherwise, and one that follows the real images does not know them yet.
+    Only for a generator in inference mode, whose image of a latent vector does not depend on the rest of the batch. A
+    generator that draws its own noise would draw other numbers, and one that follows the real images does not know
+    them yet; for both, nothing is made in advance.
     """
     generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
     most = MOST_FAKES_AHEAD // passes[0].count
@@ -225,7 +226,7 @@ def _summed(setup: Setup) -> list[Turn]:
 
 
 def _mixed(setup: Setup) -> list[Turn]:
-    """One update on a batch of which one half is real and one half generated (tutorial 2)."""
+    """One update on a batch that is half real and half generated (tutorial 2)."""
     if setup.training.batch_size % 2:
         raise ConfigurationError(
             "must be even, because `mixed` batches are half real and half generated.", key="training.batch_size"
@@ -234,7 +235,7 @@ def _mixed(setup: Setup) -> list[Turn]:
 
 
 def _concatenated(setup: Setup) -> list[Turn]:
-    """One update on a whole batch of real and a whole batch of generated images, as one (tutorial 3's book)."""
+    """One update on a full batch of real and a full batch of generated images, concatenated (tutorial 3's book)."""
     return _one_batch(setup, setup.training.batch_size)
 
 
@@ -274,13 +275,13 @@ def _forward(setup: Setup, kind: type[GanPass], count: int, **settings: Any) -> 
 
 
 def _ahead(setup: Setup, forward: Forward) -> Any:
-    """What a turn of this forward pass has made ahead: its fakes, where that may be."""
+    """What makes the fakes of a turn with this forward pass in advance, if that is allowed."""
     training = setup.training
     return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else no_images_ahead
 
 
 def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
-    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than that."""
+    """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than these."""
     terms = []
     for name, weight, penalty in setup.penalties:
         if penalty.needs == "both" and sees != "both":
@@ -295,13 +296,13 @@ def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term
 
 
 def _lazy(penalty: Penalty, updates: int) -> Callable[[GanPass], Tensor]:
-    """The penalty at every n-th of the discriminator's updates, of which a round has so many; zero in between."""
+    """The penalty on every n-th discriminator update, zero in between; a round has `updates` of them."""
     if penalty.every == 1:
         return penalty.function
 
     def now_and_then(batch: GanPass) -> Tensor:
         if penalty.needs != "real":
-            _ = batch.fake  # made here, because a tensor that is first made within the branch could not leave it
+            _ = batch.fake  # made here, because a tensor first made within the branch could not leave it
             if takes_classes(batch.networks["discriminator"]):
                 _ = batch.fake_classes
         due = batch.key.number(updates) % penalty.every == 0
@@ -311,7 +312,7 @@ def _lazy(penalty: Penalty, updates: int) -> Callable[[GanPass], Tensor]:
 
 
 def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callable[[GanPass], Tensor]]:
-    """How real these images look to the discriminator, and how often it is right about them."""
+    """Measures: how real the discriminator takes these images to be, and its accuracy on them."""
 
     def accuracy(batch: GanPass) -> Tensor:
         judged_real = tf.cast(loss.judged_real(getattr(batch, score)), tf.float32)
@@ -321,7 +322,7 @@ def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callab
 
 
 def _learning(setup: Setup) -> dict[str, Callable[[GanPass], Tensor]]:
-    """What augmentations with a memory learn of the real images' scores, and say of it."""
+    """Measures in which augmentations with a memory learn from the real images' scores."""
 
     def learns(name: str, augmentation: Augmentation) -> Callable[[GanPass], Tensor]:
         role = memory_of(name)

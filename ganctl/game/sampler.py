@@ -1,6 +1,6 @@
-"""What a trained model takes in and gives out, and how a grid of samples shows it.
+"""Inputs and outputs of a trained model, and how a grid of samples shows them.
 
-Whatever draws, judges, exports or shows samples asks the sampler, and knows no model.
+The code that draws, scores, exports or shows samples uses the sampler and depends on no model.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from ganctl.game.players import averaged
 from ganctl.lazy import tf
 
 REAL = "real"
-"""The feed of a model that learns from one kind of images."""
+"""The feed of a model that learns from a single feed."""
 
 
 @dataclass(frozen=True)
 class GridInputs:
-    """What every sample grid of a run is drawn from.
+    """The fixed inputs of all sample grids of a run.
 
     Attributes:
-        given: what the network is called with.
-        classes: the class of each cell, int32 [N]; zeros where there are none.
+        given: the network's arguments.
+        classes: the class of each cell, int32 [N]; zeros without classes.
     """
 
     given: Any
@@ -37,7 +37,7 @@ class Sampler:
 
     Attributes:
         network: its role.
-        gives: the feed whose images it imitates: it draws images of their shape, and is compared with them.
+        gives: the feed whose images it imitates: its images have their shape and are compared with them.
     """
 
     network: str = "generator"
@@ -45,7 +45,7 @@ class Sampler:
 
     @property
     def takes(self) -> str:
-        """The feed whose images go in; empty where noise does."""
+        """The feed of the input images; empty if the input is noise."""
         return ""
 
     def grid_inputs(
@@ -59,7 +59,7 @@ class Sampler:
         num_classes: int,
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
-        """Return what every grid of rows x columns cells is drawn from.
+        """Return the fixed inputs of every grid of rows x columns cells.
 
         Args:
             network: the network.
@@ -67,19 +67,19 @@ class Sampler:
             columns: of the grid.
             key: of the noise.
             distribution: of the latent vectors.
-            num_classes: how many classes the images have.
-            images: uint8 [M, H, W, C] of every feed, M at least 1, from all over it.
+            num_classes: number of classes of the images.
+            images: uint8 [M, H, W, C] of every feed, M at least 1, spread over all of it.
         """
         raise NotImplementedError
 
     def cells(self, drawn: np.ndarray, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the images [N, H, W, C] of a grid, row by row, of what was drawn from its inputs."""
+        """Return the images [N, H, W, C] of a grid, row by row, given what was drawn from its inputs."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class NoiseSampler(Sampler):
-    """Latent vectors go in, and classes where the network has such an input."""
+    """The inputs are latent vectors, and classes if the network takes them."""
 
     def grid_inputs(
         self,
@@ -92,7 +92,7 @@ class NoiseSampler(Sampler):
         num_classes: int,
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
-        """Return fixed latent vectors; with classes, a row has one latent vector and a column one class."""
+        """Return fixed latent vectors; with classes, each row shares a latent vector and each column a class."""
         count = rows * columns
         classes = class_count(network, num_classes) if takes_classes(network) else num_classes
         shown = tf.constant([cell % columns % max(classes, 1) for cell in range(count)])
@@ -103,13 +103,13 @@ class NoiseSampler(Sampler):
         return GridInputs(arrange_inputs(network, latent, shown), shown)
 
     def cells(self, drawn: np.ndarray, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return what was drawn."""
+        """Return the drawn images as they are."""
         return drawn
 
 
 @dataclass(frozen=True)
 class ImageSampler(Sampler):
-    """Images of a feed go in.
+    """The inputs are images of a feed.
 
     Attributes:
         source: that feed.
@@ -119,7 +119,7 @@ class ImageSampler(Sampler):
 
     @property
     def takes(self) -> str:
-        """The feed whose images go in."""
+        """The feed of the input images."""
         return self.source
 
     def grid_inputs(
@@ -133,13 +133,13 @@ class ImageSampler(Sampler):
         num_classes: int,
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
-        """Return images of the feed, for every second row of the grid."""
+        """Return images of the feed, for every other row of the grid."""
         count = max(1, rows // 2) * columns
         given = as_networks_see(tf.cast(self._repeated(images, count), tf.float32))
         return GridInputs(given, tf.zeros([count], tf.int32))
 
     def cells(self, drawn: np.ndarray, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return rows of images that went in, each above the row of what was made of them."""
+        """Return rows of input images, each above the row of images made from them."""
         given = self._repeated(images, len(drawn))
         rows = [part[start : start + columns] for start in range(0, len(drawn), columns) for part in (given, drawn)]
         return np.concatenate(rows)
@@ -150,5 +150,5 @@ class ImageSampler(Sampler):
 
 
 def drawing_role(sampler: Sampler, networks: Mapping[str, Any]) -> str:
-    """Return the role of the network that draws: the running average of the sampler's, where there is one."""
+    """Return the role of the network that draws: the running average of the sampler's, if there is one."""
     return averaged(sampler.network) if averaged(sampler.network) in networks else sampler.network

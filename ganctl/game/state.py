@@ -1,7 +1,7 @@
 """The state of a game as named tensors, and back.
 
-Names are structural, (position, layer, variable), because Keras' own carry counters of the process. Restoring checks
-every name and shape before it changes the first weight.
+Names are structural, (position, layer, variable), because Keras' own names contain counters of the process. Restoring
+checks every name and shape before it changes the first weight.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,18 +24,18 @@ def named_variables(network: Any) -> dict[str, Any]:
 
 
 def collect(game: Game) -> dict[str, Tensors]:
-    """Return everything that changes during training, by group; raises DivergedError where a weight is not finite."""
+    """Return everything that changes during training, by group; raises DivergedError if a weight is not finite."""
     step = int(game.step.numpy())
     return {group: _arrays(group, variables, step) for group, variables in _groups(game).items()}
 
 
 def collect_network(game: Game, role: str) -> Tensors:
-    """Return one network's variables by structural name; raises DivergedError where one is not finite."""
+    """Return one network's variables by structural name; raises DivergedError if one is not finite."""
     return _arrays(role, named_variables(game.networks[role]), int(game.step.numpy()))
 
 
 def restore(game: Game, groups: Mapping[str, Tensors], step: int, source: str) -> None:
-    """Put a checkpoint back; raises GanctlError, with nothing changed, where it belongs to another game."""
+    """Restore a checkpoint; raises GanctlError, with nothing changed, if it belongs to another game."""
     expected = _groups(game)
     _same_names(expected, groups, f"{source}: ")
     for group, variables in expected.items():
@@ -43,28 +43,28 @@ def restore(game: Game, groups: Mapping[str, Tensors], step: int, source: str) -
     rates = [(variable, variable.numpy()) for variable in _learning_rates(game)]
     for group, variables in expected.items():
         assign(variables, groups[group])
-    # Keras counts a constant rate among an optimizer's variables, but it is the experiment that says it.
+    # Keras counts a constant rate among an optimizer's variables, but the experiment sets it.
     for variable, rate in rates:
         variable.assign(rate)
     game.step.assign(step)
 
 
 def restore_network(network: Any, tensors: Tensors, source: str) -> None:
-    """Put one network's variables back; raises GanctlError, with nothing changed, where they do not fit."""
+    """Restore one network's variables; raises GanctlError, with nothing changed, if they do not fit."""
     variables = named_variables(network)
     check_fit(variables, tensors, source)
     assign(variables, tensors)
 
 
 def without_seeds(tensors: Tensors) -> Tensors:
-    """Return a network's tensors but for the seeds of its layers, numbered as if the layers had none."""
+    """Return a network's tensors without the seeds of its layers, numbered as if the layers had none."""
     kept = [(name.partition(".")[2], array) for name, array in sorted(tensors.items())]
     kept = [(name, array) for name, array in kept if not name.endswith(".seed_generator_state")]
     return {f"{i:03d}.{name}": array for i, (name, array) in enumerate(kept)}
 
 
 def check_fit(variables: Mapping[str, Any], tensors: Tensors, source: str) -> None:
-    """Raise GanctlError that names the first layer that does not fit."""
+    """Raise a GanctlError that names the first layer that does not fit."""
     for name, variable in variables.items():
         found = tensors.get(name)
         if found is None or found.shape != tuple(variable.shape):

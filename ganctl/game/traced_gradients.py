@@ -1,11 +1,11 @@
 """Gradients that TensorFlow registers while it traces, and would never forget.
 
-In a graph, each call of a function with `tf.custom_gradient` is registered under a new name for as long as the process
-lives, and what is registered holds the graph. Keras' optimizers contain such a call, and so does ganctl's LeakyReLU:
-every game ever played would stay in memory, 15 to 100 MB of it. The gradients are looked up while a graph is
-differentiated, so they may go when nobody can trace or play the game any more.
+In a graph, each call of a function with `tf.custom_gradient` is registered under a new name for the lifetime of the
+process, and the registered function holds the graph. Keras' optimizers contain such a call, and so does ganctl's
+LeakyReLU: every game ever played would stay in memory, 15 to 100 MB each. The gradients are looked up while a graph is
+differentiated, so they can be removed once the game can no longer be traced or played.
 
-The register is private to TensorFlow; the names here were read in release 2.21, and only this module knows them.
+The registry is private to TensorFlow; the names here were read in release 2.21, and only this module uses them.
 """
 
 import functools
@@ -24,14 +24,14 @@ def registered() -> set[str]:
 
 
 def forget(names: Iterable[str]) -> None:
-    """Remove such gradients. A graph that they stand in can be played still, but not differentiated again."""
+    """Remove such gradients. A graph that contains them can still be played, but not differentiated again."""
     register = _register()
     for name in names:
         register.pop(name, None)
 
 
 def forgotten_with_owner(method: Traced) -> Traced:
-    """Let what is registered while a method is traced be forgotten when the method's object is freed."""
+    """Forget the gradients registered while a method is traced once the method's object is freed."""
 
     @functools.wraps(method)
     def traced(owner: Any, *arguments: Any, **keys: Any) -> Any:
