@@ -1,8 +1,8 @@
 """Augmentations of what the discriminator sees, by name: one file each (`ganctl.game.passes.Augmentation`).
 
 Real and generated images go through the same function with random numbers of their own, in both players' updates: the
-discriminator never sees an image that is not augmented, and the generator learns through the augmentation. What is
-done to real images alone would be learned by the generator.
+discriminator never sees an image without augmentation, and the generator learns through it. A change to real images
+alone would be learned by the generator.
 
 Floor 4, a shelf. May import: game, layers, registry.
 """

@@ -1,4 +1,4 @@
-"""ADA: as much augmentation as the discriminator needs in order not to know the training images by heart."""
+"""ADA: as much augmentation as the discriminator needs in order not to memorize the training images."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ Kind = Literal["pixels", "geometry", "colour"]
 UPDATES_BETWEEN = 4
 SHIFT = 0.125
 
-# Drawn for every image from N(0, 1) and from U[0, 1), and what chance allows or not. The order is part of the game:
+# Drawn for every image from N(0, 1) and from U[0, 1), and the changes that are applied or not. The order matters:
 # another one draws other numbers.
 NORMAL = "scale", "slim", "move rows", "move columns", "brightness", "contrast", "saturation"
 UNIFORM = "turns", "mirrored", "shift rows", "shift columns", "inverted", "hue"
@@ -29,19 +29,19 @@ CHANGES = "turn", "mirror", "shift", "scale", "slim", "move", "brightness", "con
 @registry.register("ada", source="Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3 and appendix B")
 @dataclass(frozen=True)
 class Ada(Augmentation):
-    """Augment with a probability that follows how sure the discriminator is of real images (adaptive).
+    """Adaptive augmentation: its probability follows how sure the discriminator is of real images.
 
-    Every change is made to an image with probability p, the column `augment_ada`, which begins at 0. After each four
-    discriminator updates p goes up if r, the mean of sign(D(x)) over their real images, is above the target, and down
-    if not: r is 1 for a discriminator that knows them all. The changes are the paper's: mirroring, quarter turns and
-    whole pixels (`pixels`), stretching and moving (`geometry`), brightness, contrast, inverted lightness, hue and
-    saturation (`colour`); without the paper's small rotations, which are no products of rows and columns. For a few
-    hundred to a few thousand images.
+    Every change is applied to an image with probability p, the column `augment_ada`, which starts at 0. After every
+    four discriminator updates p rises if r, the mean of sign(D(x)) over their real images, is above the target, and
+    falls otherwise: r is 1 for a discriminator that recognises them all. The changes are the paper's: mirroring,
+    quarter turns and shifts by whole pixels (`pixels`), stretching and moving (`geometry`), brightness, contrast,
+    inverted lightness, hue and saturation (`colour`); without the paper's small rotations, which do not separate into
+    rows and columns. For a few hundred to a few thousand images.
 
     Args:
-        target: the r that p is to keep.
-        speed: images in which p can go from 0 to 1.
-        policy: which groups of changes.
+        target: the value of r to hold by adjusting p.
+        speed: number of images in which p can go from 0 to 1.
+        policy: the groups of changes.
     """
 
     target: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.6
@@ -49,18 +49,18 @@ class Ada(Augmentation):
     policy: Annotated[tuple[Kind, ...], Field(min_length=1, strict=False)] = ("pixels", "geometry", "colour")
 
     def memory(self) -> Any:
-        """Return a layer with p, and the signs of the real images since it changed last."""
+        """Return a layer with p, and the signs of the real images since its last change."""
         return ganctl.layers.AdaMemory(dtype="float32")
 
     def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
-        """Return the images, each changed by whatever chance allows with the memory's p."""
+        """Return the images, each change applied with the memory's probability p."""
         chance = _Chance(key, images.shape[0], memory.probability.value)
         if "pixels" in self.policy or "geometry" in self.policy:
             images = self._moved(images, chance)
         return _coloured(images, chance) if "colour" in self.policy else images
 
     def learn(self, memory: Any, judged_real: Tensor) -> Tensor:
-        """Count the signs, change p at every fourth update, and return it (equation 1 and section 3)."""
+        """Count the signs, adjust p at every fourth update, and return it (equation 1 and section 3)."""
         signs = memory.signs + tf.reduce_sum(2.0 * tf.cast(judged_real, tf.float32) - 1.0)
         images = memory.images + tf.cast(tf.size(judged_real), tf.float32)
         updates = memory.updates + 1.0
@@ -73,7 +73,7 @@ class Ada(Augmentation):
         return tf.convert_to_tensor(memory.probability.value)
 
     def _moved(self, images: Tensor, chance: "_Chance") -> Tensor:
-        """Mirror, turn, shift and stretch, in the paper's order, with one resampling; borders are mirrors."""
+        """Mirror, turn, shift and stretch, in the paper's order, with one resampling; borders are reflected."""
         height, width = images.shape[1:3]
         turns = tf.zeros(images.shape[:1], tf.int32)
         if "pixels" in self.policy:
@@ -93,7 +93,7 @@ class Ada(Augmentation):
         return with_columns(with_rows(images, rows), self._sources(chance, "columns", width, mirrored, scale * slim))
 
     def _sources(self, chance: "_Chance", axis: str, size: int, mirrored: Tensor, scale: Tensor) -> Tensor:
-        """Where each row or column [N, size] of the changed images is taken from."""
+        """The source position of each row or column [N, size] of the changed images."""
         middle = (size - 1) / 2
         places = tf.range(size, dtype=tf.float32)[tf.newaxis] - middle
         if "geometry" in self.policy:
@@ -106,9 +106,9 @@ class Ada(Augmentation):
 
 
 class _Chance:
-    """What chance draws and allows, [N] each: every change to an image with a probability of its own draw.
+    """The random numbers of a batch, and which changes apply, [N] each: every change is drawn independently.
 
-    It is drawn all at once, because a graph of many small draws takes long to compile and to run.
+    All are drawn at once, because a graph of many small draws takes long to compile and to run.
     """
 
     def __init__(self, key: Key, count: int, probability: Tensor) -> None:
@@ -128,12 +128,12 @@ class _Chance:
         return low + (high - low) * self._uniform[what]
 
     def allowed(self, change: str, value: Tensor, nothing: Any) -> Tensor:
-        """Return the values [N], and what changes nothing in place of those that chance does not allow."""
+        """Return the values [N], replaced by the neutral value `nothing` where the change does not apply."""
         return tf.where(self._allowed[change], value, nothing)
 
 
 def _coloured(images: Tensor, chance: _Chance) -> Tensor:
-    """Brightness, contrast, lightness inverted, hue and saturation, in the paper's order, as one matrix of colours."""
+    """Brightness, contrast, inverted lightness, hue and saturation, in the paper's order, as one colour matrix."""
 
     def each(change: str, value: Tensor, nothing: Any) -> Tensor:
         return tf.reshape(chance.allowed(change, value, nothing), [-1, 1, 1])
@@ -151,7 +151,7 @@ def _coloured(images: Tensor, chance: _Chance) -> Tensor:
 
 
 def _of_hue_and_saturation(each: Callable[..., Tensor], chance: _Chance, colour: Tensor) -> Tensor:
-    """Matrices [N, 3, 3] that turn colours about the axis of grey and stretch them; `colour` takes grey away, [3, 3].
+    """Matrices [N, 3, 3] that rotate colours about the grey axis and stretch them; `colour` removes grey, [3, 3].
 
     Rodrigues' formula: cos(angle) x + sin(angle) k x x for x orthogonal to the axis k = (1, 1, 1) / sqrt(3).
     """

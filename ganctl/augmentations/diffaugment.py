@@ -21,29 +21,28 @@ HOLE = 1 / 2
 @registry.register("diffaugment", source="Zhao et al. 2020, https://arxiv.org/abs/2006.10738, section 3 and its code")
 @dataclass(frozen=True)
 class DiffAugment(Augmentation):
-    """Change colours, move by up to an eighth and cut a square out, every image and at every time.
+    """Change colours, shift by up to an eighth and cut out a square: every image, every time.
 
-    Brightness changes by up to a half, saturation by a factor from [0, 2), contrast by one from [0.5, 1.5), in pixels
-    from [-1, 1]; what comes in at a border and what is cut out is grey (zero). For data sets of thousands of images
-    and less.
+    Brightness changes by up to 0.5, saturation by a factor from [0, 2), contrast by a factor from [0.5, 1.5), for
+    pixels in [-1, 1]; pixels shifted in and cut out are grey (zero). For data sets of up to some thousands of images.
 
     Args:
-        policy: which of colour, translation and cutout, in the order in which they are done.
+        policy: which of colour, translation and cutout to apply, in this order.
     """
 
     policy: Annotated[tuple[Kind, ...], Field(min_length=1, strict=False)] = ("colour", "translation", "cutout")
 
     def apply(self, images: Tensor, key: Key, memory: Any) -> Tensor:
-        """Return the images after all of the policy."""
+        """Return the images with every change of the policy applied."""
         for kind in self.policy:
             images = _KINDS[kind](images, key)
         return images
 
 
 def _colour(images: Tensor, key: Key) -> Tensor:
-    """Add b, then x -> grey + s (x - grey), then x -> mean + c (x - mean), as one product with a matrix of colours.
+    """Add b, then x -> grey + s (x - grey), then x -> mean + c (x - mean), as one product with a colour matrix.
 
-    The mean of an image grows by b and does not change with saturation; which is why b is not multiplied by c.
+    The mean of an image grows by b and does not change with saturation, which is why b is not multiplied by c.
     """
     each = [images.shape[0], 1, 1, 1]
     brightness = key.uniform("brightness", each, -BRIGHTNESS, BRIGHTNESS)
@@ -66,7 +65,7 @@ def _translation(images: Tensor, key: Key) -> Tensor:
 
 def _cutout(images: Tensor, key: Key) -> Tensor:
     def within(axis: str, size: int) -> Tensor:
-        """Which rows or columns the hole covers, 1.0 or 0.0, [N, size]; its middle may lie at the very border."""
+        """Which rows or columns the hole covers, 1.0 or 0.0, [N, size]; its centre may be on the border."""
         hole = int(size * HOLE + 0.5)
         start = key.integers(axis, [images.shape[0], 1], size + 1 - hole % 2) - hole // 2
         place = tf.range(size)

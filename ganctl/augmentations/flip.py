@@ -9,7 +9,7 @@ from ganctl.lazy import tf
 
 
 class Flip(Augmentation):
-    """Mirrors each image from left to right with probability one half."""
+    """Mirrors each image horizontally with probability one half."""
 
     def apply(self, images: Any, key: Key, memory: Any) -> Any:
         """Return the images, about half of them mirrored."""
@@ -20,5 +20,5 @@ class Flip(Augmentation):
 
 @registry.register("flip", source="as in Zhao et al. 2020, https://arxiv.org/abs/2006.02595")
 def flip() -> Flip:
-    """Mirror images from left to right at random: generated ones will be mirrored, too (`dataset.flip`: only real)."""
+    """Mirror images horizontally at random, so that generated ones are mirrored too (`dataset.flip`: only real)."""
     return Flip()

@@ -13,7 +13,7 @@ class DatasetEntry(Entry):
     """A registered data set.
 
     Attributes:
-        shape: height, width and channels of its images, where every such data set has the same; None: the files tell.
+        shape: height, width and channels of its images, if fixed; None: depends on the files.
     """
 
     shape: tuple[int, int, int] | None = None

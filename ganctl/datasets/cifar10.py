@@ -22,7 +22,7 @@ _FOLDER = "cifar-10-batches-py"
 _BATCH = re.compile(r"data_batch_[1-5]")
 _MAX_BATCH_BYTES = 2**30
 
-# Where Keras 3, Keras 2 and a browser leave it, seen from Keras' folder of data sets or from `path:`.
+# Where Keras 3, Keras 2 and a browser put it, relative to Keras' folder of data sets or to `path:`.
 _PLACES = (f"{_FOLDER}-target/{_FOLDER}", _FOLDER, f"{_FOLDER}.tar.gz", "cifar-10-python.tar.gz")
 
 
@@ -32,7 +32,7 @@ _PLACES = (f"{_FOLDER}-target/{_FOLDER}", _FOLDER, f"{_FOLDER}.tar.gz", "cifar-1
     shape=(32, 32, 3),
 )
 def cifar10(config: DatasetSection, track: Track) -> ImageSet:
-    """Photographs of ten kinds of things, the 50,000 training images; `path:` may name a folder or the tar.gz."""
+    """Photographs of ten classes, the 50,000 training images; `path:` may name a folder or the tar.gz."""
     if config.path is not None:
         given = given_path(config, f"the folder {_FOLDER} or its tar.gz")
         path = _place_below(given) or given
@@ -48,7 +48,7 @@ def cifar10(config: DatasetSection, track: Track) -> ImageSet:
 
 
 def _place_below(folder: Path) -> Path | None:
-    """Where CIFAR-10 lies in a folder, if it does."""
+    """The path of CIFAR-10 in a folder, if it is there."""
     with reading(folder):
         return next((folder / place for place in _PLACES if (folder / place).exists()), None)
 

@@ -24,7 +24,7 @@ _CLASSES = (
     "Ankle boot",
 )
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-# Keras publishes no hashes of these files, so what was downloaded is checked only by its own format.
+# Keras publishes no hashes of these files, so downloads are checked only by their format.
 _FILES = ("train-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz")
 
 

@@ -1,4 +1,4 @@
-"""A folder of image files of one's own."""
+"""A folder of the user's own image files."""
 
 import hashlib
 import itertools
@@ -34,7 +34,7 @@ from ganctl.images.resize import scale_to_fit, to_channels
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
-# Raised whenever the same files would give other pixels, so that older cache entries are not found any more.
+# Raised whenever the same files would give other pixels, so that older cache entries are no longer found.
 _CACHE_VERSION = 1
 
 _FILES_AT_ONCE = 128
@@ -44,7 +44,7 @@ _SHOWN = 5
 
 @registry.register("image_folder", source="your own image files", shape=None)
 def image_folder(config: DatasetSection, track: Track) -> ImageSet:
-    """All JPEG, PNG, GIF, BMP, WebP and TIFF files below `path:`; sub-folders are classes; 64 x 64 RGB unless said."""
+    """All JPEG, PNG, GIF, BMP, WebP and TIFF files below `path:`; sub-folders are classes; 64 x 64 RGB by default."""
     folder = given_path(config, "a folder of images")
     if not folder.is_dir():
         raise DataError(f"{shown(folder)} is not a folder. `image_folder` reads a folder of images.")
@@ -62,7 +62,7 @@ def _cache_key(folder: Path, files: list[ListedFile], config: DatasetSection) ->
 
 
 def _read(folder: Path, listing: Listing, config: DatasetSection, key: str, track: Track) -> ImageSet:
-    """Decode what is asked for and keep it in the cache."""
+    """Decode the images that the configuration selects and keep them in the cache."""
     files, labels, class_names = _labelled(folder, listing)
     if config.classes is not None:
         chosen, labels, class_names = only_classes(labels, class_names, config.classes)
@@ -99,7 +99,7 @@ def _read(folder: Path, listing: Listing, config: DatasetSection, key: str, trac
 
 
 def _labelled(folder: Path, listing: Listing) -> tuple[list[ListedFile], np.ndarray | None, tuple[str, ...]]:
-    """The files among which images are, their labels if the images lie in sub-folders, and the sub-folders' names."""
+    """The files to read, their labels if the images are in sub-folders, and the sub-folders' names."""
     groups: dict[str, list[ListedFile]] = {}
     for file in listing.files:
         groups.setdefault(file.group, []).append(file)
@@ -111,7 +111,7 @@ def _labelled(folder: Path, listing: Listing) -> tuple[list[ListedFile], np.ndar
     if not class_names:
         return files, None, ()
     numbers = {name: number for number, name in enumerate(class_names)}
-    # Names go into JSON and onto terminals, where bytes that are no text have no place.
+    # Names go into JSON and onto terminals, which take valid text only.
     readable = tuple(os.fsencode(name).decode("utf-8", "backslashreplace") for name in class_names)
     return files, np.array([numbers[file.group] for file in files], np.int32), readable
 
@@ -119,7 +119,7 @@ def _labelled(folder: Path, listing: Listing) -> tuple[list[ListedFile], np.ndar
 def _prepared_files(
     folder: Path, files: list[ListedFile], config: DatasetSection
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
-    """Read files in their order until enough of them are images: each one's number, and what became of it."""
+    """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or len(files)
     start = 0
     with ThreadPoolExecutor() as pool:
@@ -133,7 +133,7 @@ def _prepared_files(
 
 
 def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | None:
-    """An image as it is asked for, the reason why it cannot be read, or None for a file that is no image."""
+    """The prepared image, the reason why it cannot be read, or None for a file that is not an image."""
     size, _, channels = _shape(config)
     try:
         data = read_image_file(path)
@@ -149,7 +149,7 @@ def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | 
 
 
 def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:
-    """Notes on images that could not be read; raises DataError where they are too many, or no image is there at all."""
+    """Notes on unreadable images; raises DataError if they are too many, or if there are no images at all."""
     if not read and not refused:
         skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else ""
         raise DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")

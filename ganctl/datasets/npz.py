@@ -1,4 +1,4 @@
-"""Images from a NumPy archive of one's own."""
+"""Images from the user's own NumPy archive."""
 
 from ganctl.datasets import registry
 from ganctl.errors import DataError

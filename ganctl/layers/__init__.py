@@ -1,9 +1,9 @@
 """Layers that Keras lacks, and parts of networks.
 
-A layer is `ganctl.layers.SelfAttention`, and is found in whichever module of this package defines it: nobody edits a
-list. Importing this package loads no TensorFlow, because listings and `--help` import it; the first name that is read
-does. As soon as Keras is loaded, too, in whatever order, Keras knows the layers: a `.keras` file that has them can be
-read after `import ganctl.layers`.
+A layer such as `ganctl.layers.SelfAttention` is found in the module of this package that defines it; no list needs
+editing. Importing this package does not load TensorFlow, because listings and `--help` import it; reading the first
+name does. Once Keras is loaded too, in either order, Keras knows the layers: a `.keras` file that contains them can be
+loaded after `import ganctl.layers`.
 
 Floor 2. May import nothing.
 """
@@ -37,10 +37,10 @@ def _loaded() -> list[ModuleType]:
 
 
 class _AfterKeras(MetaPathFinder, Loader):
-    """Loads the layers once Keras has been loaded, whoever imports it; how that is done is left to Python."""
+    """Loads the layers once Keras has been imported, by any code; Python's own machinery does the import."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """Return what Python finds for Keras, with this as its loader."""
+        """Return Python's spec for Keras, with this object as its loader."""
         if name != "keras":
             return None
         sys.meta_path.remove(self)
@@ -50,7 +50,7 @@ class _AfterKeras(MetaPathFinder, Loader):
         return spec
 
     def exec_module(self, module: Any) -> None:
-        """Load Keras with the loader that Python found, then the layers."""
+        """Load Keras with its own loader, then the layers."""
         module.__spec__.loader = module.__loader__ = self._loader
         assert self._loader is not None
         self._loader.exec_module(module)

@@ -1,4 +1,4 @@
-"""What the augmentation ADA remembers from update to update."""
+"""The state that the augmentation ADA keeps between updates."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ganctl.lazy import keras
 
 @keras.saving.register_keras_serializable("ganctl")
 class AdaMemory(keras.layers.Layer):
-    """Scalars: the probability, and signs, images and updates since it changed last (`ganctl.augmentations.ada`)."""
+    """Scalars: the probability, and signs, images and updates since its last change (`ganctl.augmentations.ada`)."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

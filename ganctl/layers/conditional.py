@@ -1,4 +1,4 @@
-"""What class-conditional networks share: whether they are, their input, BatchNorm, and the projection that scores."""
+"""Parts that class-conditional networks share: BatchNorm by class, and the projection that scores."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,14 +9,14 @@ from ganctl.layers.residual_blocks import down_block
 from ganctl.lazy import keras
 
 Conditional = Literal["auto", False, True]
-"""The user's key: `auto` is true where the images have labels."""
+"""The user's key: `auto` is true if the images have labels."""
 
 
 def is_conditional(conditional: Conditional, num_classes: int) -> bool:
-    """Whether networks are told classes.
+    """Return whether networks are class-conditional.
 
     Raises:
-        ConfigurationError: they should be, and the images have no labels.
+        ConfigurationError: they should be, but the images have no labels.
     """
     if conditional is True and not num_classes:
         raise ConfigurationError(
@@ -27,11 +27,11 @@ def is_conditional(conditional: Conditional, num_classes: int) -> bool:
 
 
 def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:
-    """Return what normalises maps: a BatchNorm of its own each time, conditional where the network is told classes.
+    """Return a function that normalises maps with a new BatchNorm at each call, class-conditional with classes.
 
     Args:
-        classes: a Keras tensor, integers [N, 1]; None where the network is not told.
-        num_classes: how many classes there are.
+        classes: a Keras tensor, integers [N, 1]; None without classes.
+        num_classes: number of classes.
     """
 
     def normalise(maps: Any) -> Any:
@@ -49,14 +49,14 @@ def projection_score(
     dense: Callable[..., Any],
     embedding: Callable[..., Any],
 ) -> Any:
-    """Return scores [N, 1] of features [N, d]: psi(features), and with classes + embedding(class) . features.
+    """Return scores [N, 1] of features [N, d]: psi(features), plus embedding(class) . features with classes.
 
     Source: Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637, equation 3 and figure 1d.
 
     Args:
         features: a Keras tensor, float32.
-        classes: a Keras tensor, integers [N, 1]; None where the network is not told.
-        num_classes: how many classes there are.
+        classes: a Keras tensor, integers [N, 1]; None without classes.
+        num_classes: number of classes.
         dense: makes the layer psi.
         embedding: makes the layer of the embedding.
     """
@@ -68,9 +68,9 @@ def projection_score(
 
 
 def spectral_residual_score(maps: Any, classes: Any, num_classes: int) -> Any:
-    """Return scores [N, 1] of maps [N, H, W, C]: a last residual block, the sum over all places, and the projection.
+    """Return scores [N, 1] of maps [N, H, W, C]: a last residual block, the sum over all positions, the projection.
 
-    All kernels are spectrally normalised (Miyato et al. 2018, appendix B.4). Arguments as of `projection_score`.
+    All kernels are spectrally normalised (Miyato et al. 2018, appendix B.4). Arguments as for `projection_score`.
     """
     maps = down_block(maps, maps.shape[-1], ganctl.layers.SpectralConv2D, halve=False)
     maps = keras.layers.Activation("relu", dtype="float32")(maps)

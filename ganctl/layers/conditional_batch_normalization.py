@@ -13,15 +13,15 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
         y = gamma[c] (x - mean) / sqrt(variance + epsilon) + beta[c]
 
-    It is called with maps [N, H, W, C] and integer classes [N, 1]. gamma begins at 1 and beta at 0 for every class; the
-    moments are those of the whole batch, whatever the classes, and are averaged as in Keras' BatchNorm.
+    Call it with maps [N, H, W, C] and integer classes [N, 1]. gamma starts at 1 and beta at 0 for every class; the
+    moments are those of the whole batch, regardless of class, and are averaged as in Keras' BatchNorm.
 
     Source: Dumoulin et al. 2016, https://arxiv.org/abs/1610.07629, equation 5, as used in Miyato and Koyama 2018,
     https://arxiv.org/abs/1802.05637.
 
     Args:
-        num_classes: how many classes there are.
-        settings: those of any layer, such as its name.
+        num_classes: number of classes.
+        settings: arguments of any layer, such as its name.
 
     Example:
         >>> ConditionalBatchNormalization(10)(maps, classes)
@@ -32,9 +32,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         self.num_classes = num_classes
 
     def build(self, input_shape: Any) -> None:
-        """Make BatchNorm, scales and shifts for [N, H, W, C]."""
+        """Create BatchNorm, scales and shifts for [N, H, W, C]."""
         channels = input_shape[-1]
-        # Keras' own, so that it is frozen and rewritten like any other.
+        # Keras' own layer, so that it is frozen and rewritten like any other.
         self.norm = keras.layers.BatchNormalization(axis=-1, center=False, scale=False, dtype=self.dtype_policy)
         self.norm.build(input_shape)
         self.gamma = self.add_weight(shape=(self.num_classes, channels), initializer="ones", name="gamma")
@@ -57,5 +57,5 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras' file."""
+        """Return the arguments, for serialization."""
         return {**super().get_config(), "num_classes": self.num_classes}

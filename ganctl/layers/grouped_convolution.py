@@ -1,4 +1,4 @@
-"""A convolution in groups, each of which sees its own part of the channels, that is fast on a processor."""
+"""A grouped convolution, whose groups each see a part of the channels, that is fast on a CPU."""
 
 from typing import Any
 
@@ -11,20 +11,20 @@ Tensor = Any
 class GroupedConvolution(keras.layers.Layer):
     """A convolution of stride 1 that keeps the size, with a bias: `keras.layers.Conv2D(groups=groups)`.
 
-    Keras' own is computed by TensorFlow on a processor about eighty times slower than what is here: the groups as
-    convolutions of their own, side by side. The kernel [k, k, C / groups, filters] is the same.
+    On a CPU, TensorFlow computes Keras' own about eighty times slower than this one, which computes each group as a
+    convolution of its own. The kernel [k, k, C / groups, filters] is the same.
 
     Source: Krizhevsky et al. 2012, section 3.5; Xie et al. 2016, https://arxiv.org/abs/1611.05431, figure 3c.
 
     Args:
         filters: channels of the output.
         kernel_size: side of the kernel.
-        groups: how many; divides the channels of the input and of the output.
-        kernel_initializer: of the kernel; the bias begins at zero.
-        settings: those of any layer.
+        groups: number of groups; must divide the channels of the input and of the output.
+        kernel_initializer: of the kernel; the bias starts at zero.
+        settings: arguments of any layer.
 
     Raises:
-        ValueError: when it is built, if the channels cannot be divided into this many groups.
+        ValueError: on building, if the channels cannot be divided into this many groups.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class GroupedConvolution(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape: Any) -> None:
-        """Make the kernel for [N, H, W, C]; raises ValueError."""
+        """Create the kernel for [N, H, W, C]; raises ValueError."""
         channels = input_shape[-1]
         if channels % self.groups or self.filters % self.groups:
             raise ValueError(
@@ -63,7 +63,7 @@ class GroupedConvolution(keras.layers.Layer):
         return (*input_shape[:-1], self.filters)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras' file."""
+        """Return the arguments, for serialization."""
         initializer = keras.initializers.serialize(self.kernel_initializer)
         own = {"filters": self.filters, "kernel_size": self.kernel_size[0], "groups": self.groups}
         return {**super().get_config(), **own, "kernel_initializer": initializer}

@@ -1,4 +1,4 @@
-"""A layer that tells a discriminator how much the images of a batch differ."""
+"""A layer that shows a discriminator how much the images of a batch differ."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ Tensor = Any
 class MinibatchStandardDeviation(keras.layers.Layer):
     """Adds one map to feature maps: [N, H, W, C] becomes [N, H, W, C + 1].
 
-    The standard deviation over the batch is taken of every feature at every place, and their mean is the value of the
-    new map at every place of every image. A generator that draws the same picture again and again is told apart by it.
-    Each score then depends on all images of the batch; under a gradient penalty, too.
+    The standard deviation over the batch is computed for every feature at every position; their mean is the value of
+    the new map at every position of every image. It reveals mode collapse: a generator that draws the same picture
+    again and again. Each score then depends on all images of the batch, also in a gradient penalty.
 
     Source: Karras et al. 2017, https://arxiv.org/abs/1710.10196, section 3 and its appendix A, over the whole batch.
     """
@@ -30,5 +30,5 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
 
 def varies_with_batch(network: Any) -> bool:
-    """Return whether a network has such a layer."""
+    """Return whether a network has a minibatch standard deviation, so that its scores depend on the whole batch."""
     return any(type(layer) is MinibatchStandardDeviation for layer in layers_of(network))

@@ -1,8 +1,8 @@
-"""Images that are moved, mirrored and stretched, each by amounts of its own, as two products of matrices.
+"""Images moved, mirrored and stretched, each by its own amounts, as two matrix products.
 
-Whatever maps rows to rows and columns to columns is linear interpolation along one axis, then along the other: a
-matrix for every image and axis, whose entries are the weights of the source pixels. Exact for whole pixels; no loop
-over images, no gather, and derivatives of every order are products of the same matrices.
+A transformation that maps rows to rows and columns to columns is linear interpolation along one axis, then along the
+other: a matrix for every image and axis, whose entries are the weights of the source pixels. It is exact for whole
+pixels and needs no loop over images and no gather; derivatives of every order are products of the same matrices.
 """
 
 from typing import Any
@@ -13,17 +13,17 @@ Tensor = Any
 
 
 def with_rows(images: Tensor, rows: Tensor) -> Tensor:
-    """Return images whose rows are taken from elsewhere, linearly interpolated; what lies outside is zero.
+    """Return images with rows taken from other positions, linearly interpolated; outside the image is zero.
 
     Args:
         images: float32 [N, H, W, C].
-        rows: for every image and row the row it is taken from, float32 [N, H].
+        rows: the source row of every image's every row, float32 [N, H].
     """
     return tf.einsum("nij,njwc->niwc", _weights(rows, images.shape[1]), images)
 
 
 def with_columns(images: Tensor, columns: Tensor) -> Tensor:
-    """Return images whose columns are taken from elsewhere, float32 [N, W]; otherwise as `with_rows`."""
+    """Return images with columns taken from other positions, float32 [N, W]; otherwise as `with_rows`."""
     return tf.einsum("nij,nhjc->nhic", _weights(columns, images.shape[2]), images)
 
 

@@ -1,7 +1,7 @@
-"""Residual blocks that double or halve a map, as SNGAN and its descendants have them.
+"""Residual blocks that double or halve a map, as in SNGAN and its descendants.
 
-The 1x1 convolution of a shortcut stands where the map is small, before an upsampling and after a pooling: the result is
-the same, and it costs a quarter.
+The 1x1 convolution of a shortcut is applied where the map is small, before upsampling and after pooling: the result is
+the same at a quarter of the cost.
 
 Source: Miyato et al. 2018, https://arxiv.org/abs/1802.05957, appendix B.4; Gulrajani et al. 2017, appendix C.
 """
@@ -21,7 +21,7 @@ def up_block(maps: Any, filters: int, convolution: Convolution, normalise: Calla
         maps: a Keras tensor.
         filters: channels of the output.
         convolution: makes a convolution layer, such as `keras.layers.Conv2D`.
-        normalise: what is done before each activation, such as a BatchNorm of its own.
+        normalise: applied before each activation, such as a new BatchNorm.
     """
     layers = keras.layers
     inner = layers.UpSampling2D()(layers.ReLU()(normalise(maps)))
@@ -37,8 +37,8 @@ def down_block(maps: Any, filters: int, convolution: Convolution, *, halve: bool
         maps: a Keras tensor.
         filters: channels of the output.
         convolution: makes a convolution layer.
-        halve: pool by two; otherwise the size stays.
-        activate: begin with ReLU; not the block that sees the image.
+        halve: pool by two; otherwise keep the size.
+        activate: start with ReLU; false for the block that sees the image.
     """
     layers = keras.layers
 

@@ -1,4 +1,4 @@
-"""A layer with which every place of a map sees every other."""
+"""A layer through which every position of a map sees every other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,19 +10,19 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("ganctl")
 class SelfAttention(keras.layers.Layer):
-    """Adds to feature maps [N, H, W, C] what is seen at other places.
+    """Adds to feature maps [N, H, W, C] what is seen at other positions.
 
         y_j = gamma o_j + x_j,  o_j = v(sum_i beta_ji h(x_i)),  beta_ji = softmax_i(f(x_i) . g(x_j))
 
-    f and g have C/8 channels, h has C/2, v has C; all are 1x1 convolutions without bias. The places i are those of a
-    map pooled by two, as in the authors' code: a quarter of the work. gamma is learned and begins at 0, so that the
-    layer begins as the identity. The attention itself is computed in float32.
+    f and g have C/8 channels, h has C/2, v has C; all are 1x1 convolutions without bias. The positions i are those of
+    a map pooled by two, as in the authors' code: a quarter of the work. gamma is learned and starts at 0, so that the
+    layer starts as the identity. The attention itself is computed in float32.
 
     Source: Zhang et al. 2018, https://arxiv.org/abs/1805.08318, equations 1 to 3.
 
     Args:
-        convolution: makes a convolution layer of filters, kernel size and settings; Keras' own, if not given.
-        settings: those of any layer, such as its name.
+        convolution: makes a convolution layer from filters, kernel size and settings; by default `Conv2D`.
+        settings: arguments of any layer, such as its name.
     """
 
     def __init__(self, convolution: Callable[..., Any] | None = None, **settings: Any) -> None:
@@ -30,7 +30,7 @@ class SelfAttention(keras.layers.Layer):
         self._convolution = convolution or keras.layers.Conv2D
 
     def build(self, input_shape: Any) -> None:
-        """Make the four convolutions for [N, H, W, C]."""
+        """Create the four convolutions for [N, H, W, C]."""
         channels = input_shape[-1]
         self.narrow = max(1, channels // 8)
         self.middle = max(1, channels // 2)
@@ -56,13 +56,13 @@ class SelfAttention(keras.layers.Layer):
         return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras' file: a convolution stands for what makes them."""
+        """Return the arguments, for serialization: a sample convolution stands for the function that makes them."""
         pattern = self._convolution(1, 1, use_bias=False, data_format=DATA_FORMAT, dtype="float32", name="pattern")
         return {**super().get_config(), "convolution": keras.saving.serialize_keras_object(pattern)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the layer whose `get_config` this was."""
+        """Return the layer that a `get_config` describes."""
         pattern = keras.saving.deserialize_keras_object(config["convolution"])
 
         def convolution(filters: int, kernel_size: int, **settings: Any) -> Any:
@@ -73,7 +73,7 @@ class SelfAttention(keras.layers.Layer):
 
 
 def _pooled(maps: Tensor) -> Tensor:
-    """Return the maxima of 2x2 places, [N, H // 2, W // 2, C] for [N, H, W, C]; as they are where there is but one row.
+    """Return 2x2 max-pooled maps, [N, H // 2, W // 2, C] for [N, H, W, C]; maps of a single row or column unchanged.
 
     By hand, because XLA has no deterministic gradient of MaxPooling2D.
     """

@@ -1,4 +1,4 @@
-"""A layer by which a small map says which channels of a large one count."""
+"""A layer in which a small map weights the channels of a large one."""
 
 from typing import Any
 
@@ -15,16 +15,16 @@ class SkipLayerExcitation(keras.layers.Layer):
 
         y = F(x_low) x_high
 
-    It is called with x_high [N, H, W, C] and x_low [N, h, w, c]. F pools x_low to 4x4 (4 to 7 a side, where its own is
-    not a multiple of 4), then has a convolution over all of that with C filters, LeakyReLU(0.1), a 1x1 convolution and
-    a sigmoid: one factor from 0 to 1 for each channel of each image. The gradient reaches the early layers by a short
-    way, without the cost of a sum of maps of the same size.
+    Call it with x_high [N, H, W, C] and x_low [N, h, w, c]. F pools x_low to 4x4 (4 to 7 a side if its side is not a
+    multiple of 4), then applies a convolution over all of that with C filters, LeakyReLU(0.1), a 1x1 convolution and a
+    sigmoid: one factor from 0 to 1 for each channel of each image. The gradient takes a shortcut to the early layers,
+    without the cost of adding maps of the same size.
 
     Source: Liu et al. 2021, https://arxiv.org/abs/2101.04775, equation 1 and figure 3.
     """
 
     def build(self, high_shape: Any, low_shape: Any) -> None:
-        """Make the layers for the shapes [N, H, W, C] and [N, h, w, c] of the two maps."""
+        """Create the layers for the shapes [N, H, W, C] and [N, h, w, c] of the two maps."""
         channels, pool = high_shape[-1], max(1, low_shape[1] // _SIDE)
         side = low_shape[1] // pool
         own = {"data_format": DATA_FORMAT, "dtype": self.dtype_policy}

@@ -2,11 +2,11 @@
 
 Source: Miyato et al. 2018, https://arxiv.org/abs/1802.05957, equations 6 to 8 and algorithm 1.
 
-What is trained is the raw kernel W; what a layer computes with is W / sigma, where sigma = u^T W v for two vectors that
-one power iteration an update brings nearer to the singular ones. The vectors are constants to the gradient and sigma is
-not, as in equation 12: the raw kernel gets no gradient along the direction that sigma takes away. They stand still
-within an update, so that the real and the generated images of it meet one and the same kernel, and move only in the
-turns of the player that moves the kernel (`ganctl.game.players.advancing`).
+The trained variable is the raw kernel W; a layer computes with W / sigma, where sigma = u^T W v for two vectors that
+one power iteration per update brings closer to the singular vectors. The vectors are constants to the gradient and
+sigma is not, as in equation 12: the raw kernel gets no gradient along the direction that sigma removes. They are
+constant within an update, so that its real and generated images see the same kernel, and change only in the turns of
+the player that moves the kernel (`ganctl.game.players.advancing`).
 
 `keras.layers.SpectralNormalization` overwrites the kernel at every call and lets no gradient through sigma.
 """
@@ -18,10 +18,11 @@ import numpy as np
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import DATA_FORMAT, keras, tf
 
-# Before the first update; a fresh kernel's singular values lie close together, and this is within percents of the top.
+# Before the first update: a new kernel's singular values are close together, and this gets within a few percent of the
+# largest.
 ITERATIONS_AT_BIRTH = 15
 SMALLEST = 1e-12
-"""No vector is divided by a smaller length, no kernel by a smaller sigma."""
+"""Lower bound of the lengths that vectors are divided by, and of sigma."""
 
 Tensor = Any
 
@@ -32,7 +33,7 @@ def spectral_layers(network: Any) -> list[Any]:
 
 
 class Spectral:
-    """What the layers have in common: the vectors beside a kernel, and the kernel divided by sigma.
+    """Base of the spectral layers: the vectors of a kernel, and the kernel divided by sigma.
 
     Attributes:
         raw: the trained variable, of the kernel's shape.
@@ -43,18 +44,18 @@ class Spectral:
     raw_name = "kernel"
 
     def add_weight(self, *arguments: Any, **settings: Any) -> Any:
-        """Make a variable; the raw kernel is float32 whatever the layer computes in."""
+        """Create a variable; the raw kernel is always float32, whatever the layer computes in."""
         if settings.get("name") != self.raw_name:
             return super().add_weight(*arguments, **settings)  # type: ignore[misc]
         self.raw = super().add_weight(*arguments, **{**settings, "autocast": False, "dtype": "float32"})  # type: ignore[misc]
         return self.raw
 
     def build(self, input_shape: Any = None) -> None:
-        """Make the kernel, and vectors that are close to its singular ones."""
+        """Create the kernel, and vectors close to its singular vectors."""
         super().build(input_shape)  # type: ignore[misc]
         settings = {"trainable": False, "dtype": "float32", "autocast": False}
 
-        # An initializer, and no value: where shapes alone are wanted, nothing is computed. The pair is found once.
+        # An initializer instead of a value: if only shapes are needed, nothing is computed. The pair is found once.
         pair: list[Any] = []
 
         def vector(side: int) -> Any:
@@ -78,28 +79,28 @@ class Spectral:
         return tf.reshape(tf.convert_to_tensor(self.raw.value), self._matrix_shape())
 
     def sigma(self) -> Tensor:
-        """Return u^T W v, a float32 scalar: the largest singular value as far as the vectors know it."""
+        """Return u^T W v, a float32 scalar: the current estimate of the largest singular value."""
         left, right = tf.convert_to_tensor(self.left.value), tf.convert_to_tensor(self.right.value)
         along = tf.linalg.matvec(self._matrix(), tf.stop_gradient(right))
         return tf.maximum(tf.reduce_sum(tf.stop_gradient(left) * along), SMALLEST)
 
     def normalised(self) -> Tensor:
-        """Return the kernel divided by sigma, in the precision that the layer computes in."""
+        """Return the kernel divided by sigma, in the layer's compute dtype."""
         return tf.cast(tf.convert_to_tensor(self.raw.value) / self.sigma(), self.compute_dtype)  # type: ignore[attr-defined]
 
     def advance(self) -> None:
-        """Bring the vectors nearer to the singular ones, by one power iteration (algorithm 1)."""
+        """Bring the vectors closer to the singular vectors by one power iteration (algorithm 1)."""
         left, right = _iterated(tf.stop_gradient(self._matrix()), tf.convert_to_tensor(self.left.value))
         self.left.assign(left)
         self.right.assign(right)
 
-    # Keras' convolution writes the kernel that it computes with, and neither it nor Dense knows of the vectors.
+    # Keras' convolution would save the kernel that it computes with, and neither it nor Dense would save the vectors.
     def save_own_variables(self, store: Any) -> None:
-        """Write the raw kernel, the bias and the vectors."""
+        """Save the raw kernel, the bias and the vectors."""
         keras.layers.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """Read what `save_own_variables` wrote."""
+        """Load what `save_own_variables` saved."""
         keras.layers.Layer.load_own_variables(self, store)
 
 
@@ -107,8 +108,8 @@ class Spectral:
 class SpectralConv2D(Spectral, keras.layers.Conv2D):
     """A `keras.layers.Conv2D` whose kernel, as a matrix [height * width * in, out], has spectral norm 1.
 
-    Takes what `Conv2D` takes; images have their channels last. The matrix is the reshaped kernel, as in section 3 of
-    the paper.
+    Takes the arguments of `Conv2D`; images are channels-last. The matrix is the reshaped kernel, as in section 3 of the
+    paper.
     """
 
     kernel = property(Spectral.normalised)
@@ -121,16 +122,16 @@ class SpectralConv2D(Spectral, keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("ganctl")
 class SpectralDense(Spectral, keras.layers.Dense):
-    """A `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes what `Dense` takes."""
+    """A `keras.layers.Dense` whose kernel [in, out] has spectral norm 1; takes the arguments of `Dense`."""
 
     kernel = property(Spectral.normalised)
 
 
 @keras.saving.register_keras_serializable("ganctl")
 class SpectralEmbedding(Spectral, keras.layers.Embedding):
-    """A `keras.layers.Embedding` whose matrix [classes, dim] has spectral norm 1; takes what `Embedding` takes.
+    """A `keras.layers.Embedding` whose matrix [classes, dim] has spectral norm 1; takes its arguments.
 
-    A projection discriminator's (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
+    For projection discriminators (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
     """
 
     raw_name = "embeddings"
@@ -138,7 +139,7 @@ class SpectralEmbedding(Spectral, keras.layers.Embedding):
 
 
 def _singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Vectors [rows], [columns] close to the singular ones of a matrix."""
+    """Vectors [rows], [columns] close to the first singular vectors of a matrix."""
     start = np.random.default_rng(0).normal(size=matrix.shape[0])
     left = tf.constant(start / np.linalg.norm(start), tf.float32)
     for _ in range(ITERATIONS_AT_BIRTH):

@@ -1,4 +1,4 @@
-"""The bodies of plain convolutional networks: maps doubled and halved by convolutions with a stride of two."""
+"""The bodies of plain convolutional networks: maps doubled and halved by convolutions of stride two."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from ganctl.lazy import keras
 
 
 def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
-    """Return maps [N, size, size, capacity] made of vectors [N, d], with BatchNorm and ReLU after every layer.
+    """Return maps [N, size, size, capacity] made from vectors [N, d], with BatchNorm and ReLU after every layer.
 
-    A filter size that two divides covers every pixel equally often, which is less likely to draw checkerboards.
+    An even filter size covers every pixel equally often, which makes checkerboard artifacts less likely.
 
     Args:
         vectors: a Keras tensor.
         resolutions: base size and number of steps.
-        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        capacity: channels at the full resolution; doubled at each halving, up to eightfold.
         filter_size: side of the transposed convolutions' kernels.
     """
     layers, normal = keras.layers, keras.initializers.RandomNormal
@@ -32,9 +32,9 @@ def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size:
 
 
 def reduced(images: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
-    """Return maps [N, base, base, C] of images, LeakyReLU(0.2) after every layer and no BatchNorm.
+    """Return maps [N, base, base, C] made from images, with LeakyReLU(0.2) after every layer and without BatchNorm.
 
-    Arguments as of `enlarged`; the first map has twice `capacity` channels.
+    Arguments as for `enlarged`; the first map has twice `capacity` channels.
     """
     layers, maps = keras.layers, images
     for level in range(1, resolutions.steps + 1):

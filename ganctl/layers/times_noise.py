@@ -1,4 +1,4 @@
-"""A layer that multiplies by noise of its own."""
+"""A layer that multiplies by noise that it draws itself."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("ganctl")
 class TimesNoise(keras.layers.Layer):
-    """Multiplies what it gets by fresh noise from N(0, 1), in training and out of it.
+    """Multiplies its input by fresh noise from N(0, 1), in training and inference.
 
-    Its seed is a variable like dropout's, so that whoever plays or draws decides what it draws (`noise.seed_layers`).
+    Its seed is a variable like dropout's, so that the game and samplers control what it draws (`noise.seed_layers`).
     """
 
     def __init__(self, **settings: Any) -> None:

@@ -13,7 +13,7 @@ class PenaltyEntry(Entry):
     """A registered penalty.
 
     Attributes:
-        constraint: it makes a `Constraint` of the discriminator's variables, and not a term of its loss.
+        constraint: it makes a `Constraint` on the discriminator's variables instead of a term of its loss.
     """
 
     constraint: bool = False

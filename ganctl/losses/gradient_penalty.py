@@ -1,4 +1,4 @@
-"""A discriminator whose slope is near a target on lines between real and generated images."""
+"""A gradient norm near a target on lines between real and generated images (WGAN-GP)."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ def gradient_penalty(*, target: Annotated[float, Field(ge=0.0)] = 1.0) -> Penalt
     """(|grad D(x)| - target)^2 at random points x between real and generated images; the paper's weight is 10.
 
     Args:
-        target: the gradient norm that costs nothing.
+        target: the gradient norm without a penalty.
     """
 
     def penalty(batch: GanPass) -> Any:

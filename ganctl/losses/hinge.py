@@ -1,4 +1,4 @@
-"""Scores that pay only within a margin (Geometric GAN)."""
+"""Hinge loss on scores: no loss beyond a margin (Geometric GAN)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ Tensor = Any
 class Hinge(AdversarialLoss):
     """Hinge loss of SNGAN, SAGAN and BigGAN: real scores should be above 1, generated ones below -1.
 
-    The discriminator pays max(0, 1 - D(x)) and max(0, 1 + D(G(z))), the generator -D(G(z)). Scores are raw.
+    The discriminator's loss is max(0, 1 - D(x)) and max(0, 1 + D(G(z))), the generator's -D(G(z)). Scores are raw.
     """
 
     def real(self, batch: GanPass) -> Tensor:

@@ -16,14 +16,14 @@ Tensor = Any
 @registry.register("least_squares", source="Mao et al. 2016, https://arxiv.org/abs/1611.04076, equations 2 and 9")
 @dataclass(frozen=True)
 class LeastSquares(AdversarialLoss):
-    """Half the squared distance of a score from its label: 1 for real, 0 for fake, 1 for what the generator wants.
+    """Half the squared distance of a score from its label: 1 for real, 0 for fake, 1 as the generator's target.
 
     Equation 2 with the labels of equation 9: a = 0, b = c = 1. Scores are raw, so d_real and d_fake are not
-    probabilities; they tend to the labels.
+    probabilities; they tend towards the labels.
 
     Args:
         label_smoothing: how far the label of real images moves towards 0.
-        label_noise: width of the uniform noise that is added to the discriminator's labels.
+        label_noise: width of the uniform noise added to the discriminator's labels.
     """
 
     label_smoothing: Annotated[float, Field(ge=0.0, lt=0.5)] = 0.0

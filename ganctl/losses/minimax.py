@@ -20,15 +20,15 @@ Tensor = Any
 class Minimax(AdversarialLoss):
     """Cross entropy on real and fake labels; the generator learns with the labels swapped.
 
-    The discriminator's loss is equation 1 of the paper with the sign turned. The generator maximises log D(G(z))
+    The discriminator's loss is equation 1 of the paper with the sign reversed. The generator maximises log D(G(z))
     instead of minimising log(1 - D(G(z))), as section 3 advises and every tutorial does.
 
     Args:
         real_label: the label of real images; the score's sigmoid is the probability of label 1.
         label_smoothing: how far the label of real images moves towards the other (one-sided: Salimans et al. 2016,
             section 3.4).
-        smooth_generator: the generator's target is smoothed as well (keras-team/keras, examples/mnist_acgan.py).
-        label_noise: width of the uniform noise that is added to the discriminator's labels.
+        smooth_generator: also smooth the generator's target (keras-team/keras, examples/mnist_acgan.py).
+        label_noise: width of the uniform noise added to the discriminator's labels.
     """
 
     real_label: Literal[0, 1] = 1
@@ -45,7 +45,7 @@ class Minimax(AdversarialLoss):
         return _cross_entropy(batch.fake_score, self._fake_target(batch))
 
     def mixed(self, batch: MixedPass) -> Tensor:
-        """Cross entropy of a mixed batch's scores as one: by halves, vectorised arithmetic would round otherwise."""
+        """Cross entropy of a mixed batch's scores at once: in halves, vectorised arithmetic would round differently."""
         return _cross_entropy(batch.score, self._mixed_target(batch))
 
     def generator(self, batch: GanPass) -> Tensor:
@@ -76,12 +76,12 @@ class Minimax(AdversarialLoss):
 
     @property
     def _smooth_label(self) -> float:
-        """The label of real images, moved towards that of the others."""
+        """The label of real images, smoothed towards the other label."""
         return abs(self.real_label - self.label_smoothing)
 
     @property
     def _wished_label(self) -> float:
-        """What the generator wants to hear."""
+        """The label that the generator aims for."""
         return self._smooth_label if self.smooth_generator else float(self.real_label)
 
     def _real_target(self, batch: GanPass) -> Tensor:

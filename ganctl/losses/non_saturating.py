@@ -1,4 +1,4 @@
-"""Cross entropy of a score in its shortest form."""
+"""The non-saturating logistic loss."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,9 @@ Tensor = Any
 )
 @dataclass(frozen=True)
 class NonSaturating(AdversarialLoss):
-    """Logistic loss on raw scores, without labels; what `minimax` is with its default labels.
+    """Logistic loss on raw scores, without labels; equal to `minimax` with its default labels.
 
-    The discriminator pays log(1 + exp(-D(x))) and log(1 + exp(D(G(z)))), the generator log(1 + exp(-D(G(z)))).
+    The discriminator's loss is log(1 + exp(-D(x))) and log(1 + exp(D(G(z)))), the generator's log(1 + exp(-D(G(z)))).
     """
 
     def real(self, batch: GanPass) -> Tensor:

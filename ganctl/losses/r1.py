@@ -1,4 +1,4 @@
-"""A discriminator that is flat at real images."""
+"""R1: a gradient penalty at real images."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from ganctl.losses import penalties
 def r1() -> Penalty:
     """|grad D(x)|^2 / 2 at real images x; its weight is the paper's gamma.
 
-    With augmentation the discriminator sees augmented images, and the gradient is that with respect to the images
-    before, as StyleGAN2-ADA and R3GAN take it.
+    With augmentation the discriminator sees augmented images; the gradient is taken with respect to the images before
+    augmentation, as in StyleGAN2-ADA and R3GAN.
     """
 
     def penalty(batch: GanPass) -> Any:

@@ -1,4 +1,4 @@
-"""A discriminator that is flat at generated images."""
+"""R2: a gradient penalty at generated images."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ganctl.losses import penalties
 
 @penalties.register("r2", source="Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 10")
 def r2() -> Penalty:
-    """|grad D(x)|^2 / 2 at generated images x; its weight is the paper's gamma. As `r1` with augmentation."""
+    """|grad D(x)|^2 / 2 at generated images x; its weight is the paper's gamma. Augmentation as in `r1`."""
 
     def penalty(batch: GanPass) -> Any:
         slope = batch.slope(batch.fake, kind="fake")

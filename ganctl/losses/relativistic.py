@@ -19,13 +19,13 @@ Tensor = Any
 class Relativistic(AdversarialLoss):
     """Logistic loss on the difference of the scores of a real and a generated image, pair by pair.
 
-    The discriminator pays log(1 + exp(-(D(x) - D(G(z))))), and it says so half on the real and half on the generated
-    image; the generator pays log(1 + exp(-(D(G(z)) - D(x)))), for which its turn sees real images, too. Only
-    differences of scores mean anything: d_real lies above d_fake where the discriminator is right. A discriminator that
-    is told classes compares two images of one class: the generator draws those of the real images.
+    The discriminator's loss is log(1 + exp(-(D(x) - D(G(z))))), reported half on the real and half on the generated
+    image; the generator's is log(1 + exp(-(D(G(z)) - D(x)))), for which its turn also sees real images. Only
+    differences of scores have a meaning: d_real is above d_fake if the discriminator is right. A class-conditional
+    discriminator compares two images of one class: the generator draws the classes of the real images.
     """
 
-    needs_both = True  # without a type, so that these are no keys of the file
+    needs_both = True  # without a type, so that these are not keys of the file
     needs_real = True
     zero_divides = False
 

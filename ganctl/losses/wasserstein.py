@@ -12,13 +12,13 @@ Tensor = Any
 @registry.register("wasserstein", source="Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 3")
 @dataclass(frozen=True)
 class Wasserstein(AdversarialLoss):
-    """The critic's mean score of generated images minus that of real ones: minus an earth mover's distance.
+    """The critic's mean score of generated images minus that of real ones: the negative earth mover's distance.
 
-    It is that only of a critic that is Lipschitz: give it `gradient_penalty`, `weight_clipping` or spectral layers, and
-    several `training.disc_updates`. Scores are raw.
+    This holds only for a Lipschitz critic: use `gradient_penalty`, `weight_clipping` or spectral layers, and several
+    `training.disc_updates`. Scores are raw.
     """
 
-    zero_divides = False  # without a type, so that this is no key of the file
+    zero_divides = False  # without a type, so that this is not a key of the file
 
     def real(self, batch: GanPass) -> Tensor:
         """-D(x)."""

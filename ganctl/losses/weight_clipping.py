@@ -1,4 +1,4 @@
-"""A discriminator whose weights stay small."""
+"""Weight clipping: a discriminator whose weights stay small."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from ganctl.losses import penalties
     "weight_clipping", source="Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, algorithm 1", constraint=True
 )
 def weight_clipping(*, limit: Annotated[float, Field(gt=0.0)] = 0.01) -> Constraint:
-    """Clip every variable of the discriminator after each of its updates: no term, so it has no weight and no column.
+    """Clip every variable of the discriminator after each of its updates; not a loss term: no weight, no column.
 
     Args:
         limit: the largest absolute value of a weight.

@@ -1,12 +1,11 @@
 """Models by name: one file each, a builder that makes the networks for an image shape.
 
 A builder gets `image_shape` (height, width, channels) and, if it has such a parameter, `num_classes`, and returns
-networks by role. `num_classes: int = 0` says that it can do without classes; without a default it refuses images that
-have no labels. A model of several feeds may also take `image_shapes`, the shape of each feed's images, by role. The
-other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's first output is its
-score.
-Last layers compute in float32, whatever the precision. A generator's inputs are latent vectors, and classes where one
-is called `classes` (`ganctl.game.inputs`). What else a model can say of itself are the fields of `ModelEntry`.
+networks by role. With `num_classes: int = 0` the builder also works without classes; without a default, images
+without labels are refused. A model of several feeds may also take `image_shapes`, the shape of each feed's images, by
+role. The other parameters are the user's keys under `model:`. Score heads yield logits; a discriminator's first output
+is its score. Last layers compute in float32, whatever the precision. A generator's inputs are latent vectors, and
+classes if one is called `classes` (`ganctl.game.inputs`). The fields of `ModelEntry` hold what else can be registered.
 
 Floor 4, a shelf. May import: game, layers, registry.
 """
@@ -28,14 +27,13 @@ class ModelEntry(Entry):
     """A registered model.
 
     Attributes:
-        players: makes the players of networks and a `Setup`; its keyword-only parameters are the user's keys as well.
-        why_unfit: answers a height and width in pixels with what the model needs instead, or with an empty string.
+        players: makes the players from networks and a `Setup`; its keyword-only parameters are also the user's keys.
+        why_unfit: given a height and width in pixels, returns what the model needs instead, or an empty string.
         pretrained: returns the parts of networks that can start from trained weights, by key; its keyword-only
             parameters are the user's keys, paths of those weights.
-        noise_given: the arguments with which a generator that draws its noise itself takes it as an input: so it is
-            exported.
+        noise_given: the arguments with which a generator that draws its own noise takes it as an input, for export.
         feeds: the roles of the images that it learns from.
-        samplers: its ways to draw, by name. The first is meant where none is named.
+        samplers: its ways to draw, by name. The first is the default.
     """
 
     players: Callable[..., list[Player]] = generator_and_discriminator
@@ -52,7 +50,7 @@ class ModelEntry(Entry):
 
     @property
     def sampler(self) -> Sampler:
-        """The way to draw that is meant where none is named."""
+        """The default way to draw."""
         return next(iter(self.samplers.values()))
 
 

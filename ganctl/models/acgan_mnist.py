@@ -1,14 +1,14 @@
 """The networks of tutorial 1, with classes and without.
 
-The tutorial's text stops before its loop. What is here is a reconstruction after the Keras example that it cites
-(keras-team/keras, examples/mnist_acgan.py). Its slips are mended:
+The tutorial's text stops before its loop. This is a reconstruction after the Keras example that it cites
+(keras-team/keras, examples/mnist_acgan.py). The tutorial's mistakes are fixed:
 
 - `Embedding(...)` is made and never called on the class: here it is.
 - `num_classes` is nowhere defined: here it comes from the data.
-- the input of that embedding has the shape of a one-hot class, where the docstring says an integer: here it is an
-  integer, or a one-hot class through a matrix without bias, which is the same embedding.
+- the input of that embedding has the shape of a one-hot class, but its docstring says integer: here it is an integer,
+  or a one-hot class through a matrix without bias, which is the same embedding.
 - the `Lambda` that should draw the noise is made and never called: here its counterpart is.
-- the generator ends with tanh twice, which keeps it within +-0.76: here once, and `double_tanh: true` is as it was.
+- the generator ends with tanh twice, which keeps it within +-0.76: here once; `double_tanh: true` restores it.
 - a bracket too many in the first layer of the discriminator's base.
 - the text ends at "A basic discriminator can be made by": one real/fake head on the shared base; the second, for the
   classes, is the example's.
@@ -58,15 +58,15 @@ def acgan_players(
     classify_fakes: bool = False,
     generator_batches: Annotated[int, Field(ge=1, le=16)] = 2,
 ) -> list[Player]:
-    """The usual two, who also care for classes (Odena et al. 2016, https://arxiv.org/abs/1610.09585, equation 3).
+    """The usual two players with a class loss (Odena et al. 2016, https://arxiv.org/abs/1610.09585, equation 3).
 
-    The discriminator learns to name the class of real images, the generator to make images whose class is recognised.
+    The discriminator learns to classify real images, the generator to make images whose class is recognised.
 
     Args:
         networks: the networks.
-        setup: what the experiment says.
+        setup: the experiment's settings.
         class_weight: factor of the cross entropy of the class in both losses.
-        classify_fakes: the discriminator learns the classes of generated images, too, as in the paper; Keras' example
+        classify_fakes: the discriminator also learns the classes of generated images, as in the paper; Keras' example
             leaves that out.
         generator_batches: batches from which the generator learns in one update; two in Keras' example, so that it
             sees as many images as the discriminator.
@@ -75,7 +75,7 @@ def acgan_players(
         raise ConfigurationError(
             "a generator that draws its own noise draws it from N(0, 1). Set it to normal.", "model.latent_distribution"
         )
-    # In one batch, too, Keras' example gives the class loss of real images its whole weight.
+    # Keras' example gives the class loss of real images its full weight in one batch, too.
     of_real = Penalty(_class_loss_of_real, needs="real", partial=True, in_one_batch=1.0)
     of_fake = Penalty(_class_loss_of_fake, needs="fake", partial=True, in_one_batch=1.0)
     attentive = [
@@ -89,11 +89,11 @@ def acgan_players(
 
 
 def _pretrained_parts(networks: Networks, *, generator_checkpoint: str | None = None) -> dict[str, Any]:
-    """The part of the generator that has a name of its own in the tutorial.
+    """Return the part of the generator that the tutorial names separately.
 
     Args:
         networks: the networks.
-        generator_checkpoint: run folder, checkpoint or generator file of a dcgan_mnist whose generator is the start.
+        generator_checkpoint: run folder, checkpoint or generator file of a dcgan_mnist whose generator to start from.
     """
     return {"generator_checkpoint": networks["generator"].get_layer("generator")}
 
@@ -115,13 +115,13 @@ def acgan_mnist(
     class_input: Literal["integer", "one_hot"] = "integer",
     double_tanh: bool = False,
 ) -> dict[str, Any]:
-    """Auxiliary classifier GAN for 28x28 images: the generator is told a class, the discriminator names it.
+    """Auxiliary classifier GAN for 28x28 images: the generator draws a given class, the discriminator classifies.
 
     Args:
         image_shape: height, width and channels.
-        num_classes: how many classes there are.
+        num_classes: number of classes.
         latent_dim: length of the latent vector, and of the class embedding that it is multiplied by.
-        latent_input: the noise is an input of the generator (`given`), or made `inside` it.
+        latent_input: the noise is an input of the generator (`given`), or drawn `inside` it.
         class_input: the generator takes its class as an `integer`, or `one_hot`.
         double_tanh: end the generator with tanh twice, as the tutorial does; it then cannot leave +-0.76.
     """

@@ -1,4 +1,4 @@
-"""BiGAN: a generator, the encoder that turns it round, and a discriminator of pairs."""
+"""BiGAN: a generator, an encoder that inverts it, and a discriminator of pairs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,11 +32,11 @@ class PairPass(GanPass):
 
     @cached_property
     def code(self) -> Any:
-        """What the encoder makes of the real images [N, latent_dim]."""
+        """The encoder's codes of the real images [N, latent_dim]."""
         return self.networks["encoder"](self.real, training=True)
 
     def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
-        """Return the score of images beside the codes of this pass's real, or the vectors of its generated images."""
+        """Return the score of images paired with the codes of the real or the vectors of the generated images."""
         partner = self.code if kind == "real" else self.latent
         return [self.networks["discriminator"]([self.augmented(images, kind), partner], training=True)]
 
@@ -53,14 +53,14 @@ class MixedPairPass(PairPass, MixedPass):
 
 
 class Swapped:
-    """A pass in which real pairs stand for generated ones and the other way round.
+    """A pass in which real and generated pairs are swapped.
 
-    A loss that asks of it what the generator pays is told what the encoder does: it, too, wants its pairs to be taken
-    for the other kind. All but the scores is the pass's own.
+    The generator's loss on it is the encoder's loss: the encoder also wants its pairs to be taken for the other kind.
+    Everything but the scores is the pass's own.
 
     Args:
         batch: the pass.
-        mirrored: turns a score round, as the loss means it (`AdversarialLoss.mirrored`).
+        mirrored: swaps the meaning of a score, as the loss defines it (`AdversarialLoss.mirrored`).
     """
 
     def __init__(self, batch: PairPass, mirrored: Callable[[Any], Any]) -> None:
@@ -71,12 +71,12 @@ class Swapped:
 
     @property
     def real_score(self) -> Any:
-        """How much the generated pairs look like what they are not."""
+        """The mirrored scores of the generated pairs."""
         return self._mirrored(self._batch.fake_score)
 
     @property
     def fake_score(self) -> Any:
-        """How much the real pairs look like what they are not."""
+        """The mirrored scores of the real pairs."""
         return self._mirrored(self._batch.real_score)
 
 
@@ -85,7 +85,7 @@ def bigan_players(networks: Networks, setup: Setup) -> list[Player]:
 
     Args:
         networks: the networks.
-        setup: what the experiment says.
+        setup: the experiment's settings.
     """
     judge = discriminator(setup)
     judge = replace(judge, turns=_of_pairs(judge), opponents={**judge.opponents, "encoder": "batch"})
@@ -110,14 +110,14 @@ def bigan(
 ) -> dict[str, Any]:
     """Convolutional generator and encoder that learn each other's inverse, for square images from 16x16 to 256x256.
 
-    Neither is told to reconstruct anything: a discriminator that cannot tell the pairs (x, E(x)) from (G(z), z) means
-    that E inverts G. In the paper the networks for small images are fully connected; these are convolutional, and only
-    the generator has BatchNorm.
+    Neither has a reconstruction loss: if the discriminator cannot tell the pairs (x, E(x)) from (G(z), z), then E
+    inverts G. In the paper the networks for small images are fully connected; these are convolutional, and only the
+    generator has BatchNorm.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the latent vector and of the encoder's code.
-        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+        capacity: filters at the full resolution; doubled at each halving, up to eightfold.
     """
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")

@@ -24,12 +24,12 @@ def celeba_gan(
 ) -> dict[str, Any]:
     """Convolutional pair with BatchNorm in both networks, for images whose sides are multiples of 16.
 
-    Four blocks double the generator's map (from 4x4 to the tutorial's 64x64), and four halve the discriminator's.
+    Four blocks double the generator's map (from 4x4 to the tutorial's 64x64); four halve the discriminator's.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the latent vector.
-        capacity: filters at the full resolution (NET_CAPACITY); twice as many at each halving, up to eight times.
+        capacity: filters at the full resolution (NET_CAPACITY); doubled at each halving, up to eightfold.
         filter_size: side of the filters (FILTER_SIZE); the generator's last convolution always has 5.
     """
     height, width, channels = image_shape

@@ -23,20 +23,20 @@ def dcgan(
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     upsampling: Literal["transposed", "nearest"] = "transposed",
 ) -> dict[str, Any]:
-    """Small convolutional pair for square images from 16x16 to 128x128; the quickstart's.
+    """Small convolutional pair for square images from 16x16 to 128x128; used by the quickstart.
 
-    The generator starts from a map of 4 to 7 pixels a side, doubles it and crops what is over. The discriminator halves
+    The generator starts from a map of 4 to 7 pixels a side, doubles it and crops the surplus. The discriminator halves
     with strided convolutions and has no BatchNorm, so that its score of an image does not depend on the others in the
     batch.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the latent vector.
-        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
-        upsampling: what doubles a map. `transposed`: transposed convolutions of stride 2, as in the paper; their kernel
-            of 4 covers every pixel equally often, and still begins with a grid that photographs show for long.
-            `nearest`: every pixel four times, and a 3x3 convolution (Odena et al. 2016,
-            https://distill.pub/2016/deconv-checkerboard), which begins smooth.
+        capacity: filters at the full resolution; doubled at each halving, up to eightfold.
+        upsampling: how maps are doubled. `transposed`: transposed convolutions of stride 2, as in the paper; their
+            kernel of 4 covers every pixel equally often, but still starts with a grid that stays visible in photographs
+            for a long time. `nearest`: nearest-neighbour upsampling and a 3x3 convolution (Odena et al. 2016,
+            https://distill.pub/2016/deconv-checkerboard), which starts smooth.
     """
     size, channels = image_shape[0], image_shape[2]
     layers, normal = keras.layers, keras.initializers.RandomNormal

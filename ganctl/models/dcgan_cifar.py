@@ -20,7 +20,7 @@ def _why_unfit(height: int, width: int) -> str:
 def dcgan_cifar(
     image_shape: tuple[int, int, int], *, latent_dim: Annotated[int, Field(ge=1, le=4096)] = 32
 ) -> dict[str, Any]:
-    """Wide convolutional pair without BatchNorm, for images of 32x32 (or another even size from 28 on).
+    """Wide convolutional pair without BatchNorm, for images of 32x32 (or another even size of at least 28).
 
     Args:
         image_shape: height, width and channels.

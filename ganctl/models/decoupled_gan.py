@@ -23,12 +23,12 @@ def decoupled_gan(
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 64,
     noise_inputs: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> dict[str, Any]:
-    """Generator that upsamples and convolves, for images whose sides are multiples of 4.
+    """Convolutional pair with an upsampling generator, for images whose sides are multiples of 4.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of every latent vector.
-        noise_inputs: how many latent vectors the generator takes, each through an input of its own; they are joined.
+        noise_inputs: number of latent vectors, each an input of the generator of its own; they are concatenated.
     """
     height, width, channels = image_shape
     layers = keras.layers

@@ -1,4 +1,4 @@
-"""A light FastGAN, for few images: skip-layer excitation, and a discriminator that has to remember what it sees."""
+"""A light FastGAN, for few images: skip-layer excitation, and a discriminator that must reconstruct what it sees."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -17,20 +17,20 @@ _DECODED_DOUBLINGS = 2
 def fastgan_players(
     networks: Networks, setup: Setup, *, reconstruction_weight: Annotated[float, Field(ge=0.0)] = 1.0
 ) -> list[Player]:
-    """The usual two, and a discriminator whose features must suffice to draw the real image again (equation 2).
+    """The usual two players, with a discriminator that must reconstruct real images from its features (equation 2).
 
-    The paper compares with a perceptual distance, on random parts of large images, too; here it is the mean absolute
-    difference of the whole image as the discriminator sees it, augmented, made smaller.
+    The paper uses a perceptual distance, also on random parts of large images; here it is the mean absolute difference
+    of the whole image as the discriminator sees it, augmented and downsampled.
 
     Args:
         networks: the networks.
-        setup: what the experiment says.
+        setup: the experiment's settings.
         reconstruction_weight: factor of that difference in the discriminator's loss.
     """
     terms = [("d_reconstruction", reconstruction_weight, Penalty(_difference_of_real, needs="real", partial=True))]
     if setup.training.discriminator_batches == "separate":
-        # The update on generated images has a gradient of zero for the decoder, which is no mistake; Adam's momentum
-        # still moves it.
+        # On purpose, the update on generated images has a gradient of zero for the decoder; Adam's momentum still
+        # moves it.
         terms.append(("d_reconstruction_fake", 0.0, Penalty(_difference_of_fake, needs="fake", partial=True)))
     return [discriminator(replace(setup, penalties=[*setup.penalties, *terms])), generator(setup)]
 
@@ -47,18 +47,18 @@ def fastgan(
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 128,
     capacity: Annotated[int, Field(ge=1, le=512)] = 16,
 ) -> dict[str, Any]:
-    """Light pair for few square images from 16x16 to 256x256.
+    """Light pair for small data sets of square images from 16x16 to 256x256.
 
-    The generator has one convolution with a gated linear unit for each doubling, and its last two maps (from 16 to 28
-    pixels a side the last one) are multiplied by factors from maps that are two to four doublings smaller. The
-    discriminator halves with spectrally normalised convolutions; a small decoder draws the image again, in at most 56
-    pixels a side, from maps of 8 to 14. The paper's noise injection, second output size and batch-normalised
+    The generator has one convolution with a gated linear unit for each doubling, and its last two maps (only the last
+    for images of 16 to 28 pixels a side) are multiplied by factors from maps that are two to four doublings smaller.
+    The discriminator halves with spectrally normalised convolutions; a small decoder reconstructs the image, in at
+    most 56 pixels a side, from maps of 8 to 14. The paper's noise injection, second output size and batch-normalised
     discriminator are left out.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the latent vector.
-        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        capacity: channels at the full resolution; doubled at each halving, up to eightfold.
     """
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     steps, channels = resolutions.steps, image_shape[2]
@@ -109,7 +109,7 @@ def _difference_of_fake(batch: GanPass) -> Any:
 
 
 def _difference(images: Any, drawn_again: Any) -> Any:
-    """Mean absolute difference of images [N, H, W, C], made as small as what was drawn [N, h, w, C], and that."""
+    """Mean absolute difference of images [N, H, W, C], downsampled, and what was drawn of them [N, h, w, C]."""
     while images.shape[1] > drawn_again.shape[1]:
         images = tf.nn.avg_pool2d(images, 2, 2, "SAME")
     return mean(tf.abs(images - drawn_again))

@@ -1,4 +1,4 @@
-"""InfoGAN: a generator whose code can be read off its images, so that the code comes to mean something."""
+"""InfoGAN: a generator whose code can be recovered from its images, so that the code acquires a meaning."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -28,11 +28,11 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 class InfoPass(GanPass):
-    """A batch of which the codes are guessed, too."""
+    """A batch whose codes are also predicted."""
 
     @cached_property
     def guesses(self) -> list[Any]:
-        """Scores of the categories [N, categories], and the continuous codes [N, codes] if there are any."""
+        """Predicted scores of the categories [N, categories], and continuous codes [N, codes] if there are any."""
         found = self.networks["q_head"](self.fake_verdict[1], training=True)
         return found if isinstance(found, list) else [found]
 
@@ -45,16 +45,16 @@ class InfoPass(GanPass):
 def infogan_players(
     networks: Networks, setup: Setup, *, category_weight: Weight = 1.0, code_weight: Weight = 0.1
 ) -> list[Player]:
-    """A discriminator, and a generator that moves together with the head that guesses its codes (equation 6).
+    """A discriminator, and a generator that learns together with the head that predicts its codes (equation 6).
 
-    Both minimise -log Q(code | image), which bounds the mutual information of code and image from below: the cross
-    entropy of the category, and half the squared errors of the continuous codes, added up, which is what a normal Q of
-    variance 1 gives. The head looks at the discriminator's last features, which the authors train on this loss, too;
-    here, as in the equation, the discriminator only learns to tell real from generated.
+    Generator and head minimise -log Q(code | image), which bounds the mutual information of code and image from below:
+    the cross entropy of the category, plus half the summed squared errors of the continuous codes, as for a normal Q
+    of variance 1. The head takes the discriminator's last features, which the authors also train on this loss; here,
+    as in the equation, the discriminator only learns to tell real from generated.
 
     Args:
         networks: the networks.
-        setup: what the experiment says.
+        setup: the experiment's settings.
         category_weight: factor of the category's cross entropy (lambda of the paper).
         code_weight: factor of the continuous codes' loss.
     """
@@ -83,16 +83,16 @@ def infogan(
 ) -> dict[str, Any]:
     """Convolutional pair that finds categories in images without labels, for square images from 16x16 to 256x256.
 
-    The generator is given noise, a category and continuous codes. The categories stand where other models have the
-    classes, so that the columns of sample grids are categories and `ganctl sample --classes` draws some of them. The
-    networks grow with the image, where the paper has one for each data set; the discriminator has no BatchNorm.
+    The generator takes noise, a category and continuous codes. The categories take the place of classes, so that the
+    columns of sample grids are categories and `ganctl sample --classes` draws some of them. The networks grow with the
+    image, whereas the paper has one for each data set; the discriminator has no BatchNorm.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the noise.
-        categories: how many kinds of images there may be.
-        codes: continuous codes, drawn like the noise.
-        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
+        categories: number of categories of images.
+        codes: number of continuous codes, drawn like the noise.
+        capacity: filters at the full resolution; doubled at each halving, up to eightfold.
     """
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
     latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)

@@ -1,4 +1,4 @@
-"""A small R3GAN: plain residual networks without normalisation, for a relativistic loss with R1 and R2."""
+"""A small R3GAN: plain residual networks without normalisation, for the relativistic loss with R1 and R2."""
 
 import math
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
 
-# Of LeakyReLU(0.2): weights drawn with it keep the variance (He et al. 2015, equation 15).
+# The gain of LeakyReLU(0.2): weights scaled by it preserve the variance (He et al. 2015, equation 15).
 _GAIN = math.sqrt(2.0 / (1.0 + 0.2**2))
 _EXPANSION = 2
 
@@ -32,21 +32,21 @@ def r3gan(
 ) -> dict[str, Any]:
     """Residual pair without normalisation for square images from 16x16 to 256x256; class-conditional by embedding.
 
-    Both networks are mirror images: at every size some residual blocks (1x1 to twice the channels, grouped 3x3, 1x1
-    back), and between two sizes a 1x1 convolution and nearest upsampling or average pooling, where the paper has a
-    bilinear filter. The last convolution of a block begins at zero and the others small, by the number of blocks
-    (Fixup: Zhang et al. 2019), which is what makes normalisation unnecessary. The generator's image is a linear
-    function of its last maps: no tanh, as in the authors' code.
+    The networks mirror each other: residual blocks at every size (1x1 to twice the channels, grouped 3x3, 1x1 back),
+    and between two sizes a 1x1 convolution and nearest upsampling or average pooling, where the paper has a bilinear
+    filter. The last convolution of a block starts at zero and the others small, depending on the number of blocks
+    (Fixup: Zhang et al. 2019), which makes normalisation unnecessary. The generator's image is a linear function of
+    its last maps: no tanh, as in the authors' code.
 
     Args:
         image_shape: height, width and channels.
-        num_classes: how many classes the images have; 0 without labels.
+        num_classes: number of classes of the images; 0 without labels.
         latent_dim: length of the latent vector.
-        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
+        capacity: channels at the full resolution; doubled at each halving, up to eightfold.
         blocks: residual blocks at each resolution; 2 in the paper.
-        groups: of the 3x3 convolutions; where the channels cannot be divided by it, as many as can.
-        conditional: tell both networks the class: an embedding beside the latent vector, and one that is projected on
-            the discriminator's features.
+        groups: groups of the 3x3 convolutions; reduced to a divisor of the channels where necessary.
+        conditional: give both networks the class: an embedding concatenated to the latent vector, and one projected
+            onto the discriminator's features.
     """
     with_classes = is_conditional(conditional, num_classes)
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
@@ -76,8 +76,8 @@ def r3gan(
 
     code = latent
     if generator_class is not None:
-        # Drawn as the authors draw it, N(0, 1 / classes). Much softer, the class is overheard for long; as loud as the
-        # latent vector, it drowns that, and all images of a class are the same.
+        # Initialised as by the authors, N(0, 1 / classes). Much smaller, and the class is ignored for a long time; as
+        # large as the latent vector, and it drowns that out: all images of a class are the same.
         embedding = layers.Embedding(num_classes, latent_dim, embeddings_initializer=_drawn(1.0))
         embedded = layers.Flatten()(embedding(generator_class))
         code = layers.Concatenate()([latent, embedded])
@@ -92,7 +92,7 @@ def r3gan(
     maps = residual(layers.Conv2D(widths[0], 1, kernel_initializer=_drawn(1.0))(image))
     for width in widths[1:]:
         maps = residual(resized(layers.AveragePooling2D(2, padding="same")(maps), width))
-    # Keras counts all channels as what flows in; an output of a depthwise convolution sees one.
+    # Keras counts all channels as fan-in, but an output of a depthwise convolution sees one.
     one_channel = _drawn(math.sqrt(maps.shape[-1]))
     maps = layers.DepthwiseConv2D(resolutions.base, use_bias=False, depthwise_initializer=one_channel)(maps)
     features = layers.Activation("linear", dtype="float32")(layers.Flatten()(maps))

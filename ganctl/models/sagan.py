@@ -26,16 +26,16 @@ def sagan(
 ) -> dict[str, Any]:
     """Residual pair with self-attention and spectral normalisation in both, for square images from 16x16 to 256x256.
 
-    Attention follows the generator's second block, at maps of 16 to 28 pixels a side, and stands in the discriminator
-    at maps of that size, behind its first block where the image itself is as small. With classes, BatchNorm is
+    Attention follows the generator's second block, at maps of 16 to 28 pixels a side, and the discriminator's block
+    with maps of that size, or its first block if the image itself is that small. With classes, BatchNorm is
     conditional and the discriminator scores by projection.
 
     Args:
         image_shape: height, width and channels.
-        num_classes: how many classes the images have; 0 without labels.
+        num_classes: number of classes of the images; 0 without labels.
         latent_dim: length of the latent vector.
-        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
-        conditional: tell both networks the class.
+        capacity: channels at the full resolution; doubled at each halving, up to eightfold.
+        conditional: give both networks the class.
     """
     with_classes = is_conditional(conditional, num_classes)
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers

@@ -1,4 +1,4 @@
-"""The residual networks of SNGAN, and of its class-conditional successor."""
+"""The residual networks of SNGAN and of its class-conditional successor."""
 
 from typing import Annotated, Any
 
@@ -29,17 +29,17 @@ def sngan(
 ) -> dict[str, Any]:
     """Residual pair with a spectrally normalised discriminator, for square images from 16x16 to 256x256.
 
-    The generator has a block for each doubling, the discriminator one for each halving and one more, then the sum over
-    all places. With classes, the generator's BatchNorm is conditional and the discriminator scores by projection. The
-    widths follow the paper's networks for large images, which double; that for 32x32 has 256 and 128 channels
+    The generator has a block for each doubling, the discriminator one for each halving and one more, then a sum over
+    all positions. With classes, the generator's BatchNorm is conditional and the discriminator scores by projection.
+    The widths double, as in the paper's networks for large images; the paper's for 32x32 have 256 and 128 channels
     throughout.
 
     Args:
         image_shape: height, width and channels.
-        num_classes: how many classes the images have; 0 without labels.
+        num_classes: number of classes of the images; 0 without labels.
         latent_dim: length of the latent vector.
-        capacity: channels at the full resolution; twice as many at each halving, up to eight times.
-        conditional: tell both networks the class.
+        capacity: channels at the full resolution; doubled at each halving, up to eightfold.
+        conditional: give both networks the class.
     """
     with_classes = is_conditional(conditional, num_classes)
     resolutions, layers = Resolutions.of(image_shape[0]), keras.layers

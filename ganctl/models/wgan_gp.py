@@ -24,19 +24,19 @@ def wgan_gp(
     filter_size: Annotated[int, Field(ge=1, le=15)] = 5,
     minibatch_deviation: bool = False,
 ) -> dict[str, Any]:
-    """Convolutional pair for square images from 16x16 to 256x256; the critic's gradient is what a penalty holds at 1.
+    """Convolutional pair for square images from 16x16 to 256x256; for a penalty that keeps the critic's gradient at 1.
 
-    The penalty is one of each single image's score, so that nothing in the critic may mix the images of a batch
-    (section 4 of the paper). For 32x32, `capacity: 64` is the authors' critic; their generator makes the image with the
-    third transposed convolution, and this one with a convolution after it.
+    The penalty applies to each image's score separately, so nothing in the critic may mix the images of a batch
+    (section 4 of the paper). For 32x32, `capacity: 64` is the authors' critic; their generator makes the image with
+    the third transposed convolution, this one with a convolution after it.
 
     Args:
         image_shape: height, width and channels.
         latent_dim: length of the latent vector.
-        capacity: filters at the full resolution; twice as many at each halving, up to eight times.
-        filter_size: side of the filters; an even one covers every pixel equally often, against checkerboards.
-        minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against a generator that
-            repeats itself; its scores then depend on the whole batch after all, which must hold images of one kind.
+        capacity: filters at the full resolution; doubled at each halving, up to eightfold.
+        filter_size: side of the filters; an even size covers every pixel equally often, against checkerboards.
+        minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against mode collapse; its
+            scores then depend on the whole batch after all, which must not mix real and generated images.
     """
     resolutions = Resolutions.of(image_shape[0])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
