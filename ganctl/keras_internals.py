@@ -1,7 +1,7 @@
-"""What ganctl reads of Keras beside its public interface: all of it stands here, and nowhere else.
+"""Everything that ganctl reads of Keras outside its public interface; no other module does.
 
 `READ_FROM` is the release whose source was read. `tests/test_keras_internals.py` fails with any other minor release,
-so that an upgrade begins with reading these few lines again.
+so that an upgrade starts with reading these few lines again.
 
 Floor 1. May import nothing.
 """
@@ -19,29 +19,29 @@ SymbolicTensor = Any
 
 
 def layers_of(network: Network) -> list[Layer]:
-    """Return a layer or model and every layer within it, at any depth, each once: outer ones before inner ones."""
+    """Return a layer or model and every layer within it, at any depth, once each: outer ones before inner ones."""
     layers: list[Layer] = network._flatten_layers()
     return layers
 
 
 def has_parts(layer: Layer) -> bool:
-    """Whether a layer is made of other layers."""
+    """Return whether a layer contains other layers."""
     return bool(layer._layers)
 
 
 def stored(variable: Any) -> Any:
-    """Return a variable as it is stored. `variable.value` is rounded within a layer that computes in bfloat16."""
+    """Return a variable's stored value. `variable.value` is rounded within a layer that computes in bfloat16."""
     return variable._value
 
 
 @dataclass(frozen=True)
 class Call:
-    """A layer, or another operation of Keras, that is called in a network.
+    """A call of a layer, or of another Keras operation, in a network.
 
     Attributes:
-        operation: what is called.
-        inputs: the symbolic tensors that it is given.
-        outputs: those that it returns.
+        operation: the layer or operation.
+        inputs: its symbolic input tensors.
+        outputs: its symbolic output tensors.
     """
 
     operation: Any
@@ -50,10 +50,9 @@ class Call:
 
 
 def calls_of(network: Network) -> Iterator[Call]:
-    """Yield every call between the inputs and the outputs of a network, and within the networks that it is made of.
+    """Yield every call between the inputs and the outputs of a network, and within the networks that it contains.
 
-    A layer of another kind is one call, whatever it is made of; so is a subclass of `keras.Model` that does not say
-    what its outputs are.
+    Any other layer is one call, whatever it contains; so is a subclass of `keras.Model` that does not list its outputs.
     """
     known: set[int] = set()
     parts: dict[int, Network] = {}

@@ -1,9 +1,9 @@
 """`tf` and `keras`, loaded at first use, and the settings of Keras under which ganctl builds.
 
-Importing TensorFlow takes seconds. Listings, `validate` and `--help` never touch an attribute of these two names, and
-so never pay for it. The first attribute that anyone reads imports both, with TensorFlow's start-up chatter kept off
-the terminal: part of it comes from C++ before any logging setting is read, so the file descriptor itself is turned
-away meanwhile.
+Importing TensorFlow takes seconds. Listings, `validate` and `--help` never read an attribute of these two names, and
+so never pay for it. The first attribute access imports both, with TensorFlow's start-up messages kept off the
+terminal: some of them come from C++ before any logging setting is read, so the file descriptor itself is redirected
+meanwhile.
 
 Floor 1. May import nothing.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Turn file descriptor 2 away; what was written to it is shown only if the body fails by itself."""
+    """Redirect file descriptor 2; its output is shown only if the body raises an exception."""
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as caught:
@@ -43,11 +43,11 @@ class _Lazy(ModuleType):
     """A module that is imported when its first attribute is read."""
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute.startswith("__") and attribute != "__version__":  # what Python asks of any module
+        if attribute.startswith("__") and attribute != "__version__":  # Python looks these up on any module
             raise AttributeError(attribute)
         if "tensorflow" not in sys.modules:
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever other projects of this shell play on
+            os.environ["KERAS_BACKEND"] = "tensorflow"  # even if the shell sets another one
             with silent_stderr():
                 tensorflow = importlib.import_module("tensorflow")
                 importlib.import_module("keras")
@@ -70,7 +70,7 @@ DATA_FORMAT = "channels_last"
 
 @contextmanager
 def own_settings(policy: str = "float32") -> Iterator[None]:
-    """Build with channels last, and float32 by default; what the user's `keras.json` or session says comes back.
+    """Build with channels last, and float32 by default; afterwards restore the settings of the user's session.
 
     Args:
         policy: the dtype policy of the layers.

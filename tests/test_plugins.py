@@ -119,7 +119,7 @@ def test_cyclegan_plays_with_two_unpaired_feeds_and_its_pools_fill() -> None:
 def test_a_model_and_a_data_set_agree_on_the_feeds(tiny_yaml: WriteYaml) -> None:
     parts = resolving.load_parts(tiny_yaml({"model": {"name": "plugin_cyclegan"}}))
     with pytest.raises(
-        ConfigurationError, match=r"dataset.name: the data set 'npz' has .* `real`; .* from `a` and `b`"
+        ConfigurationError, match=r"dataset.name: the data set 'npz' provides .* `real`; .* from `a` and `b`"
     ):
         resolving.read_feeds(parts, untracked)
 
@@ -312,7 +312,7 @@ def user_model(image_shape):
         ),
         (
             "{'generator': generator, 'discriminator': keras.Model(latent, latent)}",
-            r"draws images of shape \(7,\), and these have \(8, 8, 1",
+            r"draws images of shape \(7,\), but these have \(8, 8, 1",
         ),
         (
             "{'generator': generator, 'discriminator': keras.Sequential([keras.layers.Dense(1)])}",

@@ -1,4 +1,4 @@
-"""Readers of archives that others wrote: npz, idx, tar and pickled batches.
+"""Readers of archives from other programs: npz, idx, tar and pickled batches.
 
 None of them runs what an archive holds, writes to disk, or allocates more than the archive's own size justifies.
 """
@@ -23,10 +23,10 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.host.files import reading, shown
 
-# Whatever declares more is refused before anything is allocated; `image_folder` maps such data from disk.
+# Larger arrays are refused before anything is allocated; `image_folder` maps such data from disk.
 MAX_BYTES = 16 * 2**30
 
-# Deflate cannot make anything smaller than by this factor.
+# Deflate cannot compress by more than this factor.
 _MOST_COMPRESSION = 1032
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -39,7 +39,7 @@ def npz_names(path: Path) -> list[str]:
 
 
 def read_npz(path: Path, *names: str) -> list[np.ndarray]:
-    """Return the arrays of these names from an npz file; raises DataError where one is missing or damaged."""
+    """Return the arrays of these names from an npz file; raises DataError if one is missing or damaged."""
     known = npz_names(path)
     for name in names:
         if name not in known:
@@ -50,7 +50,7 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """Read an idx file, compressed by gzip or not; row counts are free."""
+    """Return the array of an idx file, compressed by gzip or not, with any number of rows."""
     compressed = _magic(path) == b"\x1f\x8b"
     try:
         most = path.stat().st_size * (_MOST_COMPRESSION if compressed else 1)
@@ -72,7 +72,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def read_training_split(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read images and labels as MNIST and its likes are stored: an npz in Keras' layout, or a folder of idx files.
+    """Return images and labels stored like MNIST: an npz in Keras' layout, or a folder of idx files.
 
     Args:
         path: the npz, the folder, or one of the idx files in it.
@@ -103,7 +103,7 @@ def tar_members(path: Path, name: re.Pattern[str], max_bytes: int) -> Iterator[t
 
 
 def unpickle(content: bytes, origin: str) -> Any:
-    """Load a pickle of NumPy arrays, numbers, bytes and containers; whatever else it holds is refused, not run."""
+    """Load a pickle of NumPy arrays, numbers, bytes and containers; anything else is refused, not run."""
     try:
         _refuse_empty_promises(content)
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
@@ -112,7 +112,7 @@ def unpickle(content: bytes, origin: str) -> Any:
 
 
 def _refuse_empty_promises(content: bytes) -> None:
-    """Refuse a pickle that makes Python allocate what it does not hold: room for objects, or bytes beyond its end."""
+    """Refuse a pickle that makes Python allocate more than it contains: room for objects, or bytes beyond its end."""
     for opcode, argument, _ in pickletools.genops(content):
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
             raise pickle.UnpicklingError(f"it asks for room for {argument} objects")
@@ -141,7 +141,7 @@ def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
-    """Read one array, once what it declares is known to be acceptable, and to be there."""
+    """Read one array, after checking that its declared size is acceptable and that the archive can hold it."""
     info = archive.getinfo(member)
     try:
         with archive.open(member) as stream:
@@ -157,7 +157,7 @@ def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
 
 
 def _read_npy_header(stream: IO[bytes], origin: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Return the shape and type that an array declares."""
+    """Return the declared shape and dtype of an array."""
     version, _ = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == 1 else np.lib.format.read_array_header_2_0
     try:
@@ -165,14 +165,14 @@ def _read_npy_header(stream: IO[bytes], origin: str) -> tuple[tuple[int, ...], n
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile):  # the archive's own damage, which `_npz` names
         raise
     except Exception as error:
-        # NumPy gives the header to Python's parser and, where that fails, to its tokenizer: beside the ValueError that
-        # it documents, foreign text makes it raise TokenError, SyntaxError, RecursionError, MemoryError and others.
+        # NumPy passes the header to Python's parser and, if that fails, to its tokenizer: apart from the documented
+        # ValueError, foreign text makes it raise TokenError, SyntaxError, RecursionError, MemoryError and others.
         raise DataError(f"{origin} is damaged: its header cannot be read.") from error
     return shape, dtype
 
 
 def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:
-    """The bytes of an array; raises DataError for more than are accepted."""
+    """The size of an array in bytes; raises DataError above the limit."""
     size = math.prod(shape) * dtype.itemsize
     if size > MAX_BYTES:
         limit = f"more than {MAX_BYTES // 2**30} GiB"
@@ -180,26 +180,26 @@ def _checked_size(shape: tuple[int, ...], dtype: np.dtype, origin: str) -> int:
     return size
 
 
-# Stands for the class `numpy.ndarray`, which a pickle may name but not call: a call allocates what it is told to.
+# Stands for the class `numpy.ndarray`, which a pickle may name but not call: a call could allocate any size.
 _NDARRAY = "numpy.ndarray"
 
 
 def _rebuilt_array(kind: str, shape: tuple[int, ...], _typecode: bytes) -> np.ndarray:
-    """What NumPy builds an array from before its content is set: an empty one."""
+    """The empty array that NumPy makes before it sets the content."""
     if kind != _NDARRAY or shape != (0,):
         raise pickle.UnpicklingError("it does not build its arrays as NumPy does")
     return np.empty(0, np.int8)
 
 
 def _rebuilt_bytes(text: str = "", encoding: str = "latin1") -> bytes:
-    """What bytes are built from in pickles of the old protocols."""
+    """The bytes that pickles of the old protocols encode as text."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"bytes are not encoded in {encoding!r}")
     return text.encode(encoding)
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows the few names that arrays need, in the spelling of Python 2 and 3 and NumPy 1 and 2, and no other."""
+    """Resolves only the few names that arrays need, in the spelling of Python 2 and 3 and NumPy 1 and 2."""
 
     _KNOWN = {
         ("numpy", "ndarray"): _NDARRAY,
@@ -213,7 +213,7 @@ class _ArrayUnpickler(pickle.Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return what a name stands for; raises UnpicklingError for one that no array needs."""
+        """Return the object of a name; raises UnpicklingError for a name that no array needs."""
         if (module, name) not in self._KNOWN:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return self._KNOWN[module, name]

@@ -1,4 +1,4 @@
-"""Where data sets lie: at the user's `path:`, or where Keras keeps what it downloads."""
+"""Where data sets are: at the user's `path:`, or where Keras keeps its downloads."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ _SECONDS_WITHOUT_AN_ANSWER = 20.0
 
 
 def given_path(config: DatasetSection, wanted: str) -> Path:
-    """Return the absolute `path:`; raises ConfigurationError where it is missing, DataError where there is nothing."""
+    """Return `path:` as absolute; raises ConfigurationError if the key is missing, DataError if nothing is there."""
     if config.path is None:
         raise ConfigurationError(f"the data set '{config.name}' needs the path of {wanted}.", key="dataset.path")
     path = Path(os.path.expanduser(config.path)).absolute()
@@ -24,7 +24,7 @@ def given_path(config: DatasetSection, wanted: str) -> Path:
         if not path.exists():
             raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")
         if not path.is_file() and not path.is_dir():
-            # A pipe would wait for ever, and /dev/zero fill the memory.
+            # A pipe would block for ever, and /dev/zero would fill the memory.
             raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` must name {wanted}.")
     return path
 
@@ -38,15 +38,15 @@ def keras_datasets() -> Path:
 def downloaded(
     name: str, origin: str, sha256: str | None, track: Track, subfolder: str = "", extract: bool = False
 ) -> Path:
-    """Return a file (or the folder it is extracted to) of Keras' cache, downloaded by Keras where it is missing.
+    """Return a file (or the folder it is extracted to) in Keras' cache; Keras downloads it if it is missing.
 
     Args:
-        name: what it is called in the cache.
-        origin: its address.
-        sha256: what the downloaded file must hash to.
-        track: shows that something is going on.
-        subfolder: folder of the cache that it lies in.
-        extract: whether it is an archive to be extracted.
+        name: its name in the cache.
+        origin: its URL.
+        sha256: the hash that the downloaded file must have; None: not checked.
+        track: shows progress.
+        subfolder: its folder in the cache.
+        extract: whether it is an archive to extract.
     """
     target = keras_datasets() / subfolder / name
     if target.is_file():
@@ -72,7 +72,7 @@ def downloaded(
 
 @contextmanager
 def _quiet_network() -> Iterator[None]:
-    """A silent server is given up after a while, and Keras prints nothing."""
+    """Set a timeout for servers that do not answer, and keep Keras from printing."""
     timeout, talkative = socket.getdefaulttimeout(), keras.config.is_interactive_logging_enabled()
     socket.setdefaulttimeout(_SECONDS_WITHOUT_AN_ANSWER)
     keras.config.disable_interactive_logging()

@@ -1,7 +1,7 @@
-"""Image files: what their headers say, and their pixels.
+"""Image files: their headers and their pixels.
 
-The kind of a file is decided by its first bytes, never by its name. What is decoded is always uint8, [H,W,3] RGB or
-[H,W,1] grey.
+The format of a file is determined by its first bytes, never by its name. Decoded pixels are always uint8, [H,W,3] RGB
+or [H,W,1] grey.
 """
 
 import functools
@@ -26,30 +26,30 @@ if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.ImageFile import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
 
-# Whatever is larger costs gigabytes to decode, from a file that may have a few kilobytes.
+# Larger images take gigabytes to decode, from a file of possibly a few kilobytes.
 MAX_PIXELS = 100_000_000
 
-# So many first bytes are enough for `image_kind`.
+# The number of first bytes that `image_kind` needs.
 MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
 
-# What `_without_warnings` changes is the whole process's; two threads at once would restore each other's state.
+# `_without_warnings` changes a setting of the whole process; two threads at once would restore each other's state.
 _WARNINGS = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says about itself before any pixel is decoded.
+    """The header of an image file, read without decoding a pixel.
 
     Attributes:
         kind: the file format.
-        width: pixels in a row, before any rotation.
-        height: rows, before any rotation.
-        orientation: EXIF's 1 to 8 where the decoder is to turn the image, else 1.
-        components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 where only the decoded pixels tell.
+        width: in pixels, before any rotation.
+        height: in pixels, before any rotation.
+        orientation: EXIF's 1 to 8 if the decoder must rotate the image, otherwise 1.
+        components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 if only the decoded pixels tell.
     """
 
     kind: str
@@ -61,14 +61,14 @@ class Header:
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels of a file, and what had to be converted to get them."""
+    """The pixels of a file, and the conversions that they went through."""
 
     pixels: np.ndarray
     conversions: tuple[str, ...] = ()
 
 
 def image_kind(start: bytes) -> str | None:
-    """Return the format that a file's first bytes belong to, or None if it is no image that can be read."""
+    """Return the format that a file's first bytes indicate, or None if it is not a supported image."""
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -85,16 +85,16 @@ def image_kind(start: bytes) -> str | None:
 
 
 def read_header(data: bytes) -> Header:
-    """Return what a file says about itself.
+    """Return the header of an image file.
 
-    Pillow reads it, by its class for the format. `PIL.Image.open` would add only a limit that is a setting of the
-    user's whole process, `PIL.Image.MAX_IMAGE_PIXELS`.
+    Pillow's class for the format reads it. `PIL.Image.open` would only add a limit that is a setting of the user's
+    whole process, `PIL.Image.MAX_IMAGE_PIXELS`.
 
     Args:
         data: the whole file.
 
     Raises:
-        DataError: it is damaged as far as this shows without decoding, cut off, too large, or not an image.
+        DataError: it is visibly damaged without decoding, cut off, too large, or not an image.
     """
     from PIL.Image import DecompressionBombError
 
@@ -107,7 +107,7 @@ def read_header(data: bytes) -> Header:
         raise
     except DecompressionBombError as error:
         raise DataError(f"it is too large: {error}") from None
-    except Exception:  # Pillow promises no kinds of errors
+    except Exception:  # Pillow documents no exception types
         raise DataError(f"its {kind} header is damaged or cut off") from None
     if header.width < 1 or header.height < 1:
         raise DataError(f"its {kind} header declares {header.width} x {header.height} pixels")
@@ -120,14 +120,14 @@ def read_header(data: bytes) -> Header:
 def decode(data: bytes, shortest_side: int | None = None, header: Header | None = None) -> Decoded:
     """Decode the bytes of an image file.
 
-    Transparency is laid over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, of an
-    animation the first frame is taken.
+    Transparency is blended over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, and only
+    the first frame of an animation is used.
 
     Args:
         data: the whole file.
         shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes
             shorter than this; None: always the full size.
-        header: what `read_header` made of the file; None: it is read here.
+        header: the result of `read_header`; None: it is read here.
 
     Returns:
         uint8 pixels, [H,W,3] RGB or [H,W,1] grey.
@@ -162,9 +162,9 @@ def decode(data: bytes, shortest_side: int | None = None, header: Header | None 
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep Pillow quiet about damage that is reported in our words, or that does not matter.
+    """Suppress Pillow's warnings about damage that ganctl reports itself, or that does not matter.
 
-    To be held briefly, because all threads wait for each other here.
+    Keep the body short, because all threads wait for each other here.
     """
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -172,7 +172,7 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _imread_flags(header: Header, shortest_side: int | None) -> int:
-    """OpenCV's flags: keep alpha and 16 bits, rotate nothing, decode a large JPEG at a fraction of its size."""
+    """OpenCV's flags: keep alpha and 16 bits, do not rotate, decode a large JPEG at a fraction of its size."""
     cv2 = opencv()
     if header.kind == "JPEG" and shortest_side is not None:
         for factor in (8, 4, 2):
@@ -183,7 +183,7 @@ def _imread_flags(header: Header, shortest_side: int | None) -> int:
 
 
 def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
-    """Undo what OpenCV does to 8-bit TIFFs: libtiff multiplies their colours by alpha."""
+    """Undo premultiplication: with OpenCV, libtiff multiplies the colours of 8-bit TIFFs by alpha."""
     alpha = pixels[..., 3:].astype(np.uint16)
     colour = (pixels[..., :3].astype(np.uint16) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.concatenate([np.minimum(colour, 255), alpha], axis=2).astype(np.uint8)
@@ -202,7 +202,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 @functools.cache
 def _jpeg_reader() -> "type[JpegImageFile]":
-    """Pillow's class, without its search for the resolution in the EXIF block, which takes longer than all the rest."""
+    """Pillow's class, without its search for the resolution in the EXIF block, which takes longer than the rest."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     class Reader(JpegImageFile):
@@ -215,8 +215,8 @@ def _jpeg_reader() -> "type[JpegImageFile]":
 def _jpeg_header(data: bytes) -> Header:
     file = io.BytesIO(data)
     image = _jpeg_reader()(file)
-    # Pillow reads up to the pixels, and OpenCV fills what is missing of them with grey. Pixels never hold these two
-    # bytes: a file without them is cut off.
+    # Pillow reads up to the pixels, and OpenCV fills missing ones with grey. Pixel data never contains these two bytes,
+    # the end marker: a file without them is cut off.
     if not image.tile or data.rfind(b"\xff\xd9", file.tell()) < 0:
         raise DataError("the JPEG is cut off")
     return Header("JPEG", *image.size, _orientation(image), image.layers)
@@ -236,7 +236,7 @@ def _png_header(data: bytes) -> Header:
     # Pillow verifies the checksum of every chunk but the last. With a wrong one, OpenCV's library prints a warning.
     if file.read(4) != zlib.crc32(b"IEND").to_bytes(4):
         raise DataError("the PNG is damaged or cut off at its end")
-    # Pillow finds an EXIF block behind the pixels, where ExifTool puts it, only by decoding.
+    # Pillow finds an EXIF block after the pixels, where ExifTool puts it, only by decoding.
     behind = max(data.find(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
     if behind > 0:
         image.info["exif"] = data[behind + 4 :]
@@ -260,7 +260,7 @@ def _bmp_header(data: bytes) -> Header:
     except OSError as error:
         raise DataError(f"its BMP header is damaged or cut off, or Pillow cannot read its kind: {error}") from None
     order = (image.tile[0][3] or [""])[0]
-    # Behind a header of 40 bytes, OpenCV takes every pixel of 32 bits for blue, green and red, whatever the file says.
+    # After a header of 40 bytes, OpenCV reads every 32-bit pixel as blue, green and red, whatever the file declares.
     if data[14] == 40 and order in ("XBGR", "BGXR"):
         raise DataError("its colour channels are in an unusual order and would be swapped; save it as PNG")
     return Header("BMP", *image.size)
@@ -274,10 +274,10 @@ def _webp_header(data: bytes) -> Header:
 
 
 def _tiff_header(data: bytes) -> Header:
-    # The tags alone: Pillow opens only what it could decode, and OpenCV decodes more.
+    # Only the tags: Pillow opens only what it can decode, and OpenCV decodes more.
     tags = _tags(data)
     width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
-    # No orientation, because OpenCV turns TIFFs itself, whatever it is told.
+    # No orientation, because OpenCV always rotates TIFFs itself.
     return Header("TIFF", width, height, components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0))
 
 
@@ -288,13 +288,13 @@ def _orientation(image: "ImageFile") -> int:
         return 1
     try:
         orientation = _tags(exif).get(_ORIENTATION)
-    except Exception:  # Pillow promises no kinds of errors
+    except Exception:  # Pillow documents no exception types
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def _tags(data: bytes) -> "Exif":
-    """Return the tags in the first directory of a TIFF, which is also how an EXIF block is laid out."""
+    """Return the tags in the first directory of a TIFF; an EXIF block has the same layout."""
     from PIL.Image import Exif
 
     tags = Exif()

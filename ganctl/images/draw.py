@@ -10,12 +10,12 @@ from ganctl.images.opencv import opencv
 from ganctl.images.resize import to_channels
 
 LONGEST_SIDE = 1024
-"""Pixels of the longer side of a picture of small images, at most, when it is enlarged."""
+"""The most pixels of the longer side of an enlarged sheet."""
 
 LONGEST_CELL = 128
-"""Pixels of the longer side of each image on it, at most, when it is enlarged."""
+"""The most pixels of the longer side of each image on an enlarged sheet."""
 
-# A picture of repeated pixels is a third as large as with OpenCV's default, which is faster by milliseconds.
+# A picture of repeated pixels gets a third as large as with OpenCV's default, which is only milliseconds faster.
 _PNG_COMPRESSION = 3
 
 
@@ -30,9 +30,9 @@ def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def enlargement(sheet: np.ndarray, image: np.ndarray) -> int:
-    """Return by which whole factor a sheet [H,W,C] of images like this [H,W,C] is enlarged; 1: not at all.
+    """Return the integer factor by which a sheet [H,W,C] of images like this [H,W,C] is enlarged; 1: not at all.
 
-    It is the largest with which the sheet's longer side is at most LONGEST_SIDE pixels and the image's at most
+    It is the largest factor for which the sheet's longer side is at most LONGEST_SIDE pixels and the image's at most
     LONGEST_CELL. Every pixel becomes a square of equal pixels.
     """
     return max(1, min(LONGEST_SIDE // max(sheet.shape[:2]), LONGEST_CELL // max(image.shape[:2])))
@@ -50,7 +50,7 @@ def layout(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndar
 
 
 def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
-    """Return sheets [H, W, C] one below the other, on white where one is narrower than another."""
+    """Return sheets [H, W, C] stacked vertically, padded with white to the widest."""
     if len(sheets) == 1:
         return sheets[0]
     width, channels = max(sheet.shape[1] for sheet in sheets), max(sheet.shape[2] for sheet in sheets)
@@ -72,7 +72,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 
 def to_webp(image: np.ndarray, quality: int = 85) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: some five times smaller than a PNG."""
+    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: about a fifth of the size of a PNG."""
     rgb = to_channels(image, 3)
     cv2 = opencv()
     return bytes(cv2.imencode(".webp", rgb[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1])

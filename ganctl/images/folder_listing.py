@@ -1,4 +1,4 @@
-"""What lies in a folder of image files, before any of them is read."""
+"""The contents of a folder of image files, before any of them is read."""
 
 import os
 import re
@@ -16,14 +16,14 @@ MAX_FILE_BYTES = 2**29
 
 _RUN_FILES = {run_marks.CONFIG, run_marks.INFO}
 
-# So many images may be unreadable, or this share of them if that is more.
+# The number of images that may be unreadable, or this share of them if that is more.
 _TOLERATED = 10
 _TOLERATED_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A regular file: its path below the folder, and what changes when its content does."""
+    """A regular file: its path below the folder, and its size and modification time."""
 
     name: str
     size: int
@@ -31,36 +31,36 @@ class ListedFile:
 
     @property
     def group(self) -> str:
-        """The immediate sub-folder that it lies in; empty for the folder itself."""
+        """The top-level sub-folder that contains it; empty for the folder itself."""
         return group_of(self.name)
 
 
 def group_of(name: str) -> str:
-    """Return the immediate sub-folder that a path below the folder leads through; empty for the folder itself."""
+    """Return the top-level sub-folder of a path below the folder; empty for the folder itself."""
     parts = PurePath(name).parts
     return parts[0] if len(parts) > 1 else ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder: files sorted by name, and how many things of which kind are skipped."""
+    """The contents of a folder: files sorted by name, and the number of skipped entries by kind."""
 
     files: list[ListedFile] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
     def skip(self, *files: ListedFile) -> None:
-        """Count files that turned out to be no images."""
+        """Count files that turned out not to be images."""
         for file in files:
             suffix = PurePath(file.name).suffix.lower()
-            # Bytes that are no text, and what moves the cursor, can stand in no YAML and on no terminal.
+            # Bytes that are not text, and control characters, belong neither in YAML nor on a terminal.
             kind = suffix if suffix.isprintable() else ""
             self.skipped[f"{kind or 'other'} file without an image"] += 1
 
 
 def list_folder(folder: Path) -> Listing:
-    """List every file that is not hidden and lies in no run folder.
+    """List every file that is neither hidden nor in a run folder.
 
-    Links to files are followed; links to folders are not, for they may loop.
+    Links to files are followed; links to folders are not, because they may loop.
     """
     files, skipped = [], Counter[str]()
 
@@ -68,7 +68,7 @@ def list_folder(folder: Path) -> Listing:
         skipped["unreadable folder"] += 1
 
     for parent, folders, names in os.walk(folder, onerror=skip_folder):
-        if set(names) >= _RUN_FILES:  # its sample grids and plots are no pictures of the user's
+        if set(names) >= _RUN_FILES:  # its sample grids and plots are not the user's pictures
             skipped["run folder"] += 1
             folders.clear()
             continue
@@ -92,17 +92,17 @@ def list_folder(folder: Path) -> Listing:
 
 
 def class_folders(groups: Iterable[str]) -> tuple[str, ...]:
-    """Return which sub-folders are classes, sorted: all that hold images, unless images lie beside them, too.
+    """Return the sub-folders that are classes, sorted: all with images, or none if images also lie beside them.
 
     Args:
-        groups: the immediate sub-folder of each image, empty for one in the folder itself.
+        groups: the top-level sub-folder of each image, empty for one in the folder itself.
     """
     found = set(groups)
     return () if "" in found else tuple(sorted(found, key=os.fsencode))
 
 
 def may_be_image(path: Path) -> bool:
-    """Whether a file starts like an image; one that cannot be opened may be one, and is reported when it is read."""
+    """Return whether a file starts like an image; True if it cannot be opened: reading it will report that."""
     try:
         with open(path, "rb") as file:
             return image_kind(file.read(MAGIC_BYTES)) is not None
@@ -126,7 +126,7 @@ def read_image_file(path: Path) -> bytes | None:
 
 
 def tolerated(images: int) -> int:
-    """Return how many of so many images may be unreadable and are left out; more of them end the reading."""
+    """Return how many of `images` may be unreadable and are left out; more are an error."""
     return max(_TOLERATED, int(images * _TOLERATED_SHARE))
 
 

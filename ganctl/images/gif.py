@@ -10,7 +10,7 @@ from PIL import Image
 from ganctl.host.files import write_atomically
 from ganctl.images.draw import LONGEST_SIDE
 
-# A palette is chosen by so many pixels of a frame, and no more than that of all frames; k-means on all takes minutes.
+# A palette is chosen from this many pixels per frame, and of all frames together: k-means on all pixels takes minutes.
 FRAME_PIXELS = 2**12
 PALETTE_PIXELS = 2**15
 
@@ -26,17 +26,17 @@ def write_gif(
 ) -> None:
     """Write an animation that repeats for ever; the file appears whole or not at all.
 
-    Grey stays exact. Colours become the nearest of 256 and are not dithered, because what is dithered crawls. Frames
-    whose longer side is more than LONGEST_SIDE are shrunk to it, which bounds the file.
+    Grey stays exact. Colours become the nearest of 256 without dithering, because dithering flickers. Frames whose
+    longer side is more than LONGEST_SIDE are shrunk to it, which bounds the file.
 
     Args:
         path: the file.
-        frames: uint8 [H, W, 1] grey or [H, W, 3] RGB, all of one shape, at least one; taken one at a time.
-        milliseconds: how long each is shown; GIF counts hundredths of a second.
-        hold: how long the last is shown, if not as long as the others.
-        one_palette: all frames have the same colours, so that smooth changes do not flicker; else each has its own,
-            which are truer where frames have little in common.
-        factor: enlarges the frames, as `ganctl.images.draw.enlargement` says of a grid.
+        frames: uint8 [H, W, 1] grey or [H, W, 3] RGB, all of one shape, at least one; consumed one at a time.
+        milliseconds: duration of each frame; GIF counts hundredths of a second.
+        hold: duration of the last frame in milliseconds; None: as the others.
+        one_palette: use the same colours for all frames, so that smooth changes do not flicker; otherwise each frame
+            has its own, which are more accurate for frames with little in common.
+        factor: enlarges the frames, as `ganctl.images.draw.enlargement` does for a grid.
     """
     shrunk = (_shrunk(frame) for frame in frames)
     if one_palette:
@@ -44,7 +44,7 @@ def write_gif(
         if images[0].mode == "RGB":
             palette = _palette(images)
             images = [_with_palette(image, palette) for image in images]
-    else:  # each as it comes: of coloured frames, all at once would take three times the memory
+    else:  # one by one: holding all coloured frames at once would take three times the memory
         images = [_with_palette(image, _palette([image])) if image.mode == "RGB" else image for image in shrunk]
     images = [image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST) for image in images]
     durations = [milliseconds] * (len(images) - 1) + [hold or milliseconds]
@@ -58,14 +58,14 @@ def _with_palette(image: Image.Image, palette: Image.Image) -> Image.Image:
 
 
 def _shrunk(frame: np.ndarray) -> Image.Image:
-    """A frame as an image whose sides are no longer than LONGEST_SIDE."""
+    """A frame as an image whose sides are at most LONGEST_SIDE."""
     image = Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame)
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
     return image
 
 
 def _palette(images: list[Image.Image]) -> Image.Image:
-    """The 256 colours that fit all images best: median cut, then k-means, of pixels drawn at random."""
+    """The 256 colours that fit all images best: median cut, then k-means, on randomly drawn pixels."""
     random = np.random.default_rng(0)
     share = min(FRAME_PIXELS, -(-PALETTE_PIXELS // len(images)))
     drawn = [random.choice(np.asarray(image).reshape(-1, 3), share) for image in images]

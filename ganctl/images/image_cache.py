@@ -1,7 +1,7 @@
-"""Decoded images kept on disk, so that another run on the same files starts at once.
+"""Decoded images cached on disk, so that another run on the same files starts at once.
 
-An entry is an .npy file, mapped and never loaded, with a .json beside it for what is no pixel. Losing one costs time,
-no more: a broken entry counts as none, and a cache that cannot be written to is done without.
+An entry is an .npy file, mapped and never loaded, with a .json file for everything but the pixels. Losing one costs
+only time: a broken entry counts as missing, and if the cache cannot be written to, ganctl works without it.
 """
 
 import json
@@ -20,18 +20,18 @@ from ganctl.host.cache_root import cache_root
 from ganctl.host.files import shown, write_atomically
 from ganctl.images.image_set import ImageSet
 
-# Entries used least recently are removed until the others take no more than this.
+# The least recently used entries are removed until the others take at most this.
 _MAX_BYTES = 20 * 10**9
 _ABANDONED_AFTER_SECONDS = 24 * 3600
 
 
 def cache_folder() -> Path:
-    """Return where entries are kept."""
+    """Return the folder of the entries."""
     return cache_root() / "images"
 
 
 def load(key: str) -> ImageSet | None:
-    """Return the entry of that key, or None where there is none or it is broken."""
+    """Return the entry of a key, or None if it is missing or broken."""
     path = cache_folder() / f"{key}.npy"
     try:
         facts = json.loads(path.with_suffix(".json").read_text("ascii"))
@@ -50,9 +50,9 @@ def load(key: str) -> ImageSet | None:
 
 
 class Recording:
-    """Images that are written one after another, whose number is known only at the end; a context manager.
+    """Images written one after another, whose number is known only at the end; a context manager.
 
-    They go into the cache's folder under a temporary name, or where that cannot be written to into an unnamed file.
+    They go into the cache's folder under a temporary name, or, if that is not writable, into an unnamed file.
 
     Args:
         shape: height, width and channels of every image.
@@ -74,13 +74,13 @@ class Recording:
             self._temporary.unlink(missing_ok=True)
 
     def append(self, image: np.ndarray) -> None:
-        """Write another image."""
+        """Append an image, uint8 [H, W, C]; raises DataError if the disk is full."""
         with self._room():
             self._file.write(image.tobytes())
         self._count += 1
 
     def finish(self) -> np.ndarray:
-        """Return all images, mapped from the file."""
+        """Return all images, mapped from the file: uint8 [N, H, W, C]."""
         with self._room():
             self._file.seek(0)
             self._write_header()
@@ -90,7 +90,7 @@ class Recording:
         return np.memmap(self._file, np.uint8, "r", offset, shape)
 
     def keep(self, key: str, image_set: ImageSet) -> None:
-        """Make what was finished the entry of that key, if it lies in the cache's folder."""
+        """Make the finished file the entry of a key, if it is in the cache's folder."""
         if self._temporary is None:
             return
         facts = {
@@ -107,7 +107,7 @@ class Recording:
             _prune(target.parent, spared=target)
 
     def _write_header(self) -> None:
-        # NumPy leaves room for the first axis to grow, so this header has one length whatever the count.
+        # NumPy leaves room for the first axis to grow, so the header has the same length for any count.
         header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}
         np.lib.format.write_array_header_1_0(self._file, header)
 
@@ -124,7 +124,7 @@ class Recording:
 
 
 def _scratch_file(folder: Path) -> tuple[IO[bytes], Path | None]:
-    """A file to be written and mapped, and its path if it has one."""
+    """A file to write and map, and its path if it has one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(".tmp", dir=folder)
@@ -134,7 +134,7 @@ def _scratch_file(folder: Path) -> tuple[IO[bytes], Path | None]:
 
 
 def _prune(folder: Path, spared: Path) -> None:
-    """Remove the entries used least recently, and what an interrupted run left behind."""
+    """Remove the least recently used entries, and files that interrupted runs left behind."""
     total = spared.stat().st_size
     entries = [(entry.stat().st_mtime, entry.stat().st_size, entry) for entry in folder.iterdir() if entry != spared]
     for modified, size, entry in sorted(entries, reverse=True):

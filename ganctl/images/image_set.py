@@ -1,4 +1,4 @@
-"""A set of images in memory (or mapped from disk), and what the configuration asks of one."""
+"""A set of images in memory (or mapped from disk), prepared as the configuration says."""
 
 import hashlib
 import math
@@ -16,12 +16,12 @@ from ganctl.images.resize import over_white, scale_to_fit, to_channels
 
 Item = TypeVar("Item")
 
-# What is larger lives in an unnamed temporary file that is mapped, so that the data may be larger than the memory.
+# Larger arrays are in an unnamed, mapped temporary file, so that the data may be larger than the memory.
 _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
 
-# The (black, white) that each kind of number may mean, narrowest first: what to add to a value, then the factor.
+# The (black, white) ranges that each kind of number may use, narrowest first: what to add to a value, then the factor.
 _Scales = dict[tuple[int, int], tuple[float, float]]
 _WHOLE: _Scales = {(0, 255): (0, 1), (0, 65535): (0, 1 / 257)}
 _SCALES: dict[str, _Scales] = {
@@ -36,7 +36,7 @@ class Track(Protocol):
     """Shows progress while something is iterated over, as `rich.progress.track` does."""
 
     def __call__(self, sequence: Iterable[Item], description: str, total: int | None) -> Iterable[Item]:
-        """Return what yields the same items."""
+        """Return an iterable that yields the same items; `total` is their number, if known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class ImageSet:
         labels: int32 [N], or None.
         class_names: the name of each label.
         source: where the images come from.
-        notes: what the user should know about how they were read.
+        notes: notes for the user on how they were read.
     """
 
     images: np.ndarray
@@ -68,7 +68,7 @@ class ImageSet:
 
     @property
     def num_classes(self) -> int:
-        """How many labels there are; 0 without labels."""
+        """The number of classes; 0 without labels."""
         return 0 if self.labels is None else len(self.class_names)
 
     def noted(self, *notes: str) -> Self:
@@ -76,7 +76,7 @@ class ImageSet:
         return replace(self, notes=(*self.notes, *notes))
 
     def checked(self) -> Self:
-        """Return the set with a note on whatever makes it a doubtful one to learn; raises DataError if it is none."""
+        """Return the set with warnings about doubtful training data; raises DataError if it cannot be trained on."""
         if len(self) < 2:
             raise DataError(f"{self.source}: {len(self)} images are too few to train on.")
         notes = []
@@ -104,7 +104,7 @@ class ImageSet:
         return replace(self, images=self.images[:count], labels=None if self.labels is None else self.labels[:count])
 
     def split(self, holdout: float) -> tuple[Self, Self | None]:
-        """Return the images to learn and those held out, if any; which ones depends on nothing but their number."""
+        """Return the training images and the held-out ones, if any; the choice depends only on their number."""
         if not holdout:
             return self, None
         kept = min(len(self) - 1, max(1, round(len(self) * holdout)))
@@ -112,7 +112,7 @@ class ImageSet:
         return self.rows(np.sort(order[kept:])), self.rows(np.sort(order[:kept]))
 
     def describe(self) -> str:
-        """Return one line: how many images of which shape, how many classes, which pixel values."""
+        """Return one line: number and shape of the images, number of classes, range of pixel values."""
         ranges = [(block.min(), block.max()) for _, block in _blocks(self.images)]
         darkest, brightest = min(low for low, _ in ranges), max(high for _, high in ranges)
         height, width, channels = self.shape
@@ -128,7 +128,7 @@ class ImageSet:
 
 
 def fingerprint_of(feeds: Mapping[str, ImageSet]) -> str:
-    """Return the SHA-256 of the images of every feed by role: of a single feed, its own."""
+    """Return the SHA-256 of the images of all feeds by role; for a single feed, its own fingerprint."""
     each = {role: images.fingerprint() for role, images in feeds.items()}
     if len(each) == 1:
         return next(iter(each.values()))
@@ -136,7 +136,7 @@ def fingerprint_of(feeds: Mapping[str, ImageSet]) -> str:
 
 
 def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return `count` uint8 images of a shape that come in batches, as one array; a large one lies on the disk."""
+    """Return `count` uint8 images of a shape, given in batches, as one array; a large one is mapped from disk."""
     found, start = scratch_array((count, *shape)), 0
     for batch in batches:
         found[start : start + len(batch)] = batch
@@ -147,12 +147,12 @@ def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, i
 def from_arrays(
     images: np.ndarray, labels: np.ndarray | None, class_names: tuple[str, ...], config: DatasetSection, source: str
 ) -> ImageSet:
-    """Check arrays from a file and do with them what the configuration asks.
+    """Check arrays from a file and prepare them as the configuration says; raises DataError and ConfigurationError.
 
     Args:
-        images: [N,H,W], [N,H,W,C] or [N,C,H,W], of any type that holds pixels.
-        labels: [N] or [N,1] whole numbers, or None.
-        class_names: a name for each label; labels beyond them are called by their number.
+        images: [N,H,W], [N,H,W,C] or [N,C,H,W], of any numeric type.
+        labels: [N] or [N,1] integers, or None.
+        class_names: a name for each label; further labels are named by their number.
         config: which of the images to keep, and how to prepare them.
         source: where the arrays come from, for messages.
 
@@ -165,7 +165,7 @@ def from_arrays(
         labels = _whole_labels(labels, len(images), source)
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.classes is not None and labels is None:
-        # One experiment is tried on many arrays: all of an unlabelled one is the best that can be done, and is said.
+        # One experiment may be tried on many arrays: for an unlabelled one, use all images and warn.
         notes.append("Warning: these images have no labels, so dataset.classes has no effect.")
     elif config.classes is not None:
         rows, labels, class_names = only_classes(labels, class_names, config.classes)
@@ -184,11 +184,11 @@ def from_arrays(
 def only_classes(
     labels: np.ndarray | None, class_names: tuple[str, ...], wanted: list[int]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Pick the images of some classes.
+    """Select the images of some classes; raises ConfigurationError.
 
     Returns:
-        Which rows have a wanted label; these rows' labels, renumbered from 0 in the order in which they are wanted; and
-        the names of the wanted classes.
+        The rows with a wanted label; their labels, renumbered from 0 in the order of `wanted`; and the names of the
+        wanted classes.
     """
     if labels is None:
         raise ConfigurationError("the data set has no labels to choose by. Remove the key.", key="dataset.classes")
@@ -208,7 +208,7 @@ def only_classes(
 
 
 def scratch_array(shape: tuple[int, ...]) -> np.ndarray:
-    """Return an uint8 array to be filled: in memory, or if it is large mapped from a file that vanishes with it."""
+    """Return a uint8 array to fill: in memory or, if it is large, mapped from a file that vanishes with it."""
     if math.prod(shape) <= _IN_MEMORY_BYTES:
         return np.empty(shape, np.uint8)
     with tempfile.TemporaryFile() as file:
@@ -216,14 +216,14 @@ def scratch_array(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _blocks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Consecutive images, a few megabytes at a time, each block with its first image's number."""
+    """Blocks of consecutive images, a few megabytes at a time, each with the index of its first image."""
     step = max(1, _BLOCK_BYTES * len(images) // images.nbytes)
     for start in range(0, len(images), step):
         yield start, images[start : start + step]
 
 
 def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndarray:
-    """Bring images to [N,H,W,C]; one to four channels are understood."""
+    """Bring images to [N,H,W,C], with one to four channels."""
     if images.ndim == 3:
         return images[..., np.newaxis]
     if images.ndim == 4 and images.shape[3] in (1, 2, 3, 4):
@@ -249,7 +249,7 @@ def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
 
 
 def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> np.ndarray:
-    """Bring [N,H,W,C] of any type to uint8, and to the size and channels that are asked for."""
+    """Bring [N,H,W,C] of any type to uint8, and to the configured size and channels."""
     count, height, width, stored_channels = images.shape
     if not images.size:
         raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
@@ -270,7 +270,7 @@ def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: li
 
 
 def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, float]:
-    """What to add to stored values, and what to multiply the sum by, so that black is 0 and white is 255."""
+    """The offset to add to stored values, then the factor, that make black 0 and white 255."""
     if images.dtype.kind not in _SCALES:
         raise DataError(f"{source}: images must be numbers. Received: an array of type {images.dtype}")
     low, high = _value_range(images, source)
@@ -290,7 +290,7 @@ def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, fl
 
 
 def _value_range(images: np.ndarray, source: str) -> tuple[float, float]:
-    """The least and the greatest value; raises DataError if one is not finite."""
+    """The smallest and the largest value; raises DataError if one is not finite."""
     ranges = []
     for start, block in _blocks(images):
         finite = np.isfinite(block)

@@ -8,15 +8,15 @@ import numpy as np
 from ganctl.images.draw import grid, to_png
 
 LARGEST_SHEET = 2**24
-"""Pixels of the largest picture that a notebook is given."""
+"""The most values of an array that a notebook shows as a picture."""
 
 
 class Images(np.ndarray):
     """A NumPy array of uint8 images that a notebook shows as a picture.
 
-    It is an array like any other, and what is computed of it is, too. As long as it is uint8 with one or three channels
-    last, it is shown: an image [H, W, C] as it is, images [N, H, W, C] as a sheet that is about square, walks [rows, N,
-    H, W, C] with a row for each.
+    It behaves like any other array, and so do arrays computed from it. As long as it is uint8 with one or three
+    channels last, it is shown: an image [H, W, C] as it is, images [N, H, W, C] as a sheet that is about square, walks
+    [rows, N, H, W, C] with a row for each.
     """
 
     @classmethod
@@ -25,7 +25,7 @@ class Images(np.ndarray):
         return array.view(cls)
 
     def sheet(self) -> np.ndarray:
-        """Return all images side by side on white, uint8 [height, width, C]; raises ValueError where they are none."""
+        """Return all images side by side on white, uint8 [height, width, C]; raises ValueError without images."""
         array = np.asarray(self)
         if not array.size:
             raise ValueError(f"The array is empty, so it has no image to show. Received: {array.shape}")
@@ -43,8 +43,8 @@ class Images(np.ndarray):
         return self.dtype == np.uint8 and 3 <= self.ndim <= 5 and self.shape[-1] in (1, 3) and self.size > 0
 
     def _repr_png_(self) -> bytes | None:
-        """What a notebook shows; None, and so the numbers, where it is no picture or too large a one."""
+        """The picture for a notebook; None, which shows the numbers, if it is not a picture or is too large."""
         return to_png(self.sheet()) if self._is_shown() and self.size <= LARGEST_SHEET else None
 
     def __array_finalize__(self, source: Any) -> None:
-        """Nothing to take over from the array that this one was made of."""
+        """Copy no attributes from the source array."""

@@ -10,7 +10,7 @@ Resize = Literal["crop", "squash", "pad"]
 
 
 def over_white(image: np.ndarray) -> np.ndarray:
-    """Lay an image with an alpha channel (two or four channels) over white; any other is returned as it is."""
+    """Blend an image with an alpha channel (two or four channels) over white; any other is returned as it is."""
     if image.shape[-1] not in (2, 4):
         return image
     colour, alpha = image[..., :-1].astype(np.uint16), image[..., -1:].astype(np.uint16)
@@ -18,13 +18,13 @@ def over_white(image: np.ndarray) -> np.ndarray:
 
 
 def scale_to_fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
-    """Make an image square.
+    """Return an image as a square.
 
     Args:
         image: uint8 [H,W,C].
         size: height and width of the result.
-        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks to fit where the image
-            is larger, never enlarges, and centres on black.
+        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks a larger image to fit,
+            never enlarges, and centres on black.
 
     Returns:
         uint8 [size,size,C].
@@ -44,13 +44,13 @@ def scale_to_fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
 
 
 def centred_square(height: int, width: int) -> tuple[int, int, int]:
-    """Return top row, left column and side of what `scale_to_fit` keeps of an image when it crops."""
+    """Return top row, left column and side of the square that `scale_to_fit` keeps when it crops."""
     side = min(height, width)
     return (height - side) // 2, (width - side) // 2, side
 
 
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    """Return [H,W,1] as [H,W,3] or the other way round; grey is the luminance of ITU-R BT.601."""
+    """Return [H,W,1] as [H,W,3] or vice versa; grey is the luminance of ITU-R BT.601."""
     if image.shape[2] == channels:
         return image
     if channels == 3:
@@ -60,9 +60,9 @@ def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return an image [H,W,C] in another height and width, distorted if they ask for it.
+    """Return an image [H,W,C] resized to a height and width, distorted if their ratio differs.
 
-    It shrinks by averaging, then enlarges by cubic interpolation; each axis needs at most one of the two.
+    It shrinks by averaging and enlarges by cubic interpolation; each axis needs at most one of the two.
     """
     cv2 = opencv()
     for rows, columns, interpolation in (
