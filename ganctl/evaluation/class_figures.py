@@ -1,10 +1,10 @@
-"""What a classifier says of samples: how sure it is, and of how many classes."""
+"""Scores from a classifier of samples: how confident it is, and how many classes it sees."""
 
 import numpy as np
 
 SHOWN = 1 / 3
-"""A class is covered where the samples have at least this part of its share among the real images: less may be other
-classes that the classifier takes for it."""
+"""A class is covered if its share of the samples is at least this fraction of its share of the real images: fewer may
+be images of other classes that the classifier mistakes for it."""
 
 
 def class_score(probabilities: np.ndarray) -> float:
@@ -13,7 +13,7 @@ def class_score(probabilities: np.ndarray) -> float:
     Source: Salimans et al. 2016, "Improved techniques for training GANs", section 4, with another classifier.
 
     Args:
-        probabilities: of each class for each sample [N, classes].
+        probabilities: the probability of each class for each sample [N, classes].
     """
     exact = np.maximum(probabilities.astype(np.float64), 1e-16)
     marginal = exact.mean(0)
@@ -21,7 +21,7 @@ def class_score(probabilities: np.ndarray) -> float:
 
 
 def class_coverage(probabilities: np.ndarray, real_probabilities: np.ndarray) -> float:
-    """Return the share of the real images' classes that the samples show; both [N, classes]."""
+    """Return the fraction of the real images' classes that the samples cover; both arguments are [N, classes]."""
     count = probabilities.shape[1]
     shares = np.bincount(probabilities.argmax(1), minlength=count) / len(probabilities)
     real_shares = np.bincount(real_probabilities.argmax(1), minlength=count) / len(real_probabilities)

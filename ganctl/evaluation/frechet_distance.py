@@ -1,7 +1,8 @@
 """The Frechet distance between Gaussians fitted to two sets of features.
 
 Source: Dowson and Landau 1982; as a score of generators Heusel et al. 2017, equation 6:
-d^2 = |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2)). It is biased by the number of images: compare at equal numbers only.
+d^2 = |m1 - m2|^2 + Tr(C1 + C2 - 2 (C1 C2)^(1/2)). Its bias depends on the number of images: compare only at equal
+numbers.
 """
 
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ class Gaussian:
 
     Attributes:
         mean: [d].
-        factor: F with the covariance F'F, [n, d]. To work on it and not on the covariance keeps the small directions
-            exact, and needs no root of a matrix that is nearly singular.
+        factor: F with the covariance F'F, [n, d]. Using it instead of the covariance keeps the small directions exact
+            and avoids the root of a nearly singular matrix.
     """
 
     mean: np.ndarray
@@ -25,7 +26,7 @@ class Gaussian:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Self:
-        """Fit it to features [N, d]."""
+        """Fit a Gaussian to features [N, d]."""
         exact = features.astype(np.float64)
         mean = exact.mean(0)
         offsets = (exact - mean) / np.sqrt(len(exact) - 1)
@@ -34,7 +35,7 @@ class Gaussian:
 
 
 def frechet_distance(samples: Gaussian, reference: Gaussian) -> float:
-    """Return the distance d^2."""
+    """Return the squared distance d^2."""
     a, b = samples.factor, reference.factor
     # A'A B'B has the eigenvalues of (AB')(AB')', so the trace of its root is the sum of the singular values of AB'.
     between = np.linalg.svd(a @ b.T, compute_uv=False).sum()

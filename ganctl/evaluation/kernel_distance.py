@@ -1,8 +1,8 @@
-"""The kernel inception distance: how far two sets of features are apart, without bias by their number.
+"""The kernel inception distance (KID): how far apart two sets of features are, unbiased by their number.
 
 Source: Binkowski et al. 2018, "Demystifying MMD GANs", section 4: the squared maximum mean discrepancy (Gretton et al.
 2012, equation 3) with the kernel k(x, y) = (x.y / d + 1)^3. Their score is a mean over random subsets, because a large
-kernel matrix takes time; here all pairs count, which is the same quantity with less noise.
+kernel matrix is slow; here all pairs are used, which estimates the same quantity with less noise.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 SUBSET = 500
-"""Images in one of the disjoint subsets over which the deviation is taken; fewer where a set has fewer than two."""
+"""Images in each of the disjoint subsets over which the deviation is taken; fewer if a set is smaller than two such."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class KernelSums:
     """Sums of the kernel within a set.
 
     Attributes:
-        pairs: sums over the pairs of each two subsets [subsets, subsets].
+        pairs: sums over all pairs between any two subsets [subsets, subsets].
         itself: sums of k(x, x) in each subset [subsets].
         sizes: images in each subset [subsets].
     """
@@ -30,7 +30,7 @@ class KernelSums:
 
     @classmethod
     def of(cls, features: np.ndarray, subset: int) -> Self:
-        """Take them of features [N, d]."""
+        """Compute the sums for features [N, d]."""
         shuffled, starts = _shuffled(features), np.arange(0, len(features), subset)
         squares = _kernel((shuffled.astype(np.float64) ** 2).sum(1), features.shape[1])
         sizes = np.diff(np.append(starts, len(features)))
@@ -38,12 +38,12 @@ class KernelSums:
 
     @property
     def mean(self) -> float:
-        """The mean over all pairs of two different images."""
+        """The mean over all pairs of different images."""
         count = self.sizes.sum()
         return float((self.pairs.sum() - self.itself.sum()) / (count * (count - 1)))
 
     def subset_means(self, subset: int) -> np.ndarray:
-        """The same within each whole subset."""
+        """Return the same mean within each full subset."""
         whole = self.sizes == subset
         return (np.diag(self.pairs) - self.itself)[whole] / (subset * (subset - 1))
 
@@ -56,7 +56,7 @@ def kernel_distance(
     Args:
         samples: features [N, d].
         reference: features [M, d].
-        reference_sums: those of the reference with `subset_size`, if they are known.
+        reference_sums: the sums of the reference with `subset_size`, if already known.
     """
     subset = subset_size(len(samples), len(reference))
     own, other = KernelSums.of(samples, subset), reference_sums or KernelSums.of(reference, subset)
@@ -68,18 +68,18 @@ def kernel_distance(
 
 
 def subset_size(count: int, other: int) -> int:
-    """Return how many images make a subset of two sets of this size."""
+    """Return the size of the subsets of two sets of these sizes."""
     return max(2, min(SUBSET, count // 2, other // 2))
 
 
 def _shuffled(features: np.ndarray) -> np.ndarray:
-    """Images often come sorted by their class; subsets are to be like each other."""
+    """The features in random order: images often come sorted by class, and subsets should be alike."""
     return features[np.random.default_rng(0).permutation(len(features))]
 
 
 def _sums(features: np.ndarray, others: np.ndarray, subset: int) -> np.ndarray:
-    """Sum the kernel over the pairs of each two subsets; what is left after the whole ones is the last."""
-    step = subset * max(1, SUBSET // subset)  # many small products would take far longer than a large one
+    """Sum the kernel over the pairs between any two subsets; the remainder after the full ones is the last."""
+    step = subset * max(1, SUBSET // subset)  # many small products take far longer than a large one
 
     def reduced(block: np.ndarray, axis: int) -> np.ndarray:
         return np.add.reduceat(block, np.arange(0, block.shape[axis], subset), axis=axis, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What the nearest neighbours of samples and real images tell: precision, recall and memorization."""
+"""Scores from the nearest neighbours of samples and real images: precision, recall and memorization."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 
 K = 3
-"""A set's manifold reaches from each of its images to that image's third neighbour (Kynkaanniemi et al. 2019)."""
+"""A set's manifold is the union of balls around its images, up to their third neighbour (Kynkaanniemi et al. 2019)."""
 NEARER_THAN = 0.05
-"""A sample counts as memorized if it is nearer to a training image than this share of real images is."""
+"""A sample counts as memorized if it is nearer to a training image than all but this fraction of real images."""
 _BLOCK_NUMBERS = 2**24
 
 
@@ -18,8 +18,8 @@ class Surroundings:
     """How close the images of a set are to each other.
 
     Attributes:
-        nearest: the distance of each image to the nearest other one [N].
-        radii: its distance to the K-th nearest other one [N].
+        nearest: the distance of each image to its nearest neighbour [N].
+        radii: its distance to its K-th nearest neighbour [N].
     """
 
     nearest: np.ndarray
@@ -27,11 +27,11 @@ class Surroundings:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Self:
-        """Measure them of features [N, d], N > K."""
+        """Measure the distances between features [N, d], N > K."""
         nearest, radii = np.empty(len(features), np.float32), np.empty(len(features), np.float32)
         for start, block in _distances(features, features):
             rows = np.arange(len(block))
-            block[rows, start + rows] = np.inf  # nobody is a neighbour of itself
+            block[rows, start + rows] = np.inf  # no image is its own neighbour
             few = np.partition(block, K - 1, axis=1)[:, :K]
             nearest[start : start + len(block)], radii[start : start + len(block)] = few.min(1), few.max(1)
         return cls(nearest, radii)
@@ -39,13 +39,13 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """How samples and reference images lie to each other.
+    """The positions of samples and reference images relative to each other.
 
     Attributes:
-        precision: share of samples within the reference's manifold.
-        recall: share of reference images within the samples' manifold.
+        precision: fraction of samples within the reference's manifold.
+        recall: fraction of reference images within the samples' manifold.
         nearest: for each sample, the index of the nearest reference image [N].
-        distances: and how far that is [N].
+        distances: the distance to it [N].
     """
 
     precision: float
@@ -57,7 +57,7 @@ class Neighbours:
 def neighbours(
     samples: np.ndarray, reference: np.ndarray, sample_radii: np.ndarray, reference_radii: np.ndarray
 ) -> Neighbours:
-    """Find them; features [N, d] and [M, d] with the radii of their `Surroundings`.
+    """Compare features [N, d] and [M, d], given the radii of their `Surroundings`.
 
     Source: Kynkaanniemi et al. 2019, "Improved precision and recall metric", equations 1 and 2.
     """
@@ -79,13 +79,13 @@ def nearest_distances(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def memorized(distances: np.ndarray, real_distances: np.ndarray) -> np.ndarray:
-    """Return which samples lie nearer to a training image than NEARER_THAN of unseen real images do, boolean [N].
+    """Return which samples are nearer to a training image than all but NEARER_THAN of unseen real images, boolean [N].
 
-    A generator that has learned without copying has a share of about NEARER_THAN of them, or less.
+    For a generator that learned without copying, this holds for a fraction of about NEARER_THAN, or less.
 
     Args:
         distances: of samples to their nearest training images [N].
-        real_distances: of real images to their nearest training images, themselves not among them.
+        real_distances: of real images to their nearest training images, excluding themselves.
     """
     found: np.ndarray = distances <= np.quantile(real_distances, NEARER_THAN)
     return found

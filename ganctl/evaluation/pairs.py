@@ -1,4 +1,4 @@
-"""The samples that come nearest to training images, for people to judge: a number alone convinces nobody."""
+"""The samples nearest to training images, for people to judge: a number alone is not convincing."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ def nearest_pairs(samples: np.ndarray, reference: np.ndarray, nearest: np.ndarra
 
     Args:
         samples: uint8 [N, H, W, C].
-        reference: uint8 images [M, ...]; of another size or number of channels they are made like the samples.
+        reference: uint8 images [M, ...]; size and number of channels are adapted to the samples.
         nearest: for each sample, the index of its nearest reference image [N].
-        distances: and how far that is [N].
+        distances: the distance to it [N].
     """
     order = np.argsort(distances, kind="stable")[: COLUMNS * ROWS]
     size, channels = samples.shape[1], samples.shape[3]

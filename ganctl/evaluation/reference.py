@@ -1,4 +1,4 @@
-"""Real images seen through a feature network: what samples are compared with. Features are kept by fingerprint."""
+"""Features of real images, which samples are compared with. They are cached by fingerprint."""
 
 import hashlib
 import io
@@ -23,23 +23,23 @@ from ganctl.images.image_set import ImageSet
 
 MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50
-"""Of fewer images, no figure means anything."""
+"""With fewer images, no score means anything."""
 TRAINING_IMAGES, OTHER_IMAGES = "training images", "images"
-"""The kinds of references: what a run learned, and any other."""
+"""The kinds of references: a run's training images, and any others."""
 _FORMAT = 1
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Real images seen through a feature network.
+    """Real images and their features.
 
     Attributes:
-        extractor: the network.
-        name: which images they are, wherever they lie: their kind and the first digits of their fingerprint.
+        extractor: the feature network.
+        name: identifies the images, independent of their path: their kind and the first digits of their fingerprint.
         features: [M, d].
         images: the images themselves, uint8 [M, H, W, C].
-        held_out: features of real images that are not among them, if there are any.
-        key: a hash of network and images; empty: nothing is kept.
+        held_out: features of held-out real images, if there are any.
+        key: a hash of network and images; empty: nothing is cached.
     """
 
     extractor: Extractor
@@ -52,9 +52,9 @@ class Reference:
 
     @classmethod
     def of(cls, images: ImageSet, extractor: Extractor, kind: str, held_out: ImageSet | None = None) -> Self:
-        """Look at images, at most MOST_IMAGES of them; raises DataError where they are too few.
+        """Compute the features of at most MOST_IMAGES images; raises DataError if they are too few.
 
-        `kind` is what they are called: images, training images.
+        `kind` is what they are called: TRAINING_IMAGES or OTHER_IMAGES.
         """
         check_enough(images)
         few = _few(images)
@@ -87,7 +87,7 @@ class Reference:
 
     @cached_property
     def surroundings(self) -> Surroundings:
-        """How close the images are to each other."""
+        """The distances of the images to their nearest neighbours."""
         kept = self._kept("neighbours", ("nearest", "radii"))
         if kept:
             return Surroundings(*kept)
@@ -97,20 +97,20 @@ class Reference:
 
     @cached_property
     def unseen_distances(self) -> np.ndarray:
-        """The distances of real images to the nearest of these, themselves not among them.
+        """The distances of unseen real images to the nearest of these.
 
-        Of held-out images where there are some. Where there are none, of each image to the other ones: if all were
-        drawn alike, one image is to the rest what a held-out one would be.
+        They are those of the held-out images. Without any, they are those of each image to the others: if all come from
+        one distribution, each image is to the rest what a held-out one would be.
         """
         return self.surroundings.nearest if self.held_out is None else nearest_distances(self.held_out, self.features)
 
     @cached_property
     def probabilities(self) -> np.ndarray | None:
-        """The probabilities of classes for each image, if the network is a classifier."""
+        """The class probabilities of each image, if the network is a classifier."""
         return self.extractor.probabilities(self.features) if self.extractor.probabilities else None
 
     def kernel_sums(self, subset: int) -> KernelSums:
-        """Return the sums of the kernel with subsets of this size."""
+        """Return the kernel sums with subsets of this size."""
         if subset not in self._kernel_sums:
             name = f"kernel-{subset}"
             kept = self._kept(name, ("pairs", "itself", "sizes"))
@@ -121,7 +121,7 @@ class Reference:
         return self._kernel_sums[subset]
 
     def kept_floor(self, count: int) -> dict[str, float] | None:
-        """Return the floor of so many images, if it was measured before."""
+        """Return the floor for this number of images, if it was measured before."""
         path = self._path(f"floor-{count}", ".json")
         if path is None:
             return None
@@ -133,13 +133,13 @@ class Reference:
         return found if fits else None
 
     def keep_floor(self, count: int, floor: dict[str, float]) -> None:
-        """Remember it."""
+        """Cache the floor for this number of images."""
         path = self._path(f"floor-{count}", ".json")
         if path is not None:
             _write(path, json.dumps(floor).encode("ascii"))
 
     def _kept(self, what: str, names: tuple[str, ...]) -> list[np.ndarray]:
-        """Return what was kept under these names; nothing where it is not there or damaged."""
+        """Return the cached arrays of these names; an empty list if they are missing or damaged."""
         arrays = _read_arrays(self._path(what))
         return [arrays[name] for name in names] if all(name in arrays for name in names) else []
 
@@ -151,13 +151,13 @@ class Reference:
 
 
 def check_enough(images: ImageSet) -> None:
-    """Raise DataError where there are too few images to compare with."""
+    """Raise DataError if there are too few images to compare with."""
     if len(images) < FEWEST_IMAGES:
         raise DataError(f"{images.source}: {len(images)} images are too few to compare with ({FEWEST_IMAGES} or more).")
 
 
 def choose(count: int, most: int) -> np.ndarray:
-    """Return which images stand for `count` of them: all, or `most` drawn by a fixed seed, in their order."""
+    """Return the indices of images that represent `count` of them: all, or `most` drawn by a fixed seed, in order."""
     return np.sort(np.random.default_rng(0).permutation(count)[:most])
 
 
@@ -166,7 +166,7 @@ def _folder() -> Path:
 
 
 def _few(images: ImageSet) -> ImageSet:
-    """At most MOST_IMAGES of them; all of them are not copied, because they may be larger than the memory."""
+    """At most MOST_IMAGES of the images; if that is all, they are not copied: they may be larger than the memory."""
     return images if len(images) <= MOST_IMAGES else images.rows(choose(len(images), MOST_IMAGES))
 
 
@@ -186,7 +186,7 @@ def _kept_features(extractor: Extractor, images: ImageSet, key: str) -> np.ndarr
 
 
 def _read_arrays(path: Path | None) -> dict[str, np.ndarray]:
-    """Read what was kept; nothing where it is not there or damaged."""
+    """Return the cached arrays; nothing if they are missing or damaged."""
     if path is None:
         return {}
     try:
@@ -204,6 +204,6 @@ def _write_arrays(path: Path | None, **arrays: np.ndarray) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with suppress(OSError):  # losing it costs time, no more
+    with suppress(OSError):  # losing it costs only time
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)

@@ -1,4 +1,4 @@
-"""One honest protocol: every figure of samples beside its floor, and what the figures mean nothing without."""
+"""One honest protocol: every score of samples with its floor, and the settings without which scores do not compare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from ganctl.evaluation.reference import FEWEST_IMAGES, Reference
 from ganctl.run_folder.metrics_csv import FLOOR, METRICS
 
 CALLED_COPYING = 2.0
-"""How many times the floor's share of memorized samples is called copying, once chance is ruled out."""
+"""A share of memorized samples above this many times the floor's is called copying, once chance is ruled out."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What samples are worth.
+    """The scores of samples.
 
     Attributes:
-        values: every figure by its column in metrics.csv, floors and protocol included.
+        values: every score by its column in metrics.csv, including floors and protocol.
         neighbours: for each sample, the nearest reference image.
     """
 
@@ -33,7 +33,7 @@ class Evaluation:
 
 
 def copies(values: Mapping[str, Any]) -> bool:
-    """Whether samples lie nearer to the training images than unseen real ones do, beyond what chance explains.
+    """Return whether samples are nearer to the training images than unseen real ones, beyond what chance explains.
 
     Args:
         values: those of an `Evaluation`, or a row of metrics.csv.
@@ -44,7 +44,7 @@ def copies(values: Mapping[str, Any]) -> bool:
 
 
 def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
-    """Compare samples, uint8 [N, H, W, C], with a reference; raises DataError for too few."""
+    """Score samples, uint8 [N, H, W, C], against a reference; raises DataError if they are too few."""
     features = reference.extractor.features(samples)
     if len(features) < FEWEST_IMAGES:
         raise DataError(f"{len(features)} samples are too few to score. Use {FEWEST_IMAGES} or more.")
@@ -70,7 +70,7 @@ def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, floa
     sums = reference.kernel_sums(subset_size(len(features), len(reference)))
     kid, kid_std = kernel_distance(features, reference.features, sums)
     center = reference.gaussian.mean
-    count = min(len(features), len(reference))  # so many vectors are at most as many different ones
+    count = min(len(features), len(reference))  # the number of vectors bounds the number of different ones
     figures = {
         "kid": kid,
         "kid_std": kid_std,
@@ -89,15 +89,15 @@ def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, floa
 
 
 def _some(features: np.ndarray, count: int) -> np.ndarray:
-    """So many rows, chosen by a fixed seed."""
+    """`count` rows, chosen by a fixed seed."""
     return features[np.random.default_rng(1).permutation(len(features))[:count]]
 
 
 def _floors(reference: Reference, count: int) -> tuple[dict[str, float], int]:
-    """Return every figure of as many real images against the other real ones, and how many those were.
+    """Return every score of the same number of real images against the other real ones, and that number.
 
-    Up to chance, no KID is honestly below its floor. Where the reference has not twice as many images, half of it
-    stand for them.
+    Up to chance, no honest KID is below its floor. If the reference has less than twice as many images, half of it is
+    used.
     """
     number = min(count, len(reference) // 2)
     floor = reference.kept_floor(number)

@@ -1,4 +1,4 @@
-"""The images that a trained generator draws, by seed and in batches."""
+"""Drawing images from a trained generator, by seed and in batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
@@ -21,16 +21,16 @@ from ganctl.lazy import tf
 
 BATCH = 128
 MOST_DRAWN = 10_000_000
-"""Images at once. A larger number is a slip of the hand."""
+"""The most images per call. A larger number is a typing error."""
 
 Tensor = Any
 
 
 def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: int) -> list[int]:
-    """Return the classes to draw: those that are wanted, all where nobody said, none of a generator that takes none.
+    """Return the classes to draw: the requested ones; all by default; [] for an unconditional generator.
 
     Raises:
-        UsageError: there is no such class, or none is wanted.
+        UsageError: a class does not exist, the list is empty, or the generator is unconditional.
     """
     if not takes_classes(generator):
         if wanted is not None:
@@ -46,13 +46,13 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
 
 
 def check_count(name: str, number: int) -> None:
-    """Raise UsageError where more images are asked for than anybody means."""
+    """Raise UsageError if more than MOST_DRAWN images are requested."""
     if number > MOST_DRAWN:
         raise UsageError(f"{name} can be at most {MOST_DRAWN:,} images. Received: {number:,}")
 
 
 def check_truncation(generator: Any, distribution: str, truncation: float | None) -> None:
-    """Raise UsageError where latent vectors cannot be truncated."""
+    """Raise UsageError if latent vectors cannot be truncated."""
     if truncation is None:
         return
     if not isinstance(truncation, Real) or not truncation > 0:
@@ -67,19 +67,19 @@ def check_truncation(generator: Any, distribution: str, truncation: float | None
 
 
 def sample_latent(generator: Any, count: int, seed: int, distribution: str) -> list[np.ndarray]:
-    """Return the latent vectors of the first `count` images that `generate` makes of this seed, one array an input."""
+    """Return the latent vectors of the first `count` images that `generate` draws from a seed, one array per input."""
     keys = [sample_key(seed, number) for number in range(-(-count // BATCH))]
     batches = [draw_latent(generator, key, BATCH, distribution) for key in keys]
     return [np.concatenate(parts)[:count] for parts in zip(*batches, strict=True)]
 
 
 def sample_key(seed: int, number: int) -> Key:
-    """Return the key of everything random in that batch of the images of a seed."""
+    """Return the key of all randomness in batch `number` of the images of a seed."""
     return Key(seed, number, "sample")
 
 
 def painter(generator: Any) -> Callable[[Tensor], Tensor]:
-    """Return what makes uint8 images [N, H, W, C] of a generator's inputs."""
+    """Return a function from a generator's inputs to uint8 images [N, H, W, C]."""
     return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
 
 
@@ -93,14 +93,14 @@ def generate(
 ) -> Iterator[np.ndarray]:
     """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
 
-    Every batch is drawn whole and cut at the end: the first images of a seed are the same whatever their number.
+    Every batch is drawn in full and cut at the end: the first images of a seed do not depend on `count`.
 
     Args:
         generator: the network.
         count: number of images.
         seed: of the latent vectors.
         distribution: of the latent vectors, `normal` or `uniform`.
-        classes: what to draw, over and over again, of a generator that takes classes.
+        classes: the classes to draw, cyclically, if the generator takes classes.
         truncation: as in `Key.latent`.
     """
     paint = painter(generator)
@@ -114,11 +114,11 @@ def generate(
 
 
 def translate(network: Any, images: np.ndarray, count: int) -> Iterator[np.ndarray]:
-    """Yield uint8 images [n, H, W, C], n up to BATCH, that a network makes of images: `count` in all.
+    """Yield uint8 images [n, H, W, C], n up to BATCH, that a network makes from images: `count` in all.
 
     Args:
-        network: takes and gives images in [-1, 1].
-        images: uint8 [N, H, W, C], used again from the first where there are fewer than `count`.
+        network: takes and returns images in [-1, 1].
+        images: uint8 [N, H, W, C], repeated cyclically if there are fewer than `count`.
         count: number of images.
     """
     paint = painter(network)

@@ -1,7 +1,7 @@
-"""A generator as a file that other programs run, and the proof that it draws the same there.
+"""A generator as a file that other programs run, checked to draw the same images there.
 
-Every format is written, read back and run on the same latent vectors; a file whose images are others is not kept. The
-inputs are called `latent` (`latent_2` and so on, where there are several) and `classes`; the batch may have any size.
+Every format is written, read back and run on the same latent vectors; a file with different images is not kept. The
+inputs are called `latent` (`latent_2` and so on, if there are several) and `classes`; the batch may have any size.
 What is written computes in float32 and as Keras does it, without ganctl's rewrites.
 """
 
@@ -26,9 +26,9 @@ from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
 
 LIMIT = 1e-4
-"""Largest difference to the original that is accepted, of images in [-1, 1]."""
+"""Largest accepted difference from the original, for images in [-1, 1]."""
 COMPARED = 16
-"""So many images are compared, and then a batch of another size."""
+"""The number of compared images; then a batch of another size is compared."""
 _IN_A_SAVED_MODEL = frozenset(
     ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra")
 )
@@ -37,7 +37,7 @@ _PIXELS = "pixels = np.round((np.asarray(images) + 1) * 127.5).clip(0, 255).asty
 
 @dataclass(frozen=True)
 class Generator:
-    """What is to be exported.
+    """A generator to export.
 
     Attributes:
         original: the generator as `ganctl sample` runs it.
@@ -46,7 +46,7 @@ class Generator:
         distribution: of the latent vectors, `normal` or `uniform`.
         num_classes: how many classes it draws; 0 if it takes none.
         description: what was read.
-        problems: what was wrong with newer checkpoints.
+        problems: why later checkpoints were skipped.
     """
 
     original: Network
@@ -89,12 +89,12 @@ class Generator:
 
 @dataclass(frozen=True, repr=False)
 class Exported:
-    """A file that was written and tried. Printed, or shown by a notebook, this says how to use it.
+    """A file that was written and checked. Printed, or shown by a notebook, this explains how to use it.
 
     Attributes:
-        path: where it is.
-        format: its name.
-        difference: the largest difference to the original.
+        path: its path.
+        format: name of its format.
+        difference: the largest difference from the original.
         inputs: shape and type of every input; the batch is None.
         image_shape: height, width and channels of the images.
         usage: lines of Python that run it.
@@ -121,7 +121,7 @@ class Exported:
     __repr__ = __str__
 
     def facts(self) -> dict[str, Any]:
-        """Return what `--json` prints. Images run from black at -1 to white at 1; what is beyond is to be clipped."""
+        """Return what `--json` prints. Images run from black at -1 to white at 1; clip values beyond."""
         shape = [None, *self.image_shape]
         output = {"name": OUTPUT, "shape": shape, "dtype": "float32", "range": [-1, 1], "clip": True}
         return {
@@ -194,7 +194,7 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
     batches = [generator.inputs, fewer]
     failure: Exception | None = None
     drawn: list[np.ndarray] = []
-    with silent_stderr():  # converters talk
+    with silent_stderr():  # converters are noisy
         try:
             kind.write(generator.plain, path)
             drawn = list(kind.run(generator.plain, path, batches))

@@ -1,4 +1,4 @@
-"""Generated images scored beside real ones: what `ganctl evaluate` and `ganctl.evaluate` do."""
+"""Scoring generated images against real ones: the work of `ganctl evaluate` and `ganctl.evaluate`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,17 +19,17 @@ from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
 
 @dataclass(frozen=True, repr=False)
 class Scores:
-    """How good images are. Printed, or shown by a notebook, this is the table of `ganctl evaluate`.
+    """The scores of images. Printed, or shown by a notebook, this is the table of `ganctl evaluate`.
 
     Attributes:
-        samples: what was scored, in words.
-        reference: the real images that they were compared with, in words.
-        values: every figure by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
+        samples: a description of the scored images.
+        reference: a description of the real images that they were compared with.
+        values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
             of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they do not compare.
-        copies: whether many samples are nearly images of the reference, beyond what chance explains.
-        of_training: whether the reference is what the generator was trained on.
-        nearest_pairs: the picture that was written: the samples nearest to real images, above those.
-        notes: what the user should know: skipped checkpoints or files, other sizes.
+        copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
+        of_training: whether the reference is the generator's training images.
+        nearest_pairs: path of the written picture: the samples nearest to real images, above those.
+        notes: notes for the user: skipped checkpoints or files, different sizes.
     """
 
     samples: str
@@ -84,22 +84,22 @@ def score_images(
     pairs: Path | None,
     device: str,
 ) -> Scores:
-    """Score what a generator draws, or images that are there, and write the nearest pairs as a picture.
+    """Score samples of a generator, or existing images, and write the nearest pairs as a picture.
 
     Args:
         what: a run folder, checkpoint or generator file to draw from; or images, as an npz or a folder.
-        track: shows that something is going on.
+        track: shows progress.
         against: as for `read_real_images`.
-        num: how many samples.
+        num: number of samples.
         features: as for `extractor_for`.
-        inception_graph: the same.
+        inception_graph: as for `extractor_for`.
         seed: of the latent vectors.
         best: draw from a run's checkpoint with the lowest KID instead of the latest.
-        pairs: where the picture goes; by default into the run's folder, if a run was compared with its own images.
+        pairs: path of the picture; by default in the run's folder, if a run was compared with its own images.
         device: as for `select_device`.
 
     Raises:
-        UsageError: what was asked for cannot be scored so.
+        UsageError: the request cannot be scored.
         DataError: images cannot be read, or are too few.
     """
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
@@ -117,7 +117,7 @@ def score_images(
         near = found.neighbours
         try:
             write_png(where, nearest_pairs(samples.images, reference.images, near.nearest, near.distances))
-        except OSError as error:  # the scores took long and are not lost for a picture
+        except OSError as error:  # the scores took long; a failing picture must not lose them
             notes.insert(0, f"Warning: {where} cannot be written: {error.strerror or error}.")
             where = None
     return Scores(

@@ -1,4 +1,4 @@
-"""What a user compares: samples of a run or checkpoint, an npz or a folder, and the real images beside them."""
+"""The images to compare: samples of a run or checkpoint, an npz or a folder, and the real images."""
 
 import os
 import shlex
@@ -25,23 +25,23 @@ from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 
 LARGEST_SIZE = 256
-"""Images of a folder are read in their own size up to this one."""
+"""Images of a folder are read in their own size, up to this one."""
 LOOKED_AT = 200
-"""So many files of a folder, spread over all of them, tell its usual size."""
+"""The number of files, spread over a folder, that determine its usual size."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Images to be judged.
+    """Images to score.
 
     Attributes:
         description: what they are.
         shape: height, width and channels.
-        draw: gives the images; whoever asks for them first has checked everything else.
-        parts: the experiment of the run that drew them, if a run did.
-        fingerprint: of the images that run was trained on; empty if it is not known.
-        run: its folder, if the whole run was named.
-        notes: what the user should know.
+        draw: returns the images; slow, so called only after everything else is checked.
+        parts: the experiment of the run that drew them, if there is one.
+        fingerprint: of that run's training images; empty if unknown.
+        run: its folder, if a run folder was given.
+        notes: notes for the user.
     """
 
     description: str
@@ -69,19 +69,19 @@ class RealImages:
 
     @property
     def description(self) -> str:
-        """What they are and where they lie."""
+        """What they are and where they come from."""
         return f"{self.kind} of {self.images.source}"
 
 
 def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
-    """Open what samples are drawn from (a run folder, checkpoint or generator file), or read an npz or a folder.
+    """Open a run folder, checkpoint or generator file to draw samples from, or read an npz or a folder.
 
     Args:
         path: one of these.
-        count: how many; of a larger npz or folder, so many are chosen by a fixed seed.
+        count: number of samples; of a larger npz or folder, this many are chosen by a fixed seed.
         seed: of the latent vectors.
-        track: shows that something is going on.
-        best: take a run's best checkpoint and not its newest.
+        track: shows progress.
+        best: use a run's checkpoint with the lowest KID instead of the latest.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
@@ -117,16 +117,16 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
 
 
 def read_real_images(against: str | None, samples: Samples, track: Track) -> RealImages:
-    """Read what samples are compared with.
+    """Read the images to compare samples with.
 
     Args:
         against: a data set of `ganctl list-datasets`, a run folder, an npz or a folder; None: the training images of
             the run that drew the samples.
-        samples: those.
-        track: shows that something is going on.
+        samples: the samples.
+        track: shows progress.
 
     Raises:
-        UsageError: there is no such thing, or nothing was given for samples that no run drew.
+        UsageError: `against` does not exist, or is missing for samples that were not drawn from a run.
         DataError: it cannot be read.
     """
     if against is None:
@@ -164,7 +164,7 @@ def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether something was left by a training, and is no collection of images."""
+    """Whether a path is a run folder, checkpoint or generator file rather than a collection of images."""
     if path.is_file():
         return path.suffix == ".safetensors"
     run = RunFolder(path)
@@ -176,7 +176,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _read(path: Path, track: Track) -> ImageSet:
-    """Read an npz, or a folder in the size and channels that most of its images have."""
+    """Read an npz, or a folder in the usual size and channels of its images."""
     if path.is_file():
         try:
             return read_dataset(DatasetSection(name="npz", path=str(path)), track)
@@ -188,7 +188,7 @@ def _read(path: Path, track: Track) -> ImageSet:
 
 
 def _usual_shape(folder: Path) -> tuple[int, int]:
-    """The shorter side that most images of a folder have, and the channels: 1 only if all are grey."""
+    """The most frequent shorter side of a folder's images, and the channels: 1 only if all are grey."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     sides: Counter[int] = Counter()
     channels = 0

@@ -1,4 +1,4 @@
-"""A network that draws again: what a run left, put back into what its experiment builds."""
+"""Trained generators: the weights that a run saved, loaded into the network that its experiment builds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from ganctl.run_folder import checkpoint
 
 @dataclass(frozen=True, eq=False)
 class TrainedGenerator:
-    """A network that draws, as a run left it, and what is known of it.
+    """A trained network that draws images, and its metadata.
 
     Attributes:
-        network: the Keras model, in float32; the running average, where there is one. It can be saved as it is.
-        parts: the experiment that it was trained by.
+        network: the Keras model, in float32, as it can be saved; the running average (EMA), if there is one.
+        parts: the experiment that trained it.
         source: the checkpoint or generator file that was read.
-        problems: what was wrong with newer checkpoints.
+        problems: why later checkpoints were skipped.
     """
 
     network: Any
@@ -41,7 +41,7 @@ class TrainedGenerator:
 
     @classmethod
     def load(cls, path: Path, *, best: bool = False) -> Self:
-        """Read a run folder, a checkpoint or a generator file; `best` as in `checkpoint.find`.
+        """Load a run folder, a checkpoint or a generator file; `best` as in `checkpoint.find`.
 
         Raises:
             GanctlError: there is none, or it does not fit its experiment.
@@ -51,7 +51,7 @@ class TrainedGenerator:
 
     @classmethod
     def of(cls, found: checkpoint.Checkpoint, parts: Parts, problems: Sequence[str] = ()) -> Self:
-        """Build what a checkpoint holds as an experiment describes it."""
+        """Build the network of a checkpoint as an experiment describes it."""
         return cls(build_generator(found, parts), parts, found, tuple(problems))
 
     @cached_property
@@ -71,7 +71,7 @@ class TrainedGenerator:
 
     @property
     def step(self) -> int:
-        """How many iterations it was trained."""
+        """The number of iterations that it was trained for."""
         return self.source.step
 
     @property
@@ -81,7 +81,7 @@ class TrainedGenerator:
 
     @property
     def num_classes(self) -> int:
-        """How many classes it can be told to draw; 0 if it takes none."""
+        """The number of classes that it can draw; 0 if it is unconditional."""
         return class_count(self.network, len(self.class_names)) if takes_classes(self.network) else 0
 
     @property
@@ -91,11 +91,11 @@ class TrainedGenerator:
 
     @property
     def description(self) -> str:
-        """Which experiment it is of, and after how many iterations."""
+        """The name of its experiment and its number of iterations."""
         return f"{self.parts.experiment.name} after {self.step:,} iterations"
 
     def classes(self, wanted: Sequence[int] | None) -> list[int]:
-        """Return the classes to draw: the wanted ones, all by default; [] where it takes none. Raises UsageError."""
+        """Return the classes to draw: the wanted ones, all by default; [] if it takes none. Raises UsageError."""
         return drawing.choose_classes(self.network, wanted, len(self.class_names))
 
     def draw(
@@ -104,20 +104,20 @@ class TrainedGenerator:
         """Return batches of uint8 images [n, H, W, C], `count` in all, from noise.
 
         Args:
-            count: number of images; of one seed, the first ones are the same whatever their number.
+            count: number of images; the first images of a seed do not depend on it.
             seed: of the latent vectors.
-            classes: which to draw, over and over again; by default all.
+            classes: the classes to draw, cyclically; by default all.
             truncation: as in `Key.latent`.
 
         Raises:
-            UsageError: it cannot draw so.
+            UsageError: the network does not support one of the arguments.
         """
         self.check_draws_from_noise()
         drawing.check_truncation(self.network, self.distribution, truncation)
         return drawing.generate(self.played, count, seed, self.distribution, self.classes(classes), truncation)
 
     def check_draws_from_noise(self) -> None:
-        """Raise UsageError where images go in, and not noise."""
+        """Raise UsageError if the inputs are images instead of noise."""
         if self.sampler.takes:
             raise UsageError(
                 f"The model '{self.parts.model.name}' makes images from the images called `{self.sampler.takes}`, not "
@@ -126,13 +126,13 @@ class TrainedGenerator:
 
 
 def parts_of(found: checkpoint.Checkpoint) -> Parts:
-    """Return the experiment that a checkpoint was trained by, in float32, with what its names stand for."""
+    """Return the resolved experiment of a checkpoint, in float32."""
     experiment = Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"]))
     return resolve(experiment).with_training(precision="float32")
 
 
 def shapes_in(found: checkpoint.Checkpoint, parts: Parts) -> dict[str, Shape]:
-    """Return height, width and channels of the images of every feed."""
+    """Return height, width and channels of the images of every feed, by role."""
     known = found.facts.get("image_shapes", {})
     return {role: _shape(known.get(role, found.facts["image_shape"])) for role in parts.model.feeds}
 

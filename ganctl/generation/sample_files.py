@@ -1,4 +1,4 @@
-"""Writes generated images as a grid, an npz or a folder of PNGs, as they come."""
+"""Writes generated images as a grid, an npz or a folder of PNGs, batch by batch."""
 
 import math
 import zipfile
@@ -18,18 +18,18 @@ Batches = Iterable[np.ndarray]
 
 
 class Write(Protocol):
-    """Writes images, and returns where."""
+    """Writes images, and returns the path."""
 
     def __call__(self, batches: Batches, classes: Sequence[int] = ()) -> Path:
-        """Write; `classes` were drawn over and over again: a grid gets a column for each, an npz its `labels`."""
+        """Write images, drawn from `classes` cyclically: a grid gets a column for each, an npz its `labels`."""
 
 
 def writer_for(path: Path, count: int) -> Write:
-    """Return what writes `count` images to this path; raises UsageError where it cannot be written.
+    """Return a function that writes `count` images to a path; raises UsageError if it cannot be written.
 
     Args:
         path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a new folder.
-        count: how many images there will be.
+        count: number of images.
     """
     writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
     if is_folder(path):
@@ -66,7 +66,7 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
 
 
 def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
-    """Write the npz batch by batch: an array header, then the images as they come."""
+    """Write the npz batch by batch: an array header, then the images."""
     with (
         replacement_for(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,

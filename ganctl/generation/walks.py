@@ -1,4 +1,4 @@
-"""Walks in latent space: what lies between the images of a generator."""
+"""Walks in latent space: interpolation between the images of a generator."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,20 +22,20 @@ MILLISECONDS = 100
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Return the point on the great circle from one vector to another, that share of the angle away from the first.
+    """Return the point on the great circle from one vector to another, at a fraction of the angle (slerp).
 
         slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b,  w the angle between a and b
 
-    Vectors from N(0, 1) in many dimensions all have nearly the same length. On a straight line between two of them
-    length shrinks, by 0.71 in the middle, to what the generator has never seen; on the great circle it stays. Between
-    vectors on one line, where no great circle is the shortest, the way is straight.
+    Vectors from N(0, 1) in many dimensions all have nearly the same length. On a straight line between two of them the
+    length shrinks, to 0.71 of it halfway, which the generator has never seen; on the great circle it is constant.
+    Between collinear vectors, which have no unique great circle, the path is straight.
 
     Source: White 2016, "Sampling Generative Networks" (arXiv:1609.04468), section 2.1, after Shoemake 1985.
 
     Args:
         start: vectors [..., dimensions].
-        end: the same.
-        share: from 0, which is exactly `start`, to 1.
+        end: vectors of the same shape.
+        share: the fraction, from 0, which is exactly `start`, to 1.
     """
     a, b = start.astype(np.float64), end.astype(np.float64)
     lengths = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
@@ -48,9 +48,9 @@ def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 
 
 def lerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    """Return the point on the straight line; between vectors from a uniform cube it stays in the cube, slerp leaves it.
+    """Return the point on the straight line, for uniform vectors: it stays in their cube, which slerp leaves.
 
-    Arguments as of `slerp`.
+    Arguments as for `slerp`.
     """
     return (1.0 - share) * start + share * end
 
@@ -58,21 +58,20 @@ def lerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
 def walk(
     generator: Any, rows: int, points: int, frames: int, seed: int, distribution: str, classes: Sequence[int] = ()
 ) -> Iterator[np.ndarray]:
-    """Yield uint8 images [rows, H, W, C], a frame of so many walks at once: `points * frames` of them.
+    """Yield uint8 images [rows, H, W, C], a frame of `rows` walks at once: `points * frames` of them.
 
-    A walk goes from point to point and from the last to the first again. The points are the images that
-    `ganctl.generation.generate` makes of this seed: the first points of all walks are the first `rows` images, the
-    second points are the next. Every latent input walks by itself; classes, and noise that layers draw themselves, are
-    held.
+    A walk goes from point to point and from the last back to the first. The points are the images that
+    `drawing.generate` draws from the seed: the first points of all walks are the first `rows` images, the second points
+    are the next. Every latent input walks by itself; classes, and noise that layers draw themselves, are constant.
 
     Args:
         generator: the network.
         rows: number of walks.
-        points: of each walk.
-        frames: from each point to the next, the point among them.
+        points: number of points of each walk.
+        frames: number of frames from each point to the next, including the first point.
         seed: of the latent vectors.
         distribution: of the latent vectors: `normal` ones walk on great circles, `uniform` ones on straight lines.
-        classes: of a generator that takes classes, one for each walk, over and over again.
+        classes: for a generator that takes classes, one for each walk, cyclically.
 
     Raises:
         UsageError: the generator takes no latent vectors.
@@ -99,10 +98,10 @@ def walk(
 
 
 def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
-    """Return where so many frames are written, a picture and an animation where nothing is said; makes the folder.
+    """Return the paths for `count` frames, by default a picture and an animation; creates the folder.
 
     Raises:
-        UsageError: they are too many, or it is the name of something else, or cannot be written.
+        UsageError: the frames are too many, or the path is not a PNG or GIF, or cannot be written.
     """
     if count > MAX_FRAMES:
         raise UsageError(f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}.")
@@ -116,12 +115,12 @@ def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
 
 
 def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) -> None:
-    """Write walks as a picture, a row for each, or as an animation in which all walk side by side.
+    """Write walks as a picture, a row for each, or as an animation with all walks side by side.
 
     Args:
         paths: `.png` or `.gif`.
-        frames: of `walk`.
-        count: how many they are.
+        frames: the frames of `walk`.
+        count: number of frames.
 
     Raises:
         UsageError: the picture would be too large, or cannot be written.
@@ -132,7 +131,7 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) 
         if count * frame.size > MAX_GRID_PIXELS:
             raise UsageError(f"{count * len(frame):,} images are too many for one picture. Use fewer.")
     rows = len(collected[0])
-    # As square as it can be without an empty cell.
+    # As square as possible without an empty cell.
     columns = next(number for number in range(math.isqrt(rows - 1) + 1, rows + 1) if rows % number == 0)
     for path in paths:
         with writing(path):

@@ -1,4 +1,4 @@
-"""The networks through whose features images are compared."""
+"""The networks whose features images are compared by."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from ganctl.images.image_set import ImageSet
 
 
 def check_available(features: str, images: ImageSet) -> None:
-    """Raise UsageError where these images cannot be seen through that network.
+    """Raise UsageError if that network cannot be used for these images.
 
     Args:
         features: `auto`, `lite0`, `classifier` or `inception`.
-        images: what a classifier would learn from.
+        images: the training images of a classifier.
     """
     if features == "classifier":
         check_labelled(images)
@@ -23,12 +23,12 @@ def check_available(features: str, images: ImageSet) -> None:
 
 
 def extractor_for(features: str, images: ImageSet, inception_graph: Path | None = None) -> Extractor:
-    """Return the network of that name; raises UsageError where it cannot be had.
+    """Return the network of that name; raises UsageError if it is not available.
 
     Args:
         features: `auto`, `lite0`, `classifier` or `inception`; auto is lite0, which needs no download and no labels.
-        images: what a classifier learns from.
-        inception_graph: where the Inception graph is, if not in the cache.
+        images: the training images of a classifier.
+        inception_graph: path of the Inception graph, if not in the cache.
     """
     if features == "classifier":
         return classifier_extractor(images)

@@ -1,4 +1,4 @@
-"""A small classifier of the data set's own labels, trained once and kept: it knows what ImageNet does not."""
+"""A small classifier of the data set's own labels, trained once and cached: it knows what ImageNet does not."""
 
 import hashlib
 from pathlib import Path
@@ -23,7 +23,7 @@ _BATCH = 64
 
 
 def classifier_extractor(images: ImageSet) -> Extractor:
-    """Return the extractor of these labelled images, trained now or before; raises UsageError without labels."""
+    """Return the extractor for labelled images, trained now or from the cache; raises UsageError without labels."""
     check_labelled(images)
     size = min(LARGEST, max(images.shape[:2]))
     with own_settings():
@@ -48,7 +48,7 @@ def classifier_extractor(images: ImageSet) -> Extractor:
 
 
 def check_labelled(images: ImageSet) -> None:
-    """Raise UsageError where there is nothing to tell apart."""
+    """Raise UsageError if there are fewer than two classes."""
     if images.num_classes < 2:
         raise UsageError(
             f"Features 'classifier' need labelled images, and {images.source} has fewer than two classes. Use lite0."
@@ -81,7 +81,7 @@ def _train(network: Any, images: ImageSet) -> None:
     for start in range(0, len(chosen), 512):
         part = slice(start, start + 512)
         pixels[part] = tf.round(_resized(in_colour(images.images[chosen[part]]), pixels.shape[1])).numpy()
-    # Shuffled here, once, and not by Keras: its global seed belongs to whoever calls.
+    # Shuffled here, once, and not by Keras: its global seed belongs to the caller.
     order = np.random.default_rng(1).permutation(len(chosen))
     with own_settings():
         network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -89,7 +89,7 @@ def _train(network: Any, images: ImageSet) -> None:
 
 
 def _load(network: Any, path: Path) -> bool:
-    """Put kept weights into the network; False where there are none that fit, so that they are trained again."""
+    """Load cached weights into the network; False if there are none that fit, so that it must be trained."""
     try:
         kept = safetensors.numpy.load_file(path)
         network.set_weights([kept[str(index)] for index in range(len(network.weights))])
@@ -104,7 +104,7 @@ def _save(network: Any, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, safetensors.numpy.save(kept))
     except OSError:
-        pass  # a cache that cannot be written costs the next evaluation half a minute, not this one its life
+        pass  # a cache that cannot be written costs the next evaluation half a minute, and must not end this one
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 with its ImageNet weights, which ship with ganctl: features without any download.
 
-Source: Tan and Le 2019 (EfficientNet); the Lite variant has ReLU6 for swish and no squeeze-and-excitation, because of
-which its weights are exact in any framework. BatchNorm is folded into the convolutions.
+Source: Tan and Le 2019 (EfficientNet); the Lite variant has ReLU6 instead of swish and no squeeze-and-excitation, so
+that its weights are exact in any framework. BatchNorm is folded into the convolutions.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)
 WIDTHS = (16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320)
 STEM_WIDTH = 32
 SIZE = 128
-"""Height and width that images are brought to before their features are taken."""
+"""Height and width to which images are resized before their features are computed."""
 _WEIGHTS = files("ganctl.evaluation.features") / "data" / "efficientnet_lite0.npz"
 
 
@@ -37,17 +37,17 @@ def _weights() -> dict[str, np.ndarray]:
 
 
 def features(images: Tensor) -> Tensor:
-    """Return the features of images, as the head's global average: float32 [N, 1280].
+    """Return the features of images, the head's global average: float32 [N, 1280].
 
     Args:
-        images: RGB, [N, H, W, 3] in 0 .. 255, of any size; they are brought to SIZE with an antialiased bicubic filter.
+        images: RGB, [N, H, W, 3] in 0 .. 255, of any size; resized to SIZE with an antialiased bicubic filter.
     """
     resized = tf.image.resize(tf.cast(images, tf.float32), [SIZE, SIZE], "bicubic", antialias=True)
     return head(tf.clip_by_value(resized, 0.0, 255.0))
 
 
 def head(images: Tensor) -> Tensor:
-    """Return the features [N, 1280] of images [N, H, W, 3] in 0 .. 255, in the size that they have."""
+    """Return the features [N, 1280] of images [N, H, W, 3] in 0 .. 255, in their own size."""
     x = _convolved((tf.cast(images, tf.float32) - 127.0) / 128.0, "stem", stride=2)
     width = STEM_WIDTH
     for index, (stride, new_width) in enumerate(zip(STRIDES, WIDTHS, strict=True)):

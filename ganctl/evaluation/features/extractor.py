@@ -1,4 +1,4 @@
-"""A network that turns images into features, and what a score must say of it."""
+"""A network that turns images into features, and its description in scores."""
 
 import math
 from collections.abc import Callable
@@ -20,9 +20,9 @@ class Extractor:
     Attributes:
         name: `lite0`, `classifier` or `inception`.
         weights: hash of its weights, in hexadecimal digits.
-        resize: how images come to the size that the network wants.
+        resize: how images are resized for the network.
         function: RGB images [N, H, W, 3] in 0 .. 255 to features [N, d].
-        probabilities: features [N, d] to the probabilities of classes [N, classes], if it is a classifier of them.
+        probabilities: features [N, d] to class probabilities [N, classes], if it is a classifier.
     """
 
     name: str
@@ -44,5 +44,5 @@ class Extractor:
 
 
 def in_colour(images: np.ndarray) -> np.ndarray:
-    """Return images [N, H, W, 1 or 3] as RGB: the networks saw nothing else."""
+    """Return images [N, H, W, 1 or 3] as RGB, the only input that the networks take."""
     return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images

@@ -1,6 +1,6 @@
 """Features of the original Inception graph of 2015, whose Frechet distance alone is called FID.
 
-The graph is not ganctl's to ship and nothing is downloaded here: who has it puts it into the cache or names its path.
+ganctl may not ship the graph and does not download it: put it into the cache or give its path.
 """
 
 import hashlib
@@ -14,21 +14,21 @@ from ganctl.lazy import tf
 
 NAME = "classify_image_graph_def.pb"
 ARCHIVE = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
-# As published beside the copy that OpenAI's guided-diffusion evaluates with; its publishers give no SHA-256.
+# As published with the copy that OpenAI's guided-diffusion evaluates with; its publishers give no SHA-256.
 BYTES, MD5 = 95_673_916, "e6bb154e85f5d4331c22abcddb5dcf31"
 IMAGES, POOLED = "ExpandDims:0", "pool_3:0"
 
 
 def graph_path() -> Path:
-    """Return where the graph is looked for when no path is given."""
+    """Return the default path of the graph."""
     return cache_root() / "inception" / NAME
 
 
 def inception_extractor(path: Path | None) -> Extractor:
-    """Return the extractor; raises UsageError where the graph is missing or another one.
+    """Return the extractor; raises UsageError if the graph is missing or a different one.
 
     Args:
-        path: of the frozen graph; None: where `graph_path` says.
+        path: path of the frozen graph; None: `graph_path()`.
     """
     where = path or graph_path()
     try:
@@ -50,11 +50,11 @@ def inception_extractor(path: Path | None) -> Extractor:
 
 
 def pooled(content: bytes) -> Any:
-    """Return what computes the graph's last pooled layer, [N, H, W, 3] in 0 .. 255 to [N, 2048]."""
+    """Return a function for the graph's last pooled layer, [N, H, W, 3] in 0 .. 255 to [N, 2048]."""
     graph = tf.compat.v1.GraphDef.FromString(content)
 
     def features(images: Any) -> Any:
-        # The graph resizes and scales a batch itself; only its own reading of one JPEG file is left out.
+        # The graph resizes and scales a batch itself; only its JPEG reader is left out.
         (found,) = tf.graph_util.import_graph_def(
             graph, input_map={IMAGES: tf.cast(images, tf.float32)}, return_elements=[POOLED], name=""
         )

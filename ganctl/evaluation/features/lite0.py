@@ -5,7 +5,7 @@ from ganctl.evaluation.features.extractor import Extractor
 
 
 def lite0_extractor() -> Extractor:
-    """Return the extractor."""
+    """Return the extractor, which needs no file and no labels."""
     size = efficientnet_lite0.SIZE
     return Extractor(
         "lite0",
