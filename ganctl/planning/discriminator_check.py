@@ -1,6 +1,6 @@
-"""Can this discriminator learn at all? Its body is trained as a classifier of the labels, before any GAN is.
+"""Can this discriminator learn at all? Its body is trained as a classifier of the labels, without a GAN.
 
-Tutorial 5's first advice on a GAN that fails: debug the discriminator alone on a vanilla classification task.
+Tutorial 5's first advice on a failing GAN: debug the discriminator alone on a vanilla classification task.
 """
 
 import math
@@ -24,12 +24,12 @@ class DiscriminatorCheck:
     """How well the body classifies images that it was not trained on.
 
     Attributes:
-        accuracy: share of held-out images whose label it gets right.
-        chance: the same share for always naming the most frequent label.
+        accuracy: fraction of held-out images classified correctly.
+        chance: the accuracy of always predicting the most frequent label.
         iterations: training steps.
         classes: number of labels.
         images: number of training images.
-        held_out: number of images that it was asked about.
+        held_out: number of held-out images.
     """
 
     accuracy: float
@@ -41,13 +41,13 @@ class DiscriminatorCheck:
 
     @property
     def learned(self) -> bool:
-        """Whether it got a quarter of the way from chance to perfection: sound ones get most of it."""
+        """Whether it got a quarter of the way from chance to perfection: sound ones get most of the way."""
         luck = 3.0 * math.sqrt(self.chance * (1.0 - self.chance) / self.held_out)  # three standard errors
         return self.accuracy >= self.chance + max(luck, 0.25 * (1.0 - self.chance))
 
     @property
     def verdict(self) -> str:
-        """What it means, in words."""
+        """The result in words, with what to do."""
         score = f"{self.accuracy:.1%} of held-out images right; always the most frequent label: {self.chance:.1%}"
         if self.learned:
             return f"{score}. The discriminator's body learns; if the GAN fails, look elsewhere."
@@ -57,7 +57,7 @@ class DiscriminatorCheck:
         )
 
     def facts(self) -> dict[str, Any]:
-        """Return everything for JSON."""
+        """Return all values for JSON."""
         return {**asdict(self), "learned": self.learned, "verdict": self.verdict}
 
 
@@ -67,14 +67,14 @@ def check_discriminator(
     """Train the discriminator's body with a classifying head.
 
     Args:
-        experiment: gives the batch size and the seed.
+        experiment: provides the batch size and the seed.
         images: labelled images.
         discriminator: the network; its last layer before the score is replaced.
         optimizer: the discriminator's.
         iterations: training steps.
 
     Raises:
-        DataError: there are no labels to learn, or only one.
+        DataError: there are fewer than two labels.
     """
     if images.num_classes < 2 or images.labels is None:
         raise DataError(f"{images.source} has fewer than two labels, so there is nothing to classify.")
@@ -101,12 +101,12 @@ def check_discriminator(
 
 
 def body_of(discriminator: Any) -> Any:
-    """Return a network from images to the features that the layer of the real-or-fake score looks at.
+    """Return a network from images to the input features of the real-or-fake score layer.
 
-    That is the layer with a single unit; to its output a class-conditional discriminator adds a projection.
+    That is the layer with a single unit; a class-conditional discriminator adds a projection to its output.
 
     Raises:
-        GanctlError: there is no such layer, or the features depend on more than images.
+        GanctlError: no such layer exists, or the features depend on more than images.
     """
     if not judges_images_alone(discriminator):
         raise GanctlError("The discriminator takes more than images, so its body cannot classify them.")

@@ -1,4 +1,4 @@
-"""What `auto` becomes: precision and XLA, each measured on the game itself."""
+"""Resolves `auto` for precision and XLA by measuring the game itself."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +16,7 @@ AS_SAID = "as the experiment says"
 
 
 def choose_precision(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
-    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also says why."""
+    """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also returns the reason."""
     if parts.experiment.training.precision != "auto":
         return parts, AS_SAID
     make = partial(_small_game, parts, images, "precision")
@@ -25,7 +25,7 @@ def choose_precision(parts: Parts, images: Mapping[str, ImageSet], device: Devic
 
 
 def choose_xla(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
-    """Replace xla `auto` by whether it makes the game faster in its precision; also says why."""
+    """Replace xla `auto` by whether XLA makes the game faster in its precision; also returns the reason."""
     if parts.experiment.training.xla != "auto":
         return parts, AS_SAID
     make = partial(_small_game, parts, images, "xla")
@@ -34,14 +34,14 @@ def choose_xla(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> 
 
 
 def _small_game(parts: Parts, images: Mapping[str, ImageSet], key: str, value: Any) -> Game:
-    """The game with another value of a key of `training`, on few of its images."""
+    """The game with another value of a key of `training`, on some of its images."""
     most = max(1024, parts.experiment.training.batch_size)
     few = {role: found.first(most) for role, found in images.items()}
     return make_game(parts.with_training(**{key: value}), few, pretrained=False)
 
 
 def _identity(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> str:
-    """What makes a game faster or slower: not how long the run is."""
+    """Everything that affects the speed of a game, which excludes the length of the run."""
     experiment, shapes = parts.experiment, [found.shape for found in images.values()]
     training = experiment.training.model_dump(exclude={"iterations", "iterations_per_epoch"})
     what = [experiment.model.model_dump(), experiment.loss.model_dump(), experiment.optimizer.model_dump(), training]

@@ -1,4 +1,4 @@
-"""How fast a game is played, measured on the game itself."""
+"""The speed of a game, measured on the game itself."""
 
 import itertools
 import sys
@@ -17,13 +17,13 @@ CALLS = 5
 
 @dataclass(frozen=True)
 class Pace:
-    """What was measured.
+    """The measured speed and memory of a game.
 
     Attributes:
-        iterations_per_second: of several calls together, because a lazy penalty is not in every one.
-        slowest, fastest: of the same calls.
-        compile_seconds: how long the first call took, which traces and compiles.
-        peak_bytes: the most memory that the process has had, with TensorFlow; None where the system does not say.
+        iterations_per_second: over several calls, because not every one contains a lazy penalty.
+        slowest, fastest: the extremes of these calls, in iterations per second.
+        compile_seconds: duration of the first call, which traces and compiles.
+        peak_bytes: peak memory of the process, including TensorFlow; None if the system does not report it.
     """
 
     iterations_per_second: float
@@ -34,7 +34,7 @@ class Pace:
 
 
 def measure(game: Game, seconds: float) -> Pace:
-    """Play for about so many seconds, in calls as a training makes them; the game is not where it was afterwards."""
+    """Play for about `seconds`, in calls like those of training. This advances the game: do not train it afterwards."""
     compile_seconds = _timed(game, 1)
     most = min((feed.max_rounds(game.draws[name]) for name, feed in game.feeds.items()), default=sys.maxsize)
     rounds = 1
@@ -42,7 +42,7 @@ def measure(game: Game, seconds: float) -> Pace:
         rounds *= 2
     rounds = min(max(1, int(rounds * seconds / CALLS / taken)), most)
     taken_each = [_timed(game, rounds) for _ in range(CALLS)]
-    while sum(taken_each) < seconds / 2:  # where images stream, a call holds few
+    while sum(taken_each) < seconds / 2:  # when images are streamed, a call has few rounds
         taken_each.append(_timed(game, rounds))
     rate = len(taken_each) * rounds / sum(taken_each)
     return Pace(rate, rounds / max(taken_each), rounds / min(taken_each), compile_seconds, peak_bytes())
@@ -55,7 +55,7 @@ def _timed(game: Game, rounds: int) -> float:
 
 
 def peak_bytes() -> int | None:
-    """Return the most memory that this process has had, or None where the system does not say."""
+    """Return the peak memory of this process in bytes, or None if the system does not report it."""
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -63,7 +63,7 @@ def peak_bytes() -> int | None:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in the two units that matter."""
+    """Return a duration in its two largest units, such as `2 h 5 min`."""
     units = [("d", 86400), ("h", 3600), ("min", 60), ("s", 1)]
     for (name, size), (smaller, part) in itertools.pairwise(units):
         if seconds >= size:

@@ -1,6 +1,6 @@
-"""What is faster here: measured on the game itself for a moment, and remembered.
+"""Which option is faster here: measured briefly on the game itself, and cached.
 
-The answer is remembered because two runs of one file must be the same run.
+The answer is cached because two runs of one file must be the same run.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ SECONDS = 1.0
 
 
 def seconds_per_round(game: Game) -> float:
-    """Play for a moment; returns the shortest round."""
+    """Play briefly; returns the duration of the shortest round."""
     game.play(game.chunk(0, 1)).numpy()
     times: list[float] = []
     while len(times) < 20 and sum(times) < SECONDS:
@@ -31,7 +31,7 @@ def seconds_per_round(game: Game) -> float:
 
 
 def recall(question: str, identity: str) -> Any:
-    """Return what was remembered of a question about a game on this machine, or None."""
+    """Return the cached answer to a question about a game on this machine, or None."""
     try:
         return json.loads(_path(question, identity).read_text())
     except (OSError, ValueError):
@@ -39,13 +39,13 @@ def recall(question: str, identity: str) -> Any:
 
 
 def remember(question: str, identity: str, answer: Any) -> None:
-    """Keep an answer for the next run."""
+    """Cache an answer for the next run."""
     path = _path(question, identity)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(answer).encode())
     except OSError:
-        pass  # a cache that cannot be written costs the next run a moment, not this one its life
+        pass  # a cache that cannot be written costs the next run a moment, and must not end this one
 
 
 def _path(question: str, identity: str) -> Path:

@@ -1,8 +1,8 @@
-"""`xla: auto`: whether a round is compiled with XLA, TensorFlow's compiler that joins operations.
+"""`xla: auto`: whether to compile rounds with XLA, TensorFlow's compiler that fuses operations.
 
-On a processor it makes convolutions slower, after minutes of compiling, and fully connected games now and then faster.
-On a GPU it may win with anything, and may not work at all, because it looks for its parts only when it compiles. So
-the game itself is timed.
+On a CPU it makes convolutions slower, after minutes of compiling, and fully connected games sometimes faster. On a GPU
+it may help any game, or not work at all, because it looks for its tools only when it compiles. So the game itself is
+timed.
 """
 
 import time
@@ -17,12 +17,12 @@ CONVOLUTIONS = "never for convolutions on a CPU, which it slows down"
 
 
 def worth_xla(make_game: Callable[[bool], Game], device: str, identity: str) -> tuple[bool, str]:
-    """Return whether XLA makes the game clearly faster, and why.
+    """Return whether XLA makes the game clearly faster, and the reason.
 
     Args:
         make_game: makes the game with or without XLA.
-        device: where it is played; `CPU` is the processor.
-        identity: tells this game and device from others.
+        device: name of the device; `CPU` is the processor.
+        identity: distinguishes this game and device from others.
     """
     measured = recall("xla", identity)
     if not isinstance(measured, dict):
@@ -32,7 +32,7 @@ def worth_xla(make_game: Callable[[bool], Game], device: str, identity: str) -> 
         else:
             try:
                 measured = _measure(plain, make_game(True))
-            except tf.errors.OpError as error:  # not remembered: what XLA misses may be installed
+            except tf.errors.OpError as error:  # not cached: what XLA lacks may be installed later
                 return False, f"it fails here: {_first_line(error)}"
         remember("xla", identity, measured)
     if "ratio" not in measured:
@@ -42,7 +42,7 @@ def worth_xla(make_game: Callable[[bool], Game], device: str, identity: str) -> 
 
 
 def _has_convolutions(network: Any) -> bool:
-    """Whether a network has kernels over the pixels of images."""
+    """Whether a network has convolution kernels."""
     return any(len(variable.shape) == 4 for variable in network.trainable_variables)
 
 

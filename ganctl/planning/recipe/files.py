@@ -1,4 +1,4 @@
-"""The files that `ganctl init` writes: a YAML, and beside it a picture and a list."""
+"""The files that `ganctl init` writes: a YAML, and next to it a picture and a list."""
 
 import os
 import re
@@ -15,27 +15,27 @@ from ganctl.host.files import is_text, shown, write_atomically, writing
 from ganctl.images.draw import write_png
 
 _SUFFIXES = (".yaml", ".yml")
-_LONGEST_FILE_NAME = 230  # bytes, of which file systems take 255, and files that are being written have longer names
-_LONGEST_NAME = 100  # bytes, of which run folders take 200
+_LONGEST_FILE_NAME = 230  # bytes; file systems allow 255, and temporary files have longer names
+_LONGEST_NAME = 100  # bytes; run folders allow 200
 
 
 @dataclass(frozen=True)
 class StartingFiles:
-    """Where the files are."""
+    """The paths of the files."""
 
     yaml: Path
 
     @classmethod
     def open(cls, output: Path | None, pictures: Path, *, force: bool) -> Self:
-        """Return the paths, once it is sure that they can be written.
+        """Return the paths, after checking that they can be written.
 
         Args:
-            output: the YAML; None: it is called as the folder of pictures is, in the current one.
-            pictures: that folder.
-            force: what is there may be overwritten.
+            output: the YAML; None: named after the folder of pictures, in the current folder.
+            pictures: the folder of pictures.
+            force: overwrite existing files.
 
         Raises:
-            UsageError: there is a file already, it cannot be written, or it would lie among the pictures.
+            UsageError: a file exists, cannot be written, or would be among the pictures.
         """
         path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
         for place in (path, pictures):
@@ -66,12 +66,12 @@ class StartingFiles:
 
     @property
     def crop(self) -> Path:
-        """Some pictures beside what the networks get of them."""
+        """Some pictures, each next to what the networks get of it."""
         return self.yaml.with_name(f"{self.yaml.stem}-crop.png")
 
     @property
     def names(self) -> Path:
-        """The damaged and double files."""
+        """The list of damaged and duplicate files."""
         return self.yaml.with_name(f"{self.yaml.stem}-files.txt")
 
     @property
@@ -80,12 +80,12 @@ class StartingFiles:
         return plain_name(self.yaml.stem)
 
     def write(self, text: str, sheet: np.ndarray, names: Sequence[str]) -> None:
-        """Write the YAML last, so that where it is everything is.
+        """Write all files, the YAML last: if it exists, so do the others.
 
         Args:
             text: of the YAML.
             sheet: uint8 [H,W,3].
-            names: lines of the list; without any there is none.
+            names: lines of the list; if empty, no list is written.
         """
         with writing(self.yaml):
             write_png(self.crop, sheet)
@@ -97,6 +97,6 @@ class StartingFiles:
 
 
 def plain_name(name: str) -> str:
-    """Return letters, digits, `-` and `_` of a name, not too many; `pictures` where nothing is left."""
+    """Return the letters, digits, `-` and `_` of a name, up to a limit; `pictures` if nothing is left."""
     plain = re.sub(r"[^\w-]+", "_", name).strip("_-")
     return plain.encode()[:_LONGEST_NAME].decode(errors="ignore") or "pictures"

@@ -1,4 +1,4 @@
-"""From a folder of pictures to the YAML of a GAN that learns them in the time given."""
+"""From a folder of pictures to the YAML of a GAN that learns them in a given time."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ _PICTURES_MEASURED = 256
 
 @dataclass(frozen=True)
 class Start:
-    """What was measured and chosen for a folder of pictures."""
+    """The measurements and choices for a folder of pictures."""
 
     measured: tuple[Measured, ...]
     choices: tuple[Choice, ...]
@@ -56,7 +56,7 @@ class Start:
         return DatasetSection.model_validate({"name": "image_folder", **values})
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `ganctl init --json` says about the machine and the choices."""
+        """Return the measurements and choices for `ganctl init --json`."""
         return {
             "measured": [
                 {"image_size": m.cost.size, "capacity": m.cost.capacity, "iterations_per_second": m.rate}
@@ -71,8 +71,8 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
 
     Args:
         pictures: the folder.
-        minutes: how long the training may take.
-        device: where.
+        minutes: the time for training.
+        device: the device to train on.
     """
     count = len(pictures.pictures)
     if pictures.distinct < 2:
@@ -99,9 +99,9 @@ def written_out(name: str, seen: Sequence[str], found: Iterable[Choice], command
 
     Args:
         name: of the experiment.
-        seen: lines on the folder for the head.
+        seen: lines about the folder, for the head.
         found: the choices.
-        command: what to type to train it.
+        command: the command that trains it.
     """
     recipe = packaged_configs()[RECIPE].read_text("utf-8")
     head = comment(
@@ -118,10 +118,10 @@ def written_out(name: str, seen: Sequence[str], found: Iterable[Choice], command
 
 
 def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device) -> float:
-    """Iterations a second of the recipe at a cost, on small copies of the pictures: their content changes nothing."""
+    """The recipe's iterations per second at a cost, on small copies of the pictures: content does not affect speed."""
     recipe, channels = parts.experiment, channels_of(pictures)
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
-    copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # so slow a disk that none was decoded
+    copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # the disk is so slow that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
     images = np.stack([to_channels(resized(copy, cost.size, cost.size), channels) for copy in chosen])
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
@@ -129,7 +129,7 @@ def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device
     experiment = experiment.with_keys("model", **arguments).with_keys("training", batch_size=batch)
     parts = replace(parts, experiment=experiment)
     feeds = {REAL: ImageSet(images, None, (), str(pictures.folder))}
-    # As a training chooses them; what is measured here is remembered for it.
+    # As in training, which uses the cached measurements.
     parts, _ = choose_precision(parts, feeds, device)
     parts, _ = choose_xla(parts, feeds, device)
     return pace.measure(games.make_game(parts, feeds, pretrained=False), SECONDS_MEASURED).iterations_per_second

@@ -1,7 +1,7 @@
 """The rules by which `ganctl init` chooses what depends on the pictures, the machine and the time, with their reasons.
 
-Model, loss, augmentation and optimizers are the recipe's. The numbers here are rules of thumb and no laws: whoever
-knows the pictures changes the YAML.
+Model, loss, augmentation and optimizers are the recipe's. The numbers here are rules of thumb, not laws: users who know
+their pictures change the YAML.
 """
 
 import math
@@ -18,25 +18,25 @@ from ganctl.planning.pace import format_duration
 from ganctl.planning.survey.folder_survey import Picture, Survey
 
 ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
-"""Sizes to choose from, and the iterations below which a smaller size is taken.
+"""Sizes to choose from, and the iterations below which a smaller size is used.
 
-That of 64 was measured: after 4,000, heads, people and hands can be told (docs/your-own-pictures.md). The others are
-guesses.
+That of 64 was measured: after 4,000, heads, people and hands are recognisable (docs/your-own-pictures.md). The others
+are guesses.
 """
 USUAL_SIZE, LEAST_SIZE = 64, 32
-"""What is measured first; and what a lack of time does not go below."""
+"""The size that is measured first, and the smallest size chosen for lack of time."""
 ENLARGED_SHARE = 0.1
-"""So many pictures may be smaller than the chosen size; they are enlarged, and blur is learned, or framed in black."""
+"""The share of pictures that may be smaller than the chosen size; they are enlarged (blurred) or framed in black."""
 LEAST_CAPACITY = 8
 CAPACITY_EXPONENT = 1.5
-"""A network of twice the filters has four times the multiplications, done somewhat faster each."""
+"""A network with twice the filters has four times the multiplications, each somewhat faster."""
 AMPLE = 10
-"""A larger network is taken where it, too, gets so many times the iterations needed."""
+"""A larger network is chosen if it still gets this many times the iterations needed."""
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.05, 1000
 
 OVERHEAD_SHARE = 0.08
-"""Of the time, for sample grids, checkpoints, plots, and what else the machine does."""
+"""The share of the time for sample grids, checkpoints, plots and other work of the machine."""
 SECONDS_TO_START, SECONDS_OF_AN_EVALUATION = 20.0, 30.0
 MINUTES_BETWEEN_EVALUATIONS = 12
 SAMPLE_GRIDS = 40
@@ -44,12 +44,12 @@ MOST_MINUTES_TO_LOSE = 10
 _EVALUATIONS = (1, 2, 4, 5, 8, 10)  # they divide the number of sample grids
 
 FEW, SOME = 100, 500
-"""Below these numbers of pictures there is something to say."""
+"""Below these numbers of pictures, `ganctl init` warns."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A key, what it is to be, and why."""
+    """A key, its chosen value, and the reason."""
 
     key: KeyPath
     value: Any
@@ -58,7 +58,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Cost:
-    """What decides how long an iteration takes: height and width of the images, and the model's capacity, if any."""
+    """What determines the duration of an iteration: the side of the square images, and the model's capacity, if any."""
 
     size: int
     capacity: int | None
@@ -67,14 +67,14 @@ class Cost:
         return f"{self.size}x{self.size}" + (f" and capacity {self.capacity}" if self.capacity else "")
 
     def times(self, other: "Cost") -> float:
-        """Return how many times as long an iteration takes as with another cost, estimated."""
+        """Return the estimated duration of an iteration, relative to that of another cost."""
         area = (self.size / other.size) ** 2
         return area * ((self.capacity or 1) / (other.capacity or 1)) ** CAPACITY_EXPONENT
 
 
 @dataclass(frozen=True)
 class Measured:
-    """How many iterations a second were measured at a cost, and on which device."""
+    """The measured iterations per second at a cost, and the device."""
 
     cost: Cost
     rate: float
@@ -82,11 +82,11 @@ class Measured:
 
 
 def possible_sizes(pictures: Survey, why_unfit: Callable[[int, int], str]) -> list[int]:
-    """Return the sizes that the model takes and (almost) all pictures have; at least the smallest one of the model.
+    """Return the sizes that the model takes and (almost) all pictures have; at least the model's smallest.
 
     Args:
-        pictures: whose sizes count.
-        why_unfit: what a model needs instead of a height and width, or an empty string.
+        pictures: the folder.
+        why_unfit: given a height and width, returns what the model needs instead, or an empty string.
     """
     model_sizes = [size for size in ITERATIONS_NEEDED if not why_unfit(size, size)]
     enough = [size for size in model_sizes if _smaller_share(pictures, size) <= ENLARGED_SHARE]
@@ -99,18 +99,18 @@ def usual_cost(sizes: list[int], capacity: int | None) -> Cost:
 
 
 def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
-    """Return the largest images, and then the largest network, that the time is enough for.
+    """Return the largest images, and then the largest network, that the time allows.
 
     Args:
         sizes: to choose from, ascending.
-        measured: what was measured with the recipe's own capacity.
-        seconds: how long iterations are played.
+        measured: the measurement with the recipe's own capacity.
+        seconds: the time for iterations.
     """
 
     def share(cost: Cost) -> float:
         return measured.rate / cost.times(measured.cost) * seconds / ITERATIONS_NEEDED[cost.size]
 
-    # Sizes below that are for pictures that have no more.
+    # Smaller sizes are only for pictures that are no larger.
     own = [Cost(size, measured.cost.capacity) for size in sizes if size >= LEAST_SIZE or size == sizes[-1]]
     best = next((cost for cost in reversed(own) if share(cost) >= 1), own[0])
     if best.capacity is None:
@@ -124,14 +124,14 @@ def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
 
 
 def playing_seconds(minutes: float, evaluations: int) -> float:
-    """Return how much of the time iterations are played in."""
+    """Return how many seconds of the time are left for iterations."""
     whole = 60 * minutes
     rest = whole * OVERHEAD_SHARE + SECONDS_TO_START + evaluations * SECONDS_OF_AN_EVALUATION
     return max(whole / 4, whole - rest)
 
 
 def evaluations_in(minutes: float, learned: int) -> int:
-    """Return how often to score in so many minutes with so many pictures to compare with; 0: not at all."""
+    """Return the number of evaluations for a duration and a number of training pictures; 0: none."""
     if learned < FEWEST_IMAGES or minutes < 2:
         return 0
     wanted = minutes / MINUTES_BETWEEN_EVALUATIONS
@@ -139,7 +139,7 @@ def evaluations_in(minutes: float, learned: int) -> int:
 
 
 def held_out(pictures: int) -> float:
-    """Return the share of the pictures to keep from training: 0 unless they are enough to be compared with."""
+    """Return the share of the pictures to hold out: 0 unless these are enough to compare with."""
     if pictures * HELD_OUT_SHARE < FEWEST_IMAGES:
         return 0.0
     return round(min(HELD_OUT_SHARE, MOST_HELD_OUT / pictures), 4)
@@ -151,17 +151,17 @@ def batch_size(recipe: int, learned: int) -> int:
 
 
 def resize_of(pictures: Survey) -> str:
-    """Return how pictures become square: cropped, unless most of them lose more than half of what they show."""
+    """Return how pictures become square: `crop`, unless most of them would lose more than half of their area."""
     return "pad" if float(np.mean(pictures.kept_shares < 0.5)) > 0.5 else "crop"
 
 
 def channels_of(pictures: Survey) -> int:
-    """Return 1 if no picture that was decoded has colours, else 3."""
+    """Return 1 if none of the decoded pictures is in colour, otherwise 3."""
     return 3 if any(picture.coloured for picture in _seen(pictures)) else 1
 
 
 def expectations(pictures: Survey) -> list[str]:
-    """Return what should be known before a training on so many pictures."""
+    """Return warnings about what to expect from this number of pictures."""
     count = pictures.distinct
     if count < FEW:
         return [
@@ -181,10 +181,10 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
 
     Args:
         pictures: the folder.
-        recipe: what the rest is taken from.
+        recipe: provides all other settings.
         sizes: those that the pictures and the model allow.
-        measured: the cost that was chosen, and how fast it is here.
-        minutes: how long the training may take.
+        measured: the chosen cost, and its measured speed.
+        minutes: the time for training.
     """
     cost, rate, capacity = measured.cost, measured.rate, recipe.model.arguments.get("capacity")
     count = len(pictures.pictures)
@@ -247,13 +247,13 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
 
 
 def _rounded_down(number: float) -> int:
-    """Two digits of a number, at least 1: nobody measures more exactly."""
+    """The number rounded down to two digits, at least 1: measurements are not more exact."""
     unit = 10 ** max(0, int(math.log10(max(1, number))) - 1)
     return max(1, int(number // unit) * unit)
 
 
 def _sides(pictures: Survey) -> np.ndarray:
-    """The sides that become an image's: the shorter ones, or the longer ones of pictures that are shrunk to fit."""
+    """The sides that determine the scale: the shorter ones, or the longer ones if pictures are shrunk to fit."""
     return pictures.long_sides if resize_of(pictures) == "pad" else pictures.short_sides
 
 
@@ -278,7 +278,7 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
 
 
 def _seen(pictures: Survey) -> list[Picture]:
-    """The pictures that were decoded; all, if none was."""
+    """The decoded pictures; all, if none was decoded."""
     return [picture for picture in pictures.pictures if picture.sketch is not None] or list(pictures.pictures)
 
 

@@ -1,1 +1,1 @@
-"""What lies in a folder of pictures: sizes, damage, copies, classes, and what cropping does to them."""
+"""The contents of a folder of pictures: sizes, damage, copies, classes, and what cropping does to them."""

@@ -1,4 +1,4 @@
-"""What cutting to squares does to pictures, as a picture: some originals, each with its result beside it."""
+"""A picture of what cropping to squares does: some originals, each next to its result."""
 
 import numpy as np
 
@@ -21,12 +21,12 @@ _LINE = 2
 def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
     """Return a sheet, uint8 [H,W,3] RGB.
 
-    On the left of each pair stands the original, upright, what is cut off paler and the square framed; on the right
-    what the networks get, enlarged.
+    The left of each pair shows the original, upright, with the square framed and what is cut off in paler colours; the
+    right shows what the networks get, enlarged.
 
     Args:
         pictures: the folder.
-        dataset: size, channels and way of resizing.
+        dataset: size, channels and resize mode.
     """
     height, width = ORIGINAL + _GAP, ORIGINAL + RESULT + 3 * _GAP
     sheet = np.full((ROWS * height + _GAP, COLUMNS * width + _GAP, 3), _PAPER, np.uint8)
@@ -38,7 +38,7 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
                 continue
             original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.image_size).pixels
         except DataError:
-            continue  # a photo of which only the ends were looked at
+            continue  # a photo of which only the ends were read so far
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
         _paste(sheet, _framed(original, dataset.resize), top, left, ORIGINAL)
         _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
@@ -47,11 +47,11 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
 
 
 def _chosen(pictures: Survey) -> list[Picture]:
-    """Different pictures, from the one that loses most to one that loses nothing, as many as there is room for."""
+    """Different pictures, from the one that loses most to the one that loses least, as many as there is room for."""
     again = {name for group in (*pictures.copies, *pictures.near) for name in group[1:]}
     ordered = sorted(
         (picture for picture in pictures.pictures if picture.name not in again),
-        # Of equal ones, those whose files needed most to be done to them.
+        # Among equals, first those whose files need most conversion.
         key=lambda picture: (picture.kept, not picture.rotated, picture.mode == "RGB", picture.name),
     )
     wanted = np.unique(np.linspace(0, len(ordered) - 1, ROWS * COLUMNS).round().astype(int))
@@ -59,9 +59,9 @@ def _chosen(pictures: Survey) -> list[Picture]:
 
 
 def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
-    """The original, with a frame around what is kept of it."""
+    """The original, with a frame around the part that is kept."""
     scale = ORIGINAL / max(pixels.shape[:2])
-    if scale > 1:  # a small one is magnified: its pixels are to be seen
+    if scale > 1:  # magnify a small one, so that its pixels can be seen
         small = to_channels(pixels, 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
     else:
         small = to_channels(resized(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
@@ -78,7 +78,7 @@ def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
 
 
 def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
-    """What the networks get, its pixels made visible."""
+    """What the networks get, enlarged so that its pixels can be seen."""
     size, channels = dataset.image_size or ORIGINAL, dataset.channels or 3
     result = to_channels(to_channels(scale_to_fit(pixels, size, dataset.resize), channels), 3)
     times = max(1, RESULT // size)

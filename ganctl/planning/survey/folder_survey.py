@@ -1,7 +1,7 @@
-"""A folder of pictures looked through: how many, how large, stored how, which are damaged, and which there twice.
+"""A survey of a folder of pictures: number, sizes, formats, damaged files and duplicates.
 
-Every file's beginning and end are read, and its copies found. As many as fit into a few seconds, chosen by chance, are
-decoded as a training decodes them: only so does damage in the middle show, and which pictures are nearly the same.
+Every file's beginning and end are read, and its copies found. As many as fit into a few seconds, chosen at random, are
+decoded as in training: only this shows damage in the middle, and pictures that are nearly the same.
 """
 
 import hashlib
@@ -25,24 +25,24 @@ from ganctl.planning.survey.near_duplicates import Sketch, groups_of_near_duplic
 
 _DECODED_SIDE = 64  # a large JPEG is decoded at a fraction of its size, as long as no side becomes shorter than this
 _FILES_AT_ONCE = 32
-# So long large files that are equal at both ends are compared as a whole.
+# Large files that are equal at both ends are compared as a whole for at most this long.
 _COMPARING_SECONDS = 5.0
-_COLOURLESS = 8  # levels between the channels of a picture that only looks grey, as a scanned one
+_COLOURLESS = 8  # levels between the channels of a picture that only looks grey, such as a scan
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What is known of an image file.
+    """The properties of an image file.
 
     Attributes:
         name: its path below the folder.
         kind: the file format.
-        height: rows, as it is shown: after EXIF's rotation.
-        width: pixels in a row, as it is shown.
+        height: in pixels, after EXIF's rotation.
+        width: in pixels, after EXIF's rotation.
         mode: how its colours are stored.
-        rotated: whether EXIF turns it.
-        digest: equal for files of equal content, and for large ones that are equal at both ends.
-        sketch: what it looks like; None if it was not decoded.
+        rotated: whether EXIF rotates it.
+        digest: equal for files of equal content, and for large files that are equal at both ends.
+        sketch: a small copy and hash of it; None if it was not decoded.
     """
 
     name: str
@@ -61,17 +61,17 @@ class Picture:
 
     @property
     def kept(self) -> float:
-        """The share of its area that the centred square has."""
+        """The share of its area that the centred square keeps."""
         return self.short_side / max(self.height, self.width)
 
     @property
     def group(self) -> str:
-        """The sub-folder that it lies in; empty for the folder itself."""
+        """The sub-folder that contains it; empty for the folder itself."""
         return group_of(self.name)
 
     @property
     def coloured(self) -> bool:
-        """Whether it has colours; True of one that was not decoded, unless its file has room for grey only."""
+        """Whether it is in colour; True if it was not decoded, unless its file can only hold grey."""
         if self.sketch is None:
             return not self.mode.startswith("grey")
         copy = self.sketch.copy
@@ -83,14 +83,14 @@ class Survey:
     """A folder of pictures.
 
     Attributes:
-        folder: where it is.
-        pictures: the image files that can be read, sorted by name.
+        folder: its path.
+        pictures: the readable image files, sorted by name.
         damaged: the other image files, and why they cannot be read.
-        skipped: how many files of which kind are no images.
-        file_bytes: of all image files.
+        skipped: number of files that are not images, by kind.
+        file_bytes: total size of all image files.
         copies: groups of files with the same content, names in order.
-        trusted: how many large files are among the copies because their ends are equal: there was no time for the rest.
-        near: groups of decoded pictures that are nearly the same; of copies, only the first is among them.
+        trusted: number of large files counted as copies because their ends are equal, for lack of time.
+        near: groups of decoded pictures that are nearly the same; of copies, only the first is included.
     """
 
     folder: Path
@@ -104,24 +104,24 @@ class Survey:
 
     @cached_property
     def decoded(self) -> int:
-        """How many pictures were decoded."""
+        """The number of decoded pictures."""
         return sum(picture.sketch is not None for picture in self.pictures)
 
     @cached_property
     def distinct(self) -> int:
-        """How many pictures there are, a file and its copies counted once."""
+        """The number of pictures, counting a file and its copies once."""
         return len(self.pictures) - sum(len(group) - 1 for group in self.copies)
 
     @cached_property
     def classes(self) -> dict[str, int]:
-        """How many pictures each class has, if the sub-folders are classes; else empty."""
+        """The number of pictures of each class, if the sub-folders are classes; otherwise empty."""
         counts = Counter(picture.group for picture in self.pictures)
         names = class_folders([*counts, *(group_of(name) for name in self.damaged)])
         return {name: counts[name] for name in names}
 
     @property
     def sub_folders(self) -> int:
-        """In how many sub-folders pictures lie."""
+        """The number of sub-folders with pictures."""
         return len({picture.group for picture in self.pictures} - {""})
 
     @cached_property
@@ -136,11 +136,11 @@ class Survey:
 
     @cached_property
     def kept_shares(self) -> np.ndarray:
-        """The share of each picture's area that the centred square has."""
+        """The share of each picture's area that the centred square keeps."""
         return np.array([picture.kept for picture in self.pictures])
 
     def as_json(self) -> dict[str, object]:
-        """Return what `ganctl init --json` says about the folder."""
+        """Return the properties of the folder for `ganctl init --json`."""
         sides = self.short_sides
         return {
             "path": str(self.folder),
@@ -163,15 +163,15 @@ class Survey:
 
 
 def survey(folder: Path, seconds: float, track: Track) -> Survey:
-    """Look through a folder.
+    """Survey a folder.
 
     Args:
-        folder: of image files, also in sub-folders.
-        seconds: for so long pictures are decoded; of the others only the ends are read.
-        track: shows that something is going on.
+        folder: a folder of image files, also in sub-folders.
+        seconds: the time for decoding pictures; of the others, only the ends are read.
+        track: shows progress.
 
     Raises:
-        DataError: there is nothing at this place, no folder, or no picture in it.
+        DataError: the folder does not exist, is a file, or contains no readable picture.
     """
     with reading(folder):
         if not folder.exists():
@@ -211,7 +211,7 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
 
 
 def _looks(folder: Path, listing: Listing, seconds: float) -> Iterator[tuple[int, Picture | DataError | None]]:
-    """Look at all files in an order of chance, decoding until the time is over: each one's number, and what it is."""
+    """Look at all files in random order, decoding until the time is over: each one's number and result."""
     order = np.random.default_rng(0).permutation(len(listing.files))
     end = time.monotonic() + seconds
     with ThreadPoolExecutor() as pool:
@@ -223,7 +223,7 @@ def _looks(folder: Path, listing: Listing, seconds: float) -> Iterator[tuple[int
 
 
 def _decoded(folder: Path, name: str) -> Picture | DataError | None:
-    """A picture from all of its file, the reason why it cannot be read, or None for a file that is no image."""
+    """A picture from its whole file, the reason why it cannot be read, or None for a file that is not an image."""
     try:
         data = read_image_file(folder / name)
         if data is None:
@@ -256,7 +256,7 @@ def _picture(name: str, header: Header, ends: Ends, sketch: Sketch | None = None
 
 
 def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tuple[tuple[tuple[str, ...], ...], int]:
-    """Groups of files with the same content, and how many of the files are there because of their ends alone."""
+    """Groups of files with the same content, and how many of them were compared at their ends only."""
     alike: dict[bytes, list[str]] = {}
     for picture in pictures:
         alike.setdefault(picture.digest, []).append(picture.name)

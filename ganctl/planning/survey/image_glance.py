@@ -1,7 +1,7 @@
-"""What an image file is, told from its beginning and its end: a folder of large photos is looked through in seconds.
+"""The properties of an image file, read from its beginning and end: a folder of large photos takes seconds.
 
-What is told is what reading the whole file would tell, except for damage in the middle, and for a rotation that a PNG
-file notes behind its pixels.
+The result is that of reading the whole file, except for damage in the middle, and for a rotation that a PNG file stores
+after its pixels.
 """
 
 import os
@@ -26,7 +26,7 @@ _EMPTY_PIXELS = struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))
 
 @dataclass(frozen=True)
 class Ends:
-    """A file's beginning and end, which are all of it where it is small; `size` is all bytes of the file."""
+    """A file's beginning and end, which are all of a small file; `size` is the file's size in bytes."""
 
     head: bytes
     tail: bytes
@@ -34,7 +34,7 @@ class Ends:
 
     @property
     def whole(self) -> bool:
-        """Whether no byte of the file is missing here."""
+        """Whether the beginning is the whole file."""
         return len(self.head) == self.size
 
 
@@ -55,10 +55,10 @@ def read_ends(path: Path) -> Ends | None:
 
 
 def glance(path: Path, ends: Ends) -> Header:
-    """Return what a file says about itself; raises DataError if it is damaged as far as its ends show.
+    """Return the header of a file; raises DataError if its ends show damage.
 
-    A file whose ends do not tell is read whole: a TIFF's directory may be anywhere, and so may the end of a JPEG that
-    carries a video; of a WebP, Pillow wants every byte.
+    A file whose ends are not enough is read as a whole: a TIFF's directory may be anywhere, and so may the end of a
+    JPEG that carries a video; for a WebP, Pillow needs every byte.
     """
     if ends.whole:
         return read_header(ends.head)
@@ -66,7 +66,7 @@ def glance(path: Path, ends: Ends) -> Header:
         return read_header(_stand_in(ends))
     except DataError:
         data = read_image_file(path)
-        if data is None:  # it has changed in this moment
+        if data is None:  # it changed just now
             raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF") from None
         return read_header(data)
 
@@ -75,8 +75,8 @@ def mode_of(head: bytes, header: Header) -> str:
     """Return how a file stores its colours: `RGB`, `grey`, `RGBA`, `grey with alpha`, `CMYK`, `palette` ...
 
     Args:
-        head: the first bytes of the file, 34 or more where it has them.
-        header: what `read_header` made of them.
+        head: the first bytes of the file, at least 34 if it has as many.
+        header: the result of `read_header`.
     """
     if header.kind == "JPEG":
         return {1: "grey", 4: "CMYK"}.get(header.components, "RGB")
@@ -94,7 +94,7 @@ def mode_of(head: bytes, header: Header) -> str:
 
 
 def _png_before_pixels(head: bytes) -> bytes:
-    """The magic bytes and every whole chunk before the pixels: size, mode, and where they note it a rotation."""
+    """The magic bytes and every complete chunk before the pixels: size, mode, and possibly a rotation."""
     end = _PNG_MAGIC
     while end + 12 <= len(head) and head[end + 4 : end + 8] != b"IDAT":
         (length,) = struct.unpack_from(">I", head, end)
@@ -105,12 +105,12 @@ def _png_before_pixels(head: bytes) -> bytes:
 
 
 def _stand_in(ends: Ends) -> bytes:
-    """A short file that has the same header, and is cut off if the long one is."""
+    """A short file with the same header, which is cut off if the long one is."""
     kind = image_kind(ends.head[:MAGIC_BYTES])
     if kind == "PNG":
         end = ends.tail.rfind(b"IEND") - 4
         last_chunk = ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
         return _png_before_pixels(ends.head) + _EMPTY_PIXELS + last_chunk
     if kind in ("TIFF", "WebP"):
-        raise DataError("its ends do not tell")
+        raise DataError("its ends are not enough")
     return ends.head + ends.tail

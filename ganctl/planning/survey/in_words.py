@@ -10,13 +10,13 @@ from ganctl.host.files import shown
 from ganctl.images.folder_listing import counted, tolerated
 from ganctl.planning.survey.folder_survey import Survey
 
-_NAMED = 3  # in the terminal; the list of files has them all
+_NAMED = 3  # in the terminal; the list of files has all of them
 _CLASSES_NAMED = 12
-_TINY = 16  # a shorter side below this has nothing to learn from
+_TINY = 16  # pixels; a picture with a shorter side below this has nothing to learn from
 
 
 def described(pictures: Survey) -> list[tuple[str, str]]:
-    """Return what is in the folder, as lines with a title each."""
+    """Return the contents of the folder, as lines with a title each."""
     found = pictures.pictures
     sides = sorted((picture.width * picture.height, picture.width, picture.height) for picture in found)
     least, middle, most = (f"{width}x{height}" for _, width, height in (sides[0], sides[len(sides) // 2], sides[-1]))
@@ -43,11 +43,11 @@ def described(pictures: Survey) -> list[tuple[str, str]]:
 
 
 def warnings(pictures: Survey, listed: str) -> list[str]:
-    """Return what should be done before training.
+    """Return warnings, with what to do before training.
 
     Args:
         pictures: the folder.
-        listed: the file that names what is spoken of.
+        listed: the file that lists the files meant.
     """
     found = []
     read, damaged = len(pictures.pictures), len(pictures.damaged)
@@ -73,7 +73,7 @@ def warnings(pictures: Survey, listed: str) -> list[str]:
 
 
 def listed_files(pictures: Survey) -> list[str]:
-    """Return the lines of a list that names every damaged, double and tiny file; none where there is no such file."""
+    """Return the lines of a list of all damaged, duplicate and tiny files; empty if there are none."""
     lines: list[str] = []
     if pictures.damaged:
         lines += ["# These pictures cannot be read:"]
@@ -102,12 +102,12 @@ def _damaged(pictures: Survey) -> str:
 
 
 def _trusted(pictures: Survey) -> str:
-    """Says so where large files were not compared as a whole."""
+    """A note if large files were not compared as a whole."""
     return f" ({pictures.trusted:,} large files were compared at both ends only)" if pictures.trusted else ""
 
 
 def _of_how_many(pictures: Survey) -> str:
-    """Says so where not every picture was decoded."""
+    """A note if not every picture was decoded."""
     if pictures.decoded == len(pictures.pictures):
         return ""
     return (

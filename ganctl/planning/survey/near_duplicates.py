@@ -1,7 +1,7 @@
 """Pictures that are nearly the same: one saved again in another size, quality or format.
 
-A difference hash (dHash; N. Krawetz 2013, "Kind of like that") proposes pairs, a small copy of both pictures decides:
-the hash alone would call most pictures with an empty background the same.
+A difference hash (dHash; N. Krawetz 2013, "Kind of like that") proposes pairs; small copies of both pictures decide:
+the hash alone would match most pictures with an empty background.
 """
 
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from ganctl.images.resize import resized, to_channels
 
 HASH_BITS = 64
 MAX_DISTANCE = 3
-"""Hamming distance of the hashes of a proposed pair. Of four parts of 16 bits one is then the same in both."""
+"""Hamming distance of the hashes of a proposed pair. At least one of four 16-bit parts is then the same in both."""
 SIDE = 16
 """Height and width of the small copies."""
 MAX_MEAN_DIFFERENCE, MAX_DIFFERENCE = 3.0, 24
 """Grey levels by which the small copies of nearly equal pictures may differ on average, and anywhere."""
 
 _PARTS = 4
-_FLAT = 1  # grey levels that rounding and compression make of an even background
-# Pairs whose hashes are compared for each part, and pairs of copies that are compared in all, those next to each other
-# in the order of the hashes first: a folder of a hundred thousand empty pictures has more, and would take hours. Each
-# limit is reached in a few seconds.
+_FLAT = 1  # grey levels by which rounding and compression vary an even background
+# The most pairs whose hashes are compared per part, and the most pairs of copies in all, neighbours in the order of the
+# hashes first: a folder of a hundred thousand empty pictures has more, and would take hours. Each limit is reached in a
+# few seconds.
 _MOST_HASHES, _MOST_COPIES = 20_000_000, 1_000_000
 _POPULATION = np.array([bin(value).count("1") for value in range(2**16)], np.uint8)
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """A picture as it is compared.
+    """What is compared of a picture.
 
     Attributes:
-        bits: 64 of them: is the grey level right of this one in a copy of 8 x 9 pixels higher?
+        bits: 64 bits: for each pixel of a copy of 8 x 9, whether its right neighbour is brighter.
         copy: uint8 [16, 16, 3], the whole picture distorted to a square.
     """
 
@@ -41,16 +41,16 @@ class Sketch:
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> "Sketch":
-        """Sketch a picture, uint8 [H,W,1 or 3]."""
+        """Return the sketch of a picture, uint8 [H,W,1 or 3]."""
         rows = resized(to_channels(pixels, 1), 8, 9)[..., 0].astype(np.int16)
         bits = np.packbits(rows[:, 1:] > rows[:, :-1] + _FLAT)
         return cls(int.from_bytes(bits.tobytes(), "big"), to_channels(resized(pixels, SIDE, SIDE), 3))
 
 
 def groups_of_near_duplicates(sketches: list[Sketch]) -> list[list[int]]:
-    """Return groups of two or more pictures, by their places in the list, each group and all groups in order.
+    """Return groups of two or more pictures, by their indices in the list, each group and all groups in order.
 
-    A picture belongs to a group if it is nearly the same as one other of the group.
+    A picture belongs to a group if it is nearly the same as any other in the group.
     """
     if len(sketches) < 2:
         return []
@@ -74,7 +74,7 @@ def groups_of_near_duplicates(sketches: list[Sketch]) -> list[list[int]]:
             hashes_left -= len(first)
             if min(hashes_left, copies_left) < 0:
                 break
-            # What costs least is asked first. Pairs with an earlier part in common were proposed by it.
+            # The cheapest test comes first. Pairs with an earlier part in common were already proposed by it.
             new = leaders[first] != leaders[second]
             for earlier in searched:
                 new &= _part(hashes[first], earlier) != _part(hashes[second], earlier)
@@ -98,7 +98,7 @@ def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _alike(copies: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[tuple[int, int]]:
-    """Those of the pairs whose small copies differ little."""
+    """The pairs whose small copies differ little."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(first), 4096):
         one, other = first[start : start + 4096], second[start : start + 4096]
@@ -109,7 +109,7 @@ def _alike(copies: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[tu
 
 
 def _leader(leaders: np.ndarray, item: int) -> int:
-    """The first picture of the group that an item is in; paths become short on the way."""
+    """The first picture of an item's group; paths are shortened on the way."""
     while leaders[item] != item:
         leaders[item] = leaders[leaders[item]]
         item = int(leaders[item])
