@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-PAGE = (TESTS.parent / "docs" / "reliability.md").read_text("utf-8")
+PAGE = (TESTS.parent / "docs" / "notes" / "reliability.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (\d+) \|([^|]+)\|.*\|([^|]*)\|$", PAGE, re.MULTILINE)
 
 
