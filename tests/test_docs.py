@@ -40,10 +40,38 @@ def test_the_readme_has_a_command_to_train_and_one_to_test_and_each_makes_its_ow
     assert test == next(line for line in lines if "pytest" in line)
 
 
+# Tables, code and the targets of links may be longer; what the generated pages list comes from docstrings.
+PROSE_WIDTH = 110
+GENERATED = ("commands.md", "configuration.md", "gallery.md")
+WRITTEN = [*ROOT.glob("*.md"), *(page for page in (ROOT / "docs").rglob("*.md") if page.name not in GENERATED)]
+
+
+def prose_of(page: Path) -> dict[int, str]:
+    """The lines of a page that are prose, by number, without the targets of their links."""
+    text = re.sub(
+        r"^```.*?^```", lambda code: "\n" * code[0].count("\n"), page.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    lines = enumerate((re.sub(r"\]\([^)]*\)", "]", line) for line in text.split("\n")), 1)
+    return {number: line for number, line in lines if not line.startswith(("|", "    "))}
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
+def test_a_line_of_prose_can_be_read_in_a_diff(page: Path) -> None:
+    long = {number: line for number, line in prose_of(page).items() if len(line) > PROSE_WIDTH}
+    assert not long, f"{page.name}: wrap these lines at {PROSE_WIDTH} characters"
+
+
+def test_the_index_names_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)\)", index.read_text())}
+    pages = {page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page != index}
+    assert not {page.relative_to(ROOT).as_posix() for page in pages - linked}
+
+
 def test_files_that_the_docs_name_exist() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         text = page.read_text()
-        for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
         for config in re.findall(r"configs/(\w+)\.yaml", text):
             assert config in packaged_configs(), f"{page.name} names configs/{config}.yaml"

@@ -29,6 +29,7 @@ from ganctl.images.notebook import Images
 from ganctl.run_folder.paths import RunFolder
 
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+README = Path(__file__).parent.parent / "README.md"
 SMALL = {
     "training.iterations": 6,
     "training.batch_size": 4,
@@ -54,11 +55,14 @@ def test_importing_ganctl_loads_next_to_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_the_examples_of_the_page_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "examples"), [(PAGE, 6), (README, 1)], ids=["python", "readme"])
+def test_the_examples_of_the_page_run(
+    page: Path, examples: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """All of them, one after the other, on a run of six iterations."""
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) >= 6
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    assert len(blocks) >= examples
     text = "\n".join(blocks)
     assert '{"training.iterations": 5100}' in text
     exec(text.replace('{"training.iterations": 5100}', repr(SMALL)), {})
