@@ -351,35 +351,35 @@ from ganctl.{package} import {registry}
             "registry",
             "class Own:\n    pass",
             {"loss": {"name": "own"}},
-            "be a class derived from ganctl.objectives.AdversarialLoss",
+            "be a class derived from ganctl.game.objectives.AdversarialLoss",
         ),
         (
             "losses",
             "penalties",
             "def own():\n    return 1.0",
             {"loss": {"penalties": [{"name": "own"}]}},
-            "return a ganctl.objectives.Penalty. Received: float",
+            "return a ganctl.game.objectives.Penalty. Received: float",
         ),
         (
             "losses",
             "penalties",
             "def own():\n    return 1.0",
             {"loss": {"penalties": [{"name": "own"}]}},
-            "return a ganctl.objectives.Constraint. Received: float",
+            "return a ganctl.game.objectives.Constraint. Received: float",
         ),
         (
             "augmentations",
             "registry",
             "def own():\n    return 1.0",
             {"training.augment": ["own"]},
-            "return a ganctl.passes.Augmentation. Received: float",
+            "return a ganctl.game.augmentation.Augmentation. Received: float",
         ),
         (
             "datasets",
             "registry",
             "def own(config, track):\n    return []",
             {"dataset.name": "own"},
-            "return a ganctl.image_set.ImageSet. Received: list",
+            "return a ganctl.images.image_set.ImageSet, or several by role. Received: list",
         ),
     ],
 )
@@ -391,10 +391,8 @@ def test_what_makes_something_else_is_told_what_to_make_and_where(
     path = tiny_yaml(named)
 
     def built() -> Game:
-        experiment = resolving.load_experiment(path)
-        return games.make_game(
-            resolving.resolve(experiment), resolving.read_images(resolving.resolve(experiment), untracked)
-        )
+        parts = resolving.load_parts(path)
+        return games.make_game(parts, resolving.read_images(parts, untracked))
 
     with (
         user_plugins.permitted([plugin]),
