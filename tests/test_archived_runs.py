@@ -36,7 +36,7 @@ def differences(run: Path, images: np.ndarray) -> np.ndarray:
     return np.abs(expected - images)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["dcgan", "infogan", "acgan_mnist"], MODELS))
 def test_an_archived_run_draws_what_it_drew(model: str, run: Path) -> None:
     assert differences(run, ganctl.load(run).sample(SAMPLES, seed=SEED)).max() <= 1
 

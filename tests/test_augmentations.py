@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WriteYaml, shipped
+from conftest import WriteYaml, shipped, slow_but
 
 from ganctl import augmentations, losses, models
 from ganctl.augmentations import ada
@@ -307,7 +307,7 @@ def test_adas_probability_follows_the_signs_of_real_images() -> None:
     assert found[0] == pytest.approx(0.08)
 
 
-@pytest.mark.parametrize("form", ["separate", "summed"])
+@pytest.mark.parametrize("form", slow_but(["summed"], ["separate", "summed"]))
 def test_adas_probability_is_a_column_and_moves_only_with_the_discriminator(
     form: str, small_game: Callable[..., Game]
 ) -> None:

@@ -43,6 +43,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "several inputs": ("decoupled_gan", {"model.noise_inputs": 3}),
     "bfloat16 and an average": ("dcgan", {"training.precision": "bfloat16", "training.ema": 0.9}),
 }
+QUICK = {"dcgan", "noise given, uniform", "one-hot classes", "bfloat16 and an average"}
 IN_EVERY_FORMAT = ["fastgan", "r3gan", "sagan", *(case for case in CASES if case != CASES[case][0])]
 """What they are made of is all that any generator is made of, and their inputs are of every kind."""
 CLASS_NAMES = tuple("abcdefghij")
@@ -97,7 +98,11 @@ def loaded(generator_file: Callable[..., Path]) -> Callable[[str], Generator]:
 
 @pytest.mark.parametrize(
     ("case", "name"),
-    [(case, name) for case in CASES for name in (FORMATS if case in IN_EVERY_FORMAT else ["keras"])],
+    [
+        pytest.param(case, name, marks=[] if case in QUICK else [pytest.mark.slow])
+        for case in CASES
+        for name in (FORMATS if case in IN_EVERY_FORMAT else ["keras"])
+    ],
 )
 def test_a_format_draws_what_the_model_draws(
     case: str, name: str, loaded: Callable[[str], Generator], tmp_path: Path

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from ganctl.images.image_set import ImageSet
 from parity.same_play import ROUNDS, Play, Script, differences, load, make_networks, played_by_ganctl, snapshot, trace
@@ -49,6 +50,7 @@ def literal_loop(generator: Any, network: Any, script: Script) -> Play:
     return Play(snapshot(networks, {"discriminator": discriminator.optimizer, "generator": gan.optimizer}), log)
 
 
+@pytest.mark.slow
 def test_ganctl_plays_the_literal_loop(pictures: Callable[..., ImageSet]) -> None:
     experiment = load("dcgan_cifar", f"training.batch_size={BATCH}", f"dataset.image_size={SIZE}")
     images = pictures(32, SIZE, 3, num_classes=1)

@@ -83,6 +83,7 @@ def literal_loop(gen: Any, network: Any, script: Script, noise_inputs: int, trai
     return Play(snapshot(networks, {"discriminator": opt_disc, "generator": opt_gen}), log)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise_inputs", "training_ratio"), [(1, 1), (2, 2)], ids=["as shipped", "two of each"])
 def test_ganctl_plays_the_literal_loop(
     pictures: Callable[..., ImageSet], noise_inputs: int, training_ratio: int
