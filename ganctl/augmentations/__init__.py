@@ -1,4 +1,4 @@
-"""Augmentations of what the discriminator sees, by name: one file each (`ganctl.game.passes.Augmentation`).
+"""Augmentations of what the discriminator sees, by name: one file each (`ganctl.game.Augmentation`).
 
 Real and generated images go through the same function with random numbers of their own, in both players' updates: the
 discriminator never sees an image without augmentation, and the generator learns through it. A change to real images

@@ -149,7 +149,7 @@ def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | 
 
 
 def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:
-    """Notes on unreadable images; raises DataError if they are too many, or if there are no images at all."""
+    """Notes on unreadable images; raises DataError if they are too many, or if no image was found."""
     if not read and not refused:
         skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else ""
         raise DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")

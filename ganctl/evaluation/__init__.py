@@ -1,4 +1,4 @@
-"""The figures that say how far two sets of features are apart, one function each.
+"""The scores that say how far apart two sets of features are, one function each.
 
 Floor 4. May import: images, run_folder, host.
 """

@@ -1,4 +1,4 @@
-"""What to choose before a run: pace, precision, XLA, the check of the discriminator, `ganctl init`.
+"""Choices before a run: pace, precision, XLA, the check of the discriminator, `ganctl init`.
 
 Floor 6. May import: build, evaluation, game, images, experiment, host.
 """

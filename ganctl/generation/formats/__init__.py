@@ -1,6 +1,6 @@
 """Kinds of files that a generator is exported to: one file each, which writes it and runs what was written.
 
-Every module holds a `Format` called `FORMAT`. Nobody edits a list.
+Every module holds a `Format` called `FORMAT`. No list needs editing.
 
 Networks that come here have named inputs: one tensor, or a dictionary of them.
 """
@@ -38,7 +38,7 @@ class Format:
             its layers are.
         usage: lines of Python that read the file of a path, and lines that make `images` of the variables that are
             called as the inputs.
-        needs: packages besides ganctl's own.
+        needs: packages in addition to ganctl's own.
         extra: of ganctl's extras, the one that brings them.
     """
 

@@ -1,4 +1,4 @@
-"""LiteRT's file (formerly TensorFlow Lite), for telephones and small devices; float32, nothing is quantised."""
+"""LiteRT's file (formerly TensorFlow Lite), for phones and small devices; float32, nothing is quantised."""
 
 import warnings
 from collections.abc import Iterator, Sequence

@@ -110,7 +110,7 @@ def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
     def share(cost: Cost) -> float:
         return measured.rate / cost.times(measured.cost) * seconds / ITERATIONS_NEEDED[cost.size]
 
-    # Smaller sizes are only for pictures that are no larger.
+    # Smaller sizes are only for pictures that are not larger.
     own = [Cost(size, measured.cost.capacity) for size in sizes if size >= LEAST_SIZE or size == sizes[-1]]
     best = next((cost for cost in reversed(own) if share(cost) >= 1), own[0])
     if best.capacity is None:
