@@ -210,7 +210,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: run.resume(device=5), "device must be a string"),
         (lambda run: run.sample(truncation="1"), "truncation must be a number > 0, .* Received: '1'"),
         (lambda run: run.sample(10**12), "num can be at most 10,000,000 images. Received: 1,000,000,000,000"),
-        (lambda run: run.interpolate(10**9), "rows x points x frames is 10,000,000 images at most"),
+        (lambda run: run.interpolate(10**9), "rows x points x frames can be at most 10,000,000 images"),
         (
             lambda run: run.resume({"model.latent_dim": 2}),
             "Use ganctl train, with --init-from to start from its weights",
