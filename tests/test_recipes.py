@@ -1,15 +1,17 @@
-"""The scores in the head comments of the shipped configurations, and what measures them again."""
+"""Scores and gallery runs in the head comments of the shipped configurations, and what measures them again."""
 
-import itertools
 import math
 import shlex
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import CONFIGS, WriteYaml
 
-from benchmarks import recipes
-from benchmarks.recipes import Score
+from benchmarks import gallery, recipes
+from benchmarks.gallery import Exhibit
+from benchmarks.recipes import Score, overrides_of
 from ganctl.build import resolving
 from ganctl.errors import GanctlError
 from ganctl.experiment.packaged_configs import find_config
@@ -26,8 +28,7 @@ def test_every_shipped_file_says_its_score_and_a_command_that_is_valid(path: Pat
     assert score.minutes > 0
     words = shlex.split(score.command)
     assert words[:3] == ["ganctl", "train", f"configs/{path.name}"]
-    overrides = tuple(after for before, after in itertools.pairwise(words) if before == "--set")
-    resolving.load_experiment(find_config(words[2]), overrides)
+    resolving.load_experiment(find_config(words[2]), overrides_of(words))
 
 
 def test_a_score_is_found_again_where_it_was_written() -> None:
@@ -61,3 +62,71 @@ def test_a_recipe_is_trained_and_scored_for_each_seed(tiny_yaml: WriteYaml) -> N
     assert found.kid > 0.3  # two iterations: nothing was learned
     assert found.deviation > 0
     assert found.minutes > 0
+
+
+SHOWN = Exhibit(
+    "ganctl train configs/quickstart.yaml --set training.iterations=2",
+    "Shirts and shoes, some of which could be worn. " * 5 + "The rest is not recognizable.",
+    kid=0.1,
+    floor=-0.0003,
+    minutes=2.5,
+    commit="abc1234",
+)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_file_has_a_run_in_the_gallery(path: Path) -> None:
+    exhibit = Exhibit.read(path.read_text("utf-8"), path.name)
+    assert shlex.split(exhibit.command)[:3] == ["ganctl", "train", f"configs/{path.name}"]
+    assert exhibit.experiment().training.iterations > 0
+    assert exhibit.seen.endswith(".")
+    assert exhibit.commit
+    assert exhibit.kid is not None
+    assert exhibit.floor < exhibit.kid < 5
+    assert exhibit.minutes > 0
+    picture = cv2.imread(str(gallery.PICTURES / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
+    assert min(picture.shape) > 200
+    assert picture.std() > 20, "samples, not an empty sheet"
+
+
+def test_the_pictures_of_the_gallery_are_small_and_all_are_shown() -> None:
+    pictures = list(gallery.PICTURES.iterdir())
+    assert {path.stem for path in pictures} == {path.stem for path in CONFIGS.glob("*.yaml")}
+    assert sum(path.stat().st_size for path in pictures) < 3 * 2**20
+
+
+def test_the_gallery_page_says_what_the_head_comments_say() -> None:
+    assert gallery.PAGE.read_text("utf-8") == gallery.page(), "run: python -m benchmarks.gallery --page"
+
+
+def test_a_gallery_run_is_found_again_where_it_was_written() -> None:
+    before = f"# A recipe.\n# Gallery: not measured yet\n#   {SHOWN.command}\n#   Nothing yet.\nname: x\n"
+    assert Exhibit.read(before, "") == Exhibit(SHOWN.command, "Nothing yet.")
+    after = SHOWN.written_into(before)
+    assert Exhibit.read(after, "") == SHOWN
+    assert after.startswith("# A recipe.\n# Gallery: KID-Lite0 0.1000; floor -0.0003; N = 2000; seed 0; 2.5 processor")
+    assert after.endswith("recognizable.\nname: x\n")
+    with pytest.raises(GanctlError, match=r"no\.yaml has no line '# Gallery:"):
+        Exhibit.read("name: x\n", "no.yaml")
+
+
+def test_images_that_the_gallery_needs_are_asked_for(tmp_path: Path) -> None:
+    exhibit = Exhibit(f"ganctl train configs/photos.yaml --set dataset.path={tmp_path / 'none'}", "Nothing.")
+    with pytest.raises(
+        GanctlError, match=r"There are no images in .*none\..* npm pack emoji-datasource-google@16\.0\.0 "
+    ):
+        gallery.train(exhibit, tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.slow
+def test_a_gallery_run_is_trained_scored_and_drawn(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    picture = tmp_path / "deep" / "a.png"
+    exhibit = Exhibit(f"ganctl train {tiny_yaml()} --set training.iterations=2", "Noise.", num=50)
+    found = gallery.train(exhibit, picture)
+    assert found.kid is not None
+    assert found.kid > 0.3  # two iterations: nothing was learned
+    assert 0.01 < found.minutes < 2
+    drawn = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    assert drawn.shape == (12 * (6 * 10 + 2), 12 * (8 * 10 + 2)), "six rows of eight images of 8x8, enlarged, grey"
+    assert len(np.unique(drawn)) > 10
