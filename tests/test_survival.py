@@ -39,7 +39,7 @@ SAVES = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
-from ganctl import checkpoint
+from ganctl.run_folder import checkpoint
 
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
 left = [last]
@@ -97,8 +97,8 @@ def test_twenty_kills_at_random_moments_of_real_training_lose_nothing() -> None:
 HOLDS = """
 import sys, time
 from pathlib import Path
-from ganctl.run_folder import RunFolder
-from ganctl.run_lock import run_lock
+from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.lock import run_lock
 
 with run_lock(RunFolder(Path(sys.argv[1]))):
     print("held", flush=True)
@@ -322,7 +322,7 @@ def test_a_disk_that_is_full_for_pictures_is_said_and_training_goes_on(
 def test_a_file_that_must_not_grow_is_a_clear_error_too(tmp_path: Path) -> None:
     """Without root: a limit on the size of files, as batch systems set it."""
     script = (
-        "import resource, sys, numpy, pathlib; from ganctl import checkpoint, errors\n"
+        "import resource, sys, numpy, pathlib; from ganctl import errors; from ganctl.run_folder import checkpoint\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: checkpoint.save(pathlib.Path(sys.argv[1]), {'g': {'w': numpy.zeros(5000)}}, {'step': 1})\n"
         "except errors.GanctlError as error: print(error)"
@@ -336,7 +336,7 @@ def test_a_file_that_must_not_grow_is_a_clear_error_too(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_refused_before_training(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     script = (
         "import os; from pathlib import Path; from ganctl.errors import UsageError\n"
-        "from ganctl.run_folder import RunFolder\n"
+        "from ganctl.run_folder.paths import RunFolder\n"
         f"os.setuid({NOBODY})\n"
         "try: RunFolder.check_free(Path('/root/x'), 'run', explicit=True)\n"
         "except UsageError as error: print(error)"
