@@ -379,7 +379,7 @@ from ganctl.{package} import {registry}
             "registry",
             "def own(config, track):\n    return []",
             {"dataset.name": "own"},
-            "return a ganctl.images.image_set.ImageSet, or several by role. Received: list",
+            "return a ganctl.images.image_set.ImageSet, or a mapping of them. Received: list",
         ),
     ],
 )
