@@ -534,7 +534,7 @@ USAGE = [
     (["sample", "--checkpoint", "nowhere"], "nowhere does not exist"),
     (["sample", "--checkpoint", "nowhere", "--best"], "nowhere does not exist"),
     (["sample", "--checkpoint", "nowhere", "--num", "0"], "Invalid value for '--num'"),
-    (["sample", "--checkpoint", "nowhere", "--num", "10000001"], "--num is 10,000,000 images at most"),
+    (["sample", "--checkpoint", "nowhere", "--num", "10000001"], "--num can be at most 10,000,000 images"),
     (
         ["sample", "--checkpoint", "nowhere", "--output", "x.gif"],
         "--output takes FILE.png, FILE.npz or a folder. Received: x.gif",
