@@ -1,7 +1,6 @@
 """Every key of the YAML file: changing it changes something that can be seen. A new key without a case here fails."""
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -298,7 +297,13 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
 }
 
 
-@pytest.mark.parametrize("key", list(keys_of(Experiment)))
+# Scores are computed thrice for each.
+SCORED = ("evaluation.num", "evaluation.features")
+
+
+@pytest.mark.parametrize(
+    "key", [pytest.param(key, marks=[pytest.mark.slow] if key in SCORED else []) for key in keys_of(Experiment)]
+)
 def test_changing_a_key_changes_something_that_can_be_seen(key: str, looks: Looks) -> None:
     assert key in CASES, f"the key {key} has no case in {Path(__file__).name}"
     look, change, *given = CASES[key]
@@ -330,9 +335,12 @@ AUGMENTATION_KEYS: dict[tuple[str, str], tuple[str, str]] = {
 }
 LOSS_KEYS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
 PENALTY_KEYS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
-# A key of the players shows only when a round is played.
 MODEL_KEYS = [
-    pytest.param(entry.name, key, marks=[] if key in inspect.signature(entry.make).parameters else [pytest.mark.slow])
+    pytest.param(
+        entry.name,
+        key,
+        marks=[] if entry.name == "dcgan" else [pytest.mark.slow],
+    )
     for entry in models.registry
     for key in entry.arguments().model_fields
 ]

@@ -56,7 +56,7 @@ def unbiased(game: Game) -> list[Any]:
     return [layer.layer for layer in layers if getattr(layer, "biased", True) is False]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["dcgan", "infogan", "decoupled_gan"], MODELS))
 def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
     model: str, small_game: Callable[..., Game]
 ) -> None:
