@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.keras_internals import calls_of
+
 Shape = tuple[int, ...]
 
 _CONVOLUTION = ("kernel_size", "strides", "padding", "activation", "use_bias")
@@ -66,7 +68,8 @@ class Layer:
 def describe(network: Any) -> list[Layer]:
     """Return the layers of a Keras network; raises ValueError for one that is no chain or has unknown layers."""
     found: list[Layer] = []
-    before = network.layers[0]
+    made: Any = None
+    calls = {call.operation: call for call in calls_of(network)}
     for layer in network.layers:
         kind, config = type(layer).__name__, layer.get_config()
         if kind == "InputLayer":
@@ -74,9 +77,10 @@ def describe(network: Any) -> list[Layer]:
         strange = [name for name, plain in _PLAIN.items() if config.get(name, plain) not in (plain, _listed(plain))]
         if kind not in _SETTINGS or strange:
             raise ValueError(f"No other column has this layer. Received: {kind} '{layer.name}' {strange}")
-        if found and layer.input is not before.output:
+        call = calls[layer]
+        if found and [id(tensor) for tensor in call.inputs] != made:
             raise ValueError(f"Only chains of layers can be converted. Received: {network.name} at '{layer.name}'")
-        before = layer
+        made = [id(tensor) for tensor in call.outputs]
         found.append(
             Layer(
                 kind,
