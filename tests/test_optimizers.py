@@ -103,6 +103,8 @@ def test_a_fused_optimizer_is_the_one_of_keras_with_the_same_variables(name: str
         return optimizer
 
     plain, fused = built(False), built(True)
+    start, _, number = built(False).name.rpartition("_")
+    assert fused.name == f"{start}_{int(number) - 1}", "counted with the plain ones"
     assert issubclass(type(fused), type(plain))
     assert type(fused) is not type(plain)
     assert vars(fused).keys() >= vars(plain).keys()

@@ -35,8 +35,13 @@ class _Slots:
 class _WithSlots:
     """Base of the fused optimizers: they know which of their variables belongs to which weight."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    plain_name: str
+    """What Keras calls an optimizer of the plain kind."""
+
+    def __init__(self, *arguments: Any, name: str | None = None, **settings: Any) -> None:
+        # As Keras counts the plain ones: TensorFlow goes by the names of operations where it may choose an order, and
+        # with others the last digits of a run may be others.
+        super().__init__(*arguments, name=name or _next_name(self.plain_name), **settings)  # type: ignore[call-arg]
         self._slots = _Slots()
 
     def add_optimizer_variables(self, trainable_variables: Sequence[Any], name: Any, initializer: Any = "zeros") -> Any:
@@ -48,12 +53,20 @@ class _WithSlots:
         return made
 
 
+def _next_name(prefix: str) -> str:
+    """The name of the next object of a kind: `adam`, `adam_1` and so on."""
+    count = keras.backend.get_uid(prefix)
+    return prefix if count == 1 else f"{prefix}_{count - 1}"
+
+
 @keras.saving.register_keras_serializable("ganctl")
 class FusedAdam(_WithSlots, keras.optimizers.Adam):
     """Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, section 2), one operation a variable.
 
     Takes the arguments of `keras.optimizers.Adam` except `amsgrad`.
     """
+
+    plain_name = "adam"
 
     def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """Update a variable and its two moments."""
@@ -79,6 +92,8 @@ class FusedRMSprop(_WithSlots, keras.optimizers.RMSprop):
 
     Takes the arguments of `keras.optimizers.RMSprop` except `momentum` and `centered`.
     """
+
+    plain_name = "rm_sprop"
 
     def build(self, variables: Sequence[Any]) -> None:
         """Create the means of squared gradients."""
