@@ -198,11 +198,12 @@ def _section(name: str, exhibit: Exhibit) -> str:
         if exhibit.kid is None
         else f"{minutes} processor minutes on two cores, KID-Lite0 {kid} (floor {floor}), commit {exhibit.commit}."
     )
-    facts = f"Seed {exhibit.seed}, {experiment.training.iterations:,} iterations, {measured}"
+    facts = textwrap.fill(f"Seed {exhibit.seed}, {experiment.training.iterations:,} iterations, {measured}", 110)
+    settings = f"Settings: [configs/{name}.yaml](../configs/{name}.yaml)."
     command = " \\\n        ".join(_wrapped(f"{exhibit.command} --seed {exhibit.seed}"))
     return (
         f"### {name}\n\n{textwrap.fill(exhibit.seen, 110)}\n\n![Samples of {name}](images/gallery/{name}.png)\n\n"
-        f"    {command}\n\n{textwrap.fill(facts, 110)} Settings: [configs/{name}.yaml](../configs/{name}.yaml).\n"
+        f"    {command}\n\n{facts}\n{settings}\n"
     )
 
 
