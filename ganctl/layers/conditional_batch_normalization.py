@@ -42,15 +42,16 @@ class ConditionalBatchNormalization(keras.layers.Layer):
 
     def call(self, inputs: Tensor, classes: Tensor, training: bool | None = None) -> Tensor:
         """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
-        return self.styled(self.norm(inputs, training=training), classes)
+        scale, shift = self.style(classes)
+        return self.norm(inputs, training=training) * scale + shift
 
-    def styled(self, normal: Tensor, classes: Tensor) -> Tensor:
-        """Return normalised maps [N, H, W, C], scaled and shifted by their classes, integers [N, 1]."""
+    def style(self, classes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scales and the shifts of classes: [N, 1, 1, C] each for integers [N, 1]."""
         ops = keras.ops
         chosen = ops.cast(ops.reshape(classes, (-1,)), "int32")
         scale = ops.take(self.gamma, chosen, axis=0)[:, None, None, :]
         shift = ops.take(self.beta, chosen, axis=0)[:, None, None, :]
-        return normal * scale + shift
+        return scale, shift
 
     def compute_output_shape(self, input_shape: Any, *_: Any) -> Any:
         """Return the shape of the maps."""

@@ -106,8 +106,8 @@ class FusedConditional(StandIn):
 
     def call(self, inputs: Tensor, classes: Tensor, training: bool | None = None) -> Tensor:
         """Return [N, H, W, C] for [N, H, W, C] and integers [N, 1]."""
-        normal = fused(self.layer.norm, inputs, tf.zeros([inputs.shape[-1]]), training=training)
-        return self.layer.styled(normal, classes)
+        scale, shift = self.layer.style(classes)
+        return fused(self.layer.norm, inputs, tf.zeros([inputs.shape[-1]]), training=training) * scale + shift
 
 
 def fused(layer: Layer, inputs: Tensor, bias: Tensor, *, training: bool | None) -> Tensor:
