@@ -27,6 +27,7 @@ from ganctl.images.draw import grid, write_png
 DOCS = CONFIGS.parent / "docs"
 PICTURES = DOCS / "images" / "gallery"
 PAGE = DOCS / "gallery.md"
+README = DOCS.parent / "README.md"
 BEGIN, END = "<!-- gallery: written by python -m benchmarks.gallery -->\n", "<!-- end of gallery -->\n"
 SEED = 0
 NUM = 2000  # samples that are scored
@@ -161,12 +162,28 @@ def draw_picture(run: Path, picture: Path) -> None:
     write_png(picture, grid(images, ROWS, columns))
 
 
-def page() -> str:
-    """Return docs/gallery.md with what the head comments say today."""
+def pages() -> dict[Path, str]:
+    """Return docs/gallery.md and README.md with what the head comments say today."""
     exhibits = {path.stem: Exhibit.read(path.read_text("utf-8"), path.name) for path in sorted(CONFIGS.glob("*.yaml"))}
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     sections = [_section(name, exhibit) for name, exhibit in exhibits.items()]
-    return before + BEGIN + "\n".join([_table(exhibits), *sections]) + END + rest.partition(END)[2]
+    written = {PAGE: "\n".join([_table(exhibits), *sections]), README: _rows_of_pictures(exhibits)}
+    found = {}
+    for path, text in written.items():
+        before, _, rest = path.read_text("utf-8").partition(BEGIN)
+        found[path] = before + BEGIN + text + END + rest.partition(END)[2]
+    return found
+
+
+def _rows_of_pictures(exhibits: dict[str, Exhibit], columns: int = 5) -> str:
+    """A table of pictures with their figures, for README."""
+    cells = []
+    for name, exhibit in exhibits.items():
+        kid, _, minutes = _figures(exhibit)
+        picture = f'<img src="docs/images/gallery/{name}.png" width="150" alt="{name}"><br>'
+        link = f'<a href="docs/gallery.md#{name}">{name}</a>'
+        cells.append(f"<td>{picture}\n{link}<br>\nKID {kid}, {minutes} min</td>")
+    rows = ["<tr>" + "\n".join(cells[start : start + columns]) + "</tr>" for start in range(0, len(cells), columns)]
+    return "<table>\n" + "\n".join(rows) + "\n</table>\n"
 
 
 def _table(exhibits: dict[str, Exhibit]) -> str:
@@ -216,8 +233,13 @@ def _wrapped(command: str) -> Sequence[str]:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1)
-@click.option("--write", is_flag=True, help="Write pictures, figures and docs/gallery.md.")
-@click.option("--page", "page_only", is_flag=True, help="Write docs/gallery.md from the head comments; train nothing.")
+@click.option("--write", is_flag=True, help="Write pictures, figures, docs/gallery.md and README's table.")
+@click.option(
+    "--page",
+    "page_only",
+    is_flag=True,
+    help="Write docs/gallery.md and README's table from the head comments; train nothing.",
+)
 def command(names: tuple[str, ...], write: bool, page_only: bool) -> None:
     """Train the configurations NAMES (default: all of configs/) for the gallery.
 
@@ -237,7 +259,8 @@ def command(names: tuple[str, ...], write: bool, page_only: bool) -> None:
             if write:
                 path.write_text(found.written_into(path.read_text("utf-8")), "utf-8")
         if write or page_only:
-            PAGE.write_text(page(), "utf-8")
+            for page, text in pages().items():
+                page.write_text(text, "utf-8")
     except GanctlError as error:
         raise click.ClickException(str(error)) from None
 
