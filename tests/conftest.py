@@ -167,7 +167,7 @@ def run_cli(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         words, folder = [*map(str, arguments)], cwd or tmp_path_factory.mktemp("empty")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_CPP_")}
         if start == "fork":
-            # Said, so that the program does not begin again to say it.
+            # Decided, so that `plan` does not advise on it.
             environment.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
             program: ForkedProgram = request.getfixturevalue("forked_program")
             return program.run(words, folder, environment)

@@ -101,7 +101,14 @@ EXPERIMENT = {
     "loss": {"penalties": [{"name": "gradient_penalty", "weight": 1.0}]},
     "training": {"discriminator_batches": "summed"},
 }
-FACTS = {"step": 7, "experiment": EXPERIMENT, "image_shape": [8, 8, 1], "class_names": ["a"], "generator": "generator"}
+FACTS = {
+    "step": 7,
+    "experiment": EXPERIMENT,
+    "image_shape": [8, 8, 1],
+    "image_shapes": {"real": [8, 8, 1]},
+    "class_names": ["a"],
+    "generator": "generator",
+}
 
 
 def same_tensors(found: checkpoint.Checkpoint) -> bool:

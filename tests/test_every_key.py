@@ -169,7 +169,7 @@ class Looks:
     def _files(self, changes: Changes) -> Any:
         """The files of a whole run: the text of losses.csv, the size of the pictures."""
         # These keys belong to the trainer and its hooks, so one compiled game serves all of them.
-        prepared = replace(self._prepared(()), experiment=self._experiment(changes))
+        prepared = replace(self._prepared(()), parts=resolving.resolve(self._experiment(changes)))
         prepared.game.step.assign(0)
         run = RunFolder.create(self._folder, "run", explicit=False)
         prepared.trainer(run, []).train()

@@ -143,7 +143,7 @@ def experiment_of(combination: Combination, base: Experiment) -> Experiment:
     content = base.model_dump(mode="json")
     content["loss"] = {"name": combination.loss}
     if combination.penalty != NONE:
-        is_term = not losses.penalties.get(combination.penalty).facts.get("constraint")
+        is_term = not losses.penalties.get(combination.penalty).constraint
         lazy = {"every": 2} if combination.augmentation != NONE and is_term else {}
         content["loss"]["penalties"] = [{"name": combination.penalty, **lazy}]
     content["training"] |= {

@@ -132,7 +132,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         assert getattr(numbers, "_repr_png_", lambda: None)() is None
     with pytest.raises(ValueError, match=r"Only uint8 images .* float64 \(5, 8, 8, 1\)"):
         (images / 255.0).sheet()
-    with pytest.raises(ValueError, match=r"no image to show \(0, 8, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"no image to show\. Received: \(0, 8, 8, 1\)"):
         images[:0].sheet()
 
 

@@ -62,7 +62,7 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
 ) -> None:
     game = small_game(model)
     assert {"generator", "discriminator"} <= set(game.networks)
-    # BatchNorm takes away what these add (`rewrites/fused_batch_normalization.py`).
+    # BatchNorm takes away what these add (`ganctl/build/rewrites/fused_batch_normalization.py`).
     without_effect = {layer.bias.path for layer in unbiased(game)}
     before = weights_of(game)
     rows = game.play(game.chunk(0, 2)).numpy()

@@ -66,8 +66,9 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
 
     def optimizer(name: str) -> Any:
         asked.add(name)
-        # A player that the file does not mention gets the generator's settings.
-        section = getattr(experiment.optimizer, name, experiment.optimizer.generator)
+        # A player that the file does not mention gets the settings of its kind: discriminator_b those of discriminator.
+        kind = "discriminator" if name.split("_")[0] == "discriminator" else "generator"
+        section = getattr(experiment.optimizer, name, getattr(experiment.optimizer, kind))
         return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
 
     own_keys = accepted(parts.model.players, experiment.model.arguments)

@@ -41,9 +41,9 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     from ganctl.training.prepared import Prepared, prepare_process
 
     console = TrainingConsole(quiet=as_json)
-    # A run's own weights replace pre-trained ones, whose file may no longer exist.
     chosen = select_device(device)
     prepare_process(chosen)
+    # A run's own weights replace pre-trained ones, whose file may no longer exist.
     prepared = Prepared.make(parts, chosen, console.track, pretrained=not saved)
     console.introduce(prepared)
     pace = measure(prepared.game, seconds)

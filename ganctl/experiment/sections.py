@@ -186,7 +186,11 @@ class OptimizerSection(Section):
 
 
 class OptimizersSection(Section):
-    """One optimizer per player; for a model with other players, their names are further keys."""
+    """One optimizer per player; for a model with other players, their names are further keys.
+
+    Without such a key, a player named `discriminator_...` has the discriminator's settings, and any other player the
+    generator's.
+    """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, OptimizerSection] = Field(init=False)

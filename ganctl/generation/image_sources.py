@@ -97,7 +97,8 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
 
     def draw() -> np.ndarray:
         if trained.sampler.takes:
-            given = read_feeds(trained.parts, track)[trained.sampler.takes].images
+            holdout = trained.parts.experiment.dataset.holdout
+            given = read_feeds(trained.parts, track)[trained.sampler.takes].split(holdout)[0].images
             drawn = translate(trained.played, given, count)
         else:
             drawn = trained.draw(count, seed)

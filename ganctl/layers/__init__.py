@@ -39,18 +39,25 @@ def _loaded() -> list[ModuleType]:
 class _AfterKeras(MetaPathFinder, Loader):
     """Loads the layers once Keras has been imported, by any code; Python's own machinery does the import."""
 
+    _asking = False  # while Python's other finders look for Keras
+
     def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """Return Python's spec for Keras, with this object as its loader."""
-        if name != "keras":
+        if name != "keras" or self._asking:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
+        self._asking = True
+        try:
+            spec = find_spec(name)
+        finally:
+            self._asking = False
         if spec is not None:
             self._loader, spec.loader = spec.loader, self
         return spec
 
     def exec_module(self, module: Any) -> None:
         """Load Keras with its own loader, then the layers."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
         module.__spec__.loader = module.__loader__ = self._loader
         assert self._loader is not None
         self._loader.exec_module(module)

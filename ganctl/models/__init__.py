@@ -43,6 +43,17 @@ class ModelEntry(Entry):
     feeds: tuple[str, ...] = (REAL,)
     samplers: Mapping[str, Sampler] = field(default_factory=lambda: {"samples": NoiseSampler()})
 
+    def __post_init__(self) -> None:
+        if not self.samplers:
+            raise ValueError(f"model '{self.name}': samplers= must name at least one way to draw")
+        for name, sampler in self.samplers.items():
+            for feed in filter(None, (sampler.gives, sampler.takes)):
+                if feed not in self.feeds:
+                    raise ValueError(
+                        f"model '{self.name}': the sampler '{name}' uses the feed '{feed}'; feeds= names only "
+                        f"{', '.join(self.feeds)}"
+                    )
+
     @property
     def with_keys(self) -> tuple[Callable[..., Any], ...]:
         """Further functions whose keyword-only parameters are the user's keys."""

@@ -251,12 +251,20 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
         or not isinstance(facts.get("experiment"), dict)
     ):
         raise GanctlError(f"{path} is damaged: it does not say which experiment and step it belongs to.")
-    shape = facts.get("image_shape")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and 0 < n <= 4096 for n in shape):
+    shapes = facts.get("image_shapes", {})
+    if not isinstance(shapes, dict) or not all(map(_is_shape, [facts.get("image_shape"), *shapes.values()])):
         raise GanctlError(f"{path} is damaged: it does not state the shape of its images.")
+    names = facts.get("class_names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise GanctlError(f"{path} is damaged: the names of its classes are not a list of text.")
     if facts.get("format") != FORMAT:
         raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")
     return facts
+
+
+def _is_shape(value: Any) -> bool:
+    """Whether a value can be the (height, width, channels) of images."""
+    return isinstance(value, list) and len(value) == 3 and all(type(n) is int and 0 < n <= 4096 for n in value)
 
 
 def _read(path: Path) -> bytes:

@@ -178,7 +178,7 @@ class Prepared:
         hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
-        hooks.append(Report(experiment.evaluation.every, write_report))
+        hooks.append(Report(every, write_report))
         return Trainer(run, hooks)
 
     def _metrics(self) -> Metrics:
