@@ -132,7 +132,7 @@ def test_run_json_says_how_it_came_about(trained: Trained) -> None:
     assert facts["versions"].keys() >= {"python", "tensorflow", "keras", "numpy"}
     assert facts["device"]["reason"]
     assert facts["precision"]["name"] == "float32"
-    assert facts["xla"] == {"name": "off", "reason": "as the experiment says"}
+    assert facts["xla"] == {"name": "off", "reason": "as configured"}
     assert facts["parameters"].keys() == {"generator", "discriminator"}
     assert facts["dataset"]["images"] == 64
     assert re.fullmatch("[0-9a-f]{64}", facts["dataset"]["fingerprint"])

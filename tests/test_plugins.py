@@ -34,6 +34,7 @@ from ganctl.generation.image_sources import read_real_images, read_samples
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet
+from ganctl.layers import TimesNoise
 from ganctl.report.run_report import write_report
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.metrics_csv import read_metrics
@@ -170,11 +171,19 @@ def test_what_cyclegan_left_translates_and_cannot_be_sampled(
 ) -> None:
     trained = TrainedGenerator.load(translating[1].path / file)
     given = np.full((2, 16, 16, 1), 200, np.uint8)
-    (made,) = translate(trained.network, given, 2)
+    (made,) = translate(trained.network, given, 2, seed=0)
     assert made.shape == given.shape
     assert trained.sampler.takes == "a"
     with pytest.raises(UsageError, match="makes images from the images called `a`, not from noise"):
         trained.draw(4)
+
+
+def test_a_translation_repeats_the_noise_of_its_seed() -> None:
+    given = np.full((3, 8, 8, 1), 200, np.uint8)
+    network = keras.Sequential([keras.Input((8, 8, 1)), TimesNoise()])
+    first, again, other = (np.concatenate(list(translate(network, given, 3, seed))) for seed in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
 
 
 def test_cyclegan_is_evaluated_against_what_it_imitates(translating: tuple[Experiment, RunFolder]) -> None:
@@ -308,7 +317,7 @@ def user_model(image_shape):
         ("{'generator': generator, 'discriminator': None}", "Keras models. Received for 'discriminator': None"),
         (
             "{'generator': generator, 'discriminator': generator}",
-            "'discriminator'. Received: the same network for both",
+            "'discriminator'. Received: the same network for several roles",
         ),
         (
             "{'generator': generator, 'discriminator': keras.Model(latent, latent)}",

@@ -127,7 +127,7 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
                 key="model.name",
             )
     if len({id(made[role]) for role in needed}) < len(needed):
-        raise ConfigurationError(f"{must}. Received: the same network for both", key="model.name")
+        raise ConfigurationError(f"{must}. Received: the same network for several roles", key="model.name")
     for sampler in entry.samplers.values():
         _check_drawn(entry, sampler.network, made[sampler.network], shapes[sampler.gives])
     return dict(made)

@@ -54,7 +54,7 @@ def no_images_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
 class Turn:
     """One optimizer step: its forward pass, the loss terms on it, and further measurements.
 
-    `apart` takes the gradient of each term by itself: a turn that calls a network three times and more needs it to
+    `apart` takes the gradient of each term by itself: a turn that calls a network three or more times needs it to
     repeat itself to the last bit (`ganctl.game.gradients`).
 
     `ahead` makes in advance, for all updates of a round, the images that do not depend on what the player moves: one

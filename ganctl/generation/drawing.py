@@ -113,15 +113,18 @@ def generate(
         yield images[: count - start]
 
 
-def translate(network: Any, images: np.ndarray, count: int) -> Iterator[np.ndarray]:
+def translate(network: Any, images: np.ndarray, count: int, seed: int) -> Iterator[np.ndarray]:
     """Yield uint8 images [n, H, W, C], n up to BATCH, that a network makes from images: `count` in all.
 
     Args:
         network: takes and returns images in [-1, 1].
         images: uint8 [N, H, W, C], repeated cyclically if there are fewer than `count`.
         count: number of images.
+        seed: of layers that draw noise of their own.
     """
     paint = painter(network)
     for start in range(0, count, BATCH):
         given = images[np.arange(start, min(start + BATCH, count)) % len(images)]
-        yield paint(as_networks_see(tf.cast(given, tf.float32))).numpy()
+        with seeded(network, sample_key(seed, start // BATCH)):
+            made = paint(as_networks_see(tf.cast(given, tf.float32))).numpy()
+        yield made

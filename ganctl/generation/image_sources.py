@@ -99,7 +99,7 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
         if trained.sampler.takes:
             holdout = trained.parts.experiment.dataset.holdout
             given = read_feeds(trained.parts, track)[trained.sampler.takes].split(holdout)[0].images
-            drawn = translate(trained.played, given, count)
+            drawn = translate(trained.played, given, count, seed)
         else:
             drawn = trained.draw(count, seed)
         batches = track(drawn, "drawing samples", -(-count // BATCH))

@@ -12,13 +12,13 @@ from ganctl.images.image_set import ImageSet
 from ganctl.planning.precision import faster_precision
 from ganctl.planning.xla import worth_xla
 
-AS_SAID = "as the experiment says"
+AS_CONFIGURED = "as configured"
 
 
 def choose_precision(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
     """Replace precision `auto` by the faster of float32 and bfloat16 on the game itself; also returns the reason."""
     if parts.experiment.training.precision != "auto":
-        return parts, AS_SAID
+        return parts, AS_CONFIGURED
     make = partial(_small_game, parts, images, "precision")
     precision, reason = faster_precision(make, _identity(parts, images, device))
     return parts.with_training(precision=precision), reason
@@ -27,7 +27,7 @@ def choose_precision(parts: Parts, images: Mapping[str, ImageSet], device: Devic
 def choose_xla(parts: Parts, images: Mapping[str, ImageSet], device: Device) -> tuple[Parts, str]:
     """Replace xla `auto` by whether XLA makes the game faster in its precision; also returns the reason."""
     if parts.experiment.training.xla != "auto":
-        return parts, AS_SAID
+        return parts, AS_CONFIGURED
     make = partial(_small_game, parts, images, "xla")
     xla, reason = worth_xla(make, device.name, _identity(parts, images, device))
     return parts.with_training(xla=xla), reason

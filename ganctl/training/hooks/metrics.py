@@ -60,7 +60,7 @@ class Metrics(Hook):
             self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
         network = run.game.played[drawing_role(self._sampler, run.game.networks)]
         if self._sampler.takes:
-            drawn = translate(network, self._feeds[self._sampler.takes].images, self._section.num)
+            drawn = translate(network, self._feeds[self._sampler.takes].images, self._section.num, self._seed)
         else:
             classes = choose_classes(network, None, self._training.num_classes)
             drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
