@@ -23,7 +23,7 @@ from ganctl.game import class_count, takes_classes
 from ganctl.game import state as game_state
 from ganctl.game.inputs import to_pixels
 from ganctl.game.players import averaged
-from ganctl.generation.export import COMPARED, LIMIT, Generator, _examples, check_output, export
+from ganctl.generation.export import COMPARED, LIMIT, Generator, _drawn_inputs, check_output, export
 from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.keras_internals import layers_of
@@ -74,7 +74,7 @@ def generator_file(
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
         classes = class_count(networks[role], len(class_names)) if takes_classes(networks[role]) else 0
-        inputs = list(_examples(networks[role], experiment.model.latent_distribution, classes).values())
+        inputs = list(_drawn_inputs(networks[role], experiment.model.latent_distribution, classes).values())
         networks[role](inputs if len(inputs) > 1 else inputs[0], training=True)
         facts = {
             "experiment": experiment.model_dump(mode="json"),

@@ -231,11 +231,15 @@ def _with_noise_given(found: checkpoint.Checkpoint, parts: Parts) -> tuple[check
 
 def _examples(trained: TrainedGenerator) -> Arrays:
     """A batch for every input by name, in the generator's order."""
-    generator, num_classes = trained.network, trained.num_classes
     if trained.sampler.takes:
         shape = shapes_in(trained.source, trained.parts)[trained.sampler.takes]
         return {"image": np.random.default_rng(0).uniform(-1.0, 1.0, (COMPARED, *shape)).astype(np.float32)}
-    vectors = iter(sample_latent(generator, COMPARED, 0, trained.distribution))
+    return _drawn_inputs(trained.network, trained.distribution, trained.num_classes)
+
+
+def _drawn_inputs(generator: Network, distribution: str, num_classes: int) -> Arrays:
+    """Latent vectors and classes for a generator that makes images from noise."""
+    vectors = iter(sample_latent(generator, COMPARED, 0, distribution))
     inputs: Arrays = {}
     for tensor in generator.inputs:
         if tensor.name == CLASSES:
