@@ -141,7 +141,7 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
 @pytest.mark.parametrize("case", ["noise given, uniform", "bfloat16 and an average"])
 def test_the_original_is_what_sample_draws(case: str, generator_file: Callable[..., Path]) -> None:
     path = generator_file(*CASES[case])
-    generator, network = Generator.load(path), TrainedGenerator.load(path).network
+    generator, network = Generator.load(path), TrainedGenerator.load(path).played
     values = list(generator.inputs.values())
     expected = network(values if len(values) > 1 else values[0], training=False).numpy()
     np.testing.assert_array_equal(generator.draw(generator.inputs), expected)
@@ -156,14 +156,15 @@ def test_a_generator_that_finds_categories_itself_needs_no_labels(generator_file
 def test_noise_that_a_generator_draws_itself_becomes_an_input(generator_file: Callable[..., Path]) -> None:
     """The same numbers, whether the layer draws them or they are given."""
     path = generator_file("acgan_mnist", INSIDE)
-    exported, inside = Generator.load(path), TrainedGenerator.load(path).network
+    exported, trained = Generator.load(path), TrainedGenerator.load(path)
+    inside = trained.network
     assert list(exported.inputs) == ["latent", "classes"]
     classes = exported.inputs["classes"]
     seed = keras.random.SeedGenerator(0)
     seed.state.assign(next(v for v in inside.variables if v.name == "seed_generator_state"))
     latent = keras.random.normal([COMPARED, inside.get_layer("embedding").output.shape[-1]], seed=seed).numpy()
     images = exported.draw({"latent": latent, "classes": classes})
-    np.testing.assert_allclose(images, inside(classes, training=False).numpy(), atol=1e-6)
+    np.testing.assert_allclose(images, trained.played(classes, training=False).numpy(), atol=1e-6)
 
 
 def test_a_generator_whose_noise_nobody_can_give_is_refused(generator_file: Callable[..., Path]) -> None:
