@@ -522,7 +522,7 @@ def test_sample_grids_that_cannot_be_drawn_do_not_stop_training(
     folder, heard = RunFolder.create(tmp_path, "run", explicit=True), Listener()
     train(small, folder, Removes(2, folder.samples), heard)
     assert all(message.startswith("Samples failed after iteration") for message in heard.messages)
-    assert [int(message.split()[4].rstrip(",")) for message in heard.messages] == [4, 8, 12, 12], "at the end once more"
+    assert [int(message.split()[4].rstrip(";")) for message in heard.messages] == [4, 8, 12, 12], "at the end once more"
     assert files_of(folder)["losses.csv"] == files_of(whole)["losses.csv"]
 
 
