@@ -34,7 +34,7 @@ from ganctl.images.resize import scale_to_fit, to_channels
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
-# Raised whenever the same files would give other pixels, so that older cache entries are no longer found.
+# Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
 _CACHE_VERSION = 1
 
 _FILES_AT_ONCE = 128
