@@ -65,7 +65,7 @@ def test_a_failure_leaves_what_was_there(kind: str, tmp_path: Path) -> None:
 def test_nobody_else_writes_beside_and_renames() -> None:
     """But the checkpoint, whose folder is synced before and after, and the image cache, whose file is mapped."""
     renames = re.compile(r"os\.replace|os\.rename|\.rename\(|NamedTemporaryFile|temporary\.replace\(")
-    found = {path.relative_to(PACKAGE).stem for path in PACKAGE.rglob("*.py") if renames.search(path.read_text())}
+    found = {path.stem for path in PACKAGE.rglob("*.py") if renames.search(path.read_text("utf-8"))}
     assert found <= {"files", "checkpoint", "image_cache"}
 
 
@@ -73,5 +73,5 @@ def test_nobody_but_the_run_folder_spells_its_paths() -> None:
     names = re.compile(
         r"""/ f?"(checkpoints|samples|generators|config\.yaml|run\.json|losses\.|metrics\.csv|\.lock|\{step)"""
     )
-    found = [path.stem for path in PACKAGE.rglob("*.py") if names.search(path.read_text("utf-8"))]
-    assert found == ["run_folder"]
+    found = [path for path in PACKAGE.rglob("*.py") if names.search(path.read_text("utf-8"))]
+    assert found == [PACKAGE / "run_folder" / "paths.py"]
