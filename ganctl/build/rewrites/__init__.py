@@ -1,12 +1,12 @@
-"""Rewrites: the same function, computed faster, or in the same way every time.
+"""Graph rewrites: the same function, computed faster or reproducibly.
 
-A rewrite looks through a finished network for layers that TensorFlow can compute in a better way, and names stand-ins
-for them. The rewritten network is a second one, with the layers and variables of the first; what it computes is the
-same up to the rounding of floating-point numbers: `tests/test_rewrites.py` holds every rewrite against float64. The
-first one stays as it is: it is frozen, saved, listed and exported.
+A rewrite looks through a built network for layers that TensorFlow can compute in a better way, and returns stand-ins
+for them. The rewritten network is a second network that shares the layers and variables of the first. It computes the
+same values up to floating-point rounding: `tests/test_rewrites.py` compares every rewrite with float64. The first
+network does not change: it is the one that is frozen, saved, summarized and exported.
 
-One file each, with a function `rewrite`; nobody edits a list. `training.rewrites: false` leaves them all out, and with
-them what is rewritten elsewhere: optimizers (`ganctl.build.optimizers`) and the fakes of consecutive updates
+Each rewrite is one file with a function `rewrite`; there is no list to edit. `training.rewrites: false` turns all of
+them off, together with the fused optimizers (`ganctl.build.optimizers`) and the fakes that consecutive updates share
 (`ganctl.game.players`).
 """
 
@@ -18,22 +18,23 @@ from typing import Any
 
 import ganctl.layers
 from ganctl.keras_internals import Call, calls_of
+from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
 
 Layer = Any
 Network = Any
 StandIns = Mapping[Layer, Layer]
-"""The layers of a rewritten network by those that they stand for."""
+"""Stand-ins, by the layers that they replace in the rewritten network."""
 
 
 class Graph:
-    """Who calls whom in a network, and in the networks that it is made of.
+    """The calls of a network and of the networks nested in it.
 
-    What happens within a layer that is made of layers is its own affair: it is called as it is.
+    A composite layer counts as one call: its inner layers are not looked at.
 
     Attributes:
         layers: every layer and operation that is called.
-        shown: the identities of the tensors that networks put out: others may see them.
+        shown: ids of the tensors that a network returns, which code outside the network may read.
     """
 
     def __init__(self, network: Network) -> None:
@@ -44,20 +45,20 @@ class Graph:
         self._makers = {id(tensor): call.operation for call in self._calls for tensor in call.outputs}
 
     def given(self, layer: Layer) -> set[int]:
-        """Return the identities of all tensors that a layer is called with."""
+        """Return the ids of all tensors that a layer is called with."""
         return {id(tensor) for call in self._calls if call.operation is layer for tensor in call.inputs}
 
     def made(self, layer: Layer) -> set[int]:
-        """Return the identities of all tensors that a layer returns."""
+        """Return the ids of all tensors that a layer returns."""
         return {id(tensor) for call in self._calls if call.operation is layer for tensor in call.outputs}
 
     def before(self, layer: Layer) -> Layer:
-        """Return the only layer whose outputs a layer is called with; None where there are several."""
+        """Return the single layer whose outputs a layer reads, or None if there are several."""
         found = {self._makers[tensor] for tensor in self.given(layer)}
         return found.pop() if len(found) == 1 else None
 
     def after(self, layer: Layer) -> Layer:
-        """Return the only layer that is called with what a layer returns; None where there are several, or none."""
+        """Return the single layer that reads the outputs of a layer, or None if there are several or none."""
         made = self.made(layer)
         found = {call.operation for call in self._calls if any(id(tensor) in made for tensor in call.inputs)}
         return found.pop() if len(found) == 1 else None
@@ -67,21 +68,21 @@ class Graph:
 def rewrites() -> Mapping[str, Callable[[Graph, StandIns], StandIns]]:
     """Return every rewrite by name, in the order in which they are applied.
 
-    Each is given what calls what, and the stand-ins of those before it; it returns its own, which replace others.
+    Each takes the graph and the stand-ins of the rewrites before it. It returns its own, which replace theirs.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name: importlib.import_module(f"{__name__}.{name}").rewrite for name in names}
 
 
 def rewritten(network: Network, names: frozenset[str] | None = None) -> Network:
-    """Return a network that computes the same in better ways, with the same layers and variables.
+    """Return a faster network with the same layers and variables.
 
-    The same network is returned where there is nothing to rewrite, and where its calls are not known: a layer, or a
-    subclass of `keras.Model` of somebody's own.
+    The network itself is returned if there is nothing to rewrite, or if its calls cannot be known: a single layer, or
+    a user's subclass of `keras.Model`.
 
     Args:
-        network: stays as it is.
-        names: of the rewrites; None: all.
+        network: is not changed.
+        names: of the rewrites to apply; None applies all.
     """
     if not ganctl.layers.is_transparent(network):
         return network
@@ -93,7 +94,7 @@ def rewritten(network: Network, names: frozenset[str] | None = None) -> Network:
 
 
 def is_plain_convolution(layer: Layer) -> bool:
-    """Whether a layer is a finished convolution of stride 1 that keeps the size, with a kernel that has a middle."""
+    """Whether a layer is a built convolution of stride 1 and "same" padding, with a kernel of odd height and width."""
     return (
         type(layer) is keras.layers.Conv2D  # a subclass has a `call` of its own
         and layer.built
@@ -102,23 +103,29 @@ def is_plain_convolution(layer: Layer) -> bool:
         and layer.groups == 1
         and layer.data_format == "channels_last"
         and all(size % 2 for size in layer.kernel_size)
-        and isinstance(layer.kernel, keras.Variable)  # and no sum of two
+        and isinstance(layer.kernel, keras.Variable)  # not a tensor computed from a kernel and LoRA's factors
     )
 
 
 def adds_bias(layer: Layer, before: StandIns) -> bool:
-    """Whether a convolution still adds its bias itself, if it has one, after the rewrites before."""
+    """Whether a convolution still adds its own bias, if it has one, after the earlier rewrites."""
     return getattr(before.get(layer), "biased", True)
 
 
-def completed(layer: Layer, outputs: Any, *, biased: bool) -> Any:
-    """Return what a convolution makes of its sums: with its bias, if it adds one, and its activation.
+class RewrittenConvolution(StandIn):
+    """Stands for a convolution.
 
     Args:
         layer: the convolution.
-        outputs: its sums [N, H, W, C].
-        biased: whether its bias is added here; if not, it is added later.
+        biased: whether it adds its bias here; if not, a later layer does.
     """
-    if layer.use_bias and biased:
-        outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias, outputs.dtype))
-    return layer.activation(outputs)
+
+    def __init__(self, layer: Layer, *, biased: bool) -> None:
+        super().__init__(layer)
+        self.biased = biased
+
+    def completed(self, sums: Any) -> Any:
+        """Return the convolution's output for its sums [N, H, W, C]: the bias added, the activation applied."""
+        if self.layer.use_bias and self.biased:
+            sums = tf.nn.bias_add(sums, tf.cast(self.layer.bias, sums.dtype))
+        return self.layer.activation(sums)

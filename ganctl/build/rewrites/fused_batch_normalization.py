@@ -1,13 +1,13 @@
-"""BatchNorm of images in one operation of TensorFlow, where Keras takes about twenty.
+"""Batch normalization of images as one TensorFlow operation instead of Keras' twenty or so.
 
-Keras computes moments and normalisation from elementary operations, in float32 even where images are bfloat16. The
+Keras computes moments and normalization from elementary operations, in float32 even if the images are bfloat16. The
 fused kernel reads the images twice and converts on the fly.
 
-Under a gradient penalty it is also right where Keras is not: `tf.nn.moments` stops the gradient of the mean within the
-variance, which does not matter to the first derivative and spoils the second.
+Under a gradient penalty it is also correct where Keras is not: `tf.nn.moments` stops the gradient of the mean inside
+the variance. That does not affect the first derivative, but makes the second one wrong.
 
-The bias of a convolution just before moves the mean and nothing else: it is not added to the images, but to the mean
-that is averaged. Its gradient, which is zero and which elsewhere is what rounding leaves, is zero.
+The bias of a convolution directly before it only shifts the mean. It is therefore added to the moving mean and not
+to the images. Its gradient is exactly zero, where rounding would otherwise leave noise.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ Tensor = Any
 
 
 def rewrite(graph: Graph, before: StandIns) -> StandIns:
-    """Fuse every BatchNorm over the channels of images, and leave the bias of a convolution before it to it."""
+    """Fuse every BatchNorm over the channels of images, and let it absorb the bias of a convolution before it."""
     found: dict[Layer, Layer] = {}
     for layer in graph.layers:
         if type(layer) is ConditionalBatchNormalization and _fits(layer.norm):
@@ -48,7 +48,7 @@ def _fits(layer: Layer) -> bool:
 
 
 def _convolution_before(layer: Layer, graph: Graph) -> Layer:
-    """The convolution with a bias whose output this layer alone sees, or None."""
+    """The convolution with a bias whose output only this layer reads, or None."""
     source = graph.before(layer)
     fits = (
         type(source) in (keras.layers.Conv2D, keras.layers.Conv2DTranspose)
@@ -61,7 +61,7 @@ def _convolution_before(layer: Layer, graph: Graph) -> Layer:
 
 
 class Unbiased(StandIn):
-    """A convolution without its bias."""
+    """A convolution that does not add its bias."""
 
     biased = False
 
@@ -82,11 +82,11 @@ class Unbiased(StandIn):
 
 
 class Fused(StandIn):
-    """BatchNorm.
+    """BatchNorm in one operation.
 
     Args:
         layer: the BatchNorm.
-        convolution: adds no bias to its inputs, which is added here.
+        convolution: the convolution before it, whose bias is added here instead; None if there is none.
     """
 
     def __init__(self, layer: Layer, convolution: Layer | None = None) -> None:
@@ -94,7 +94,7 @@ class Fused(StandIn):
         self.convolution = convolution
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:
-        """Return the normalised images [N, H, W, C]."""
+        """Return the normalized images [N, H, W, C]."""
         bias = stored(self.convolution.bias) if self.convolution else tf.zeros([inputs.shape[-1]])
         if mask is not None:
             return self.layer.call(inputs + tf.cast(bias, inputs.dtype), training=training, mask=mask)
@@ -111,20 +111,20 @@ class FusedConditional(StandIn):
 
 
 def fused(layer: Layer, inputs: Tensor, bias: Tensor, *, training: bool | None) -> Tensor:
-    """Return normalised images [N, H, W, C], and average the moments where the layer learns.
+    """Return normalized images [N, H, W, C], and update the moving averages if the layer is learning.
 
     Args:
         layer: the BatchNorm.
         inputs: images [N, H, W, C].
-        bias: what is missing in them, [C].
-        training: Keras' mode.
+        bias: [C], which the convolution before has not added to them.
+        training: whether Keras calls the layer in training mode.
     """
     channels = inputs.shape[-1]
     learning = bool(training and layer.trainable)
     mean, variance = layer.moving_mean.value, layer.moving_variance.value
     scale = layer.gamma.value if layer.scale else tf.ones([channels])
     offset = layer.beta.value if layer.center else tf.zeros([channels])
-    # Times zero: whoever asks for the gradient of the bias gets one.
+    # Times zero rather than left out, so that the bias has a gradient.
     offset = offset + bias * (0.0 if learning else scale * tf.math.rsqrt(variance + layer.epsilon))
     outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
@@ -136,7 +136,7 @@ def fused(layer: Layer, inputs: Tensor, bias: Tensor, *, training: bool | None) 
         is_training=learning,
     )
     if learning:
-        # The kernel returns the unbiased variance, n / (n - 1) times what Keras averages.
+        # The kernel returns the unbiased variance, n / (n - 1) times the one that Keras averages.
         n = tf.cast(tf.size(inputs) // channels, tf.float32)
         batch_variance *= tf.maximum(n - 1.0, 1.0) / n
         old, new = layer.momentum, 1.0 - layer.momentum

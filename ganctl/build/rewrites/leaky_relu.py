@@ -1,8 +1,8 @@
-"""LeakyReLU whose gradient looks at what it put out, and not at what it was given.
+"""LeakyReLU whose gradient reads its output instead of its input.
 
-Both have the same sign, because Keras takes no negative slopes. With nobody else to look at it, what a convolution
-gives is not kept: TensorFlow computes the convolution, its bias and the LeakyReLU in one operation, where it otherwise
-writes all images once more.
+Both have the same sign, because Keras does not accept a negative slope. The input, a convolution's output, then has no
+other reader and need not be stored: TensorFlow computes the convolution, its bias and the LeakyReLU in one
+operation and saves writing every image once more.
 """
 
 from typing import Any
@@ -15,12 +15,12 @@ Tensor = Any
 
 
 def rewrite(graph: Graph, before: StandIns) -> StandIns:
-    """Give every LeakyReLU this gradient."""
+    """Replace the gradient of every LeakyReLU."""
     return {layer: ByItsOutput(layer) for layer in graph.layers if type(layer) is keras.layers.LeakyReLU}
 
 
 class ByItsOutput(StandIn):
-    """LeakyReLU."""
+    """LeakyReLU, differentiated by the sign of its output."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return x where x > 0 and slope * x elsewhere, of any shape."""
@@ -28,8 +28,8 @@ class ByItsOutput(StandIn):
 
         @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
         def activated(x: Tensor) -> Any:
-            # A gradient of a gradient would go through this operation, too, with zeros, and through all before it;
-            # and TensorFlow would join it to its convolution in one process and not in the next (`residual_sum`).
+            # Else a second derivative would also go through this operation, with zeros, and through all before it;
+            # and TensorFlow would fuse it with its convolution in one process and not in the next (`residual_sum`).
             outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)
             return outputs, lambda above: tf.raw_ops.LeakyReluGrad(gradients=above, features=outputs, alpha=slope)
 

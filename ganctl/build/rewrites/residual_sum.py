@@ -1,9 +1,9 @@
-"""Sums of a convolution and a shortcut that TensorFlow does not join to the convolution.
+"""Residual sums that TensorFlow does not fuse with the convolution before them.
 
-Joined, they are rounded once and not twice in bfloat16, and TensorFlow 2.21 joins them in one process and not in the
-next: where an activation and a shortcut both read the sum, it depends on the order of a hash table whether its
-remapper works or gives up ("fanout ... exist for missing node", in a log that nobody sees). A run could not be
-repeated to the last bit. On a processor nothing is lost: see docs/performance.md.
+A fused sum is rounded once instead of twice in bfloat16, and TensorFlow 2.21 fuses it in one process and not in the
+next: if an activation and a shortcut both read the sum, the order of a hash table decides whether Grappler's remapper
+succeeds or gives up ("fanout ... exist for missing node", in a log that is normally hidden). Runs would not repeat to
+the last bit. On a CPU this costs nothing: see docs/performance.md.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ Tensor = Any
 
 
 def rewrite(graph: Graph, before: StandIns) -> StandIns:
-    """Keep every addition apart from what is before it."""
+    """Keep every addition apart from the operations before it."""
     return {layer: Apart(layer) for layer in graph.layers if type(layer) is keras.layers.Add}
 
 
 class Apart(StandIn):
-    """A sum of maps."""
+    """A sum of feature maps."""
 
     def call(self, inputs: Any) -> Tensor:
-        """Return the sum of the maps."""
-        # EnsureShape copies nothing, and unlike Identity no optimizer of TensorFlow takes it away.
+        """Return the sum of feature maps of equal shapes."""
+        # EnsureShape copies nothing and, unlike Identity, is not removed by TensorFlow's graph optimizers.
         return self.layer.call([tf.ensure_shape(tensor, tensor.shape) for tensor in inputs])

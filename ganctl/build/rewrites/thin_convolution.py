@@ -1,15 +1,14 @@
 """A convolution with few filters, such as a generator's last one, as a strided one with four times as many.
 
-Processors compute sixteen filters at a time; one or three, for grey and colour images, leave most of them idle. Four
-neighbouring pixels of the output are computed at once: as 4 x filters channels of a convolution of stride 2 whose
-(k+1) x (k+1) kernels hold the k x k kernel in their four corners.
+Processors compute sixteen filters at a time; one or three, as for grey or colour images, leave most lanes idle. Here
+the four pixels of every 2x2 block of the output are computed together, as the 4 x filters channels of a convolution of
+stride 2. Its (k+1) x (k+1) kernels hold the k x k kernel, each in another corner. Depth-to-space places the pixels.
 """
 
 from typing import Any
 
-from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, completed, is_plain_convolution
+from ganctl.build.rewrites import Graph, Layer, RewrittenConvolution, StandIns, adds_bias, is_plain_convolution
 from ganctl.keras_internals import stored
-from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import tf
 
 MOST_FILTERS = 4
@@ -18,7 +17,7 @@ Tensor = Any
 
 
 def rewrite(graph: Graph, before: StandIns) -> StandIns:
-    """Widen every thin convolution."""
+    """Widen every convolution that has at most `MOST_FILTERS` filters."""
     return {layer: Widened(layer, biased=adds_bias(layer, before)) for layer in graph.layers if _fits(layer)}
 
 
@@ -32,23 +31,14 @@ def widened_kernel(kernel: Tensor) -> Tensor:
     return tf.concat(corners, axis=3)
 
 
-class Widened(StandIn):
-    """A convolution of few filters.
-
-    Args:
-        layer: the convolution.
-        biased: whether its bias is added here.
-    """
-
-    def __init__(self, layer: Layer, *, biased: bool) -> None:
-        super().__init__(layer)
-        self.biased = biased
+class Widened(RewrittenConvolution):
+    """A convolution with few filters, computed as a strided one."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return what the convolution makes of [N, H, W, C]: [N, H, W, filters]."""
+        """Return the convolution's output [N, H, W, filters] for [N, H, W, C]."""
         layer = self.layer
         if inputs.shape[1] is None or inputs.shape[2] is None or inputs.shape[1] % 2 or inputs.shape[2] % 2:
             return layer.call(inputs) if self.biased else layer.activation(layer.convolution_op(inputs, layer.kernel))
         kernel = tf.cast(widened_kernel(stored(layer.kernel)), inputs.dtype)
         outputs = tf.nn.depth_to_space(tf.nn.conv2d(inputs, kernel, strides=2, padding="SAME"), 2)
-        return completed(layer, outputs, biased=self.biased)
+        return self.completed(outputs)

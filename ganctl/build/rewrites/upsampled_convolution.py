@@ -1,13 +1,13 @@
-"""Nearest upsampling by two and the convolution after it, as one transposed convolution.
+"""Nearest-neighbour upsampling by two and the convolution after it, as one transposed convolution.
 
-A k x k convolution of an image in which every pixel stands four times equals a transposed convolution of stride 2
-with the (k+1) x (k+1) kernel that is the k x k kernel convolved with a 2x2 box: for k = 3, 16 instead of 36
-multiplications for every pixel of the smaller image, and no larger image to keep for the gradient.
+Convolving an upsampled image, in which every pixel occurs four times, with a k x k kernel equals a transposed
+convolution of stride 2 whose (k+1) x (k+1) kernel is the k x k kernel convolved with a 2x2 box. For k = 3 this takes 16
+instead of 36 multiplications per pixel of the smaller image, and the gradient does not need the larger image.
 """
 
 from typing import Any
 
-from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, completed, is_plain_convolution
+from ganctl.build.rewrites import Graph, Layer, RewrittenConvolution, StandIns, adds_bias, is_plain_convolution
 from ganctl.keras_internals import stored
 from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
@@ -16,11 +16,11 @@ Tensor = Any
 
 
 def rewrite(graph: Graph, before: StandIns) -> StandIns:
-    """Join every pair of upsampling and convolution; both get a stand-in."""
+    """Join every upsampling to the convolution after it; both get a stand-in."""
     found: dict[Layer, Layer] = {}
     for layer in graph.layers:
         convolution = graph.after(layer) if _doubles(layer) and not graph.made(layer) & graph.shown else None
-        # A layer that is used in two places may be used elsewhere without the upsampling.
+        # A convolution that is called twice may be called elsewhere without the upsampling.
         if convolution and is_plain_convolution(convolution) and graph.before(convolution) is layer:
             found[layer] = Unchanged(layer)
             found[convolution] = Joined(convolution, biased=adds_bias(convolution, before))
@@ -47,10 +47,10 @@ def joined_kernel(kernel: Tensor) -> Tensor:
 
 
 class Unchanged(StandIn):
-    """An upsampling that is left to the convolution after it."""
+    """An upsampling that the convolution after it performs."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the images as they are."""
+        """Return the inputs unchanged."""
         return inputs
 
     def compute_output_spec(self, inputs: Any) -> Any:
@@ -58,29 +58,20 @@ class Unchanged(StandIn):
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
 
-class Joined(StandIn):
-    """A convolution that gets the image before it is upsampled.
-
-    Args:
-        layer: the convolution.
-        biased: whether its bias is added here.
-    """
-
-    def __init__(self, layer: Layer, *, biased: bool) -> None:
-        super().__init__(layer)
-        self.biased = biased
+class Joined(RewrittenConvolution):
+    """A convolution that takes the images before they are upsampled."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return what the convolution makes of [N, H, W, C]: [N, 2H, 2W, filters]."""
-        # As it is stored, because sums are to be rounded once.
+        """Return the convolution's output [N, 2H, 2W, filters] for [N, H, W, C]."""
+        # In the stored precision, so that the sums within the kernel are rounded only once.
         kernel = tf.cast(joined_kernel(stored(self.layer.kernel)), inputs.dtype)
         batch, height, width = tf.shape(inputs)[0], inputs.shape[1] * 2, inputs.shape[2] * 2
         shape = [batch, height, width, self.layer.filters]
         outputs = tf.nn.conv2d_transpose(inputs, kernel, shape, strides=2, padding="SAME")
-        return completed(self.layer, outputs, biased=self.biased)
+        return self.completed(outputs)
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Return what the convolution makes of an image of twice the size."""
+        """Return the spec of the convolution's output for images of twice the height and width."""
         batch, height, width, channels = inputs.shape
         larger = batch, height and 2 * height, width and 2 * width, channels
         return self.layer.compute_output_spec(keras.KerasTensor(larger, inputs.dtype))
