@@ -147,10 +147,16 @@ def test_rounds_that_the_other_columns_do_not_know_are_refused() -> None:
         Rules.of(experiment)
 
 
+@pytest.fixture
+def torch(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """PyTorch without Triton, which its optimizers import: it breaks down in a process that has loaded TensorFlow."""
+    monkeypatch.setitem(sys.modules, "triton", None)
+    return pytest.importorskip("torch")
+
+
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
 @pytest.mark.parametrize("name", SMALL)
-def test_pytorch_computes_what_keras_computes(name: str, role: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_pytorch_computes_what_keras_computes(name: str, role: str, torch: Any) -> None:
     from benchmarks.torch_networks import Network
 
     network = small_networks(name)[role]
@@ -173,8 +179,7 @@ def test_pytorch_computes_what_keras_computes(name: str, role: str) -> None:
         np.testing.assert_allclose(weight, variable.numpy(), rtol=1e-5, atol=1e-6, err_msg=variable.path)
 
 
-def test_an_opponent_follows_without_learning() -> None:
-    torch = pytest.importorskip("torch")
+def test_an_opponent_follows_without_learning(torch: Any) -> None:
     from benchmarks.torch_networks import Network
 
     network = small_networks("celeba_gan")["discriminator"]
@@ -192,9 +197,9 @@ def test_an_opponent_follows_without_learning() -> None:
     assert not torch.equal(opponent(images, "moving", False), before)
 
 
+@pytest.mark.filterwarnings("ignore:CUDA initialization:UserWarning")  # a PyTorch for GPUs where there is none
 @pytest.mark.parametrize("name", ["dense_gan", "dcgan_cifar"], ids=["adam", "rmsprop"])
-def test_pytorch_moves_weights_as_keras_does(name: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_pytorch_moves_weights_as_keras_does(name: str, torch: Any) -> None:
     from benchmarks.torch_optimizers import make_optimizer
     from ganctl.build.optimizers import make_optimizer as make_keras_optimizer
 
