@@ -132,12 +132,13 @@ class Game:
         turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
         self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
         self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
-        # Only the loop over rounds needs AutoGraph; the players' functions are traced as they are written.
-        play_round = tf.autograph.experimental.do_not_convert(self._play_round)
-        self._round = tf.function(play_round, jit_compile=True) if jit else play_round
+        # Without AutoGraph: functions are traced as they are written, and no generated code is left in the temporary
+        # folder by a process that is killed.
+        self._round = tf.function(self._play_round, jit_compile=True, autograph=False) if jit else self._play_round
         self.play = tf.function(
             self._play_rounds,
             input_signature=[{name: feed.signature(sum(self.draws[name])) for name, feed in feeds.items()}],
+            autograph=False,
         )
 
     def chunk(self, step: int, rounds: int) -> dict[str, Any]:
@@ -147,11 +148,15 @@ class Game:
     def _play_rounds(self, chunk: dict[str, Any]) -> Tensor:
         """Play the rounds of a chunk; returns float32 [rounds, columns]."""
         rounds = tf.shape(tf.nest.flatten(chunk)[0])[0]
-        rows = tf.TensorArray(tf.float32, size=rounds, element_shape=[len(self.columns)])
-        for i in tf.range(rounds):
-            pieces = tf.nest.map_structure(lambda tensor, at=i: tensor[at], chunk)
+
+        def one(i: Tensor, rows: Any) -> tuple[Tensor, Any]:
+            pieces = tf.nest.map_structure(lambda tensor: tensor[i], chunk)
             rows = rows.write(i, self._round({name: feed.look_up(pieces[name]) for name, feed in self.feeds.items()}))
             self.step.assign_add(1)
+            return i + 1, rows
+
+        rows = tf.TensorArray(tf.float32, size=rounds, element_shape=[len(self.columns)])
+        _, rows = tf.while_loop(lambda i, _: i < rounds, one, (0, rows))
         return rows.stack()
 
     @forgotten_with_owner

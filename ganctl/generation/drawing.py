@@ -80,7 +80,7 @@ def sample_key(seed: int, number: int) -> Key:
 
 def painter(generator: Any) -> Callable[[Tensor], Tensor]:
     """Return a function from a generator's inputs to uint8 images [N, H, W, C]."""
-    return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)))
+    return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)), autograph=False)
 
 
 def generate(

@@ -33,7 +33,7 @@ class Extractor:
 
     @cached_property
     def _compiled(self) -> Any:
-        return tf.function(self.function, reduce_retracing=True)
+        return tf.function(self.function, reduce_retracing=True, autograph=False)
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Return the features of uint8 images [N, H, W, 1 or 3]: float32 [N, d]."""

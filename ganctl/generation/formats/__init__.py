@@ -69,7 +69,7 @@ def traced(network: Network) -> tuple[Any, list[Any]]:
         inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)}
         return {OUTPUT: network(inputs if len(inputs) > 1 else tensors[0], training=False)}
 
-    return tf.function(draw, input_signature=specs), specs
+    return tf.function(draw, input_signature=specs, autograph=False), specs
 
 
 def write_savedmodel(network: Network, path: Path) -> None:

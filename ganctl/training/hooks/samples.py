@@ -73,7 +73,7 @@ class Samples(Hook):
             for sampler, role in zip(self._samplers, self._roles, strict=True)
         ]
         self._paint = [painted_by(run.game.played[role]) for role in self._roles]
-        self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes))
+        self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes), autograph=False)
         real = [
             draw.grid(images, math.ceil(len(images) / c), c) for images, c in map(self._across, self._real.values())
         ]
@@ -135,7 +135,7 @@ class Samples(Hook):
 
 def painted_by(network: Any) -> Callable[[Any], Any]:
     """Return a compiled function from a network's inputs to float images [N, H, W, C]."""
-    return tf.function(lambda inputs: network(inputs, training=False))
+    return tf.function(lambda inputs: network(inputs, training=False), autograph=False)
 
 
 def _titled(rows: list[tuple[np.ndarray, np.ndarray]]) -> Any:
