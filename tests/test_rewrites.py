@@ -107,6 +107,17 @@ def computed(
     return {name: np.asarray(tf.cast(tf.convert_to_tensor(value), tf.float64)) for name, value in found.items()}
 
 
+@contextmanager
+def restored(network: Any) -> Iterator[None]:
+    """Give all variables of a network their values back."""
+    before = [variable.numpy() for variable in network.variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.variables, before, strict=True):
+            variable.assign(value)
+
+
 def errors(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[str, float]:
     """The length of each error, relative to that of the value. What is only rounding (below 1e-6) is not looked at."""
     assert found.keys() == truth.keys()
@@ -117,24 +128,24 @@ def errors(found: dict[str, np.ndarray], truth: dict[str, np.ndarray]) -> dict[s
     }
 
 
-@pytest.mark.parametrize(("training", "trainable"), [(True, True), (False, True), (True, False)])
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize(("model", "shape"), CASES)
-def test_rewritten_networks_are_as_exact_as_keras(
-    model: str, shape: tuple[int, int, int], precision: str, training: bool, trainable: bool
-) -> None:
-    """Measured against float64: outputs, gradients and moving statistics."""
-    plain, changed, exact = (built(model, shape, name) for name in (precision, precision, "float64"))
-    rounding = 2e-6 if precision == "float32" else 2e-2
-    for role in plain:
-        settings = {"training": training, "trainable": trainable}
-        truth = computed(exact[role], **settings)
-        before, after = (
-            errors(computed(plain[role], **settings), truth),
-            errors(computed(changed[role], **settings, call=rewritten(changed[role])), truth),
-        )
-        worse = {name: (before[name], error) for name, error in after.items() if error > 10 * before[name] + rounding}
-        assert not worse, role
+def test_rewritten_networks_are_as_exact_as_keras(model: str, shape: tuple[int, int, int]) -> None:
+    """Measured against float64: outputs, gradients and moving statistics, in every mode and precision."""
+    networks = {name: built(model, shape, name) for name in ("float64", "float32", "mixed_bfloat16")}
+    for role, exact in networks["float64"].items():
+        fast = {precision: rewritten(networks[precision][role]) for precision in ("float32", "mixed_bfloat16")}
+        for training, trainable in ((True, True), (False, True), (True, False)):
+            settings = {"training": training, "trainable": trainable}
+            with restored(exact):
+                truth = computed(exact, **settings)
+            for precision, rounding in (("float32", 2e-6), ("mixed_bfloat16", 2e-2)):
+                network = networks[precision][role]
+                with restored(network):
+                    before = errors(computed(network, **settings), truth)
+                with restored(network):
+                    after = errors(computed(network, **settings, call=fast[precision]), truth)
+                worse = {name: (before[name], e) for name, e in after.items() if e > 10 * before[name] + rounding}
+                assert not worse, (role, precision, settings)
 
 
 def test_every_rewrite_has_its_place_among_the_shipped_models() -> None:
@@ -592,49 +603,53 @@ def turns_of(**training: Any) -> list[Any]:
     return list(discriminator(setup).turns)
 
 
-def fakes(turn: Any, networks: dict[str, Any], updates: int = 5) -> tuple[list[Any], list[Any]]:
-    """The images of each update, as its own pass generates them, and those that are made ahead."""
-    keys = [Key(0, 3, "discriminator", turn.name, update) for update in range(updates)]
-    given = turn.ahead(networks, keys)
-    alone = [turn.forward(networks, {}, key).fake for key in keys]
-    return alone, [turn.forward(networks, images, key).fake for images, key in zip(given, keys, strict=True) if images]
+def keys_of(turn: Any, updates: int = 5) -> list[Key]:
+    return [Key(0, 3, "discriminator", turn.name, update) for update in range(updates)]
 
 
-@pytest.mark.parametrize("most", [64, 10])
+def fakes(turn: Any, networks: dict[str, Any], updates: int = 5) -> list[Any]:
+    """The images of each update that are made ahead."""
+    keys = keys_of(turn, updates)
+    given = zip(turn.ahead(networks, keys), keys, strict=True)
+    return [turn.forward(networks, images, key).fake for images, key in given if images]
+
+
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize(("model", "shape"), CASES)
 def test_fakes_that_are_made_ahead_are_those_of_each_update(
-    model: str, shape: tuple[int, int, int], precision: str, most: int, monkeypatch: pytest.MonkeyPatch
+    model: str, shape: tuple[int, int, int], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All together, and where not all fit in one call."""
-    monkeypatch.setattr(players, "MOST_FAKES_AHEAD", most)
     networks = built(model, shape, precision)
     for variable in networks["generator"].variables:  # so that no unit is off for all latent vectors
         if variable.name in ("beta", "gamma"):
             variable.assign(np.full(variable.shape, variable.name == "gamma", np.float32))
     (turn,) = turns_of()
-    alone, together = fakes(turn, networks)
-    assert len(together) == 5
-    for a, b in zip(alone, together, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5 if precision == "float32" else 3e-2)
+    alone = [turn.forward(networks, {}, key).fake for key in keys_of(turn)]
+    for most in (64, 10):
+        monkeypatch.setattr(players, "MOST_FAKES_AHEAD", most)
+        together = fakes(turn, networks)
+        assert len(together) == 5
+        for a, b in zip(alone, together, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5 if precision == "float32" else 3e-2)
     assert np.ptp(np.asarray(alone, np.float64), axis=0).max() > 1e-3, "every update has its own"
 
 
 @pytest.mark.parametrize("form", ["separate", "mixed", "concatenated", "summed"])
 def test_every_form_of_batches_takes_fakes_that_were_made_ahead(form: str) -> None:
     turn = turns_of(discriminator_batches=form)[-1]
-    assert len(fakes(turn, built("dense_gan", (28, 28, 1), "float32"))[1]) == 5
+    assert len(fakes(turn, built("dense_gan", (28, 28, 1), "float32"))) == 5
 
 
 def test_fakes_are_made_ahead_only_where_that_is_the_same() -> None:
     networks = built("dense_gan", (28, 28, 1), "float32")
     for training in ({"fakes": "training"}, {"rewrites": False}, {"batch_size": 33}):
         (turn,) = turns_of(**training)
-        assert fakes(turn, networks)[1] == [], training
+        assert fakes(turn, networks) == [], training
     (turn,) = turns_of()
-    assert fakes(turn, networks, updates=1)[1] == []
+    assert fakes(turn, networks, updates=1) == []
     noisy = models.registry.get("acgan_mnist").make((28, 28, 1), NUM_CLASSES, latent_input="inside")
-    assert fakes(turn, noisy)[1] == [], "a generator that draws noise of its own"
+    assert fakes(turn, noisy) == [], "a generator that draws noise of its own"
 
 
 def test_a_game_with_fakes_made_ahead_measures_the_same(
