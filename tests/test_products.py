@@ -1,8 +1,9 @@
 """Losses x penalties x augmentations x forms of batches x precisions: they go together, or ganctl says why not.
 
 Every combination is validated, and refused exactly where a rule below says so. Of those that are not, enough are played
-that any two values of any two keys meet and any three of any three; in the quick tests, every value of every key. Where
-images are augmented, penalties are lazy.
+that any two values of any two keys meet and any three of any three; in the quick tests, every value of every key. The
+pairs are compiled, as `ganctl train` does it; the triples are played operation by operation, which computes the same.
+Where images are augmented, penalties are lazy.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
-from conftest import WriteYaml, shipped, untracked
+from conftest import WriteYaml, operation_by_operation, shipped, untracked
 
 from ganctl import augmentations, datasets, losses, models
 from ganctl.build import games, resolving
@@ -197,7 +198,17 @@ def test_two_rounds_of_any_two_choices(combination: Combination, base: Experimen
     played(combination, base, images)
 
 
+def test_a_game_that_is_played_operation_by_operation_is_the_same(base: Experiment, images: ImageSet) -> None:
+    experiment = experiment_of(Combination("non_saturating", "r1", "ada", "mixed", "float32"), base)
+    games_of_both = [games.make_game(experiment, images) for _ in range(2)]
+    compiled = games_of_both[0].play(games_of_both[0].chunk(0, 2)).numpy()
+    with operation_by_operation():
+        plain = games_of_both[1].play(games_of_both[1].chunk(0, 2)).numpy()
+    np.testing.assert_allclose(plain, compiled, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("combination", [c for c in covering(3) if c not in EACH + PAIRS], ids=str)
 def test_two_rounds_of_any_three_choices(combination: Combination, base: Experiment, images: ImageSet) -> None:
-    played(combination, base, images)
+    with operation_by_operation():
+        played(combination, base, images)
