@@ -1,4 +1,4 @@
-"""Networks that share the layers and variables of another, some of whose layers are computed in another way."""
+"""Networks that share the layers and variables of another network, but compute some of the layers in another way."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,9 @@ Network = Any
 
 
 class StandIn(keras.layers.Layer):
-    """Stands in a network where another layer stands in the original, and computes with that layer's variables.
+    """Takes the place that another layer has in the original network, and computes with that layer's variables.
 
-    It has no state of its own: what the layer says of itself, such as `trainable`, is asked each time. By default it
-    calls the layer.
+    It has no state: properties such as `trainable` are read from the layer each time. By default it calls the layer.
 
     Args:
         layer: a layer that is built.
@@ -54,10 +53,29 @@ class WithShape(StandIn):
         return outputs if None in shape else tf.reshape(outputs, [-1, *shape])
 
 
-def is_transparent(network: Network) -> bool:
-    """Return whether a network is nothing but its layers and who calls whom: a Sequential or functional model.
+class ConvolutionStandIn(StandIn):
+    """Takes the place of a convolution.
 
-    A subclass of somebody's own may do anything when it is called, so it is taken as it is.
+    Args:
+        layer: the convolution.
+        biased: whether it adds its bias here; if not, a later layer does.
+    """
+
+    def __init__(self, layer: Layer, *, biased: bool) -> None:
+        super().__init__(layer)
+        self.biased = biased
+
+    def completed(self, sums: Any) -> Any:
+        """Return the convolution's output for its sums [N, H, W, C]: the bias added, the activation applied."""
+        if self.layer.use_bias and self.biased:
+            sums = tf.nn.bias_add(sums, tf.cast(self.layer.bias, sums.dtype))
+        return self.layer.activation(sums)
+
+
+def is_transparent(network: Network) -> bool:
+    """Return whether a network is fully defined by its layers and their calls: a Sequential or functional model.
+
+    A user's own subclass may do anything when it is called, so it is left as it is.
     """
     kinds = (keras.Sequential, keras.Function)
     own = isinstance(network, kinds) and type(network).__module__.startswith("keras.")
@@ -65,10 +83,10 @@ def is_transparent(network: Network) -> bool:
 
 
 def with_stand_ins(network: Network, stand_ins: Mapping[Layer, Layer]) -> Network:
-    """Return a network in which other layers stand for some of a network's, at any depth of networks in networks.
+    """Return a network in which some of a network's layers are replaced, at any depth of nested networks.
 
-    All other layers are the same objects. The original stays as it is, and is returned itself where nothing is to be
-    replaced.
+    All other layers are the same objects. The original does not change, and is itself returned if there is nothing to
+    replace.
 
     Args:
         network: a functional or Sequential model; any other is returned as it is.

@@ -1,9 +1,9 @@
 """Graph rewrites: the same function, computed faster or reproducibly.
 
-A rewrite looks through a built network for layers that TensorFlow can compute in a better way, and returns stand-ins
-for them. The rewritten network is a second network that shares the layers and variables of the first. It computes the
-same values up to floating-point rounding: `tests/test_rewrites.py` compares every rewrite with float64. The first
-network does not change: it is the one that is frozen, saved, summarized and exported.
+A rewrite searches a built network for layers that TensorFlow can compute in a better way, and returns stand-ins for
+them. The rewritten network is a second network that shares the layers and variables of the first. It computes the same
+values up to floating-point rounding: `tests/test_rewrites.py` compares every rewrite with float64. The first network
+does not change: it is the one that is frozen, saved, summarized and exported.
 
 Each rewrite is one file with a function `rewrite`; there is no list to edit. `training.rewrites: false` turns all of
 them off, together with the fused optimizers (`ganctl.build.optimizers`) and the fakes that consecutive updates share
@@ -18,8 +18,7 @@ from typing import Any
 
 import ganctl.layers
 from ganctl.keras_internals import Call, calls_of
-from ganctl.layers.stand_in import StandIn
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras
 
 Layer = Any
 Network = Any
@@ -110,22 +109,3 @@ def is_plain_convolution(layer: Layer) -> bool:
 def adds_bias(layer: Layer, before: StandIns) -> bool:
     """Whether a convolution still adds its own bias, if it has one, after the earlier rewrites."""
     return getattr(before.get(layer), "biased", True)
-
-
-class RewrittenConvolution(StandIn):
-    """Stands for a convolution.
-
-    Args:
-        layer: the convolution.
-        biased: whether it adds its bias here; if not, a later layer does.
-    """
-
-    def __init__(self, layer: Layer, *, biased: bool) -> None:
-        super().__init__(layer)
-        self.biased = biased
-
-    def completed(self, sums: Any) -> Any:
-        """Return the convolution's output for its sums [N, H, W, C]: the bias added, the activation applied."""
-        if self.layer.use_bias and self.biased:
-            sums = tf.nn.bias_add(sums, tf.cast(self.layer.bias, sums.dtype))
-        return self.layer.activation(sums)

@@ -6,8 +6,8 @@ fused kernel reads the images twice and converts on the fly.
 Under a gradient penalty it is also correct where Keras is not: `tf.nn.moments` stops the gradient of the mean inside
 the variance. That does not affect the first derivative, but makes the second one wrong.
 
-The bias of a convolution directly before it only shifts the mean. It is therefore added to the moving mean and not
-to the images. Its gradient is exactly zero, where rounding would otherwise leave noise.
+The bias of a convolution directly before it only shifts the mean. It is therefore added to the moving mean instead of
+the images. Its gradient is then exactly zero, whereas rounding would otherwise leave noise.
 """
 
 from typing import Any

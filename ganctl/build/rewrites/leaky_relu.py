@@ -28,7 +28,7 @@ class ByItsOutput(StandIn):
 
         @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
         def activated(x: Tensor) -> Any:
-            # Else a second derivative would also go through this operation, with zeros, and through all before it;
+            # Otherwise a second derivative would also go through this operation, with zeros, and through all before it;
             # and TensorFlow would fuse it with its convolution in one process and not in the next (`residual_sum`).
             outputs = tf.raw_ops.LeakyRelu(features=tf.stop_gradient(x), alpha=slope)
             return outputs, lambda above: tf.raw_ops.LeakyReluGrad(gradients=above, features=outputs, alpha=slope)

@@ -2,8 +2,8 @@
 
 A fused sum is rounded once instead of twice in bfloat16, and TensorFlow 2.21 fuses it in one process and not in the
 next: if an activation and a shortcut both read the sum, the order of a hash table decides whether Grappler's remapper
-succeeds or gives up ("fanout ... exist for missing node", in a log that is normally hidden). Runs would not repeat to
-the last bit. On a CPU this costs nothing: see docs/performance.md.
+succeeds or gives up ("fanout ... exist for missing node", in a log that is normally hidden). Runs would not be
+reproducible to the last bit. On a CPU this costs nothing: see docs/performance.md.
 """
 
 from typing import Any

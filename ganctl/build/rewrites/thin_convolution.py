@@ -7,8 +7,9 @@ stride 2. Its (k+1) x (k+1) kernels hold the k x k kernel, each in another corne
 
 from typing import Any
 
-from ganctl.build.rewrites import Graph, Layer, RewrittenConvolution, StandIns, adds_bias, is_plain_convolution
+from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, is_plain_convolution
 from ganctl.keras_internals import stored
+from ganctl.layers.stand_in import ConvolutionStandIn
 from ganctl.lazy import tf
 
 MOST_FILTERS = 4
@@ -31,7 +32,7 @@ def widened_kernel(kernel: Tensor) -> Tensor:
     return tf.concat(corners, axis=3)
 
 
-class Widened(RewrittenConvolution):
+class Widened(ConvolutionStandIn):
     """A convolution with few filters, computed as a strided one."""
 
     def call(self, inputs: Tensor) -> Tensor:

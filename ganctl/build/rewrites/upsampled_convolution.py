@@ -7,9 +7,9 @@ instead of 36 multiplications per pixel of the smaller image, and the gradient d
 
 from typing import Any
 
-from ganctl.build.rewrites import Graph, Layer, RewrittenConvolution, StandIns, adds_bias, is_plain_convolution
+from ganctl.build.rewrites import Graph, Layer, StandIns, adds_bias, is_plain_convolution
 from ganctl.keras_internals import stored
-from ganctl.layers.stand_in import StandIn
+from ganctl.layers.stand_in import ConvolutionStandIn, StandIn
 from ganctl.lazy import keras, tf
 
 Tensor = Any
@@ -58,7 +58,7 @@ class Unchanged(StandIn):
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
 
-class Joined(RewrittenConvolution):
+class Joined(ConvolutionStandIn):
     """A convolution that takes the images before they are upsampled."""
 
     def call(self, inputs: Tensor) -> Tensor:
