@@ -99,9 +99,11 @@ def _graphs_freed() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing is read from or left in the user's cache."""
+    """Nothing is read from or left in the user's cache. All workers share one: features of real images take long."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GANCTL_CACHE", str(folder / "cache"))
         patch.delenv("GANCTL_DEBUG", raising=False)
         yield
 

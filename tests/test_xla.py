@@ -48,8 +48,15 @@ def test_convolutions_on_a_cpu_are_never_tried_and_not_looked_for_again(small_ga
     assert made == [False]
 
 
-@pytest.mark.parametrize(("model", "device"), [("dense_gan", "CPU"), ("dense_gan", GPU.name), ("dcgan", GPU.name)])
-@pytest.mark.parametrize("ratio", [CLEARLY_FASTER - 0.05, CLEARLY_FASTER + 0.05])
+@pytest.mark.parametrize(
+    ("model", "device", "ratio"),
+    [
+        ("dense_gan", "CPU", CLEARLY_FASTER - 0.05),
+        ("dense_gan", "CPU", CLEARLY_FASTER + 0.05),
+        ("dense_gan", GPU.name, CLEARLY_FASTER + 0.05),
+        ("dcgan", GPU.name, CLEARLY_FASTER - 0.05),
+    ],
+)
 def test_it_is_measured_once_and_taken_where_it_is_clearly_faster(
     model: str, device: str, ratio: float, small_game: Callable[..., Game], monkeypatch: pytest.MonkeyPatch
 ) -> None:
