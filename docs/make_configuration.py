@@ -30,9 +30,9 @@ The column *on resume* says whether `ganctl resume` may change a key of a run:
   instead, with `ganctl train --init-from`.
 
 Keys of a model, a loss or a penalty are **no**, keys of an augmentation **ask**. What holds for `ada` holds
-for any augmentation with a memory. A `schedule` of any optimizer counts for `iterations`; for `disc_updates`, a
-`schedule` or `warmup` of any optimizer except the generator's; for `gen_updates`, of any except the
-discriminator's.
+for any augmentation with a memory. A `schedule` of any optimizer counts for `iterations`; for
+`disc_updates`, a `schedule` or `warmup` of any optimizer except the generator's; for `gen_updates`, of any
+except the discriminator's.
 """
 
 ON_RESUME = {

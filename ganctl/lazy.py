@@ -89,7 +89,7 @@ def own_settings(policy: str = "float32") -> Iterator[None]:
 
 
 def in_own_session(make: Callable[[], Made]) -> Made:
-    """Return what a function makes in a session of Keras of its own.
+    """Return what a function makes in a separate Keras session.
 
     Keras keeps the counters that name layers, the dtype policy, its seed and variables that have no value yet for each
     thread. In another thread than the user's, none of the user's are seen or changed, and what is left there is

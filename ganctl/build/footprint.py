@@ -18,8 +18,9 @@ def parameter_count(network: Any) -> int:
 def estimate_bytes(networks: Iterable[Any], batch_size: int, resident_image_bytes: int) -> int:
     """Estimate the peak of training memory, in bytes.
 
-    It counts weights, gradients and two optimizer slots; every layer's output, kept for and doubled by the backward
-    pass, for a generator and a discriminator in one update; and images on the device. TensorFlow itself is not counted.
+    It counts weights, gradients and two optimizer slots; every layer's output, stored for the backward pass and doubled
+    by it, for a generator and a discriminator in one update; and images on the device. TensorFlow itself is not
+    counted.
     """
     networks = list(networks)
     weights = sum(math.prod(v.shape) for network in networks for v in network.variables)

@@ -66,7 +66,7 @@ def as_played(network: Any, experiment: Experiment) -> Any:
 
 
 def drawing_roles(entry: ModelEntry) -> list[str]:
-    """Return the roles of a model's networks that draw, each once."""
+    """Return the roles of a model's networks that draw images, each once."""
     return list(dict.fromkeys(sampler.network for sampler in entry.samplers.values()))
 
 
@@ -134,7 +134,7 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
 
 
 def _check_drawn(entry: ModelEntry, role: str, network: Any, shape: Shape) -> None:
-    """Refuse a network whose images have another shape than those that it learns from."""
+    """Refuse a network whose images have a different shape from those that it learns from."""
     outputs = getattr(network, "outputs", None) or ()
     drawn = tuple(outputs[0].shape[1:]) if outputs else shape
     if len(drawn) != len(shape) or any(side not in (None, wanted) for side, wanted in zip(drawn, shape, strict=True)):

@@ -1,7 +1,7 @@
 """Optimizers and a learning-rate schedule as Keras classes; this module loads TensorFlow.
 
-The fused optimizers update each variable with one TensorFlow operation, where Keras uses a dozen and reads the
-variable as often. Variables, their order and their names are those of Keras, and so is the update, up to rounding.
+The fused optimizers update each variable with one TensorFlow operation, where Keras uses a dozen and reads the variable
+just as often. Variables, their order and their names are those of Keras, and so is the update, up to rounding.
 """
 
 import math
@@ -36,11 +36,11 @@ class _WithSlots:
     """Base of the fused optimizers: they know which of their variables belongs to which weight."""
 
     plain_name: str
-    """What Keras calls an optimizer of the plain kind."""
+    """Keras' name for the plain optimizer."""
 
     def __init__(self, *arguments: Any, name: str | None = None, **settings: Any) -> None:
         # As Keras counts the plain ones: TensorFlow goes by the names of operations where it may choose an order, and
-        # with others the last digits of a run may be others.
+        # other names may change the last digits of a run.
         super().__init__(*arguments, name=name or _next_name(self.plain_name), **settings)  # type: ignore[call-arg]
         self._slots = _Slots()
 

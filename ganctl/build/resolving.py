@@ -134,7 +134,7 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
 
 
 def _check_judged(parts: Parts) -> None:
-    """Refuse augmentations that learn how real images are judged, if single scores of the loss do not tell."""
+    """Refuse augmentations that learn how real images are judged, if the loss gives single scores no meaning."""
     for index, (name, augmentation) in enumerate(parts.augmentations.items()):
         if not parts.loss.zero_divides and remembers(augmentation):
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""The kernel inception distance (KID): how far apart two sets of features are, unbiased by their number.
+"""The kernel inception distance (KID): how far apart two sets of features are, unbiased whatever their number.
 
 Source: Binkowski et al. 2018, "Demystifying MMD GANs", section 4: the squared maximum mean discrepancy (Gretton et al.
 2012, equation 3) with the kernel k(x, y) = (x.y / d + 1)^3. Their score is a mean over random subsets, because a large

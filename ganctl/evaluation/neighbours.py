@@ -9,7 +9,7 @@ import numpy as np
 K = 3
 """A set's manifold is the union of balls around its images, up to their third neighbour (Kynkaanniemi et al. 2019)."""
 NEARER_THAN = 0.05
-"""A sample counts as memorized if it is nearer to a training image than all but this fraction of real images."""
+"""A sample counts as memorized if it is nearer to a training image than all but this fraction of unseen real images."""
 _BLOCK_NUMBERS = 2**24
 
 

@@ -1,4 +1,4 @@
-"""The samples nearest to training images, for people to judge: a number alone is not convincing."""
+"""The samples nearest to training images, for people to judge, because a number alone is not convincing."""
 
 import numpy as np
 

@@ -23,7 +23,7 @@ from ganctl.images.image_set import ImageSet
 
 MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50
-"""With fewer images, no score means anything."""
+"""With fewer images, no score is meaningful."""
 TRAINING_IMAGES, OTHER_IMAGES = "training images", "images"
 """The kinds of references: a run's training images, and any others."""
 _FORMAT = 1
@@ -70,7 +70,7 @@ class Reference:
         return len(self.features)
 
     def rows(self, rows: np.ndarray) -> "Reference":
-        """Return some of the images as a reference of their own."""
+        """Return some of the images as a separate reference."""
         return replace(
             self, features=self.features[rows], images=self.images[rows], held_out=None, key="", _kernel_sums={}
         )
@@ -100,7 +100,7 @@ class Reference:
         """The distances of unseen real images to the nearest of these.
 
         They are those of the held-out images. Without any, they are those of each image to the others: if all come from
-        one distribution, each image is to the rest what a held-out one would be.
+        one distribution, each image relates to the rest as a held-out one would.
         """
         return self.surroundings.nearest if self.held_out is None else nearest_distances(self.held_out, self.features)
 

@@ -96,8 +96,8 @@ def _some(features: np.ndarray, count: int) -> np.ndarray:
 def _floors(reference: Reference, count: int) -> tuple[dict[str, float], int]:
     """Return every score of the same number of real images against the other real ones, and that number.
 
-    Up to chance, no honest KID is below its floor. If the reference has less than twice as many images, half of it is
-    used.
+    Except by chance, no honest KID is below its floor. If the reference has fewer than twice as many images, half of it
+    is used.
     """
     number = min(count, len(reference) // 2)
     floor = reference.kept_floor(number)

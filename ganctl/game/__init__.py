@@ -1,6 +1,6 @@
-"""The adversarial game: the mathematics, readable alone. `game.py` is a round on one screen.
+"""The adversarial game: the mathematics, readable alone. `game.py` fits a round on one screen.
 
-A model, a loss or a plugin takes all its words from here: `from ganctl.game import Turn, Player, Term, GanPass`.
+A model, a loss or a plugin imports all that it needs from here: `from ganctl.game import Turn, Player, Term, GanPass`.
 
 Floor 3. May import: experiment.
 """

@@ -1,7 +1,8 @@
-"""Turn, Player, Game: the heart, on one screen.
+"""Turn, Player, Game: the core of ganctl, on one screen.
 
-A game is played by a list of players. Each moves the variables of its networks with one optimizer, in turns; a round
-is every player's turns once. All of it is compiled, many rounds per call, and is a pure function of (seed, step).
+A game is played by a list of players. Each updates the variables of its networks with one optimizer, in turns; in a
+round, every player takes its turns once. All of it is compiled, many rounds per call, and is a pure function of (seed,
+step).
 """
 
 from collections import defaultdict
@@ -36,7 +37,7 @@ class ForwardPass:
 class Term:
     """A loss term: a pure function of the forward pass that returns a scalar.
 
-    `partial` declares that the term alone may leave variables without a gradient (R1 and the last bias).
+    `partial` declares that the term alone may leave variables without a gradient (as R1 does the last bias).
     """
 
     name: str
@@ -54,8 +55,8 @@ def no_images_ahead(networks: Networks, keys: Sequence[Key]) -> Ahead:
 class Turn:
     """One optimizer step: its forward pass, the loss terms on it, and further measurements.
 
-    `apart` takes the gradient of each term by itself: a turn that calls a network three or more times needs it to
-    repeat itself to the last bit (`ganctl.game.gradients`).
+    `apart` takes the gradient of each term separately: a turn that calls a network three or more times needs this to be
+    reproducible to the last bit (`ganctl.game.gradients`).
 
     `ahead` makes in advance, for all updates of a round, the images that do not depend on what the player moves: one
     dictionary for each key, added to the images that the forward pass of that key is given. `begin` is called before
@@ -107,7 +108,7 @@ class Game:
         seed: the experiment's seed.
         averages: running averages (EMA), updated once per round.
         played: what is called in place of the networks of these roles: other networks with the same layers and
-            variables, which compute the same faster.
+            variables, which compute the same function faster.
         jit: compile the round with XLA.
     """
 
@@ -132,8 +133,7 @@ class Game:
         turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
         self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
         self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
-        # Without AutoGraph: functions are traced as they are written, and no generated code is left in the temporary
-        # folder by a process that is killed.
+        # AutoGraph would leave generated code in the temporary folder if the process is killed.
         self._round = tf.function(self._play_round, jit_compile=True, autograph=False) if jit else self._play_round
         self.play = tf.function(
             self._play_rounds,
@@ -234,11 +234,11 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
 
 @contextmanager
 def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
-    """Freeze networks while the body is traced; every layer's own flags are restored, also after Ctrl-C.
+    """Freeze networks while the body is traced; every layer's own flags are restored, even after Ctrl-C.
 
-    No gradient reaches them anyway: this only matters to BatchNorm. `moving`: it normalises with the moving
-    statistics, as Keras 3 does with `trainable = False`. `batch`: with the batch's, as Keras did in 2018 and PyTorch
-    does, and the moving ones stay unchanged because a momentum of 1 writes them back.
+    No gradient reaches them anyway: this matters only to BatchNorm. `moving`: it normalises with the moving statistics,
+    as Keras 3 does with `trainable = False`. `batch`: with the batch's, as Keras did in 2018 and PyTorch does, and the
+    moving statistics stay unchanged because a momentum of 1 writes them back.
     """
     held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in layers_of(network)]
     norms = [

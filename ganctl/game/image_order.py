@@ -1,6 +1,6 @@
 """The images that each turn of each round sees, chosen on the host in NumPy.
 
-The order is a pure function of (seed, step), never the state of an iterator: resuming at any step and playing any
+The order is a pure function of (seed, step) and depends on no iterator's state: resuming at any step and playing any
 number of rounds per call gives the same images.
 """
 

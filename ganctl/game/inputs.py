@@ -35,7 +35,7 @@ def judges_images_alone(discriminator: Any) -> bool:
 def class_count(generator: Any, num_classes: int) -> int:
     """Return a generator's number of classes: the width of its one-hot input, otherwise `num_classes`, the data set's.
 
-    The width is the only right answer if a generator finds categories itself (InfoGAN).
+    If a generator finds categories itself (InfoGAN), only the width is right.
     """
     wanted = next(tensor for tensor in generator.inputs if tensor.name == CLASSES)
     return num_classes if "int" in wanted.dtype else int(wanted.shape[-1])

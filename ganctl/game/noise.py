@@ -38,7 +38,7 @@ class Key:
         return Key(self._seed, self._step, *self._where, *where)
 
     def number(self, each_step: int) -> TensorLike:
-        """Return the running index of this place over the whole run, int64: step * each_step + the last of `where`.
+        """Return the running index of this place in the whole run, int64: step * each_step + the last of `where`.
 
         For the key of an update, this is the number of earlier updates of its turn.
         """
@@ -86,7 +86,8 @@ class Key:
         drawn = self.normal("latent", shape)
         if truncation is None:
             return drawn
-        # Redrawing until an entry is inside is drawing from the truncated distribution: one draw by its inverse.
+        # Redrawing until an entry is inside amounts to drawing from the truncated distribution: one draw by its
+        # inverse.
         within = math.erf(truncation / math.sqrt(2.0)) * self.uniform("truncated latent", shape, -1.0, 1.0)
         again = math.sqrt(2.0) * tf.math.erfinv(within)
         return tf.where(tf.abs(drawn) <= truncation, drawn, tf.clip_by_value(again, -truncation, truncation))
@@ -102,7 +103,7 @@ def _unit(bits: TensorLike) -> TensorLike:
 
 
 def seed_layers(network: Network, key: Key) -> None:
-    """Set every seed that a layer keeps (dropout, noise layers) by the key, so that its draws carry no history."""
+    """Set every seed that a layer keeps (dropout, noise layers) by the key, so that its draws have no history."""
     for index, seed in enumerate(layer_seeds(network)):
         seed.assign(key.narrow(index).bits("layer seed", [2]))
 
@@ -114,7 +115,7 @@ def layer_seeds(network: Network) -> list[Any]:
 
 @contextmanager
 def seeded(network: Any, key: Key) -> Iterator[None]:
-    """Seed layers that draw their own noise by this key in the body; their own seeds are restored afterwards."""
+    """Seed layers that draw their own noise from this key in the body; their own seeds are restored afterwards."""
     seeds = layer_seeds(network)
     before = [seed.numpy() for seed in seeds]
     seed_layers(network, key)

@@ -57,7 +57,7 @@ class AdversarialLoss:
     needs_both: bool = False
     """Whether `real` and `fake` each use real and generated images: a discriminator's update must then see both.
 
-    They are compared in pairs; a class-conditional discriminator compares two images of one class.
+    They are compared in pairs; a class-conditional discriminator compares two images of the same class.
     """
 
     needs_real: bool = False

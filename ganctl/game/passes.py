@@ -19,7 +19,7 @@ Kind = Literal["real", "fake"]
 
 
 class GanPass(ForwardPass):
-    """One batch of a generator and a discriminator.
+    """A forward pass of one batch through a generator and a discriminator.
 
     Args:
         count: number of generated images.
@@ -28,7 +28,7 @@ class GanPass(ForwardPass):
         num_classes: number of classes that a class-conditional generator draws.
         augmentations: applied to the discriminator's images.
         pairs: the loss compares each generated image with a real one. A class-conditional discriminator then sees two
-            images of one class.
+            images of the same class.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class GanPass(ForwardPass):
     def fake_classes(self) -> Tensor:
         """The classes for a class-conditional generator to draw, int32 [count]: uniform, or those of the real images.
 
-        In pairs they are the real images', as the authors of R3GAN give one set of conditions to the generator and to
-        both calls of the discriminator.
+        In pairs they are the real images', just as the authors of R3GAN give the same conditions to the generator and
+        to both calls of the discriminator.
         """
         if self.follows_real:
             return self.real_classes
@@ -128,8 +128,8 @@ class GanPass(ForwardPass):
             images: float32 [N, H, W, C] in [-1, 1].
             classes: the classes given to a class-conditional discriminator, int32 [N]; None: those of the real or
                 generated images of this pass. Any other discriminator ignores them.
-            kind: what the images count as. Both kinds get the same augmentations with random numbers of their own.
-                Judged twice in one pass, the same images are augmented identically.
+            kind: what the images count as. Both kinds get the same augmentations, each with its own random numbers.
+                Images judged twice in one pass are augmented identically both times.
         """
         return self._ask(self.augmented(images, kind), partial(self._classes_of, classes, kind))
 

@@ -1,7 +1,7 @@
 """The usual two players: a discriminator that tells real from generated, and a generator that learns from it.
 
-The discriminator learns from the forms of batches that the tutorials use. A model file with other players makes its
-own from the same parts.
+The discriminator learns from batches in any of the forms that the tutorials use. A model file with other players builds
+them from the same parts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ def averaged(role: str) -> str:
     return f"{role}_ema"
 
 
-# In one call: more no longer fit in a processor's caches together, and are slower than one batch at a time.
+# In one call: more would not fit in a processor's caches together, and would be slower than one batch at a time.
 MOST_FAKES_AHEAD = 64
 
 
@@ -42,7 +42,7 @@ class Setup:
         penalties: name, weight and function of each further loss term.
         training: the `training` section.
         latent_distribution: `normal` or `uniform`.
-        optimizer: makes the optimizer for the player of a name.
+        optimizer: makes the optimizer for the player of a given name.
         num_classes: number of classes of the images; 0 without labels.
         augmentations: applied to the discriminator's images, by name and in this order, by the passes that `forward`
             makes.
@@ -86,7 +86,7 @@ def advancing(players: Sequence[Player], networks: Networks) -> list[Player]:
     """Return the players with turns that first call `advance` of every layer that they move and that has this method.
 
     Spectral layers do one power iteration there: real and generated images of an update see the same kernels, and no
-    player's turn changes what another one moves.
+    player's turn changes what another player moves.
     """
 
     def with_advance(player: Player) -> Player:
@@ -174,11 +174,11 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
 
 
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:
-    """Generate the images of consecutive updates together, from the noise that each would draw for itself.
+    """Generate the images of consecutive updates together, from the noise that each update would draw by itself.
 
     Only for a generator in inference mode, whose image of a latent vector does not depend on the rest of the batch. A
-    generator that draws its own noise would draw other numbers, and one that follows the real images does not know
-    them yet; for both, nothing is made in advance.
+    generator that draws its own noise would draw different numbers, and one that draws the classes of the real images
+    does not know them yet; for both, nothing is made in advance.
     """
     generator, passes = networks["generator"], [forward(networks, {}, key) for key in keys]
     most = MOST_FAKES_AHEAD // passes[0].count

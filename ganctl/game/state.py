@@ -1,7 +1,7 @@
 """The state of a game as named tensors, and back.
 
-Names are structural, (position, layer, variable), because Keras' own names contain counters of the process. Restoring
-checks every name and shape before it changes the first weight.
+Names are structural, (position, layer, variable), because Keras' own names contain counters that depend on the process.
+Restoring checks every name and shape before it changes the first weight.
 """
 
 from collections.abc import Iterable, Mapping

@@ -2,8 +2,8 @@
 
 In a graph, each call of a function with `tf.custom_gradient` is registered under a new name for the lifetime of the
 process, and the registered function holds the graph. Keras' optimizers contain such a call, and so does ganctl's
-LeakyReLU: every game ever played would stay in memory, 15 to 100 MB each. The gradients are looked up while a graph is
-differentiated, so they can be removed once the game can no longer be traced or played.
+LeakyReLU: every game ever played would stay in memory, at 15 to 100 MB each. The gradients are looked up while a graph
+is differentiated, so they can be removed once the game can no longer be traced or played.
 
 The registry is private to TensorFlow; the names here were read in release 2.21, and only this module uses them.
 """

@@ -93,7 +93,7 @@ def generate(
 ) -> Iterator[np.ndarray]:
     """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
 
-    Every batch is drawn in full and cut at the end: the first images of a seed do not depend on `count`.
+    Every batch is drawn in full, and the last one is truncated: the first images of a seed do not depend on `count`.
 
     Args:
         generator: the network.
@@ -120,7 +120,7 @@ def translate(network: Any, images: np.ndarray, count: int, seed: int) -> Iterat
         network: takes and returns images in [-1, 1].
         images: uint8 [N, H, W, C], repeated cyclically if there are fewer than `count`.
         count: number of images.
-        seed: of layers that draw noise of their own.
+        seed: of layers that draw their own noise.
     """
     paint = painter(network)
     for start in range(0, count, BATCH):

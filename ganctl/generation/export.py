@@ -2,7 +2,7 @@
 
 Every format is written, read back and run on the same latent vectors; a file with different images is not kept. The
 inputs are called `latent` (`latent_2` and so on, if there are several) and `classes`; the batch may have any size.
-What is written computes in float32 and as Keras does it, without ganctl's rewrites.
+The written generator computes in float32 and as Keras does, without ganctl's rewrites.
 """
 
 import importlib.util
@@ -41,7 +41,7 @@ class Generator:
 
     Attributes:
         original: the generator as `ganctl sample` runs it.
-        plain: the same function by the same weights, as Keras computes it, with named inputs.
+        plain: the same function with the same weights, as Keras computes it, with named inputs.
         inputs: a batch of COMPARED examples for every input, by its name and in the order of the original.
         distribution: of the latent vectors, `normal` or `uniform`.
         num_classes: how many classes it draws; 0 if it takes none.
@@ -89,7 +89,7 @@ class Generator:
 
 @dataclass(frozen=True, repr=False)
 class Exported:
-    """A file that was written and checked. Printed, or shown by a notebook, this explains how to use it.
+    """An exported file that was checked. Printed, or shown by a notebook, this explains how to use it.
 
     Attributes:
         path: its path.
@@ -121,7 +121,7 @@ class Exported:
     __repr__ = __str__
 
     def facts(self) -> dict[str, Any]:
-        """Return what `--json` prints. Images run from black at -1 to white at 1; clip values beyond."""
+        """Return what `--json` prints. Images range from black at -1 to white at 1; clip values outside."""
         shape = [None, *self.image_shape]
         output = {"name": OUTPUT, "shape": shape, "dtype": "float32", "range": [-1, 1], "clip": True}
         return {
@@ -135,7 +135,7 @@ class Exported:
 
 
 def export(generator: Generator, name: str, path: Path | None = None) -> Exported:
-    """Write a generator, run what was written, and keep it only if it draws the same.
+    """Write a generator, run the written file, and keep it only if it draws the same images.
 
     Args:
         generator: what to write.
@@ -143,7 +143,7 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
         path: where; by default `generator` with the format's ending, in the current folder.
 
     Raises:
-        UsageError: the path is not fit for the format, or packages are missing.
+        UsageError: the path does not suit the format, or packages are missing.
         GanctlError: it cannot be written in this format, or draws other images there; nothing is left behind.
     """
     kind, path = formats()[name], check_output(name, path)
@@ -161,7 +161,7 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
 
 
 def check_output(name: str, path: Path | None = None) -> Path:
-    """Return where a format is written; raises UsageError, before anything is loaded, for what cannot work."""
+    """Return the path to write a format to; raises UsageError, before anything is loaded, if that cannot work."""
     kind = formats()[name]
     path = path or Path(f"generator{kind.suffix}" if kind.suffix else f"generator_{name}")
     missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
@@ -171,7 +171,7 @@ def check_output(name: str, path: Path | None = None) -> Path:
         )
     if not is_text(path):
         raise UsageError(f"{shown(path.absolute())} is not valid UTF-8, which some formats require. Rename it.")
-    at_a_folder = is_folder(path)  # first: of a name that is too long nothing else can be asked
+    at_a_folder = is_folder(path)  # first, because nothing else can be asked about a name that is too long
     if path.is_symlink() and not kind.suffix:
         raise UsageError(f"{path} is a link, which a folder cannot replace. Choose another --output.")
     if path.suffix.lower() != kind.suffix and kind.suffix:
@@ -211,7 +211,7 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
         if images.shape != expected.shape:
             raise GanctlError(f"The {kind.name} file draws {images.shape} where the generator draws {expected.shape}.")
         difference = max(difference, float(np.abs(images.astype(np.float64) - expected).max()))
-    if not difference <= LIMIT:  # also where it is not a number
+    if not difference <= LIMIT:  # also if it is NaN
         raise GanctlError(
             f"The {kind.name} file draws different images from the generator: the largest difference is "
             f"{difference:.3g}, more than {LIMIT:g}. The file was removed."

@@ -25,10 +25,11 @@ class Scores:
         samples: a description of the scored images.
         reference: a description of the real images that they were compared with.
         values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
-            of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they do not compare.
+            of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they cannot be
+            compared.
         copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
         of_training: whether the reference is the generator's training images.
-        nearest_pairs: path of the written picture: the samples nearest to real images, above those.
+        nearest_pairs: path of the written picture: the samples nearest to real images, each above its real image.
         notes: notes for the user: skipped checkpoints or files, different sizes.
     """
 

@@ -56,7 +56,7 @@ class TrainedGenerator:
 
     @cached_property
     def played(self) -> Any:
-        """What draws: the network computed as it was in training, so that all that draws draws the same."""
+        """What draws images: the network computed as in training, so that every command draws the same images."""
         return in_own_session(lambda: as_played(self.network, self.parts.experiment))
 
     @property
@@ -157,8 +157,8 @@ def build_generator(found: checkpoint.Checkpoint, parts: Parts) -> Any:
         return make_networks(without_average, shapes_in(found, parts), num_classes, pretrained=False)[role]
 
     def fits() -> None:
-        # Shapes alone: a file of a few bytes may describe a network of many gigabytes. The variables that are never
-        # made are forgotten with their session.
+        # Shapes alone: a file of a few bytes may describe a network of many gigabytes. The variables, which are never
+        # created, are forgotten with their session.
         with keras.StatelessScope(initialize_variables=False):
             network = made()
         game_state.check_fit(game_state.named_variables(network), tensors, str(found.path))

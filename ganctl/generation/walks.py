@@ -62,7 +62,7 @@ def walk(
 
     A walk goes from point to point and from the last back to the first. The points are the images that
     `drawing.generate` draws from the seed: the first points of all walks are the first `rows` images, the second points
-    are the next. Every latent input walks by itself; classes, and noise that layers draw themselves, are constant.
+    are the next. Every latent input walks separately; classes, and noise that layers draw themselves, are constant.
 
     Args:
         generator: the network.

@@ -11,7 +11,7 @@ MOST_PENDING = 32
 
 
 class Background:
-    """Runs tasks one by one in a thread of its own, which ends with the `with` block."""
+    """Runs tasks one by one in a separate thread, which ends with the `with` block."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="background")

@@ -20,7 +20,7 @@ _PNG_COMPRESSION = 3
 
 
 def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Lay images [N,H,W,C] out as `layout` does, and enlarge small ones so that a person can see them.
+    """Lay images [N,H,W,C] out as `layout` does, and enlarge small ones to make them easier to see.
 
     The whole sheet is enlarged by `enlargement`: `grid(...)[::factor, ::factor]` is the layout in its native size.
     """

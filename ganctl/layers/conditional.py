@@ -1,4 +1,4 @@
-"""Parts that class-conditional networks share: BatchNorm by class, and the projection that scores."""
+"""Parts that class-conditional networks share: conditional BatchNorm, and scoring by projection."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -27,7 +27,7 @@ def is_conditional(conditional: Conditional, num_classes: int) -> bool:
 
 
 def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:
-    """Return a function that normalises maps with a new BatchNorm at each call, class-conditional with classes.
+    """Return a function that normalises maps with a new BatchNorm at each call, class-conditional if there are classes.
 
     Args:
         classes: a Keras tensor, integers [N, 1]; None without classes.

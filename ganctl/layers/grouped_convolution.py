@@ -1,4 +1,4 @@
-"""A grouped convolution, whose groups each see a part of the channels, that is fast on a CPU."""
+"""A grouped convolution (each group sees a part of the channels) that is fast on a CPU."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class GroupedConvolution(keras.layers.Layer):
     """A convolution of stride 1 that keeps the size, with a bias: `keras.layers.Conv2D(groups=groups)`.
 
     On a CPU, TensorFlow computes Keras' own about eighty times slower than this one, which computes each group as a
-    convolution of its own. The kernel [k, k, C / groups, filters] is the same.
+    separate convolution. The kernel [k, k, C / groups, filters] is the same.
 
     Source: Krizhevsky et al. 2012, section 3.5; Xie et al. 2016, https://arxiv.org/abs/1611.05431, figure 3c.
 

@@ -14,7 +14,7 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
     The standard deviation over the batch is computed for every feature at every position; their mean is the value of
     the new map at every position of every image. It reveals mode collapse: a generator that draws the same picture
-    again and again. Each score then depends on all images of the batch, also in a gradient penalty.
+    again and again. Each score then depends on all images of the batch, even in a gradient penalty.
 
     Source: Karras et al. 2017, https://arxiv.org/abs/1710.10196, section 3 and its appendix A, over the whole batch.
     """

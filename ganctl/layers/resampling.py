@@ -1,4 +1,4 @@
-"""Images moved, mirrored and stretched, each by its own amounts, as two matrix products.
+"""Images translated, mirrored and stretched, each by its own amounts, as two matrix products.
 
 A transformation that maps rows to rows and columns to columns is linear interpolation along one axis, then along the
 other: a matrix for every image and axis, whose entries are the weights of the source pixels. It is exact for whole

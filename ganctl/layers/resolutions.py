@@ -8,7 +8,7 @@ _MOST_TIMES_WIDER = 8
 
 
 def why_unfit(height: int, width: int) -> str:
-    """Return which image sizes networks can be built for where this one does not fit; an empty string where it does."""
+    """Return which image sizes networks can be built for if this one does not fit; an empty string if it does."""
     fits = height == width and SMALLEST <= height <= LARGEST
     return "" if fits else f"square images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
 
@@ -17,7 +17,7 @@ def why_unfit(height: int, width: int) -> str:
 class Resolutions:
     """The resolutions between a base of 4 to 7 pixels a side and an image.
 
-    A generator doubles the base `steps` times and crops the surplus; a discriminator halves the image `steps` times,
+    A generator doubles the base `steps` times and crops the excess; a discriminator halves the image `steps` times,
     rounding up, and ends at a map of the base's size.
 
     Attributes:
@@ -40,7 +40,7 @@ class Resolutions:
 
     @property
     def cropping(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The surplus pixels after the last doubling: (top, bottom), (left, right)."""
+        """The excess pixels after the last doubling: (top, bottom), (left, right)."""
         surplus = self.base * 2**self.steps - self.size
         sides = (surplus // 2, surplus - surplus // 2)
         return sides, sides

@@ -1,4 +1,4 @@
-"""A layer through which every position of a map sees every other."""
+"""A layer through which every position of a feature map attends to every other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +10,13 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("ganctl")
 class SelfAttention(keras.layers.Layer):
-    """Adds to feature maps [N, H, W, C] what is seen at other positions.
+    """Adds to feature maps [N, H, W, C] what attention gathers from other positions.
 
         y_j = gamma o_j + x_j,  o_j = v(sum_i beta_ji h(x_i)),  beta_ji = softmax_i(f(x_i) . g(x_j))
 
     f and g have C/8 channels, h has C/2, v has C; all are 1x1 convolutions without bias. The positions i are those of
-    a map pooled by two, as in the authors' code: a quarter of the work. gamma is learned and starts at 0, so that the
-    layer starts as the identity. The attention itself is computed in float32.
+    a map pooled by two, as in the authors' code, which takes a quarter of the work. gamma is learned and starts at 0,
+    so that the layer starts as the identity. The attention itself is computed in float32.
 
     Source: Zhang et al. 2018, https://arxiv.org/abs/1805.08318, equations 1 to 3.
 

@@ -16,9 +16,9 @@ class SkipLayerExcitation(keras.layers.Layer):
         y = F(x_low) x_high
 
     Call it with x_high [N, H, W, C] and x_low [N, h, w, c]. F pools x_low to 4x4 (4 to 7 a side if its side is not a
-    multiple of 4), then applies a convolution over all of that with C filters, LeakyReLU(0.1), a 1x1 convolution and a
-    sigmoid: one factor from 0 to 1 for each channel of each image. The gradient takes a shortcut to the early layers,
-    without the cost of adding maps of the same size.
+    multiple of 4), then applies a convolution over the whole result with C filters, LeakyReLU(0.1), a 1x1 convolution
+    and a sigmoid: one factor from 0 to 1 for each channel of each image. The gradient has a shortcut to the early
+    layers, without the cost of adding maps of the same size.
 
     Source: Liu et al. 2021, https://arxiv.org/abs/2101.04775, equation 1 and figure 3.
     """

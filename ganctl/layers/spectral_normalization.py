@@ -18,8 +18,8 @@ import numpy as np
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import DATA_FORMAT, keras, tf
 
-# Before the first update: a new kernel's singular values are close together, and this gets within a few percent of the
-# largest.
+# Before the first update: a new kernel's singular values are close together, and this many iterations get within a few
+# percent of the largest.
 ITERATIONS_AT_BIRTH = 15
 SMALLEST = 1e-12
 """Lower bound of the lengths that vectors are divided by, and of sigma."""
@@ -44,7 +44,7 @@ class Spectral:
     raw_name = "kernel"
 
     def add_weight(self, *arguments: Any, **settings: Any) -> Any:
-        """Create a variable; the raw kernel is always float32, whatever the layer computes in."""
+        """Create a variable; the raw kernel is always float32, whatever precision the layer computes in."""
         if settings.get("name") != self.raw_name:
             return super().add_weight(*arguments, **settings)  # type: ignore[misc]
         self.raw = super().add_weight(*arguments, **{**settings, "autocast": False, "dtype": "float32"})  # type: ignore[misc]

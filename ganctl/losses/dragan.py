@@ -14,7 +14,7 @@ def dragan(*, target: Annotated[float, Field(ge=0.0)] = 1.0, spread: Annotated[f
     """(|grad D(x + d)| - target)^2 at real images x, each with Gaussian noise d; the paper's weight is 10.
 
     Args:
-        target: the gradient norm without a penalty (the paper's k).
+        target: the gradient norm that is not penalized (the paper's k).
         spread: standard deviation of the noise, as a fraction of that of the batch's pixels.
     """
 

@@ -14,7 +14,7 @@ def gradient_penalty(*, target: Annotated[float, Field(ge=0.0)] = 1.0) -> Penalt
     """(|grad D(x)| - target)^2 at random points x between real and generated images; the paper's weight is 10.
 
     Args:
-        target: the gradient norm without a penalty.
+        target: the gradient norm that is not penalized.
     """
 
     def penalty(batch: GanPass) -> Any:

@@ -25,7 +25,7 @@ def fastgan_players(
     Args:
         networks: the networks.
         setup: the experiment's settings.
-        reconstruction_weight: factor of that difference in the discriminator's loss.
+        reconstruction_weight: weight of the reconstruction error in the discriminator's loss.
     """
     terms = [("d_reconstruction", reconstruction_weight, Penalty(_difference_of_real, needs="real", partial=True))]
     if setup.training.discriminator_batches == "separate":

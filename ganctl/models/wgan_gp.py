@@ -36,7 +36,7 @@ def wgan_gp(
         capacity: filters at the full resolution; doubled at each halving, up to eightfold.
         filter_size: side of the filters; an even size covers every pixel equally often, against checkerboards.
         minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against mode collapse; its
-            scores then depend on the whole batch after all, which must not mix real and generated images.
+            scores then depend on the whole batch, which must not mix real and generated images.
     """
     resolutions = Resolutions.of(image_shape[0])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")

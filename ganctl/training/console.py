@@ -1,4 +1,4 @@
-"""What a person who watches a run reads before, during and after it."""
+"""What the user who watches a run reads before, during and after it."""
 
 import shlex
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class TrainingConsole(Terminal):
             self.say(f"warning     {warning}")
 
     def show_layers(self, prepared: Prepared) -> None:
-        """Print the layers of generator, discriminator and their stack, and an estimate of the memory."""
+        """Print the layers of the generator, the discriminator and the stacked model, and an estimate of the memory."""
         networks = prepared.game.networks
         for role, network in networks.items():
             if isinstance(network, keras.Model):  # not a layer that only stores state
@@ -87,7 +87,7 @@ class TrainingConsole(Terminal):
 
 
 def _end(folder: RunFolder, line: str) -> None:
-    """Log how a run ended, and rewrite its page, because hooks are not called after that, nor after a failure."""
+    """Log how a run ended, and rewrite its report, because hooks are called neither after that nor after a failure."""
     folder.append_log(line)
     with suppress(Exception):  # how the run ended matters more
         write_report(folder)

@@ -1,4 +1,4 @@
-"""Detects from the measurements that training has diverged, when, and in which term."""
+"""Detects from the measurements whether training has diverged, when, and in which term."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ MAX_LOSS = 1e8
 
 
 class Divergence(NamedTuple):
-    """The first measurement that healthy training never gives."""
+    """The first measurement that cannot occur in healthy training."""
 
     row: int
     name: str

@@ -1,6 +1,6 @@
 """Training from Python with your own networks and iterables, in the manner of tutorial 4's `GAN` class.
 
-The networks know nothing of training, and training knows nothing of where images and noise come from.
+The networks know nothing about training, and training knows nothing about where images and noise come from.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,9 +42,9 @@ def fit(
         discriminator: images to scores [N, 1], as logits: its last layer has no sigmoid.
         images: batches of real images, float [N, H, W, C] in [-1, 1], all of one size N.
         noise: batches of latent vectors, or lists of them for several inputs; None: drawn from N(0, 1).
-        iterations: rounds to play; an iterable that ends sooner ends the training.
+        iterations: rounds to play; training ends earlier if an iterable ends.
         training_ratio: discriminator updates per iteration.
-        loss: the adversarial loss; by default tutorial 4's, which calls fakes 1.
+        loss: the adversarial loss; by default tutorial 4's, which labels fakes 1.
         optimizers: of the generator and of the discriminator; by default tutorial 4's Adam 1e-4 (0.5, 0.9).
         seed: of all randomness that is not given.
 

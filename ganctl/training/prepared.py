@@ -38,7 +38,7 @@ from ganctl.version import __version__
 
 
 def prepare_process(device: Device) -> None:
-    """Make all that TensorFlow computes on the CPU in this process from now on repeatable to the last bit."""
+    """Make everything that TensorFlow computes on the CPU in this process from now on reproducible to the last bit."""
     if device.name == "CPU":
         tf.config.experimental.enable_op_determinism()
 

@@ -48,7 +48,7 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
 
 
 def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
-    """Refuse to start a run again that must have had checkpoints."""
+    """Refuse to restart a run that must have had checkpoints."""
     played = last_iteration(folder.losses)
     if played > experiment.outputs.checkpoint_every:
         raise GanctlError(

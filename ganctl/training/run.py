@@ -42,7 +42,7 @@ def train(
         dry_run: build everything, show it, train nothing and return None.
 
     Raises:
-        GanctlError: one of its subclasses; what was learned before is in the run folder.
+        GanctlError: one of its subclasses; what was learned until then is in the run folder.
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)

@@ -137,7 +137,7 @@ class _Followers:
             self._tell(hook, _Event.ROWS, step, rows)
 
     def act(self, step: int) -> None:
-        """Let the hooks act that are due."""
+        """Let the hooks that are due act."""
         for hook in self._playing():
             if any(step % period == 0 for period in hook.periods):
                 self._tell(hook, _Event.ACT, step)
@@ -165,8 +165,8 @@ class _Followers:
     def _tell(self, hook: Hook, event: _Event, step: int, *rows: np.ndarray) -> None:
         """Call a hook. If one that is not vital fails, warn and continue training.
 
-        A hook that could not act, for a full disk or a lost folder, is called again next time; one that cannot even
-        follow the run drops out.
+        A hook that could not act, because of a full disk or a missing folder, is called again next time; one that
+        cannot even record the measurements drops out.
         """
         if event is _Event.STOP or (event is _Event.ACT and hook.vital):
             self._background.finish()  # a checkpoint covers all that was measured and drawn before it

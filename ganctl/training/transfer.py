@@ -1,8 +1,8 @@
 """Starting a run from the weights of another, wherever they fit.
 
-Networks of different sizes or models share stretches of layers. As many layers as possible are taken over in order: a
-longest common subsequence (Hunt and McIlroy 1976) of the layers' kinds and their variables' shapes. A layer fits whole
-or not at all. Optimizer state is not taken over.
+Networks of different sizes or models have sequences of layers in common. As many layers as possible are taken over in
+order: a longest common subsequence (Hunt and McIlroy 1976) of the layers' kinds and their variables' shapes. A layer
+fits completely or not at all. Optimizer state is not taken over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,8 +56,8 @@ class Fit:
 def transfer(game: Game, found: Checkpoint) -> list[Fit]:
     """Put the weights of a checkpoint or generator file into the networks of a game, where they fit.
 
-    Every network takes the weights of its own role. A generator and its EMA take each other's if the file has only one
-    of them. The state of augmentations stays as it is.
+    Every network takes the weights of the network with the same role. A generator and its EMA take each other's if the
+    file has only one of them. The state of augmentations stays as it is.
 
     Raises:
         UsageError: nothing fits.

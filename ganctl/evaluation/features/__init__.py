@@ -1,4 +1,4 @@
-"""The networks whose features images are compared by."""
+"""The networks by whose features images are compared."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras, tf
 
 OUTPUT = "images"
-"""What the output is called in formats that name it."""
+"""The name of the output in formats that name it."""
 
 Arrays = dict[str, np.ndarray]
 Network = Any
@@ -36,10 +36,10 @@ class Format:
         write: writes a network to a path.
         run: reads the file and yields the images [N, H, W, C] of every batch; the network says only of which classes
             its layers are.
-        usage: lines of Python that read the file of a path, and lines that make `images` of the variables that are
-            called as the inputs.
+        usage: lines of Python that read the file at a path, and lines that make `images` from variables named like the
+            inputs.
         needs: packages in addition to ganctl's own.
-        extra: of ganctl's extras, the one that brings them.
+        extra: the extra of ganctl that installs them.
     """
 
     name: str
@@ -81,10 +81,10 @@ def write_savedmodel(network: Network, path: Path) -> None:
 
 
 def _with_shapes(network: Network) -> Network:
-    """Return the network with layers that say what they know of their shape in the graph.
+    """Return the network with layers that record in the graph what they know about their output's shape.
 
-    Keras' upsampling computes the shape of what it repeats, and LiteRT's converter loses it there: it then knows no
-    convolution that could follow. So may a layer that is not Keras' own.
+    Keras' upsampling computes the shape of its output, and LiteRT's converter loses it there: it then cannot convert a
+    convolution that follows. The same may happen after a layer that is not Keras' own.
     """
     forgetful = [
         layer

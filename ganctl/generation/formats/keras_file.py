@@ -1,7 +1,7 @@
 """Keras' own file: layers and weights, to be used or trained on in Keras.
 
-A network of Keras' own layers needs nothing but Keras. One with layers of ganctl's needs `import ganctl.layers`, and
-one with a plugin's layers the plugin.
+A network of Keras' own layers needs nothing but Keras. One with ganctl's layers needs `import ganctl.layers`, and one
+with a plugin's layers needs the plugin.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """What happens at intervals during a run: one file each.
 
-The trainer asks each hook when it is due, calls it then, and hands it what was measured.
+The trainer asks each hook when it is due, calls it then, and gives it the measurements.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class Hook:
         """Take the measurements [rounds, columns] of the iterations after `step`."""
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Act, `step` iterations being complete and this hook due."""
+        """Act: `step` iterations are complete, and this hook is due."""
 
     def stop(self, run: RunInPlay, step: int) -> Later:
         """Save what there is: training has ended or was interrupted."""

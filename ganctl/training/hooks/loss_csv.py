@@ -41,7 +41,7 @@ class LossCsv(Hook):
                 self._file.flush()
 
     def _refuse_other_columns(self, run: RunInPlay) -> None:
-        """Refuse a file with other columns, below whose names this run's rows would be wrong."""
+        """Refuse a file with other columns, because this run's values would stand under the wrong names."""
         if not self._table.continues(run.folder.losses):
             raise GanctlError(
                 f"{run.folder.losses} has different columns from those this run writes. Move it away to continue."

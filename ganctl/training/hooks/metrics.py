@@ -44,7 +44,7 @@ class Metrics(Hook):
         self._reference: Reference | None = None
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Drop the rows that a resumed run had written after its checkpoint."""
+        """Drop the rows that were written after the checkpoint from which the run is resumed."""
         header, path = line(COLUMNS).encode(), run.folder.metrics
         first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
         if first != header:

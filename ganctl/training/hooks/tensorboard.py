@@ -15,8 +15,8 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 class TensorBoard(Hook):
     """Every column of losses.csv and every metric of metrics.csv as a scalar, every sample grid as an image.
 
-    A resumed run writes again what came after its checkpoint. The values are the same, and when a step comes again,
-    TensorBoard's server drops what it has of that step and of later ones.
+    A resumed run writes again what came after its checkpoint. The values are the same, and when a step is repeated,
+    TensorBoard's server drops its data of that step and of later ones.
     """
 
     _writer: Any = None
