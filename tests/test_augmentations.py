@@ -307,6 +307,7 @@ def test_adas_probability_follows_the_signs_of_real_images() -> None:
     assert found[0] == pytest.approx(0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", slow_but(["summed"], ["separate", "summed"]))
 def test_adas_probability_is_a_column_and_moves_only_with_the_discriminator(
     form: str, small_game: Callable[..., Game]

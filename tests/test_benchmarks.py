@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import slow_but
 
 from benchmarks import __main__ as command_line
 from benchmarks import blueprint, check, columns, literal, operations, table
@@ -55,7 +56,7 @@ def test_every_recipe_has_a_small_twin() -> None:
     assert set(SMALL) == {recipe.name for recipe in RECIPES}
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", slow_but(["dense_gan"], SMALL))
 def test_the_literal_loop_teaches_both_networks_of_every_recipe(name: str) -> None:
     shape, overrides = SMALL[name]
     experiment = recipe_called(name).experiment(Path("nowhere"), *overrides, *as_written())

@@ -152,6 +152,7 @@ def test_the_sample_grids_show_two_by_two_images(trained: Trained) -> None:
     assert sizes["real.png"] == (16 * (2 * 10 + 2), 16 * (2 * 10 + 2)), "8x8 pixels become 128x128"
 
 
+@pytest.mark.slow
 def test_training_the_config_of_a_run_repeats_it_to_the_byte_in_silence(trained: Trained, run_cli: RunCli) -> None:
     again = run_cli("train", trained.path / "config.yaml", "--quiet", cwd=trained.place)
     assert clean(again) == ""
@@ -168,6 +169,7 @@ def test_an_explicit_run_name_that_is_taken_is_refused(trained: Trained, run_cli
     assert one_line(done, 2).startswith("outputs/tiny already exists. Choose another --run-name")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one_wherever_its_folder_lies(
     trained: Trained, longer: Trained, run_cli: RunCli, tmp_path: Path
 ) -> None:
@@ -238,6 +240,7 @@ def ended(process: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[str]
     return subprocess.CompletedProcess(process.args, process.returncode, output, error)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_saved_and_the_printed_command_continues_it(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     """Ctrl-C ends with 130, SIGTERM with 143; the rows go on without a gap."""
     path = tiny_yaml({"training.iterations": LONG, "outputs.checkpoint_every": LONG, "outputs.sample_every": LONG})
@@ -275,6 +278,7 @@ def test_a_signal_during_the_start_ends_cleanly(tiny_yaml: WriteYaml, tmp_path: 
 # --- sampling
 
 
+@pytest.mark.slow
 def test_samples_of_a_run_a_checkpoint_and_a_generator_file_are_the_same(
     trained: Trained, run_cli: RunCli, tmp_path: Path
 ) -> None:
@@ -305,6 +309,7 @@ def test_samples_of_a_run_a_checkpoint_and_a_generator_file_are_the_same(
     np.testing.assert_array_equal(grid[::16, ::16][2:10, 2:10], images[0, :, :, 0])
 
 
+@pytest.mark.slow
 def test_a_walk_goes_through_the_samples_and_back_to_its_start(
     trained: Trained, run_cli: RunCli, tmp_path: Path
 ) -> None:

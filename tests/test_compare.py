@@ -114,6 +114,7 @@ def test_ten_long_runs_fit_on_a_page(tmp_path: Path) -> None:
     assert page.stat().st_size < 10 * 2**20
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused(runs: list[RunFolder], run_cli: RunCli, tmp_path: Path) -> None:
     alone = run_cli("compare", runs[0].path)
     assert alone.returncode == 2

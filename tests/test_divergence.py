@@ -70,6 +70,7 @@ class Poisons(Hook):
         variable.assign(variable * np.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weight", "named"),
     [

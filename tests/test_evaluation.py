@@ -227,6 +227,7 @@ def subset(images: ImageSet, rows: slice) -> ImageSet:
     return ImageSet(images.images[rows], images.labels[rows], images.class_names, images.source)
 
 
+@pytest.mark.slow
 def test_who_copies_is_called_out_and_who_does_not_is_not(clothes: ImageSet) -> None:
     training, unseen = subset(clothes, slice(0, 600)), clothes.images[600:800]
     reference = Reference.of(training, lite0_extractor(), "training images")
@@ -498,6 +499,7 @@ def judged(run_cli: RunCli) -> Callable[..., dict[str, Any]]:
     return judge
 
 
+@pytest.mark.slow
 def test_evaluate_repeats_the_row_of_the_training(scored: RunFolder, judged: Any) -> None:
     found = judged(scored.path)
     row = metrics_csv.read_metrics(scored.metrics)[-1]
@@ -518,6 +520,7 @@ def test_evaluate_prints_scores_floors_and_protocol(scored: RunFolder, run_cli: 
     assert cv2.imread(str(pairs)) is not None
 
 
+@pytest.mark.slow
 def test_an_npz_and_a_folder_of_the_same_images_score_alike(
     clothes: ImageSet, tmp_path: Path, judged: Any, run_cli: RunCli
 ) -> None:
@@ -532,6 +535,7 @@ def test_an_npz_and_a_folder_of_the_same_images_score_alike(
     assert first["kid"] > first["kid_floor"] + 0.05
 
 
+@pytest.mark.slow
 def test_a_folder_as_reference_is_seen_as_an_npz_of_the_same_images_is(tmp_path: Path, judged: Any) -> None:
     colours = np.stack(
         [load_sample_image("china.jpg")[y : y + 24, x : x + 24] for y in range(0, 200, 24) for x in range(0, 300, 24)]

@@ -124,6 +124,7 @@ def test_a_format_draws_what_the_model_draws(
         np.testing.assert_array_equal(read.numpy(), written.numpy(), written.path)
 
 
+@pytest.mark.slow
 def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experiment: Callable[..., Experiment]) -> None:
     """Keras' file depends on each layer's class and weights, the others only on what layers compute in a graph."""
 
@@ -256,6 +257,7 @@ def test_the_lines_for_a_file_with_layers_of_ganctls_own_import_them(tmp_path: P
     assert names["images"].shape == (3, 2, 2, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["keras", "ganctl.layers"])
 def test_a_file_with_layers_of_ganctls_own_loads_wherever_they_were_imported(
     first: str, loaded: Callable[[str], Generator], tmp_path: Path

@@ -184,6 +184,7 @@ def test_two_terms_of_one_name_are_refused() -> None:
         make(players)
 
 
+@pytest.mark.slow
 def test_what_a_turn_makes_ahead_reaches_the_update_of_its_key_and_nothing_else_changes() -> None:
     """Made before the player's first update of the round, of the very keys that the updates have."""
     rows = {}
@@ -207,6 +208,7 @@ def test_what_a_turn_makes_ahead_reaches_the_update_of_its_key_and_nothing_else_
     assert rows[True].tobytes() == rows[False].tobytes()
 
 
+@pytest.mark.slow
 def test_measurements_are_means_over_the_rounds_updates_and_turns() -> None:
     game = make(disc_updates=2, gen_updates=3)
     row = dict(zip(game.columns, game.play(game.chunk(0, 1)).numpy()[0], strict=True))

@@ -46,6 +46,7 @@ def test_both_networks_learn_from_ones_own_iterables_and_keep_their_own_flags() 
     assert [layer.trainable for layer in (*generator.layers, *discriminator.layers)] == flags
 
 
+@pytest.mark.slow
 def test_the_noise_that_is_given_is_the_noise_that_is_used() -> None:
     losses = [fit(*networks(2), batches(9), noise(9, seed, 2), iterations=2)[-1]["g_loss"] for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]

@@ -192,6 +192,7 @@ def test_a_lazy_penalty_is_evaluated_every_so_often_and_counts_as_often(
         np.testing.assert_allclose(lazy, 3 * always * due, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["summed", "mixed"])
 @pytest.mark.parametrize("penalty", ["r2", "gradient_penalty"])
 def test_a_lazy_penalty_leaves_no_tensor_in_its_branch(

@@ -113,6 +113,7 @@ def test_the_class_changes_the_picture_and_the_score(entry: Entry, small_game: S
     assert (scores[0] != scores[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fakes", ["inference", "training"])
 def test_pairs_that_are_compared_are_of_one_class(fakes: str, small_game: SmallGame) -> None:
     """Of either player, also where fakes would be made ahead; a loss without pairs draws classes by chance."""

@@ -83,6 +83,7 @@ def test_nobody_is_told_whose_library_cannot_ask(
     assert huge_pages.command_for_huge_pages() is None
 
 
+@pytest.mark.slow
 def test_a_plan_of_a_run_counts_what_is_left(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     def run(*arguments: object) -> str:
         done = CliRunner().invoke(commands, [str(argument) for argument in arguments], catch_exceptions=False)
@@ -117,6 +118,7 @@ def test_images_that_stream_are_measured_in_small_calls(
     game.feeds["real"].close()
 
 
+@pytest.mark.slow
 def test_a_processor_that_is_held_back_is_not_asked_for_bfloat16(
     tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def test_cyclegan_is_a_run_like_any_other(translating: tuple[Experiment, RunFold
     assert "cycle_a" in write_report(folder).read_text()
 
 
+@pytest.mark.slow
 def test_cyclegan_resumes_to_the_last_bit(translating: tuple[Experiment, RunFolder], tmp_path: Path) -> None:
     experiment, folder = translating
     half = RunFolder(tmp_path / "run")
@@ -471,6 +472,7 @@ def test_a_changed_plugin_is_run_again(plugin: Path) -> None:
         assert losses.registry.get("user_loss").summary == "Another."
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_a_changed_plugin_only_if_that_is_meant(
     plugin: Path, tiny_yaml: WriteYaml, tmp_path: Path
 ) -> None:

@@ -240,6 +240,7 @@ def test_python_shows_the_arguments_and_their_meaning() -> None:
         assert {"Raises:", "Example:"} <= set(str(function.__doc__).split())
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     done = run_cli("evaluate", run.path, "--num", 60, "--json")
     assert done.returncode == 0, done.stderr
@@ -256,6 +257,7 @@ def test_scores_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     assert (without.values, without.nearest_pairs) == (scores.values, None)
 
 
+@pytest.mark.slow
 def test_an_export_is_that_of_the_command(run: Run, run_cli: RunCli) -> None:
     done = run_cli("export", run.path, "--format", "keras", "--output", run.path / "a.keras", "--json")
     assert done.returncode == 0, done.stderr
@@ -267,6 +269,7 @@ def test_an_export_is_that_of_the_command(run: Run, run_cli: RunCli) -> None:
     assert "tiny after 8 iterations: " in str(other)
 
 
+@pytest.mark.slow
 def test_a_dictionary_trains_and_is_resumed(
     tiny_yaml: WriteYaml, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

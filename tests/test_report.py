@@ -286,6 +286,7 @@ def test_the_difference_to_the_shipped_configuration_is_shown(run: RunFolder) ->
     assert "training.precision" not in text.split("config.yaml, every default")[0], "auto is nobody's choice"
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_again_and_says_where(run: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:
     run.report.unlink(missing_ok=True)
     done = run_cli("report", run.path)

@@ -85,7 +85,7 @@ def all_that_is_registered() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 REGISTERED = all_that_is_registered()
-QUICK = ["model decoupled_gan", next(iter(REGISTERED)), "lazy penalty", "running average", "streamed window"]
+QUICK = ["model decoupled_gan", next(iter(REGISTERED)), "running average"]
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"model {name}": (name, own_sections(name)) for name in MODELS},
     **REGISTERED,
@@ -260,6 +260,7 @@ def test_a_rate_that_follows_rounds_binds_its_players_updates(
     assert (change.key, change.refused) == (key, paced in (changed, "encoder") and "decay" not in how)
 
 
+@pytest.mark.slow
 def test_an_augmentation_with_a_memory_neither_comes_nor_goes(
     run: RunFolder, experiment: Experiment, tmp_path: Path
 ) -> None:

@@ -34,7 +34,11 @@ def first_fitting(entry: Any) -> tuple[int, int, int]:
     return next(shape for shape in SHAPES if not entry.why_unfit(*shape[:2]))
 
 
-CASES = [(entry.name, first_fitting(entry)) for entry in shipped(models.registry)]
+QUICK = ("dcgan", "sngan")
+CASES = [
+    pytest.param(entry.name, first_fitting(entry), marks=[] if entry.name in QUICK else [pytest.mark.slow])
+    for entry in shipped(models.registry)
+]
 
 
 @contextmanager
@@ -150,7 +154,7 @@ def test_rewritten_networks_are_as_exact_as_keras(model: str, shape: tuple[int, 
 
 def test_every_rewrite_has_its_place_among_the_shipped_models() -> None:
     found = dict.fromkeys(rewrites(), 0)
-    for model, shape in CASES:
+    for model, shape in (case.values for case in CASES):
         for network in built(model, shape, "float32").values():
             for name, apply in rewrites().items():
                 found[name] += len(apply(Graph(network), {}))
@@ -652,6 +656,7 @@ def test_fakes_are_made_ahead_only_where_that_is_the_same() -> None:
     assert fakes(turn, noisy) == [], "a generator that draws noise of its own"
 
 
+@pytest.mark.slow
 def test_a_game_with_fakes_made_ahead_measures_the_same(
     small_game: Callable[..., Game], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,7 @@ def test_real_and_fake_images_of_an_update_meet_the_same_kernels(small_game: Cal
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rewrites", [False, True])
 def test_a_conditional_discriminator_with_a_penalty_plays_in_every_form(
@@ -228,6 +229,7 @@ def test_the_classes_reach_the_discriminator(small_experiment: Callable[..., Exp
     assert (rows[0] != rows[1]).any()
 
 
+@pytest.mark.slow
 def test_a_scored_grid_tells_a_conditional_discriminator_the_classes(
     small_experiment: Callable[..., Experiment], tmp_path: Path
 ) -> None:

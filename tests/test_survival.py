@@ -142,6 +142,7 @@ def rows_in(losses: Path) -> int:
     return losses.read_text().count("\n") - 1 if losses.exists() else 0
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_run_and_two_ctrl_c(tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path) -> None:
     """The second process is refused before it loads TensorFlow; the second Ctrl-C leaves with what was saved before."""
     config = tiny_yaml({"training.iterations": LONG, "outputs": {"checkpoint_every": 1, "sample_every": LONG}})
@@ -160,6 +161,7 @@ def test_two_processes_on_one_run_and_two_ctrl_c(tiny_yaml: WriteYaml, run_cli: 
     assert rows_in(run / "losses.csv") - saved.step <= 1
 
 
+@pytest.mark.slow
 def test_a_closed_output_does_not_stop_training_and_a_lost_terminal_saves(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     config = tiny_yaml({"training.iterations": LONG, "outputs": {"checkpoint_every": LONG, "sample_every": LONG}})
     process, run = start("train", config, cwd=tmp_path), tmp_path / "outputs" / "tiny"
@@ -291,6 +293,7 @@ def test_a_disk_that_fills_up_costs_one_checkpoint_and_nothing_older(
     assert files_of(folder) == files_of(whole)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_the_rows_ends_the_run_without_a_gap(
     small: Experiment, whole: RunFolder, disk: Callable[..., Path]
 ) -> None:
@@ -345,6 +348,7 @@ def test_a_folder_of_somebody_else_is_refused_before_training(tiny_yaml: WriteYa
     assert "Cannot write a run folder below /root/x" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_is_refused_before_training(
     tiny_yaml: WriteYaml, run_cli: RunCli, disk: Callable[..., Path]
 ) -> None:
@@ -386,6 +390,7 @@ class Removes(Hook):
             shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_pictures_that_vanish_meanwhile_do_not_matter_and_are_missed_on_resume(
     small_experiment: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,6 +422,7 @@ class OnABrokenDrive(np.ndarray):
         return np.asarray(self)[rows]
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_read_any_more_end_the_run_after_saving(
     small: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -498,6 +504,7 @@ class FailsLater(Hook):
         return self._fail if self._event == "stop" else None
 
 
+@pytest.mark.slow
 def test_what_fails_in_the_background_is_said_or_ends_the_run(
     small: Experiment, whole: RunFolder, tmp_path: Path
 ) -> None:
@@ -526,6 +533,7 @@ def test_sample_grids_that_cannot_be_drawn_do_not_stop_training(
     assert files_of(folder)["losses.csv"] == files_of(whole)["losses.csv"]
 
 
+@pytest.mark.slow
 def test_a_kill_hook_keeps_what_a_kill_would_leave(small: Experiment, whole: RunFolder, tmp_path: Path) -> None:
     folder, left = RunFolder.create(tmp_path, "run", explicit=True), RunFolder(tmp_path / "left")
     train(small, folder, KilledAfter(6, left.path))
@@ -535,6 +543,7 @@ def test_a_kill_hook_keeps_what_a_kill_would_leave(small: Experiment, whole: Run
     assert files_of(RunFolder(tmp_path / "moved")) == files_of(whole)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_in_memory_is_said_with_a_size_to_try(
     tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

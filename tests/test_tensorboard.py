@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from conftest import untracked
 from small_runs import CPU, KilledAfter, train
 
@@ -74,6 +75,7 @@ def test_losses_metrics_and_grids_are_written(small_experiment: Small, tmp_path:
         assert tf.io.decode_png(content).shape[:2] == (int(height), int(width))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_repeats_only_what_came_after_its_checkpoint(small_experiment: Small, tmp_path: Path) -> None:
     outputs = {"tensorboard": True, "sample_every": 2, "checkpoint_every": 4}
     experiment = small_experiment("dense_gan", {"training.iterations": 8, "outputs": outputs})

@@ -134,6 +134,7 @@ def test_a_run_starts_from_another_and_says_so(tiny_yaml: WriteYaml, run_cli: Ru
     assert "No such option" in run_cli("resume", start, "--init-from", start, cwd=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_at_once_still_starts_from_there(
     tiny_yaml: WriteYaml, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

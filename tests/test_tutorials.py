@@ -93,6 +93,7 @@ def test_tutorial_1_without_classes(train: Callable[..., Any]) -> None:
     train("dcgan_mnist", *CLOTHES, "training.batch_size=10")
 
 
+@pytest.mark.slow
 def test_tutorial_2(train: Callable[..., Any]) -> None:
     _, folder = train("dense_gan_mnist", *CLOTHES)
     assert {"d_accuracy_real", "d_accuracy_fake", "d_precision"} <= set(measured(folder))

@@ -53,8 +53,8 @@ def test_convolutions_on_a_cpu_are_never_tried_and_not_looked_for_again(small_ga
     [
         ("dense_gan", "CPU", CLEARLY_FASTER - 0.05),
         ("dense_gan", "CPU", CLEARLY_FASTER + 0.05),
-        ("dense_gan", GPU.name, CLEARLY_FASTER + 0.05),
-        ("dcgan", GPU.name, CLEARLY_FASTER - 0.05),
+        pytest.param("dense_gan", GPU.name, CLEARLY_FASTER + 0.05, marks=pytest.mark.slow),
+        pytest.param("dcgan", GPU.name, CLEARLY_FASTER - 0.05, marks=pytest.mark.slow),
     ],
 )
 def test_it_is_measured_once_and_taken_where_it_is_clearly_faster(
@@ -74,6 +74,7 @@ def prepared(experiment: Experiment, device: Device) -> Prepared:
     return Prepared.make(resolving.resolve(experiment), device, untracked)
 
 
+@pytest.mark.slow
 def test_a_real_measurement_says_what_it_found_and_is_written_out(small_experiment: Small) -> None:
     for model in ("dense_gan", "dcgan"):
         made = prepared(small_experiment(model, {"training.xla": "auto"}), GPU)
@@ -85,6 +86,7 @@ def test_a_real_measurement_says_what_it_found_and_is_written_out(small_experime
         }
 
 
+@pytest.mark.slow
 def test_what_xla_cannot_compile_is_played_without_it_and_one_line_says_why(small_experiment: Small) -> None:
     from plugins import uncompilable  # noqa: F401 (importing registers it)
 
@@ -97,6 +99,7 @@ def test_what_xla_cannot_compile_is_played_without_it_and_one_line_says_why(smal
     assert not list((cache_root() / "xla").glob("*")), "what XLA misses may be installed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["dense_gan", "dcgan"])
 def test_a_compiled_game_plays_the_same(model: str, small_game: Callable[..., Game]) -> None:
     """Up to rounding; Adam's first steps would follow the sign of gradients that are rounding and nothing else."""
@@ -106,6 +109,7 @@ def test_a_compiled_game_plays_the_same(model: str, small_game: Callable[..., Ga
     np.testing.assert_allclose(rows[0], rows[1], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_run_under_xla_ends_like_one_that_was_not(small_experiment: Small, tmp_path: Path) -> None:
     outputs = {"checkpoint_every": 8, "sample_every": 10, "sample_grid": "2x2"}
     experiment = small_experiment("dense_gan", {"training.xla": True, "training.iterations": 20, "outputs": outputs})
