@@ -229,6 +229,16 @@ def operation_by_operation() -> Iterator[None]:
         tf.config.run_functions_eagerly(False)
 
 
+@pytest.fixture
+def uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For a whole module of tests: play operation by operation, but in tests that are marked `compiled`."""
+    if request.node.get_closest_marker("compiled"):
+        yield
+    else:
+        with operation_by_operation():
+            yield
+
+
 def home_shape(model: str) -> tuple[int, int, int]:
     """A small image shape that the model can make."""
     why_unfit = models.registry.get(model).why_unfit

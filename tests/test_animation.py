@@ -114,6 +114,7 @@ def test_of_a_long_run_some_grids_are_taken_the_first_and_the_last_among_them(fo
     assert milliseconds == [100] * (len(levels) - 1) + [2000]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_shows_its_whole_history(small_experiment: Callable[..., Experiment], folder: RunFolder) -> None:
     experiment = small_experiment("dense_gan", {"training.iterations": 4, "outputs.sample_every": 2})
     train(experiment, folder)

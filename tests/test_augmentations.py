@@ -31,6 +31,8 @@ from ganctl.game.passes import augments
 from ganctl.layers.resampling import reflected, with_columns, with_rows
 from ganctl.lazy import tf
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 RANDOM = np.random.default_rng(0)
 COLOUR, GREY = RANDOM.uniform(-1, 1, (40, 8, 8, 3)), RANDOM.uniform(-1, 1, (40, 8, 8, 1))
 NAMES = [entry.name for entry in shipped(augmentations.registry)]
@@ -232,6 +234,7 @@ def test_an_augmentation_is_decided_by_its_key_and_differs_from_image_to_image(n
     assert len({image.round(4).tobytes() for image in once}) > 1
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("jit", [False, True])
 def test_an_augmentation_has_derivatives_of_second_order_also_under_xla(name: str, jit: bool) -> None:

@@ -43,6 +43,7 @@ def test_what_whoever_is_told_raises_reaches_the_caller() -> None:
             background.finish()
 
 
+@pytest.mark.slow
 def test_no_more_than_so_much_is_ever_pending() -> None:
     with Background() as background:
         background.do(lambda: time.sleep(2), pytest.fail)

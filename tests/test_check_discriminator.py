@@ -48,6 +48,7 @@ def test_images_without_labels_are_refused(clothes: ImageSet) -> None:
         check_discriminator(experiment, unlabelled, None, None, iterations=1)
 
 
+@pytest.mark.slow
 def test_the_command_reports_as_json() -> None:
     arguments = ["--set", "dataset.name=fashion_mnist_mini", "--iterations", "30", "--json"]
     command = ["check-discriminator", "dense_gan_mnist", *arguments]

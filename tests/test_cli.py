@@ -195,8 +195,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_wherever_its_folder_lies(
     ("override", "answer"),
     [
         ("training.batch_size=8", "'training.batch_size' would make this a different run"),
-        ("SEED=3", "'seed' would make this a different run"),
-        ("training.iterations", "--set takes KEY=VALUE"),
+        pytest.param("SEED=3", "'seed' would make this a different run", marks=pytest.mark.slow),
+        pytest.param("training.iterations", "--set takes KEY=VALUE", marks=pytest.mark.slow),
         ("training.iterations=0", "--set training.iterations=0: training.iterations: input should be greater than"),
     ],
 )
@@ -513,6 +513,7 @@ def test_other_images_are_refused_on_resume(
     assert "was trained on different images" in one_line(ganctl("resume", run, "--set", "training.iterations=12"), 1)
 
 
+@pytest.mark.slow
 def test_resume_falls_back_to_the_older_checkpoint_and_says_so(
     trained: Trained, longer: Trained, ganctl: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ def runs(reported_run: RunFolder, tmp_path: Path) -> list[RunFolder]:
     return [first, second]
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_differs_and_writes_a_page(
     runs: list[RunFolder], run_cli: RunCli, tmp_path: Path
 ) -> None:
@@ -46,6 +47,7 @@ def test_the_command_prints_what_differs_and_writes_a_page(
     assert (tmp_path / "compare.html").read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_json_has_the_same(runs: list[RunFolder], run_cli: RunCli, tmp_path: Path) -> None:
     page = tmp_path / "pages" / "both.html"
     done = run_cli("compare", *(run.path for run in runs), "--json", "--output", page)

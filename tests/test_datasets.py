@@ -349,6 +349,7 @@ def test_folder_without_batches_is_refused(tmp_path: Path) -> None:
 # ---- offline
 
 
+@pytest.mark.slow
 def test_offline_is_a_quick_and_quiet_error(tmp_path: Path) -> None:
     program = """
 import sys, time

@@ -35,8 +35,8 @@ def diverged(experiment: Experiment, folder: RunFolder, *hooks: Hook) -> str:
     ("loss", "term"),
     [
         ("poison_discriminator", "d_loss_fake"),
-        ("poison_generator", "g_adversarial"),
-        ("poison_gradient", "d_grad_norm"),
+        pytest.param("poison_generator", "g_adversarial", marks=pytest.mark.slow),
+        pytest.param("poison_gradient", "d_grad_norm", marks=pytest.mark.slow),
     ],
 )
 def test_nan_in_one_loss_or_gradient_is_named_and_nothing_is_saved_after_it(

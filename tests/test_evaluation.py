@@ -87,6 +87,7 @@ def test_lite0_sees_a_palace_and_a_daisy(name: str, label: int, probability: flo
     assert found[label] == pytest.approx(probability, abs=0.01)
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_who_else_is_in_the_batch(clothes: ImageSet) -> None:
     extractor = lite0_extractor()
     many, few = extractor.features(clothes.images[:201]), extractor.features(clothes.images[199:201])
@@ -122,6 +123,7 @@ def naive_frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_kid_is_what_an_independent_computation_gives(name: str, pairs: Any) -> None:
     samples, reference = pairs[name]
@@ -408,6 +410,7 @@ def scored(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ru
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_row_of_scores_and_keeps_its_best_checkpoint(scored: RunFolder) -> None:
     with scored.metrics.open() as file:
         assert tuple(next(csv.reader(file))) == metrics_csv.COLUMNS
@@ -447,6 +450,7 @@ def test_only_rows_of_one_protocol_are_compared(tmp_path: Path) -> None:
     assert metrics_csv.read_metrics(path) == []
 
 
+@pytest.mark.slow
 def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     plain = RunFolder.create(tmp_path, "plain", explicit=True)
     train(small(tiny_yaml, {"evaluation": {"every": 0}}), plain)
@@ -459,6 +463,7 @@ def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml
         ).read_bytes()
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_fails_does_not_end_the_training(
     tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -511,6 +516,7 @@ def test_evaluate_repeats_the_row_of_the_training(scored: RunFolder, judged: Any
     )
 
 
+@pytest.mark.slow
 def test_evaluate_prints_scores_floors_and_protocol(scored: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.png"
     done = run_cli("evaluate", scored.path, "--num", 50, "--pairs", pairs)
@@ -553,6 +559,7 @@ def test_a_folder_as_reference_is_seen_as_an_npz_of_the_same_images_is(tmp_path:
     assert npz["kid"] > npz["kid_floor"] + 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -302,12 +302,12 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
 }
 
 
-# Scores are computed thrice for each.
-SCORED = ("evaluation.num", "evaluation.features")
+# Scores are computed thrice for each, or XLA compiles.
+SLOW = ("evaluation.every", "evaluation.num", "evaluation.features", "training.xla", "training.rewrites")
 
 
 @pytest.mark.parametrize(
-    "key", [pytest.param(key, marks=[pytest.mark.slow] if key in SCORED else []) for key in keys_of(Experiment)]
+    "key", [pytest.param(key, marks=[pytest.mark.slow] if key in SLOW else []) for key in keys_of(Experiment)]
 )
 def test_changing_a_key_changes_something_that_can_be_seen(key: str, looks: Looks) -> None:
     assert key in CASES, f"the key {key} has no case in {Path(__file__).name}"

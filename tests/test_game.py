@@ -34,6 +34,8 @@ from ganctl.game.traced_gradients import registered
 from ganctl.losses import penalties
 from ganctl.losses.minimax import Minimax
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 SHAPE = (8, 8, 1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (48, *SHAPE), np.uint8)
 FORMS = ["separate", "mixed", "concatenated", "summed"]
@@ -122,6 +124,7 @@ def test_frozen_batchnorm_and_the_mode_of_the_fakes_change_the_training() -> Non
     assert (runs["usual"] != runs["training"]).any()
 
 
+@pytest.mark.compiled
 def test_the_same_run_whatever_the_length_of_a_call_and_what_is_sampled_in_between() -> None:
     one, many = make(), make()
     rows = one.play(one.chunk(0, 7)).numpy()
@@ -135,12 +138,16 @@ def test_the_same_run_whatever_the_length_of_a_call_and_what_is_sampled_in_betwe
     assert one.play.experimental_get_tracing_count() == many.play.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 def test_the_seed_makes_the_run() -> None:
     runs = [game.play(game.chunk(0, 2)).numpy() for game in (make(seed=0), make(seed=0), make(seed=1))]
     assert runs[0].tobytes() == runs[1].tobytes()
     assert runs[0].tobytes() != runs[2].tobytes()
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 @pytest.mark.parametrize("flip", [False, True])
 def test_streamed_images_give_the_run_of_resident_ones(flip: bool) -> None:
     resident, streamed = make(the_feed=feed(flip=flip)), make(the_feed=feed(flip=flip, resident=False))
@@ -319,7 +326,8 @@ def test_noise_differs_by_every_part_of_its_key_and_by_nothing_else() -> None:
     )
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.compiled
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shape", [[1], [3, 5], [16, 100]])
 def test_noise_is_what_tensorflow_draws_also_within_xla_where_tensorflow_does_not(shape: list[int], jit: bool) -> None:
     def drawn(step: Any) -> Any:
@@ -441,6 +449,8 @@ def test_flip_mirrors_about_half_of_the_images() -> None:
     assert plain.max() == 1.0
 
 
+@pytest.mark.slow
+@pytest.mark.compiled
 def test_a_game_that_nobody_holds_leaves_nothing_behind() -> None:
     before, game = registered(), make()
     game.play(game.chunk(0, 1))
@@ -453,6 +463,7 @@ def test_a_game_that_nobody_holds_leaves_nothing_behind() -> None:
     assert graph() is None
 
 
+@pytest.mark.compiled
 def test_golden_run() -> None:
     """Three rounds whose losses were stored when the parity with the hand-written loop was shown."""
     game = make(lambda nets, s: generator_and_discriminator(nets, replace(s, loss=Minimax(label_smoothing=0.1))))

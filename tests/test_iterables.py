@@ -11,6 +11,8 @@ from ganctl import models
 from ganctl.errors import DataError, UsageError
 from ganctl.training.iterables import fit
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 SHAPE = (8, 8, 1)
 
 
@@ -33,6 +35,7 @@ def noise(count: int, seed: int, inputs: int = 1) -> Iterator[Any]:
         yield vectors if inputs > 1 else vectors[0]
 
 
+@pytest.mark.compiled
 def test_both_networks_learn_from_ones_own_iterables_and_keep_their_own_flags() -> None:
     generator, discriminator = networks()
     discriminator.layers[1].trainable = False

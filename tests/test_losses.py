@@ -13,6 +13,8 @@ from ganctl.errors import ConfigurationError
 from ganctl.game import AdversarialLoss, Game, GanPass, ImageBatch, Key
 from ganctl.lazy import keras, tf
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 REAL, FAKE = np.array([2.0, -1.0, 0.3, 40.0]), np.array([0.5, -3.0, 1.5, -40.0])
 SHAPE = (4, 4, 2)
 
@@ -173,7 +175,10 @@ def test_dragan_looks_around_real_images() -> None:
     assert float(found) == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.parametrize(("updates", "due"), [(1, [1, 0, 0, 1, 0, 0]), (2, [1, 1, 0, 1, 1, 0])])
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("updates", "due"), [(1, [1, 0, 0, 1, 0, 0]), pytest.param(2, [1, 1, 0, 1, 1, 0], marks=pytest.mark.slow)]
+)
 def test_a_lazy_penalty_is_evaluated_every_so_often_and_counts_as_often(
     updates: int, due: list[int], small_game: Callable[..., Game]
 ) -> None:
@@ -192,6 +197,7 @@ def test_a_lazy_penalty_is_evaluated_every_so_often_and_counts_as_often(
         np.testing.assert_allclose(lazy, 3 * always * due, rtol=1e-5)
 
 
+@pytest.mark.compiled
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["summed", "mixed"])
 @pytest.mark.parametrize("penalty", ["r2", "gradient_penalty"])

@@ -11,6 +11,8 @@ from ganctl.experiment.sections import OptimizerSection
 from ganctl.game import Game
 from ganctl.lazy import keras
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 ROUNDS, RATE = 20, 0.5
 FALLING: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "constant": lambda x: np.ones_like(x),

@@ -27,6 +27,8 @@ from ganctl.planning.discriminator_check import body_of
 from ganctl.registry import Entry
 from ganctl.training.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 ANY_SIZE = [entry for entry in shipped(models.registry) if entry.why_unfit is why_unfit]
 TOLD = [entry for entry in ANY_SIZE if "conditional" in entry.arguments().model_fields]
 SmallGame = Callable[..., Game]
@@ -83,6 +85,7 @@ def test_the_body_of_a_discriminator_can_be_told_from_its_head(entry: Entry) -> 
 # --- told classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", TOLD, ids=lambda entry: entry.name)
 def test_networks_are_told_classes_where_there_are_some_and_nobody_says_otherwise(entry: Entry) -> None:
     def told(num_classes: int, **arguments: Any) -> set[bool]:

@@ -19,6 +19,7 @@ LONG = 100_000
 ASKING = "export GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
 
 
+@pytest.mark.slow
 def test_a_plan_is_near_what_training_takes_and_writes_nothing(
     tiny_yaml: WriteYaml, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,6 +46,7 @@ def waits_to_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return policy
 
 
+@pytest.mark.slow
 def test_a_plan_says_how_to_have_huge_pages(tiny_yaml: WriteYaml, waits_to_be_asked: Path) -> None:
     plan = ["plan", str(tiny_yaml({})), "--seconds", "0.2", "--device", "cpu"]
     said = CliRunner().invoke(commands, plan, catch_exceptions=False).stdout

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import small_runs
-from conftest import RunCli, WriteYaml, untracked
+from conftest import RunCli, WriteYaml, slow_but, untracked
 from plugins import bigan, cyclegan, wgan_gp  # noqa: F401 (importing registers them)
 
 import ganctl
@@ -91,7 +91,7 @@ def game_of(model: str, loss: dict, training: dict, images: Any = None) -> Game:
     return games.make_game(parts, images or ImageSet(pictures(0), None, (), "test", ()))
 
 
-@pytest.mark.parametrize("batches", ["summed", "mixed", "concatenated"])
+@pytest.mark.parametrize("batches", slow_but(["summed"], ["summed", "mixed", "concatenated"]))
 def test_wgan_gp_plays(batches: str) -> None:
     loss = {"name": "plugin_wasserstein", "penalties": [{"name": "gradient_penalty", "weight": 10.0}]}
     game = game_of("plugin_wgan_gp", loss, {"disc_updates": 3, "discriminator_batches": batches})
@@ -559,6 +559,7 @@ def test_every_kind_that_a_plugin_can_register_is_named_wherever_plugins_are_exp
     assert "tests/" not in page
 
 
+@pytest.mark.slow
 def test_a_keras_file_with_a_plugins_layer_says_how_to_load_it(plugin: Path, tmp_path: Path) -> None:
     plugin.write_text(
         "import keras\n\nclass Doubled(keras.layers.Layer):\n    def call(self, inputs):\n        return 2 * inputs\n"

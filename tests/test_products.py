@@ -198,6 +198,7 @@ def test_two_rounds_of_any_two_choices(combination: Combination, base: Experimen
     played(combination, base, images)
 
 
+@pytest.mark.slow
 def test_a_game_that_is_played_operation_by_operation_is_the_same(base: Experiment, images: ImageSet) -> None:
     experiment = experiment_of(Combination("non_saturating", "r1", "ada", "mixed", "float32"), base)
     games_of_both = [games.make_game(experiment, images) for _ in range(2)]

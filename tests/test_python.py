@@ -86,6 +86,7 @@ def test_a_damaged_checkpoint_is_a_warning_where_an_older_one_is_whole(run: Run)
         assert ganctl.load(run.path).step == 4
 
 
+@pytest.mark.slow
 def test_samples_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     done = run_cli("sample", "--checkpoint", run.path, "--num", 5, "--seed", 3, "--output", run.path / "a.npz")
     assert done.returncode == 0, done.stderr
@@ -286,6 +287,7 @@ def test_a_dictionary_trains_and_is_resumed(
         ganctl.train(config, output_dir=tmp_path, run_name="mine", quiet=True)
 
 
+@pytest.mark.slow
 def test_a_dictionary_says_what_a_file_says(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     """Also in capitals and with NumPy's numbers, paths and characters beyond ASCII."""
     tiny, config = (yaml.safe_load(tiny_yaml().read_text()) for _ in range(2))

@@ -104,6 +104,7 @@ def test_training_itself_writes_the_report_at_every_evaluation_and_at_the_end(
     assert "8 of 8 iterations" in folder.report.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_report_that_fails_warns_and_training_goes_on(small_experiment: Small, tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "run", explicit=True)
 
@@ -225,6 +226,7 @@ def test_of_many_grids_some_are_chosen_evenly_and_large_ones_compressed(run: Run
     assert any("compressed" in note for note in small.notes)
 
 
+@pytest.mark.slow
 def test_a_long_run_is_thinned_quickly_without_losing_its_spikes(run: RunFolder) -> None:
     rows, columns = 200_000, [f"term_{i}" for i in range(18)]
     values = np.random.default_rng(0).normal(size=rows)

@@ -18,6 +18,8 @@ from ganctl.layers.spectral_normalization import SpectralConv2D, SpectralDense, 
 from ganctl.lazy import keras, tf
 from ganctl.run_folder.paths import RunFolder
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 MODEL = "spectral_test_pair"
 LAYERS: dict[str, tuple[Callable[[], Any], tuple[int | None, ...]]] = {
     "convolution": (lambda: SpectralConv2D(6, 3, padding="same"), (None, 8, 8, 4)),
@@ -156,7 +158,7 @@ FORMS = ["separate", "mixed", "concatenated", "summed"]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.compiled])])
 def test_the_vectors_move_in_the_turns_of_their_own_player(
     form: str, xla: bool, small_game: Callable[..., Game]
 ) -> None:
@@ -173,7 +175,9 @@ def test_the_vectors_move_in_the_turns_of_their_own_player(
     assert all((a == b).all() for a, b in zip(before, vectors_of(still, "discriminator"), strict=True))
 
 
-@pytest.mark.parametrize(("form", "updates"), [("summed", 1), ("summed", 3), ("separate", 1)])
+@pytest.mark.parametrize(
+    ("form", "updates"), [("summed", 1), pytest.param("summed", 3, marks=pytest.mark.compiled), ("separate", 1)]
+)
 def test_the_vectors_advance_once_an_update(form: str, updates: int, small_game: Callable[..., Game]) -> None:
     """With a rate of zero the kernels stand still, so that what a round did to the vectors can be done by hand."""
     optimizer = {"discriminator": {"name": "sgd", "learning_rate": 1e-30}}
@@ -229,6 +233,7 @@ def test_the_classes_reach_the_discriminator(small_experiment: Callable[..., Exp
     assert (rows[0] != rows[1]).any()
 
 
+@pytest.mark.compiled
 @pytest.mark.slow
 def test_a_scored_grid_tells_a_conditional_discriminator_the_classes(
     small_experiment: Callable[..., Experiment], tmp_path: Path

@@ -278,6 +278,7 @@ def whole(small: Experiment, tmp_path_factory: pytest.TempPathFactory) -> RunFol
     return folder
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_costs_one_checkpoint_and_nothing_older(
     small: Experiment, whole: RunFolder, disk: Callable[..., Path]
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_disk_that_is_full_for_the_rows_ends_the_run_without_a_gap(
     assert files_of(folder)["losses.csv"] == files_of(whole)["losses.csv"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_for_pictures_is_said_and_training_goes_on(
     small: Experiment, whole: RunFolder, disk: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -473,6 +475,7 @@ class Fails(Hook):
         self._fail("stop")
 
 
+@pytest.mark.slow
 def test_a_hook_that_fails_is_said_and_training_goes_on(small: Experiment, whole: RunFolder, tmp_path: Path) -> None:
     """Metrics are such hooks: what cannot follow the run drops out, what only failed once is asked again."""
     folder, heard = RunFolder.create(tmp_path, "run", explicit=True), Listener()
@@ -523,6 +526,7 @@ def test_what_fails_in_the_background_is_said_or_ends_the_run(
     assert threading.active_count() == threads
 
 
+@pytest.mark.slow
 def test_sample_grids_that_cannot_be_drawn_do_not_stop_training(
     small: Experiment, whole: RunFolder, tmp_path: Path
 ) -> None:

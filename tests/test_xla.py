@@ -48,13 +48,14 @@ def test_convolutions_on_a_cpu_are_never_tried_and_not_looked_for_again(small_ga
     assert made == [False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "device", "ratio"),
     [
         ("dense_gan", "CPU", CLEARLY_FASTER - 0.05),
         ("dense_gan", "CPU", CLEARLY_FASTER + 0.05),
-        pytest.param("dense_gan", GPU.name, CLEARLY_FASTER + 0.05, marks=pytest.mark.slow),
-        pytest.param("dcgan", GPU.name, CLEARLY_FASTER - 0.05, marks=pytest.mark.slow),
+        ("dense_gan", GPU.name, CLEARLY_FASTER + 0.05),
+        ("dcgan", GPU.name, CLEARLY_FASTER - 0.05),
     ],
 )
 def test_it_is_measured_once_and_taken_where_it_is_clearly_faster(

@@ -27,7 +27,9 @@ def literal_loop() -> Any:
     return module
 
 
-@pytest.mark.parametrize("updates", [(1, 1), (2, 3)], ids=["as shipped", "more updates"])
+@pytest.mark.parametrize(
+    "updates", [pytest.param((1, 1), id="as shipped"), pytest.param((2, 3), id="more updates", marks=pytest.mark.slow)]
+)
 def test_ganctl_does_what_the_documented_loop_does(pictures: Callable[..., ImageSet], updates: tuple[int, int]) -> None:
     disc_updates, gen_updates = updates
     experiment = load(

@@ -21,10 +21,9 @@ def moved(network: Any, before: list[np.ndarray]) -> float:
 @pytest.mark.parametrize(
     "experiment",
     [
-        ("dense_gan_mnist", "dataset.image_size=8", "dataset.channels=3"),
-        ("celeba_gan", "NET_CAPACITY=2", "SPATIAL_DIM=16"),
+        pytest.param(("dense_gan_mnist", "dataset.image_size=8", "dataset.channels=3"), id="tutorial 2"),
+        pytest.param(("celeba_gan", "NET_CAPACITY=2", "SPATIAL_DIM=16"), id="tutorial 5", marks=pytest.mark.slow),
     ],
-    ids=["tutorial 2", "tutorial 5"],
 )
 def test_a_discriminator_that_is_frozen_before_its_first_batch_never_moves(
     pictures: Callable[..., ImageSet], experiment: tuple[str, ...]

@@ -93,7 +93,7 @@ def acgan_loop(
 @pytest.mark.parametrize(
     ("latent_input", "class_input"),
     [
-        pytest.param("given", "integer", id="noise given"),
+        pytest.param("given", "integer", id="noise given", marks=pytest.mark.slow),
         pytest.param("inside", "one_hot", id="noise inside", marks=pytest.mark.slow),
     ],
 )
