@@ -205,10 +205,12 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         arguments = models.registry.get(experiment.model.name).arguments().model_fields
         capacity = {"capacity": 2} if "capacity" in arguments else {}
         outputs = {"sample_every": 2, "checkpoint_every": 2}
+        # Five updates are traced five times.
+        updates = {key: min(getattr(experiment.training, key), 2) for key in ("disc_updates", "gen_updates")}
         changed = (
             experiment.with_keys("dataset", **small_data)
             .with_keys("model", **capacity)
-            .with_keys("training", iterations=2, batch_size=2, precision="float32", xla=False)
+            .with_keys("training", iterations=2, batch_size=2, precision="float32", xla=False, **updates)
             .with_keys("outputs", **outputs)
         )
         return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name))).experiment
