@@ -26,6 +26,7 @@ from ganctl.host.device import select_device
 from ganctl.lazy import own_settings
 from ganctl.lazy import keras, tf
 tf.config.experimental.enable_op_determinism()
+tf.config.run_functions_eagerly(True)  # what Keras makes of its settings is made before anything is compiled
 rows = {}
 for path in sys.argv[2:]:
     parts = resolving.load_parts(Path(path))

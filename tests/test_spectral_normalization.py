@@ -157,8 +157,13 @@ def moves(game: Game, role: str) -> bool:
 FORMS = ["separate", "mixed", "concatenated", "summed"]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.compiled])])
+@pytest.mark.parametrize(
+    ("form", "xla"),
+    [
+        *((form, False) for form in FORMS),
+        pytest.param(FORMS[0], True, marks=[pytest.mark.slow, pytest.mark.compiled]),
+    ],
+)
 def test_the_vectors_move_in_the_turns_of_their_own_player(
     form: str, xla: bool, small_game: Callable[..., Game]
 ) -> None:
