@@ -314,8 +314,9 @@ def test_other_work_ends_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_the_whole_run(tmp_path: Path) -> None:
-    what = ["--recipes", "dcgan", "--columns", "literal,ganctl-float32", "--repeats", "1", "--seconds", "0.2"]
+@pytest.mark.parametrize("name", ["dense_gan", "dcgan"])
+def test_the_whole_run(name: str, tmp_path: Path) -> None:
+    what = ["--recipes", name, "--columns", "literal,ganctl-float32", "--repeats", "1", "--seconds", "0.2"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *what, "--json", tmp_path / "figures.json"],
         cwd=Path(__file__).parents[1],

@@ -82,18 +82,7 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
-def test_every_models_round_can_be_compiled_by_xla(model: str, small_game: Callable[..., Game]) -> None:
-    """As far as it depends on the model: XLA's own operations stand for every one of TensorFlow's."""
-    game = small_game(model, {"training.xla": True})
-    first = keras.tree.map_structure(lambda tensor: tensor[0], game.chunk(0, 1))
-    images = {name: feed.look_up(first[name]) for name, feed in game.feeds.items()}
-    program = game._round.experimental_get_compiler_ir(images)(stage="hlo")
-    assert "ENTRY" in program
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ["dcgan", "r3gan", "infogan"])
-def test_a_models_round_is_compiled_and_played_under_xla(model: str, small_game: Callable[..., Game]) -> None:
+def test_every_models_round_compiles_under_xla(model: str, small_game: Callable[..., Game]) -> None:
     game = small_game(model, {"training.xla": True})
     rows = game.play(game.chunk(0, 2)).numpy()
     assert np.isfinite(rows).all()

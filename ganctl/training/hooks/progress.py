@@ -27,7 +27,7 @@ class ProgressBar(Hook):
         self._bar: Progress | None = None
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Show the bar, or nothing yet if there is no terminal."""
+        """Show the bar; without a terminal, print nothing yet."""
         self._first, self._began, self._said = step, time.monotonic(), time.monotonic()
         self._names = [name for name in ("d_loss", "g_loss") if name in run.game.columns]
         self._columns = [run.game.columns.index(name) for name in self._names]
