@@ -17,6 +17,7 @@ from ganctl.build.networks import make_networks
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Key
 from ganctl.game.image_order import ImageOrder
+from ganctl.lazy import take_the_process
 
 
 def prepare(recipe: Recipe, folder: Path) -> None:
@@ -56,6 +57,7 @@ def script(experiment: Experiment, rounds: int) -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
+    take_the_process()
     for each in RECIPES:
         if each.name in sys.argv[2:]:
             prepare(each, Path(sys.argv[1]) / each.name)

@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks import blueprint
 from benchmarks.columns import Side, make_side
 from benchmarks.speed_recipes import RECIPES
+from ganctl.lazy import take_the_process
 from ganctl.planning.pace import peak_bytes
 
 
@@ -54,6 +55,7 @@ def still(weights: Mapping[str, Sequence[np.ndarray]], folder: Path) -> list[str
 
 def main(column: str, recipe_name: str, folder: str, purpose: str) -> None:
     """Answer requests until there are no more."""
+    take_the_process()
     # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -1,6 +1,6 @@
 """The program `ganctl`, also as `python -m ganctl`.
 
-Floor 9. May import: cli.
+Floor 9. May import: cli, lazy.
 """
 
 import signal
@@ -12,6 +12,9 @@ def program() -> None:
         # A command handles Ctrl-C itself. Before and after it, a traceback would be of no use.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+    from ganctl.lazy import take_the_process
+
+    take_the_process()
     from ganctl.cli import main
 
     main()

@@ -22,7 +22,7 @@ from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.game import Game, traced_gradients
-from ganctl.lazy import tf
+from ganctl.lazy import take_the_process, tf
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
@@ -31,11 +31,10 @@ from ganctl.training.prepared import Prepared
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
-# Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program.
+# Before any test module imports TensorFlow: loaded this way it keeps its chatter off the terminal, as in the program,
+# and what it consists of, 400,000 objects, out of garbage collections.
+take_the_process()
 tf.config.threading.get_inter_op_parallelism_threads()
-# What TensorFlow and Keras consist of, 400,000 objects, stays anyway; garbage is looked for in the rest.
-gc.collect()
-gc.freeze()
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SUBPROCESS_SECONDS = 180

@@ -47,8 +47,9 @@ class ForkedProgram:
 
 def _serve() -> None:
     from ganctl.__main__ import program
-    from ganctl.lazy import tf
+    from ganctl.lazy import take_the_process, tf
 
+    take_the_process()
     tf.config.list_physical_devices()
     for line in sys.stdin:
         arguments, folder, environment, outputs, seconds = json.loads(line)

@@ -23,7 +23,7 @@ from typing import NoReturn
 import numpy as np
 
 from ganctl import cli
-from ganctl.lazy import tf
+from ganctl.lazy import take_the_process, tf
 from ganctl.run_folder import checkpoint
 
 INTERVAL = 3
@@ -220,6 +220,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     began = time.monotonic()
+    take_the_process()
     assert tf.__version__  # loads TensorFlow, and uses nothing of it that a fork would miss
     with tempfile.TemporaryDirectory(prefix="ganctl-soak-") as folder:
         tally = soak(Path(folder), options.kills, options.seed)

@@ -34,3 +34,15 @@ def test_a_resumed_run_plots_what_an_uninterrupted_one_does(small_game: Callable
         pictures.append(cv2.imread(str(run.folder.loss_plot)))
     assert pictures[0].std() > 1, "something is drawn"
     assert (pictures[0] == pictures[1]).all()
+
+
+def test_plots_that_follow_at_once_are_left_out_but_never_the_last(
+    small_game: Callable[..., Game], tmp_path: Path
+) -> None:
+    game = small_game("dense_gan")
+    run = RunInPlay(game, RunFolder.create(tmp_path, "run", explicit=True), iterations=3, iterations_per_epoch=3)
+    plot = LossPlot(1)
+    plot.start(run, 0)
+    plot.rows(run, 0, np.ones((1, len(game.columns)), np.float32))
+    assert [plot.act(run, step) is None for step in (1, 2, 3)] == [False, True, True]
+    assert plot.stop(run, 3) is not None

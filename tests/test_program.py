@@ -32,3 +32,27 @@ def test_ctrl_c_while_libraries_load_shows_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
     done = run(tmp_path, "--help")
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+LOOK = """
+import sys
+from ganctl.lazy import tf
+
+assert tf.version
+print("loaded by Keras:", "matplotlib.pyplot" in sys.modules)
+from matplotlib import pyplot
+assert pyplot.rcParams
+"""
+
+
+def test_what_only_keras_uses_is_not_loaded_by_the_program_and_is_there_for_others(tmp_path: Path) -> None:
+    (tmp_path / "look.py").write_text(LOOK, "utf-8")
+    done = run(tmp_path, "list-losses", "--plugin", "look.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "loaded by Keras: False\n" in done.stdout
+
+
+def test_a_users_own_process_has_all_of_keras(tmp_path: Path) -> None:
+    script = f"import ganctl\n{LOOK}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "loaded by Keras: True\n"

@@ -34,7 +34,7 @@ class KernelSums:
         shuffled, starts = _shuffled(features), np.arange(0, len(features), subset)
         squares = _kernel((shuffled.astype(np.float64) ** 2).sum(1), features.shape[1])
         sizes = np.diff(np.append(starts, len(features)))
-        return cls(_sums(shuffled, shuffled, subset), np.add.reduceat(squares, starts), sizes)
+        return cls(_own_sums(shuffled, subset), np.add.reduceat(squares, starts), sizes)
 
     @property
     def mean(self) -> float:
@@ -79,7 +79,7 @@ def _shuffled(features: np.ndarray) -> np.ndarray:
 
 def _sums(features: np.ndarray, others: np.ndarray, subset: int) -> np.ndarray:
     """Sum the kernel over the pairs between any two subsets; the remainder after the full ones is the last."""
-    step = subset * max(1, SUBSET // subset)  # many small products take far longer than a large one
+    step = _step(subset)
 
     def reduced(block: np.ndarray, axis: int) -> np.ndarray:
         return np.add.reduceat(block, np.arange(0, block.shape[axis], subset), axis=axis, dtype=np.float64)
@@ -90,6 +90,23 @@ def _sums(features: np.ndarray, others: np.ndarray, subset: int) -> np.ndarray:
         blocks = (_kernel(part @ others[at : at + step].T, features.shape[1]) for at in range(0, len(others), step))
         rows.append(np.concatenate([reduced(reduced(block, 0), 1) for block in blocks], axis=1))
     return np.concatenate(rows)
+
+
+def _own_sums(features: np.ndarray, subset: int) -> np.ndarray:
+    """Return the same for the subsets of one set: each pair of subsets is computed in one order only."""
+    step = _step(subset)
+    count = -(-len(features) // subset)
+    sums = np.empty((count, count))
+    for start in range(0, len(features), step):
+        strip, at = _sums(features[start : start + step], features[start:], subset), start // subset
+        sums[at:, at : at + len(strip)] = strip.T
+        sums[at : at + len(strip), at:] = strip
+    return sums
+
+
+def _step(subset: int) -> int:
+    """Return how many rows are multiplied at once: many small products take far longer than a large one."""
+    return subset * max(1, SUBSET // subset)
 
 
 def _kernel(products: np.ndarray, width: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Draws losses.png: the mean of every epoch, as tutorial 5 plots them."""
 
+import time
 from collections import defaultdict
 from typing import Any
 
@@ -11,19 +12,23 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 
 _DRAWN = {panel.epoch_title: [c.name for c in FIXED if c.panel == panel] for panel in PANELS if panel.epoch_title}
 COLUMNS = [name for names in _DRAWN.values() for name in names]
+SECONDS = 10.0
+"""The least time between two plots: drawing one takes as long as many iterations of a small model."""
 
 
 class LossPlot(Hook):
     """Losses and mean absolute errors by epoch.
 
     Args:
-        every: iterations between two plots; the end is also plotted.
+        every: iterations between two plots. Those that come within SECONDS after another are left out; the end is
+            always plotted.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
         self._sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS)))
         self._counts: dict[int, int] = defaultdict(int)
+        self._next = 0.0
 
     def start(self, run: RunInPlay, step: int) -> None:
         """Read back the rows that a resumed run has already written."""
@@ -51,13 +56,17 @@ class LossPlot(Hook):
         return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Write the loss plot."""
-        means = self.means
-        return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
+        """Write the loss plot, unless the last one is recent."""
+        return self._written(run) if time.monotonic() >= self._next else None
 
     def stop(self, run: RunInPlay, step: int) -> Later:
         """Write the last loss plot."""
-        return self.act(run, step) if self._sums else None
+        return self._written(run) if self._sums else None
+
+    def _written(self, run: RunInPlay) -> Later:
+        means = self.means
+        self._next = time.monotonic() + SECONDS
+        return lambda: write_png(run.folder.loss_plot, _drawn(list(means), np.array(list(means.values()))))
 
 
 def _drawn(epochs: list[int], means: np.ndarray) -> Any:
@@ -65,7 +74,10 @@ def _drawn(epochs: list[int], means: np.ndarray) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4))
+    figure.subplots_adjust(
+        left=0.06, right=0.98, bottom=0.13, top=0.92, wspace=0.14
+    )  # finding a layout doubles the time
     canvas = FigureCanvasAgg(figure)
     for axes, (title, names) in zip(figure.subplots(1, len(_DRAWN)), _DRAWN.items(), strict=True):
         for name in names:
