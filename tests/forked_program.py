@@ -1,9 +1,10 @@
-"""Runs `ganctl` in a process of its own that has TensorFlow already: a fork of one that imported it and nothing else.
+"""Runs `ganctl` in a process of its own that has imported everything already: a fork of one that did, and no more.
 
-Importing TensorFlow takes four to five seconds of a processor, several times what a small command does with it. All
-else is as when a user types the command: arguments, environment, working folder, both outputs, exit code.
+Imports take seconds of a processor, several times what a small command does. All else is as when a user types the
+command: arguments, environment, working folder, both outputs, exit code.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -12,6 +13,24 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from ganctl.lazy import take_the_process, tf
+
+LIBRARIES = (
+    "cv2",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "ganctl.training.run",
+    "ganctl.report.run_report",
+)
+
+
+def import_all() -> None:
+    """Import what most commands need."""
+    take_the_process()
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    assert tf.__version__  # loads TensorFlow, and uses nothing of it that a fork would miss
 
 
 class ForkedProgram:
@@ -47,10 +66,8 @@ class ForkedProgram:
 
 def _serve() -> None:
     from ganctl.__main__ import program
-    from ganctl.lazy import take_the_process, tf
 
-    take_the_process()
-    tf.config.list_physical_devices()
+    import_all()
     for line in sys.stdin:
         arguments, folder, environment, outputs, seconds = json.loads(line)
         child = os.fork()

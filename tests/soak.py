@@ -4,8 +4,8 @@
 
 After every kill there is a whole checkpoint no older than one interval (or none is due yet), losses.csv has every row
 up to it once, and `ganctl resume` goes on. A run that came to its end equals one that nothing disturbed, in every file
-and to the last byte; then the next run begins. TensorFlow is loaded once: every life is a fork that has not used it
-yet, so that a kill costs a second or two.
+and to the last byte; then the next run begins. Libraries are imported once: every life is a fork that has not used
+them yet, so that a kill costs a second or two.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+from forked_program import import_all
 
 from ganctl import cli
-from ganctl.lazy import take_the_process, tf
 from ganctl.run_folder import checkpoint
 
 INTERVAL = 3
@@ -117,7 +117,7 @@ def random_moment(random_numbers: random.Random, losses: Path) -> Callable[[], b
     """Some moment of a life: one in three of its start, the others after it has played its first new round."""
     began, size = time.monotonic(), losses.stat().st_size if losses.exists() else 0
     if random_numbers.random() < 1 / 3:
-        delay = random_numbers.uniform(0, 3)
+        delay = random_numbers.uniform(0, 1.5)
         return lambda: time.monotonic() - began > delay
     delay = random_numbers.uniform(0, 0.5)
     played: list[float] = []
@@ -220,8 +220,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     began = time.monotonic()
-    take_the_process()
-    assert tf.__version__  # loads TensorFlow, and uses nothing of it that a fork would miss
+    import_all()
     with tempfile.TemporaryDirectory(prefix="ganctl-soak-") as folder:
         tally = soak(Path(folder), options.kills, options.seed)
     print(f"{tally}; {time.monotonic() - began:.0f} s")
