@@ -105,6 +105,21 @@ DATA_FORMAT = "channels_last"
 
 
 @contextmanager
+def unnamed_variables() -> Iterator[None]:
+    """Create TensorFlow's variables under one name; Keras' own names and paths stay what they are.
+
+    For each new name TensorFlow compiles the operation that creates it, 0.4 ms, and keeps it for the life of the
+    process, 35 kB.
+    """
+
+    def create(next_creator: Callable[..., Any], **settings: Any) -> Any:
+        return next_creator(**{**settings, "name": "variable/"})  # the slash: in no outer scope
+
+    with tf.variable_creator_scope(create):
+        yield
+
+
+@contextmanager
 def own_settings(policy: str = "float32") -> Iterator[None]:
     """Build with channels last, and float32 by default; afterwards restore the settings of the user's session.
 
@@ -117,7 +132,8 @@ def own_settings(policy: str = "float32") -> Iterator[None]:
     config.set_floatx("float32")
     config.set_dtype_policy(policy)
     try:
-        yield
+        with unnamed_variables():
+            yield
     finally:
         config.set_image_data_format(theirs[0])
         config.set_floatx(theirs[1])

@@ -19,7 +19,7 @@ from ganctl.game.inputs import judges_images_alone
 from ganctl.game.passes import augments
 from ganctl.game.players import advancing, averaged
 from ganctl.images.image_set import ImageSet
-from ganctl.lazy import tf
+from ganctl.lazy import tf, unnamed_variables
 from ganctl.registry import accepted
 
 # The rest is for weights and activations. TensorFlow does not report a GPU's memory, nor Python that of Windows.
@@ -27,6 +27,7 @@ RESIDENT_SHARE = 0.25
 RESIDENT_BYTES_UNTOLD = 2**31
 
 
+@unnamed_variables()
 def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretrained: bool = True) -> Game:
     """Build the whole game; raises ConfigurationError and DataError.
 
