@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from ganctl.game import Game
 from ganctl.run_folder.paths import RunFolder
@@ -37,12 +38,16 @@ def test_a_resumed_run_plots_what_an_uninterrupted_one_does(small_game: Callable
 
 
 def test_plots_that_follow_at_once_are_left_out_but_never_the_last(
-    small_game: Callable[..., Game], tmp_path: Path
+    small_game: Callable[..., Game], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     game = small_game("dense_gan")
     run = RunInPlay(game, RunFolder.create(tmp_path, "run", explicit=True), iterations=3, iterations_per_epoch=3)
-    plot = LossPlot(1)
+    plot, now = LossPlot(1), [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     plot.start(run, 0)
     plot.rows(run, 0, np.ones((1, len(game.columns)), np.float32))
-    assert [plot.act(run, step) is None for step in (1, 2, 3)] == [False, True, True]
+    drawn = []
+    for now[0] in (101.0, 109.9, 110.0, 119.9, 120.0):
+        drawn.append(plot.act(run, 1) is not None)
+    assert drawn == [False, False, True, False, True]
     assert plot.stop(run, 3) is not None

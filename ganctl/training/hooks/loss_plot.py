@@ -20,19 +20,19 @@ class LossPlot(Hook):
     """Losses and mean absolute errors by epoch.
 
     Args:
-        every: iterations between two plots. Those that come within SECONDS after another are left out; the end is
-            always plotted.
+        every: iterations between two plots. Those that come within SECONDS after the start or another are left out;
+            the end is always plotted.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
         self._sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS)))
         self._counts: dict[int, int] = defaultdict(int)
-        self._next = 0.0
 
     def start(self, run: RunInPlay, step: int) -> None:
         """Read back the rows that a resumed run has already written."""
         self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        self._next = time.monotonic() + SECONDS
         if step:
             written = read_losses(run.folder.losses)
             drawn = np.stack([written.column(name) for name in COLUMNS], axis=1)
@@ -56,7 +56,7 @@ class LossPlot(Hook):
         return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Write the loss plot, unless the last one is recent."""
+        """Write the loss plot, unless the last one or the start is recent."""
         return self._written(run) if time.monotonic() >= self._next else None
 
     def stop(self, run: RunInPlay, step: int) -> Later:
