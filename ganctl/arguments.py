@@ -87,7 +87,11 @@ Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
 OptionalSeed = Annotated[int | None, _number, Field(ge=0), Must("an integer >= 0")]
 Truncation = Annotated[float | None, _number, Field(gt=0), Must("a number > 0, such as 0.7")]
 # A boolean mask would be read as the classes 0 and 1, so it is refused, as is a vector of floats.
-Classes = Annotated[Sequence[int] | None, BeforeValidator(_as_list), Must("a list of integers, such as [0, 1, 2]")]
+Classes = Annotated[
+    Sequence[int | str] | None,
+    BeforeValidator(_as_list),
+    Must("a list of numbers or names of classes, such as [0, 1, 2]"),
+]
 AnyPath = Annotated[str | os.PathLike[str], PlainValidator(_path), _A_PATH]
 OptionalPath = Annotated[str | os.PathLike[str] | None, PlainValidator(_optional_path), _A_PATH]
 Against = Annotated[

@@ -311,7 +311,8 @@ class Run:
 
         Args:
             num: number of images, at most 10,000,000.
-            classes: the classes to draw in rotation, from a class-conditional generator; by default all.
+            classes: numbers or names of the classes to draw in rotation, from a class-conditional generator; by default
+                all.
             seed: of the latent vectors.
             truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
 
@@ -343,7 +344,7 @@ class Run:
             rows: number of walks; by default 4, or one per class.
             points: number of images on each walk.
             frames: number of frames from one image to the next.
-            classes: the class of each walk, from a class-conditional generator; by default all.
+            classes: the class of each walk by number or name, from a class-conditional generator; by default all.
             seed: of the latent vectors.
 
         Returns:
@@ -451,7 +452,7 @@ class Run:
             _warn(f"skipped: {problem}" for problem in problems)
             return TrainedGenerator.of(found, parts_of(found), problems)
 
-    def _classes(self, classes: Sequence[int] | None) -> list[int]:
+    def _classes(self, classes: Sequence[int | str] | None) -> list[int]:
         return self._trained.classes(classes)
 
 

@@ -11,7 +11,7 @@ from conftest import CONFIGS
 from ganctl.build import games, resolving
 from ganctl.build.network_checks import checkerboards
 from ganctl.build.networks import make_networks
-from ganctl.cli._options import Integers
+from ganctl.cli._options import ClassList
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import REAL, Key, NoiseSampler, takes_classes
@@ -110,15 +110,20 @@ def test_no_such_class(wanted: list[int], received: str) -> None:
 
 
 def test_classes_of_the_command_line() -> None:
-    assert Integers().convert("0, 2,0", None, None) == [0, 2, 0]
-    assert Integers().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
-    assert Integers().convert("-1", None, None) == [-1], "the generator says which there are"
+    assert ClassList().convert("0, 2,0", None, None) == [0, 2, 0]
+    assert ClassList().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
+    assert ClassList().convert("-1", None, None) == [-1], "the generator says which there are"
 
 
-@pytest.mark.parametrize("text", ["a", "", "1;2", "1.0", "1,", "--1", "²", "٣", "1" * 5000])
+@pytest.mark.parametrize("text", ["", "1,", ",shirt", "a,,b"])
 def test_no_classes_of_the_command_line(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is not a comma-separated list of integers, such as 0,1,2"):
-        Integers().convert(text, None, None)
+    with pytest.raises(click.BadParameter, match="is not a comma-separated list of classes, such as 0,1,2"):
+        ClassList().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["1;2", "1.0", "--1", "²", "٣", "1" * 5000])
+def test_what_is_no_number_is_a_name(text: str) -> None:
+    assert ClassList().convert(text, None, None) == [text]
 
 
 def test_a_generator_without_classes() -> None:

@@ -547,8 +547,8 @@ USAGE = [
     ),
     (["sample", "--checkpoint", "nowhere", "--output", "x" * 300], "cannot be written: File name too long."),
     (
-        ["sample", "--checkpoint", "nowhere", "--classes", "1;2"],
-        "'1;2' is not a comma-separated list of integers",
+        ["sample", "--checkpoint", "nowhere", "--classes", "1,,2"],
+        "'1,,2' is not a comma-separated list of classes",
     ),
     (["interpolate", "--checkpoint", "nowhere"], "nowhere does not exist"),
     (["interpolate", "--checkpoint", "nowhere", "--points", "1"], "Invalid value for '--points'"),

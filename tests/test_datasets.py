@@ -83,7 +83,7 @@ def test_npz_names(tmp_path: Path, images: str, labels: str | None) -> None:
     loaded = load("npz", path=tmp_path / "a.npz")
     assert (loaded.images[..., 0] == numbered(6)[..., 0]).all()
     assert loaded.num_classes == (2 if labels else 0)
-    assert f"'{images}'" in loaded.notes[0]
+    assert f"'{images}'" in loaded.notes[-1]
 
 
 def test_npz_without_images_says_what_it_holds(tmp_path: Path) -> None:

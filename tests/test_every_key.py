@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, operation_by_operation, shipped, untracked
+from image_files import write_images
 from pydantic import BaseModel
 
 from ganctl import augmentations, datasets, losses, models
@@ -219,11 +220,18 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
         data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
         np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
         np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
+        write_images(folder / "pictures", 4)
+        rows = [
+            f"{path.name},{place % 2},{place // 2}"
+            for place, path in enumerate(sorted((folder / "pictures").iterdir()))
+        ]
+        (folder / "pictures" / "mine.csv").write_text("\n".join(["file,label,half", *rows]))
         yield Looks(path, folder)
 
 
 SUMMED = "training.discriminator_batches=summed"
 PENALTY = "loss.penalties=[{name: gradient_penalty}]"
+PICTURES = "dataset={name: image_folder, path: FOLDER/pictures, image_size: 8}"
 
 # For every key: what to look at, the change, and what else must be given for the key to matter.
 CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[str, ...]]] = {
@@ -237,6 +245,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "dataset.image_size": (lambda looks: looks.images, "dataset.image_size=9"),
     "dataset.channels": (lambda looks: looks.images, "dataset.channels=3"),
     "dataset.resize": (lambda looks: looks.images, "dataset.resize=squash", "dataset.path=FOLDER/wide.npz"),
+    "dataset.value_range": (lambda looks: looks.images, "dataset.value_range=[0, 100]"),
+    "dataset.labels": (lambda looks: looks.images, "dataset.labels=mine.csv", PICTURES),
+    "dataset.label_column": (
+        lambda looks: looks.images,
+        "dataset.label_column=half",
+        PICTURES,
+        "dataset.labels=mine.csv",
+    ),
     "dataset.flip": (lambda looks: looks.pixels, "dataset.flip=true"),
     "dataset.classes": (lambda looks: looks.images, "dataset.classes=[3]"),
     "dataset.limit": (lambda looks: looks.images, "dataset.limit=20"),

@@ -74,7 +74,7 @@ def test_large_arrays_are_mapped_from_disk(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_arrays_that_fit_are_taken_as_they_are() -> None:
-    images = numbered(4)
+    images = numbered(4) * 80
     taken = from_arrays(images, None, (), section(), "test")
     assert taken.images is images or taken.images.base is images
     assert (taken.shape, taken.num_classes, taken.notes) == ((8, 8, 1), 0, ())
@@ -110,7 +110,7 @@ def test_float_round_trip_is_exact() -> None:
     [
         (np.full((3, 4, 4), np.nan), "image 0 .* not finite"),
         (np.where(np.arange(3) == 2, np.inf, 0).reshape(3, 1, 1), "image 2 .* not finite"),
-        (np.full((3, 4, 4), 300.0), "300.0"),
+        (np.full((3, 4, 4), 300.0), "Received: 300 to 300"),
         (np.full((3, 4, 4), -3), "-3"),
         (np.full((3, 4, 4), "x"), "numbers"),
         (np.full((3, 4, 4), None), "object"),
@@ -129,7 +129,7 @@ def test_unusable_images_are_refused(images: Any, message: str) -> None:
     ("labels", "message"),
     [
         ([0, 1], r"3 images need 3 labels.*\[2\]"),
-        ([[1, 0], [0, 1], [1, 0]], r"\[3, 2\]"),
+        ([[1, 0], [1, 1], [1, 0]], r"\[3, 2\]"),
         ([0, 1, -1], "must be integers"),
         ([0.0, 0.5, 1.0], "must be integers"),
         ([0, 1, 10**9], "must be integers"),
@@ -219,11 +219,11 @@ def test_a_device_is_no_data_set() -> None:
 def test_classes_of_unlabelled_images_are_all_of_them_and_it_is_said() -> None:
     loaded = from_arrays(numbered(3), None, (), section(classes=[6]), "test")
     assert len(loaded) == 3
-    assert loaded.notes == ("Warning: these images have no labels, so dataset.classes has no effect.",)
+    assert "Warning: these images have no labels, so dataset.classes has no effect." in loaded.notes
 
 
 def test_doubtful_data_is_warned_about() -> None:
     same = from_arrays(np.full((5, 8, 8), 9, np.uint8), None, (), section(), "test")
     assert same.notes == ("Warning: all images are identical.",)
-    partial = from_arrays(numbered(5), np.array([0, 0, 0, 2, 2]), (), section(), "test")
+    partial = from_arrays(numbered(5) * 60, np.array([0, 0, 0, 2, 2]), ("a", "b", "c"), section(), "test")
     assert partial.notes == ("Warning: only 2 of 3 classes have images.",)

@@ -33,6 +33,7 @@ from ganctl.errors import DataError
 from ganctl.images.decode import decode, image_kind, read_header
 from ganctl.images.draw import grid, layout, write_png
 from ganctl.images.resize import scale_to_fit, to_channels
+from ganctl.images.value_range import ValueRange
 
 KINDS = {"JPEG": {"quality": 95}, "PNG": {}, "GIF": {}, "BMP": {}, "WebP": {"lossless": True}, "TIFF": {}}
 
@@ -245,9 +246,18 @@ def test_no_pixels_are_refused():
 
 
 @pytest.mark.parametrize("channels", [1, 3])  # Pillow opens none with three
-def test_float_pixels_are_refused(channels):
-    _, data = cv2.imencode(".tiff", np.full((8, 8, channels), 0.5, np.float32))
-    with pytest.raises(DataError, match="float32"):
+def test_float_pixels_have_the_range_that_is_named(channels):
+    values = np.linspace(-80, -20, 64 * channels, dtype=np.float32).reshape(8, 8, channels)
+    _, data = cv2.imencode(".tiff", values)
+    decoded = decode(bytes(data), value_range=ValueRange(-80, -20))
+    expected = np.rint((values + 80) / 60 * 255)[..., ::-1]
+    np.testing.assert_allclose(decoded.pixels, expected, atol=1)
+    assert "float32" in decoded.conversions
+
+
+def test_float_pixels_that_are_not_finite_are_refused():
+    _, data = cv2.imencode(".tiff", np.full((8, 8), np.nan, np.float32))
+    with pytest.raises(DataError, match="not finite"):
         decode(bytes(data))
 
 

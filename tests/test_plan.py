@@ -31,7 +31,7 @@ def test_a_plan_is_near_what_training_takes_and_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
     words = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
     first, last = ["experiment", "device", "precision", "xla", "parameters"], ["speed", "rewrites", "memory", "time"]
-    assert words == [*first, "images", *last]
+    assert words == [*first, "images", "classes", *last]
     assert f"for {LONG:,} iterations" in done.stdout
 
 

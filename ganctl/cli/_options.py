@@ -28,19 +28,19 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-class Integers(click.ParamType):
-    """A comma-separated list of integers, such as `0,1,2`."""
+class ClassList(click.ParamType):
+    """A comma-separated list of classes by number or name, such as `0,1,shirt`."""
 
-    name = "numbers"
+    name = "classes"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Return the integers; fails if one is not."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int | str]:
+        """Return numbers and names; fails if there is nothing between two commas."""
         if isinstance(value, list):  # click may pass a value that is converted already
             return value
         parts = [part.strip() for part in value.split(",")]
-        if not all(_INTEGER.fullmatch(part) for part in parts):
-            self.fail(f"{value!r} is not a comma-separated list of integers, such as 0,1,2.", param, ctx)
-        return [int(part) for part in parts]
+        if not all(parts):
+            self.fail(f"{value!r} is not a comma-separated list of classes, such as 0,1,2.", param, ctx)
+        return [int(part) if _INTEGER.fullmatch(part) else part for part in parts]
 
 
 run_argument = click.argument("run", type=PATH)
@@ -65,8 +65,8 @@ def set_option(help: str = "Override a key of the file; may be repeated.") -> Ca
 
 
 def classes_option(help: str) -> Callable[[Function], Function]:
-    """Return `--classes 0,1,2`; None if it is not given."""
-    return click.option("--classes", type=Integers(), help=help)
+    """Return `--classes 0,1,shirt`; None if it is not given."""
+    return click.option("--classes", type=ClassList(), help=help)
 
 
 def output_option(help: str, *short: str, default: Path | None = None) -> Callable[[Function], Function]:

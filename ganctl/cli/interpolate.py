@@ -22,7 +22,9 @@ from ganctl.cli._options import (
     "--frames", type=click.IntRange(1, 250), default=8, show_default=True, help="Frames from one image to the next."
 )
 @click.option("--rows", type=click.IntRange(1, 64), help="Number of walks.  [default: 4, or one per class]")
-@classes_option("The class of each walk, such as 0,1,2, from a class-conditional generator.  [default: all]")
+@classes_option(
+    "The class of each walk by number or name, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
+)
 @output_option(
     "FILE.png (a row for each walk) or FILE.gif (all walks side by side, in a loop).  "
     "[default: both, walk-SEED.png and walk-SEED.gif]"
@@ -35,7 +37,7 @@ def command(
     points: int,
     frames: int,
     rows: int | None,
-    classes: list[int] | None,
+    classes: list[int | str] | None,
     output: Path | None,
     best: bool,
     device: str,

@@ -20,7 +20,9 @@ from ganctl.cli._options import (
     "--num", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images, at most 10,000,000."
 )
 @seed_option
-@classes_option("Classes to draw, such as 0,1,2, from a class-conditional generator.  [default: all]")
+@classes_option(
+    "Classes to draw by number or name, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
+)
 @click.option(
     "--truncation",
     type=float,
@@ -38,7 +40,7 @@ def command(
     checkpoint: Path,
     num: int,
     seed: int,
-    classes: list[int] | None,
+    classes: list[int | str] | None,
     truncation: float | None,
     output: Path | None,
     best: bool,

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,15 @@ from ganctl.images.folder_listing import (
     tolerated,
 )
 from ganctl.images.image_set import ImageSet, Track, only_classes
+from ganctl.images.label_files import find_label_file, numbered, read_labels
 from ganctl.images.resize import scale_to_fit, to_channels
+from ganctl.images.value_range import Observed, ValueRange, find_range
 
 _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
 # Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 _FILES_AT_ONCE = 128
 
@@ -49,75 +52,187 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     if not folder.is_dir():
         raise DataError(f"{shown(folder)} is not a folder. `image_folder` reads a folder of images.")
     listing = list_folder(folder)
-    key = _cache_key(folder, listing.files, config)
-    return image_cache.load(key) or _read(folder, listing, config, key, track)
+    folder = listing.folder
+    labels = find_label_file(folder, config.labels)
+    key = _cache_key(folder, listing.files, labels, config)
+    return image_cache.load(key) or _read(folder, listing, labels, config, key, track)
 
 
-def _cache_key(folder: Path, files: list[ListedFile], config: DatasetSection) -> str:
-    asked_for = [*_shape(config), config.resize, config.classes, config.limit]
+def _cache_key(folder: Path, files: list[ListedFile], labels: Path | None, config: DatasetSection) -> str:
+    asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(folder), asked_for]).encode())
+    if labels:
+        digest.update(repr((str(labels), config.label_column, labels.stat().st_mtime_ns)).encode())
     for file in files:
         digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
     return digest.hexdigest()
 
 
-def _read(folder: Path, listing: Listing, config: DatasetSection, key: str, track: Track) -> ImageSet:
-    """Decode the images that the configuration selects and keep them in the cache."""
-    files, labels, class_names = _labelled(folder, listing)
+def _read(
+    folder: Path, listing: Listing, label_file: Path | None, config: DatasetSection, key: str, track: Track
+) -> ImageSet:
+    """Decode the images that the configuration selects and keep them in the cache.
+
+    The range of values beyond bytes is known when all images have been seen: such a set is read twice.
+    """
+    files, labels, class_names, notes = _labelled(folder, listing, label_file, config)
     if config.classes is not None:
         chosen, labels, class_names = only_classes(labels, class_names, config.classes)
         files = [files[row] for row in chosen]
-    rows: list[int] = []
-    converted: Counter[str] = Counter()
-    refused: list[str] = []
+    named = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
     with image_cache.Recording(_shape(config)) as recording:
-        outcomes = _prepared_files(folder, files, config)
-        for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
-            if outcome is None:
-                listing.skip(files[row])
-            elif isinstance(outcome, DataError):
-                refused.append(f"{shown(folder / files[row].name)}: {outcome}")
-            else:
-                recording.append(outcome.pixels)
-                converted.update(outcome.conversions)
-                rows.append(row)
-        notes = _judged(folder, len(rows), refused, listing)
-        notes += [
-            f"{title}: {counted(counts)}"
-            for title, counts in (("converted", converted), ("skipped", listing.skipped))
-            if counts
-        ]
-        image_set = ImageSet(
-            images=recording.finish(),
-            labels=None if labels is None else labels[rows],
-            class_names=class_names,
-            source=shown(folder),
-            notes=tuple(notes),
-        ).checked()
-        recording.keep(key, image_set)
+        found = _recorded(folder, files, config, recording, named, track)
+        range_of_all = named or _range_of(found, config, shown(folder))
+        if range_of_all in (None, named):
+            return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes)
+    with image_cache.Recording(_shape(config)) as recording:
+        found = _recorded(folder, files, config, recording, range_of_all, track)
+        return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes)
+
+
+@dataclass
+class _Found:
+    """What reading files came to: rows of images, reasons of others, and values beyond bytes."""
+
+    rows: list[int] = field(default_factory=list)
+    converted: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    others: list[ListedFile] = field(default_factory=list)
+    values: Observed = field(default_factory=Observed)
+    kinds: set[str] = field(default_factory=set)
+
+
+def _recorded(
+    folder: Path,
+    files: list[ListedFile],
+    config: DatasetSection,
+    recording: image_cache.Recording,
+    value_range: ValueRange | None,
+    track: Track,
+) -> _Found:
+    """Read files and append their images to a recording."""
+    found = _Found()
+    outcomes = _prepared_files(folder, files, config, value_range)
+    for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
+        if outcome is None:
+            found.others.append(files[row])
+        elif isinstance(outcome, DataError):
+            found.refused.append(f"{shown(folder / files[row].name)}: {outcome}")
+        else:
+            recording.append(outcome.pixels)
+            found.converted.update(outcome.conversions)
+            found.rows.append(row)
+            if outcome.stored is not None:
+                found.values.add(outcome.stored)
+                found.kinds.add(outcome.stored.dtype.kind)
+    return found
+
+
+def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange | None:
+    """Return black and white of a set with values beyond bytes, or one whose percentiles are asked for."""
+    if not found.kinds:
+        return None
+    return find_range(found.values, "f" if "f" in found.kinds else "u", config.value_range, source)
+
+
+def _kept(
+    folder: Path,
+    listing: Listing,
+    found: _Found,
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...],
+    key: str,
+    recording: image_cache.Recording,
+    value_range: ValueRange | None,
+    more_notes: list[str],
+) -> ImageSet:
+    """Return the recorded images as a set, and keep it in the cache."""
+    listing.skip(*found.others)
+    notes = more_notes + _judged(folder, len(found.rows), found.refused, listing)
+    notes += [
+        f"{title}: {counted(counts)}"
+        for title, counts in (("converted", found.converted), ("skipped", listing.skipped))
+        if counts
+    ]
+    if value_range:
+        outside = value_range.outside(found.values) if found.values.some else 0.0
+        beyond = f"; {outside:.2%} of the values lie outside and became black or white" if outside else ""
+        notes.append(f"values were read as {value_range}{beyond}")
+    image_set = ImageSet(
+        images=recording.finish(),
+        labels=None if labels is None else labels[found.rows],
+        class_names=class_names,
+        source=shown(folder),
+        notes=tuple(notes),
+        value_range=value_range,
+    ).checked()
+    recording.keep(key, image_set)
     return image_set
 
 
-def _labelled(folder: Path, listing: Listing) -> tuple[list[ListedFile], np.ndarray | None, tuple[str, ...]]:
-    """The files to read, their labels if the images are in sub-folders, and the sub-folders' names."""
+_Labelled = tuple[list[ListedFile], np.ndarray | None, tuple[str, ...], list[str]]
+
+
+def _labelled(folder: Path, listing: Listing, label_file: Path | None, config: DatasetSection) -> _Labelled:
+    """The files to read, their labels if there are any, the names of the classes, and notes."""
     groups: dict[str, list[ListedFile]] = {}
     for file in listing.files:
         groups.setdefault(file.group, []).append(file)
     for name, group in list(groups.items()):
         if not any(may_be_image(folder / file.name) for file in group):
             listing.skip(*groups.pop(name))
-    class_names = class_folders(groups)
     files = [file for file in listing.files if file.group in groups]
+    if label_file:
+        return _labelled_by(label_file, folder, files, config)
+    pictures = {name: len(group) for name, group in groups.items()}
+    if "" in groups and len(groups) > 2:
+        pictures[""] = sum(may_be_image(folder / file.name) for file in groups[""])
+        if not pictures[""]:
+            listing.skip(*groups.pop(""))
+            del pictures[""]
+    class_names = class_folders(pictures)
     if not class_names:
-        return files, None, ()
+        several = len(pictures) > 2 or ("" not in pictures and len(pictures) > 1)
+        beside = f"Warning: {pictures.get('', 0)} images lie beside the sub-folders, so these are not taken as classes."
+        return files, None, (), [beside] if several else []
+    strays = [file for file in groups.get("", []) if may_be_image(folder / file.name)]
+    listing.skip(*(file for file in groups.pop("", []) if file not in strays))
+    examples = ", ".join(file.name for file in strays[:_SHOWN])
+    notes = [f"Warning: left out, because they lie beside the class folders: {examples}."] if strays else []
+    files = [file for file in files if file.group]
     numbers = {name: number for number, name in enumerate(class_names)}
     # Names go into JSON and onto terminals, which take valid text only.
     readable = tuple(os.fsencode(name).decode("utf-8", "backslashreplace") for name in class_names)
-    return files, np.array([numbers[file.group] for file in files], np.int32), readable
+    return files, np.array([numbers[file.group] for file in files], np.int32), readable, notes
+
+
+def _labelled_by(label_file: Path, folder: Path, files: list[ListedFile], config: DatasetSection) -> _Labelled:
+    """The same by a file of labels; images that it does not name are left out."""
+    labels = read_labels(label_file, config.label_column)
+    origin = shown(label_file)
+    if not labels:
+        return files, None, (), [f"{label_file.name} says that there are no labels"]
+    below = os.path.relpath(label_file.parent, folder)
+    names = [Path(os.path.relpath(file.name, below)).as_posix() for file in files]
+    images = [place for place, file in enumerate(files) if may_be_image(folder / file.name)]
+    known = [place for place in images if labels.get(names[place]) is not None]
+    missing = [names[place] for place in images if labels.get(names[place]) is None]
+    if not known or len(missing) > tolerated(len(images)):
+        raise DataError(
+            f"{origin} has no label for {len(missing)} of {len(images)} images, such as {missing[0]}. It names images "
+            f"as {next(iter(labels))!r}. Complete it, or move it away to do without labels."
+        )
+    numbers, class_names, notes = numbered([labels[names[place]] for place in known], origin)
+    notes.insert(0, f"labels from {label_file.name}")
+    if missing:
+        notes.append(
+            f"Warning: left out, because {label_file.name} has no label for them: {', '.join(missing[:_SHOWN])}."
+        )
+    return [files[place] for place in known], numbers, class_names, notes
 
 
 def _prepared_files(
-    folder: Path, files: list[ListedFile], config: DatasetSection
+    folder: Path, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or len(files)
@@ -126,26 +241,29 @@ def _prepared_files(
         while start < len(files) and wanted > 0:
             block = files[start : start + min(wanted, _FILES_AT_ONCE)]
             paths = [folder / file.name for file in block]
-            for row, outcome in enumerate(pool.map(_prepared_file, paths, itertools.repeat(config)), start):
+            settings = itertools.repeat(config), itertools.repeat(value_range)
+            for row, outcome in enumerate(pool.map(_prepared_file, paths, *settings), start):
                 wanted -= isinstance(outcome, Decoded)
                 yield row, outcome
             start += len(block)
 
 
-def _prepared_file(path: Path, config: DatasetSection) -> Decoded | DataError | None:
+def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange | None) -> Decoded | DataError | None:
     """The prepared image, the reason why it cannot be read, or None for a file that is not an image."""
     size, _, channels = _shape(config)
     try:
         data = read_image_file(path)
         if data is None:
             return None
-        decoded = decode(data, shortest_side=size)
+        decoded = decode(data, shortest_side=size, value_range=value_range)
     except DataError as error:
         return error
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
     if config.resize != "pad" and min(decoded.pixels.shape[:2]) < size:
         conversions.append("enlarged")
-    return Decoded(to_channels(scale_to_fit(decoded.pixels, size, config.resize), channels), tuple(conversions))
+    pixels = to_channels(scale_to_fit(decoded.pixels, size, config.resize), channels)
+    looked_at = decoded.pixels if config.value_range == "percentiles" else None
+    return Decoded(pixels, tuple(conversions), looked_at if decoded.stored is None else decoded.stored)
 
 
 def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:

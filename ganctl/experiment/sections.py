@@ -7,11 +7,20 @@ builder (a model, loss, penalty or augmentation) are checked against its signatu
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _rising(ends: list[float]) -> list[float]:
+    if not ends[0] < ends[1]:
+        raise ValueError(f"the first value is black and the second white, so it must be larger; got {ends}")
+    return ends
+
+
+Ends = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 
 
 class Resume(Enum):
@@ -90,8 +99,16 @@ class DatasetSection(Section):
     """1 for grey, 3 for RGB; null: those of the data set."""
     resize: Literal["crop", "squash", "pad"] = "crop"
     """How to make an image square: crop the longer side, squash (distort) it, or pad it with black."""
+    value_range: Literal["auto", "percentiles"] | Ends = "auto"
+    """Stored values that are black and white, for pixels of more than 8 bits and for floats: `[LOW, HIGH]`, the 0.5th
+    and the 99.5th percentile of all images (percentiles), or what the values of all images suggest (auto)."""
     flip: bool = False
     """Mirror each training image from left to right at random."""
+    labels: str | None = None
+    """File of labels (CSV, JSON or JSONL), relative to the images; null: `dataset.json`, `metadata.csv`,
+    `metadata.jsonl` or `labels.csv` beside them, or else their sub-folders. For `image_folder`."""
+    label_column: str | None = None
+    """Column of that file that is the class, if there are several."""
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     """Use only the images with these labels; null: all."""
     limit: Count | None = None

@@ -11,7 +11,7 @@ import numpy as np
 from ganctl.build.networks import as_played, make_networks
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, resolve
-from ganctl.errors import UsageError
+from ganctl.errors import UsageError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
@@ -94,19 +94,35 @@ class TrainedGenerator:
         """The name of its experiment and its number of iterations."""
         return f"{self.parts.experiment.name} after {self.step:,} iterations"
 
-    def classes(self, wanted: Sequence[int] | None) -> list[int]:
-        """Return the classes to draw: the wanted ones, all by default; [] if it takes none. Raises UsageError."""
-        return drawing.choose_classes(self.network, wanted, len(self.class_names))
+    def classes(self, wanted: Sequence[int | str] | None) -> list[int]:
+        """Return the classes to draw by number: the wanted ones, given by number or name, and all by default.
+
+        Returns [] if it takes none. Raises UsageError.
+        """
+        numbers = wanted if wanted is None else [self._number_of(each) for each in wanted]
+        return drawing.choose_classes(self.network, numbers, len(self.class_names))
+
+    def _number_of(self, wanted: int | str) -> int:
+        """Return the number of a class given by number or name; upper and lower case are the same."""
+        if not isinstance(wanted, str):
+            return wanted
+        names = [name.lower() for name in self.class_names]
+        if wanted.lower() not in names:
+            known = ", ".join(self.class_names[:20]) or "none"
+            raise UsageError(
+                f"classes: no class is called {wanted!r}.{did_you_mean(wanted, self.class_names)} The names: {known}"
+            )
+        return names.index(wanted.lower())
 
     def draw(
-        self, count: int, seed: int = 0, classes: Sequence[int] | None = None, truncation: float | None = None
+        self, count: int, seed: int = 0, classes: Sequence[int | str] | None = None, truncation: float | None = None
     ) -> Iterator[np.ndarray]:
         """Return batches of uint8 images [n, H, W, C], `count` in all, from noise.
 
         Args:
             count: number of images; the first images of a seed do not depend on it.
             seed: of the latent vectors.
-            classes: the classes to draw, cyclically; by default all.
+            classes: the classes to draw by number or name, cyclically; by default all.
             truncation: as in `Key.latent`.
 
         Raises:

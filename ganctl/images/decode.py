@@ -1,7 +1,7 @@
 """Image files: their headers and their pixels.
 
-The format of a file is determined by its first bytes, never by its name. Decoded pixels are always uint8, [H,W,3] RGB
-or [H,W,1] grey.
+The format of a file is determined by its first bytes, never by its name. Decoded pixels are uint8, [H,W,3] RGB or
+[H,W,1] grey.
 """
 
 import functools
@@ -20,9 +20,10 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import over_white
+from ganctl.images.value_range import BYTES, ValueRange
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
-    from PIL.Image import Exif
+    from PIL.Image import Exif, Image
     from PIL.ImageFile import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
 
@@ -33,6 +34,8 @@ MAX_PIXELS = 100_000_000
 MAGIC_BYTES = 12
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
+_SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
 
@@ -50,6 +53,9 @@ class Header:
         height: in pixels, before any rotation.
         orientation: EXIF's 1 to 8 if the decoder must rotate the image, otherwise 1.
         components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 if only the decoded pixels tell.
+        for_pillow: OpenCV would refuse the file, or drop its alpha channel.
+        times_alpha: the decoder returns colours multiplied by alpha.
+        pages: of a TIFF.
     """
 
     kind: str
@@ -57,14 +63,24 @@ class Header:
     height: int
     orientation: int = 1
     components: int = 0
+    for_pillow: bool = False
+    times_alpha: bool = False
+    pages: int = 1
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels of a file, and the conversions that they went through."""
+    """The pixels of a file, and the conversions that they went through.
+
+    Attributes:
+        pixels: uint8 [H,W,3] RGB or [H,W,1] grey.
+        conversions: in words.
+        stored: the values as they are in the file, unless they are bytes.
+    """
 
     pixels: np.ndarray
     conversions: tuple[str, ...] = ()
+    stored: np.ndarray | None = None
 
 
 def image_kind(start: bytes) -> str | None:
@@ -117,39 +133,35 @@ def read_header(data: bytes) -> Header:
     return header
 
 
-def decode(data: bytes, shortest_side: int | None = None, header: Header | None = None) -> Decoded:
+def decode(
+    data: bytes,
+    shortest_side: int | None = None,
+    header: Header | None = None,
+    value_range: ValueRange | None = None,
+) -> Decoded:
     """Decode the bytes of an image file.
 
-    Transparency is blended over white, 16 bits are scaled to 8, CMYK becomes RGB, EXIF's rotation is applied, and only
-    the first frame of an animation is used.
+    Transparency is blended over white, CMYK becomes RGB, EXIF's rotation is applied, and only the first frame of an
+    animation is used.
 
     Args:
         data: the whole file.
         shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes
             shorter than this; None: always the full size.
         header: the result of `read_header`; None: it is read here.
-
-    Returns:
-        uint8 pixels, [H,W,3] RGB or [H,W,1] grey.
+        value_range: black and white among the stored values; one beyond bytes leaves bytes as they are. None: all 16
+            bits, and of floats the smallest and the largest value in the file.
     """
     header = header or read_header(data)
-    cv2 = opencv()
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, shortest_side))
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise DataError(f"its {header.kind} data is damaged or in a variant that OpenCV cannot read")
+    pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, shortest_side)
     conversions = ["CMYK"] if header.components == 4 else []
-    if pixels.dtype == np.uint16:
-        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
-        conversions.append("16-bit")
-    elif pixels.dtype != np.uint8:
-        raise DataError(f"its pixels are {pixels.dtype}; save it with 8 or 16 bits")
-    elif header.kind == "TIFF" and pixels.ndim == 3 and pixels.shape[2] == 4:
+    stored, pixels = pixels, _levels(pixels, value_range)
+    if stored.dtype != np.uint8:
+        conversions.append("16-bit" if stored.dtype == np.uint16 else str(stored.dtype))
+    elif header.times_alpha and pixels.ndim == 3 and pixels.shape[2] == 4:
         pixels = _straight_alpha(pixels)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
+    if pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255:
         conversions.append("alpha over white")
     if pixels.shape[2] == 1:
         conversions.append("grey")
@@ -157,7 +169,27 @@ def decode(data: bytes, shortest_side: int | None = None, header: Header | None 
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     if header.orientation != 1:
         conversions.append("rotated by EXIF")
-    return Decoded(_turned(over_white(pixels), header.orientation), tuple(conversions))
+    if header.pages > 1:
+        conversions.append("first page only")
+    deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)[..., :3]
+    return Decoded(_turned(over_white(pixels), header.orientation), tuple(conversions), deep)
+
+
+def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:
+    """Return stored values as bytes; an alpha channel has the range of its type."""
+    if stored.dtype == np.uint8:
+        return stored if value_range is None or value_range.white > BYTES.white else value_range.levels(stored)
+    if stored.dtype.kind not in "uif" or not np.isfinite(stored).all():
+        raise DataError(f"its pixels are {stored.dtype}, or contain a value that is not finite")
+    if value_range is None:
+        value_range = ValueRange(0, 65535)
+        if stored.dtype != np.uint16:
+            low, high = float(stored.min()), float(stored.max())
+            value_range = ValueRange(low, high if high > low else low + 1)
+    levels = value_range.levels(stored)
+    if stored.ndim == 3 and stored.shape[2] == 4 and stored.dtype == np.uint16:
+        levels[..., 3] = ValueRange(0, 65535).levels(stored[..., 3])
+    return levels
 
 
 @contextmanager
@@ -182,8 +214,42 @@ def _imread_flags(header: Header, shortest_side: int | None) -> int:
     return cv2.IMREAD_UNCHANGED
 
 
+def _by_opencv(data: bytes, header: Header, shortest_side: int | None) -> np.ndarray:
+    """Return the pixels [H,W] or [H,W,C], colours in the order blue, green, red, alpha last."""
+    cv2 = opencv()
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, shortest_side))
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise DataError(f"its {header.kind} data is damaged or in a variant that OpenCV cannot read")
+    return pixels
+
+
+def _by_pillow(data: bytes, header: Header) -> np.ndarray:
+    """Return the same of a TIFF or a grey PNG; a TIFF is upright."""
+    from PIL.PngImagePlugin import PngImageFile
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    try:
+        with _without_warnings():
+            file = (TiffImageFile if header.kind == "TIFF" else PngImageFile)(io.BytesIO(data))
+            file.load()
+        image: Image = file
+        if header.kind == "PNG":
+            image = image.convert("LA")
+        elif image.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"):
+            image = image.convert("RGB")
+        pixels = np.asarray(image)
+    except Exception:  # Pillow documents no exception types
+        raise DataError(f"its {header.kind} data is damaged or in a variant that Pillow cannot read") from None
+    if pixels.ndim == 3 and pixels.shape[2] >= 3:
+        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    return pixels.astype(pixels.dtype.newbyteorder("="))
+
+
 def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
-    """Undo premultiplication: with OpenCV, libtiff multiplies the colours of 8-bit TIFFs by alpha."""
+    """Undo premultiplication: OpenCV's TIFF library multiplies the colours by an alpha channel that is not in them."""
     alpha = pixels[..., 3:].astype(np.uint16)
     colour = (pixels[..., :3].astype(np.uint16) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.concatenate([np.minimum(colour, 255), alpha], axis=2).astype(np.uint8)
@@ -240,7 +306,9 @@ def _png_header(data: bytes) -> Header:
     behind = max(data.find(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
     if behind > 0:
         image.info["exif"] = data[behind + 4 :]
-    return Header("PNG", *image.size, _orientation(image))
+    # OpenCV drops the colour that stands for transparency in a grey PNG.
+    hidden = image.mode in ("1", "L", "I;16", "I") and "transparency" in image.info
+    return Header("PNG", *image.size, _orientation(image), for_pillow=hidden)
 
 
 def _gif_header(data: bytes) -> Header:
@@ -277,8 +345,34 @@ def _tiff_header(data: bytes) -> Header:
     # Only the tags: Pillow opens only what it can decode, and OpenCV decodes more.
     tags = _tags(data)
     width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
-    # No orientation, because OpenCV always rotates TIFFs itself.
-    return Header("TIFF", width, height, components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0))
+    extra = tags.get(_EXTRA_SAMPLES)
+    alpha = extra[0] if isinstance(extra, tuple) and extra else extra
+    # OpenCV rotates TIFFs itself, but fails if height and width change places.
+    turned = tags.get(_ORIENTATION) in (5, 6, 7, 8) and width != height
+    grey_with_alpha = tags.get(_SAMPLES_PER_PIXEL) == 2 and tags.get(_PHOTOMETRIC) in (0, 1)
+    return Header(
+        "TIFF",
+        width,
+        height,
+        components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0),
+        for_pillow=turned or grey_with_alpha,
+        times_alpha=alpha in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA) and not turned,
+        pages=_pages(data),
+    )
+
+
+def _pages(data: bytes) -> int:
+    """Return the number of directories of a TIFF; a damaged chain ends where it cannot be followed."""
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], "little" if data.startswith(b"II") else "big")
+
+    seen: set[int] = set()
+    at = number(4, 4)
+    while at and at not in seen and at + 2 <= len(data):
+        seen.add(at)
+        at = number(at + 2 + 12 * number(at, 2), 4)
+    return max(1, len(seen))
 
 
 def _orientation(image: "ImageFile") -> int:

@@ -4,15 +4,19 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from ganctl.errors import DataError
 from ganctl.host import run_marks
 from ganctl.images.decode import MAGIC_BYTES, image_kind
 
 MAX_FILE_BYTES = 2**29
+
+_TRAINING = {"train", "training"}
+_NOT_TRAINING = {"val", "valid", "validation", "dev", "test", "testing", "eval", "holdout"}
 
 _RUN_FILES = {run_marks.CONFIG, run_marks.INFO}
 
@@ -43,8 +47,15 @@ def group_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class Listing:
-    """The contents of a folder: files sorted by name, and the number of skipped entries by kind."""
+    """The contents of a folder: files sorted by name, and the number of skipped entries by kind.
 
+    Attributes:
+        folder: the folder; of a tree that is split into training and other pictures, the training part.
+        files: its files.
+        skipped: numbers of other entries.
+    """
+
+    folder: Path
     files: list[ListedFile] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -59,6 +70,9 @@ class Listing:
 
 def list_folder(folder: Path) -> Listing:
     """List every file that is neither hidden nor in a run folder.
+
+    Of a tree of nothing but `train` and `test` (or `val`, `valid` ...), only the training part is listed: the others
+    are there to be compared with, and are not classes.
 
     Links to files are followed; links to folders are not, because they may loop.
     """
@@ -88,17 +102,46 @@ def list_folder(folder: Path) -> Listing:
                 files.append(ListedFile(path, status.st_size, status.st_mtime_ns))
             else:
                 skipped["pipe, socket or device"] += 1
-    return Listing(sorted(files, key=lambda file: os.fsencode(file.name)), +skipped)
+    files.sort(key=lambda file: os.fsencode(file.name))
+    training = _training_part({file.group for file in files if file.group})
+    if training is None:
+        return Listing(folder, files, +skipped)
+    kept = []
+    for file in files:
+        if file.group == training:
+            kept.append(ListedFile(os.path.relpath(file.name, training), file.size, file.modified))
+        else:
+            skipped[f"file of `{file.group}`, which is not the training part" if file.group else "file beside it"] += 1
+    return Listing(folder / training, kept, +skipped)
 
 
-def class_folders(groups: Iterable[str]) -> tuple[str, ...]:
-    """Return the sub-folders that are classes, sorted: all with images, or none if images also lie beside them.
+def _training_part(groups: set[str]) -> str | None:
+    """Return the sub-folder with the training pictures, if the sub-folders are the parts of a split."""
+    words = {group.lower(): group for group in groups}
+    training = [group for word, group in words.items() if word in _TRAINING]
+    split = len(words) > 1 and len(training) == 1 and set(words) <= _TRAINING | _NOT_TRAINING
+    return training[0] if split else None
+
+
+def natural_order(name: str) -> tuple[Any, ...]:
+    """Return what names are sorted by: numbers in them count as numbers, so that 2 comes before 10."""
+    parts = re.split(rb"(\d+)", os.fsencode(name))
+    return tuple((int(part), b"") if part.isdigit() else (-1, part) for part in parts), os.fsencode(name)
+
+
+def class_folders(groups: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the sub-folders that are classes, in natural order; none if too many images also lie beside them.
+
+    A few beside two or more sub-folders (an overview, a logo) are strays that belong to no class.
 
     Args:
-        groups: the top-level sub-folder of each image, empty for one in the folder itself.
+        groups: the number of images in each top-level sub-folder, and of those in the folder itself by an empty name.
     """
-    found = set(groups)
-    return () if "" in found else tuple(sorted(found, key=os.fsencode))
+    names = [name for name in groups if name]
+    strays = groups.get("", 0)
+    if strays and (len(names) < 2 or strays > tolerated(sum(groups.values()))):
+        return ()
+    return tuple(sorted(names, key=natural_order))
 
 
 def may_be_image(path: Path) -> bool:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import IO, Self
 
@@ -19,6 +20,7 @@ from ganctl.errors import DataError
 from ganctl.host.cache_root import cache_root
 from ganctl.host.files import shown, write_atomically
 from ganctl.images.image_set import ImageSet
+from ganctl.images.value_range import ValueRange
 
 # The least recently used entries are removed until the others take at most this.
 _MAX_BYTES = 20 * 10**9
@@ -41,7 +43,8 @@ def load(key: str) -> ImageSet | None:
             return None
         if labels is not None and labels.shape != images.shape[:1]:
             return None
-        loaded = ImageSet(images, labels, tuple(facts["class_names"]), facts["source"], tuple(facts["notes"]))
+        values = ValueRange(*facts["value_range"]) if facts["value_range"] else None
+        loaded = ImageSet(images, labels, tuple(facts["class_names"]), facts["source"], tuple(facts["notes"]), values)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
@@ -99,6 +102,7 @@ class Recording:
             "class_names": image_set.class_names,
             "source": image_set.source,
             "notes": image_set.notes,
+            "value_range": astuple(image_set.value_range) if image_set.value_range else None,
         }
         target = cache_folder() / f"{key}.npy"
         with suppress(OSError):

@@ -12,7 +12,9 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.images.label_files import gaps_closed
 from ganctl.images.resize import over_white, scale_to_fit, to_channels
+from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
 
 Item = TypeVar("Item")
 
@@ -20,16 +22,7 @@ Item = TypeVar("Item")
 _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
-
-# The (black, white) ranges that each kind of number may use, narrowest first: what to add to a value, then the factor.
-_Scales = dict[tuple[int, int], tuple[float, float]]
-_WHOLE: _Scales = {(0, 255): (0, 1), (0, 65535): (0, 1 / 257)}
-_SCALES: dict[str, _Scales] = {
-    "b": {(0, 1): (0, 255)},
-    "u": _WHOLE,
-    "i": _WHOLE,
-    "f": {(0, 1): (0, 255), (-1, 1): (1, 127.5), (0, 255): (0, 1)},
-}
+_CLASSES_SHOWN = 20
 
 
 class Track(Protocol):
@@ -49,6 +42,7 @@ class ImageSet:
         class_names: the name of each label.
         source: where the images come from.
         notes: notes for the user on how they were read.
+        value_range: the stored values that became 0 and 255; None: they were stored as bytes.
     """
 
     images: np.ndarray
@@ -56,6 +50,7 @@ class ImageSet:
     class_names: tuple[str, ...]
     source: str
     notes: tuple[str, ...] = ()
+    value_range: ValueRange | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -82,6 +77,8 @@ class ImageSet:
         notes = []
         if not any((block != self.images[0]).any() for _, block in _blocks(self.images)):
             notes.append("Warning: all images are identical.")
+        elif warning := low_contrast(self.images):
+            notes.append(warning)
         if self.labels is not None and len(present := np.unique(self.labels)) < self.num_classes:
             notes.append(f"Warning: only {len(present)} of {self.num_classes} classes have images.")
         return self.noted(*notes)
@@ -118,6 +115,11 @@ class ImageSet:
         height, width, channels = self.shape
         classes = f"{self.num_classes} classes, " if self.num_classes else ""
         return f"{len(self)} images of {height}x{width}x{channels}, {classes}minimum {darkest} .. maximum {brightest}"
+
+    def describe_classes(self) -> str:
+        """Return one line: the numbers and names of the classes, or of the first of many."""
+        first = ", ".join(f"{number} {name}" for number, name in enumerate(self.class_names[:_CLASSES_SHOWN]))
+        return f"{first} and {self.num_classes - _CLASSES_SHOWN} more" if self.num_classes > _CLASSES_SHOWN else first
 
     def rows(self, rows: np.ndarray) -> Self:
         """Return some of the images, in that order."""
@@ -162,7 +164,10 @@ def from_arrays(
     notes: list[str] = []
     images = _channels_last(images, source, notes)
     if labels is not None:
-        labels = _whole_labels(labels, len(images), source)
+        labels = _whole_labels(labels, len(images), source, notes)
+        if not class_names and config.classes is None and len(labels):
+            present, labels = _without_gaps(labels, notes)
+            class_names = tuple(map(str, present))
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.classes is not None and labels is None:
         # One experiment may be tried on many arrays: for an unlabelled one, use all images and warn.
@@ -177,8 +182,10 @@ def from_arrays(
         labels = labels[: config.limit]
     if not len(images):
         raise DataError(f"{source} contains no images.")
-    pixels = _prepared(images, config, source, notes)
-    return ImageSet(pixels, labels, class_names, source, tuple(notes)).checked()
+    value_range = _value_range(images, config, source, notes)
+    pixels = _prepared(images, value_range, config, source)
+    kept = None if images.dtype == np.uint8 and value_range == BYTES else value_range
+    return ImageSet(pixels, labels, class_names, source, tuple(notes), kept).checked()
 
 
 def only_classes(
@@ -236,11 +243,23 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
     )
 
 
-def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
+def _without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[list[int], np.ndarray]:
+    """Number labels from 0 without gaps: a class without images could be asked for, and never learned."""
+    present, numbered = np.unique(labels, return_inverse=True)
+    if len(present) <= present[-1]:
+        notes.append(gaps_closed(present))
+    return present.tolist(), numbered.reshape(-1).astype(np.int32)
+
+
+def _whole_labels(labels: np.ndarray, count: int, source: str, notes: list[str]) -> np.ndarray:
     """Bring labels to int32 [N]."""
+    if labels.ndim == 2 and len(labels) == count and labels.shape[1] > 1 and _one_hot(labels):
+        notes.append("labels were one-hot: the place of the 1 is the class")
+        return labels.argmax(1).astype(np.int32)
     if labels.shape not in ((count,), (count, 1)):
         raise DataError(
-            f"{source}: {count} images need {count} labels, one number each. Received: shape {list(labels.shape)}"
+            f"{source}: {count} images need {count} labels, one number each or one-hot rows. Received: shape "
+            f"{list(labels.shape)}"
         )
     labels = labels.reshape(count)
     if labels.dtype.kind not in "biuf" or not np.all((labels >= 0) & (labels < _MAX_LABELS) & (labels == labels // 1)):
@@ -248,54 +267,49 @@ def _whole_labels(labels: np.ndarray, count: int, source: str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
-def _prepared(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> np.ndarray:
+def _prepared(images: np.ndarray, value_range: ValueRange, config: DatasetSection, source: str) -> np.ndarray:
     """Bring [N,H,W,C] of any type to uint8, and to the configured size and channels."""
     count, height, width, stored_channels = images.shape
-    if not images.size:
-        raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
     if config.image_size is None and height != width:
         message = f"the images are {height} x {width} pixels. Give a size, to make them square."
         raise ConfigurationError(message, key="dataset.image_size")
     size = config.image_size or height
     channels = config.channels or (1 if stored_channels < 3 else 3)
-    offset, factor = _scale(images, source, notes)
-    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels):
+    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels) and value_range == BYTES:
         return images
     prepared = scratch_array((count, size, size, channels))
     for start, block in _blocks(images):
-        scaled = block if block.dtype == np.uint8 else np.rint((block + offset) * factor).astype(np.uint8)
-        for row, image in enumerate(scaled, start):
+        for row, image in enumerate(value_range.levels(block), start):
             prepared[row] = to_channels(scale_to_fit(over_white(image), size, config.resize), channels)
     return prepared
 
 
-def _scale(images: np.ndarray, source: str, notes: list[str]) -> tuple[float, float]:
-    """The offset to add to stored values, then the factor, that make black 0 and white 255."""
-    if images.dtype.kind not in _SCALES:
+def _one_hot(labels: np.ndarray) -> bool:
+    """Whether every row has one 1 among zeros."""
+    if labels.dtype.kind not in "biuf":
+        return False
+    ones = labels == 1
+    return bool((ones.sum(1) == 1).all() and (ones | (labels == 0)).all())
+
+
+def _value_range(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> ValueRange:
+    """Find black and white among the values; raises DataError if they are not finite numbers, or suggest none."""
+    if not images.size:
+        raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
+    if images.dtype.kind not in "buif":
         raise DataError(f"{source}: images must be numbers. Received: an array of type {images.dtype}")
-    low, high = _value_range(images, source)
-    if images.dtype.kind in "ui" and high <= 1:
-        notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
-    if images.dtype == np.uint8:
-        return 0, 1
-    scales = _SCALES[images.dtype.kind]
-    for (black, white), scale in scales.items():
-        if black <= low and high <= white:
-            notes.append(f"{images.dtype} values were read as {black} (black) to {white} (white)")
-            return scale
-    known = ", ".join(f"{black} to {white}" for black, white in scales)
-    raise DataError(
-        f"{source}: {images.dtype} pixels must lie in one of these ranges: {known}. Received: {low} to {high}"
-    )
-
-
-def _value_range(images: np.ndarray, source: str) -> tuple[float, float]:
-    """The smallest and the largest value; raises DataError if one is not finite."""
-    ranges = []
     for start, block in _blocks(images):
         finite = np.isfinite(block)
         if not finite.all():
             first = start + int(np.argwhere(~finite)[0, 0])
             raise DataError(f"{source}: image {first} contains a value that is not finite (NaN or infinity).")
-        ranges.append((block.min().item(), block.max().item()))
-    return min(low for low, _ in ranges), max(high for _, high in ranges)
+    values = Observed().add_all(images)
+    if images.dtype.kind in "ui" and values.high <= 1 and config.value_range == "auto":
+        notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
+    if images.dtype == np.uint8 and config.value_range == "auto":
+        return BYTES
+    found = find_range(values, images.dtype.kind, config.value_range, source)
+    outside = found.outside(values)
+    beyond = f"; {outside:.2%} of them lie outside and became black or white" if outside else ""
+    notes.append(f"{images.dtype} values were read as {found}{beyond}")
+    return found

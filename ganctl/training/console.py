@@ -34,6 +34,8 @@ class TrainingConsole(Terminal):
             held_out = prepared.held_out if images is prepared.images else None
             which = f" ({role})" if len(prepared.feeds) > 1 else ""
             self.say(f"images      {images.describe()}{which}{f', {len(held_out):,} held out' if held_out else ''}")
+            if images.num_classes:
+                self.say(f"classes     {images.describe_classes()}")
             for note in images.notes:
                 self.say(f"            {note}")
         for warning in network_checks.warnings(game.networks):

@@ -111,10 +111,17 @@ class Prepared:
             "image_shape": list(self.images.shape),
             **self._further_shapes,
             "class_names": list(self.images.class_names),
+            **self._value_range,
             "generator": drawing_role(self.parts.sampler, self.game.networks),
             "dataset_fingerprint": self.fingerprint,
             "plugins": plugins.hashes(self.experiment.plugins),
         }
+
+    @property
+    def _value_range(self) -> dict[str, Any]:
+        """The stored values that are black and white, unless they were bytes."""
+        found = self.images.value_range
+        return {"value_range": [found.black, found.white]} if found else {}
 
     @property
     def _further_shapes(self) -> dict[str, Any]:
@@ -146,6 +153,7 @@ class Prepared:
                 "held_out": len(self.held_out) if self.held_out else 0,
                 "shape": list(self.images.shape),
                 "classes": list(self.images.class_names),
+                **self._value_range,
                 "notes": [note for images in self.feeds.values() for note in images.notes],
                 "fingerprint": self.fingerprint,
             },

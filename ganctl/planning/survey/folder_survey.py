@@ -116,7 +116,7 @@ class Survey:
     def classes(self) -> dict[str, int]:
         """The number of pictures of each class, if the sub-folders are classes; otherwise empty."""
         counts = Counter(picture.group for picture in self.pictures)
-        names = class_folders([*counts, *(group_of(name) for name in self.damaged)])
+        names = class_folders(counts + Counter(group_of(name) for name in self.damaged))
         return {name: counts[name] for name in names}
 
     @property
@@ -179,6 +179,7 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
         if not folder.is_dir():
             raise DataError(f"{shown(folder)} is a file. Name the folder that contains the pictures.")
     listing = list_folder(folder)
+    folder = listing.folder
     sizes = {file.name: file.size for file in listing.files}
     pictures: dict[str, Picture] = {}
     damaged: dict[str, str] = {}

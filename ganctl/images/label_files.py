@@ -1,0 +1,149 @@
+"""Classes of images from a file: StyleGAN's `dataset.json`, a CSV table with a header, or JSON lines."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import ConfigurationError, DataError
+from ganctl.host.files import reading, shown
+from ganctl.images.folder_listing import natural_order
+
+USUAL_NAMES = ("dataset.json", "metadata.csv", "metadata.jsonl", "labels.csv")
+_FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "image_id")
+_LABEL_COLUMNS = ("label", "labels", "class", "category")
+_MAX_BYTES = 2**29
+
+
+def find_label_file(folder: Path, given: str | None) -> Path | None:
+    """Return the file of labels of a folder: the given one, or one of a usual name; raises DataError if it is missing.
+
+    Args:
+        folder: the folder of images.
+        given: `dataset.labels`: absolute, or relative to the folder.
+    """
+    if given is None:
+        return next((folder / name for name in USUAL_NAMES if (folder / name).is_file()), None)
+    path = folder / Path(given).expanduser()
+    if not path.is_file():
+        raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
+    return path
+
+
+def read_labels(path: Path, column: str | None) -> dict[str, Any]:
+    """Return the label of each image by its name relative to the file; raises DataError and ConfigurationError.
+
+    Args:
+        path: the file.
+        column: which column (or key) is the label, if there are several; None: the one with a usual name, or the only
+            one.
+
+    Returns:
+        Integers, words, or lists of numbers; empty if the file says that there are no labels.
+    """
+    with reading(path):
+        content = path.read_bytes()[:_MAX_BYTES]
+    try:
+        text = content.decode("utf-8-sig")
+        if path.suffix.lower() == ".csv":
+            return _of_rows(list(csv.DictReader(io.StringIO(text, newline=""))), path, column)
+        if path.suffix.lower() == ".jsonl":
+            return _of_rows([json.loads(line) for line in text.splitlines() if line.strip()], path, column)
+        found = json.loads(text)
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{shown(path)} cannot be read as a file of labels: {error}.") from None
+    if isinstance(found, dict) and "labels" in found:
+        found = found["labels"]
+    if found is None:
+        return {}
+    if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
+        return _of_rows(found, path, column)
+    if isinstance(found, list) and all(isinstance(row, list) and len(row) == 2 for row in found):
+        found = dict(map(tuple, found))
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise DataError(f"{shown(path)} should contain `labels`: a list of pairs of an image's name and its label.")
+    return {_posix(name): label for name, label in found.items()}
+
+
+def _of_rows(rows: list[Any], path: Path, column: str | None) -> dict[str, Any]:
+    """Return the labels of a table."""
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{shown(path)} has no rows with named columns.")
+    columns = [name for name in rows[0] if name is not None]
+    files = next((name for name in _FILE_COLUMNS if name in columns), columns[0])
+    others = [name for name in columns if name != files]
+    if column is None:
+        usual = [name for name in _LABEL_COLUMNS if name in others]
+        if not others:
+            return {}
+        if len(others) > 1 and not usual:
+            raise ConfigurationError(
+                f"{shown(path)} has several columns: {', '.join(others)}. Name the one that is the class.",
+                key="dataset.label_column",
+            )
+        column = usual[0] if usual else others[0]
+    elif column not in others:
+        known = ", ".join(others) or "none"
+        raise ConfigurationError(
+            f"{shown(path)} has no column {column!r}. Its columns: {known}.", key="dataset.label_column"
+        )
+    return {_posix(str(row.get(files))): row.get(column) for row in rows}
+
+
+def _posix(name: str) -> str:
+    return str(PurePosixPath(name.replace("\\", "/")))
+
+
+def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return classes for the labels of images: int32 [N], the name of each class, and notes.
+
+    Whole numbers are numbered without gaps and words in natural order; lists must have one 1 among zeros.
+
+    Raises:
+        DataError: a label is neither, or kinds are mixed.
+    """
+    notes: list[str] = []
+    if any(isinstance(value, list) for value in values):
+        values = [_place_of_the_one(value, origin) for value in values]
+        notes.append("labels were one-hot: the place of the 1 is the class")
+    numbers = [_whole(value) for value in values]
+    if all(number is not None for number in numbers):
+        array = np.array(numbers, np.int64)
+        present = np.unique(array)
+        if len(present) <= present[-1]:
+            notes.append(gaps_closed(present))
+        return np.searchsorted(present, array).astype(np.int32), tuple(map(str, present.tolist())), notes
+    if not all(isinstance(value, str) and value for value in values):
+        odd = next(value for value in values if not isinstance(value, str) or not value)
+        raise DataError(f"{origin}: a label must be a whole number or a word. Received: {odd!r}")
+    names = sorted(set(values), key=natural_order)
+    places: Mapping[str, int] = {name: number for number, name in enumerate(names)}
+    return np.array([places[value] for value in values], np.int32), tuple(names), notes
+
+
+def gaps_closed(present: np.ndarray) -> str:
+    """Return a note on labels, sorted, that are not 0, 1, 2 ..."""
+    first = ", ".join(f"{number} = {label}" for number, label in enumerate(present[:5].tolist()))
+    return f"the {len(present)} labels were numbered without gaps: {first}{', ...' if len(present) > 5 else ''}"
+
+
+def _whole(value: Any) -> int | None:
+    """Return a label as a whole number if it is one, also in digits."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() and 0 <= number < 2**53 else None
+
+
+def _place_of_the_one(value: Any, origin: str) -> int:
+    ones = [place for place, number in enumerate(value) if number == 1] if isinstance(value, list) else []
+    if len(ones) != 1 or any(number not in (0, 1) for number in value):
+        raise DataError(f"{origin}: a list as a label must have one 1 among zeros (one-hot). Received: {value!r:.80}")
+    return ones[0]

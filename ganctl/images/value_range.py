@@ -1,0 +1,145 @@
+"""Black and white among stored values: integers of any depth, and floats.
+
+Networks learn from 0 (black) to 255 (white). What is stored as 12 bits in 16, as floats or in decibels has another
+black and another white: they are found by looking at all images of a set, or named by `dataset.value_range`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from ganctl.errors import DataError
+
+Asked = Literal["auto", "percentiles"] | Sequence[float]
+
+BITS = (8, 10, 12, 14, 16)
+"""The depths that integers may have: white is the largest value of the smallest that holds all of them."""
+FLOATS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+"""The (black, white) ranges of floats, narrowest first."""
+OUTSIDE = 0.01
+"""Floats may lie outside a range by this share of their own spread: rounding, or overshoots of a filter."""
+PERCENTILES = (0.5, 99.5)
+NARROW, NEARLY_ALL = 0.1, 0.99
+"""If this share of the range holds this share of the values, the contrast is low."""
+_VALUES_OF_AN_IMAGE = 4096
+
+
+@dataclass
+class Observed:
+    """What is known of the stored values of a set.
+
+    Attributes:
+        low: the smallest.
+        high: the largest.
+        some: evenly spaced values of every image.
+    """
+
+    low: float = np.inf
+    high: float = -np.inf
+    some: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, image: np.ndarray) -> None:
+        """Look at the values of one image."""
+        values = image.reshape(-1)
+        self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
+        self.some.append(values[:: max(1, values.size // _VALUES_OF_AN_IMAGE)].copy())
+
+    def add_all(self, images: Iterable[np.ndarray]) -> Self:
+        """Look at the values of several images."""
+        for image in images:
+            self.add(image)
+        return self
+
+    def percentiles(self) -> tuple[float, float]:
+        """Return the values at PERCENTILES."""
+        low, high = np.percentile(np.concatenate(self.some), PERCENTILES)
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The stored values that are black and white.
+
+    Attributes:
+        black: becomes 0.
+        white: becomes 255.
+    """
+
+    black: float
+    white: float
+
+    def __str__(self) -> str:
+        return f"{self.black:g} (black) to {self.white:g} (white)"
+
+    def levels(self, stored: np.ndarray) -> np.ndarray:
+        """Return stored values as uint8; those outside the range are black or white."""
+        if stored.dtype == np.uint8 and (self.black, self.white) == (0, 255):
+            return stored
+        kind: Any = np.float32 if stored.dtype.itemsize <= 2 or stored.dtype == np.float32 else np.float64
+        scaled = (stored.astype(kind) - self.black) * (255.0 / (self.white - self.black))
+        return np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
+
+    def stored(self, levels: np.ndarray) -> np.ndarray:
+        """Return the float32 values that levels from 0.0 to 255.0 stand for."""
+        return (self.black + levels * ((self.white - self.black) / 255.0)).astype(np.float32)
+
+    def outside(self, values: Observed) -> float:
+        """Return the share of the values that lie below black or above white."""
+        some = np.concatenate(values.some)
+        return float(((some < self.black) | (some > self.white)).mean())
+
+
+BYTES = ValueRange(0, 255)
+
+
+def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueRange:
+    """Return black and white of a set; raises DataError if its values suggest none.
+
+    Args:
+        values: all that the set holds.
+        kind: NumPy's kind of the stored numbers: `b`, `u`, `i` or `f`.
+        asked: `dataset.value_range`.
+        source: where the images come from, for messages.
+    """
+    if asked == "percentiles":
+        low, high = values.percentiles()
+        if low == high:
+            raise DataError(f"{source}: half a percent of the values at either end leaves only {low:g}. Give a range.")
+        return ValueRange(low, high)
+    if asked != "auto":
+        black, white = asked
+        return ValueRange(black, white)
+    if kind == "b":
+        return ValueRange(0, 1)
+    if kind in "ui":
+        for bits in BITS:
+            if values.low >= 0 and values.high < 2**bits:
+                return ValueRange(0, 2**bits - 1)
+    else:
+        slack = OUTSIDE * (values.high - values.low)
+        for black, white in FLOATS:
+            if black - slack <= values.low and values.high <= white + slack:
+                return ValueRange(black, white)
+    low, high = values.percentiles()
+    raise DataError(
+        f"{source}: which values are black and white? Received: {values.low:g} to {values.high:g}; 99% of them are "
+        f"{low:g} to {high:g}. Set `dataset.value_range` to `[{low:g}, {high:g}]`, to another range, or to "
+        "`percentiles`."
+    )
+
+
+def low_contrast(levels: np.ndarray) -> str | None:
+    """Return a warning if nearly all values of images, uint8 [N,H,W,C], lie in a tenth of the range."""
+    step = max(1, levels.size // 2**22)
+    counts = np.bincount(levels.reshape(-1)[::step], minlength=256)
+    width = round(256 * NARROW)
+    totals = np.concatenate([[0], np.cumsum(counts)])
+    most = int((totals[width:] - totals[:-width]).argmax())
+    if totals[most + width] - totals[most] < NEARLY_ALL * totals[-1]:
+        return None
+    return (
+        f"Warning: 99% of the values lie between {most} and {most + width - 1} of 255, so the images have hardly any "
+        "contrast. `dataset.value_range: percentiles` spreads them."
+    )

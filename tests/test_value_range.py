@@ -1,0 +1,142 @@
+"""Black and white of pixels that are not bytes: by what all images hold, or as `dataset.value_range` says."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from image_files import encoded
+from loaded_images import load, section
+from PIL import Image
+
+from ganctl.errors import DataError
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.image_set import ImageSet, from_arrays
+from ganctl.images.value_range import ValueRange
+
+pytestmark = pytest.mark.usefixtures("own_data_folders")
+
+
+def stored(bits: int, count: int = 6) -> np.ndarray:
+    """Images whose values use so many bits; the first is the darkest, and only the last one has white."""
+    values = np.linspace(0, 2**bits - 1, count * 64)
+    return values.round().astype(np.uint16).reshape(count, 8, 8)
+
+
+def read_arrays(images: np.ndarray, **keys: Any) -> ImageSet:
+    return from_arrays(images, None, (), section(**keys), "test")
+
+
+def read_files(folder: Path, images: np.ndarray, kind: str, **keys: Any) -> ImageSet:
+    for number, image in enumerate(images):
+        (folder / f"{number}.{kind.lower()}").write_bytes(encoded(Image.fromarray(image), kind))
+    return load("image_folder", path=folder, image_size=images.shape[1], channels=1, **keys)
+
+
+def levels(images: np.ndarray, black: float, white: float) -> np.ndarray:
+    """What is right, by another way than the program's."""
+    fractions = (images.astype(np.longdouble) - black) / (white - black)
+    return np.rint(np.clip(fractions, 0, 1) * 255).astype(np.uint8)[..., np.newaxis]
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_the_depth_of_integers_is_seen_in_all_images(bits: int, tmp_path: Path) -> None:
+    images = stored(bits)
+    expected = levels(images, 0, 2**bits - 1)
+    for found in (read_arrays(images), read_files(tmp_path, images, "PNG")):
+        assert found.value_range == ValueRange(0, 2**bits - 1)
+        np.testing.assert_array_equal(found.images, expected)
+        assert any(f"values were read as 0 (black) to {2**bits - 1}" in note for note in found.notes), found.notes
+
+
+def test_a_tiff_of_12_bits_is_what_a_png_is(tmp_path: Path) -> None:
+    images = stored(12)
+    np.testing.assert_array_equal(read_files(tmp_path, images, "TIFF").images, levels(images, 0, 4095))
+
+
+def test_bytes_among_deeper_images_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "byte.png").write_bytes(encoded(Image.fromarray(np.full((8, 8), 200, np.uint8)), "PNG"))
+    found = read_files(tmp_path, stored(12), "PNG")
+    assert (found.images[-1] == 200).all()
+    np.testing.assert_array_equal(found.images[:-1], levels(stored(12), 0, 4095))
+
+
+RAMP = np.linspace(0, 1, 384, dtype=np.float32).reshape(6, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("values", "black", "white"),
+    [(1.0001, 0, 1), (-1e-6, 0, 1), (1.009, 0, 1), (-1.0, -1, 1), (200.0, 0, 255)],
+    ids=["a hair above 1", "a hair below 0", "one percent above", "negative", "bytes as floats"],
+)
+def test_floats_a_hair_outside_a_range_are_of_that_range(values: float, black: float, white: float) -> None:
+    images = RAMP.copy() if abs(values) < 200 else RAMP * 200
+    images[3, 4, 5] = values
+    found = read_arrays(images)
+    assert found.value_range == ValueRange(black, white)
+    np.testing.assert_array_equal(found.images, levels(images, black, white))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [RAMP * 1.6 - 0.3, RAMP * 60 - 80, RAMP * 4000 - 1000, (RAMP * 3000).astype(np.int16) - 1000, RAMP * 1e5],
+    ids=["overshoots of a cubic filter", "decibels", "Hounsfield units", "the same as integers", "photon counts"],
+)
+def test_other_values_are_refused_with_a_way_on_that_works(images: np.ndarray) -> None:
+    with pytest.raises(
+        DataError, match=r"Set `dataset.value_range` to `\[.*\]`, to another range, or to `perc"
+    ) as error:
+        read_arrays(images)
+    proposed = str(error.value).split("`[")[1].split("]`")[0]
+    low, high = map(float, proposed.split(", "))
+    np.testing.assert_array_equal(read_arrays(images, value_range=[low, high]).images, levels(images, low, high))
+
+
+def test_percentiles_leave_half_a_percent_at_either_end(tmp_path: Path) -> None:
+    images = stored(12)
+    images[0, 0, 0] = 60_000
+    low, high = np.percentile(images, (0.5, 99.5))
+    for found in (
+        read_arrays(images, value_range="percentiles"),
+        read_files(tmp_path, images, "PNG", value_range="percentiles"),
+    ):
+        np.testing.assert_array_equal(found.images, levels(images, low, high))
+        assert "lie outside and became black or white" in found.notes[-1]
+
+
+def test_percentiles_and_ranges_are_for_bytes_too(tmp_path: Path) -> None:
+    images = (RAMP * 50 + 100).astype(np.uint8)
+    low, high = np.percentile(images, (0.5, 99.5))
+    found = read_files(tmp_path, images, "PNG", value_range="percentiles")
+    np.testing.assert_array_equal(found.images, levels(images, low, high))
+    found = read_files(tmp_path, images, "PNG", value_range=[100, 150])
+    np.testing.assert_array_equal(found.images, levels(images, 100, 150))
+    np.testing.assert_array_equal(read_arrays(images, value_range=[100, 150]).images, levels(images, 100, 150))
+
+
+def test_the_range_is_kept_in_the_cache(tmp_path: Path) -> None:
+    first = read_files(tmp_path, stored(12), "PNG")
+    again = read_files(tmp_path, stored(12), "PNG")
+    assert isinstance(again.images, np.memmap)
+    assert (again.value_range, again.notes) == (first.value_range, first.notes)
+
+
+def test_low_contrast_is_said(tmp_path: Path) -> None:
+    dark = (RAMP * 20).astype(np.uint8)
+    dark[0, 0, 0] = 255
+    for found in (read_arrays(dark), read_files(tmp_path, dark, "PNG")):
+        (warning,) = [note for note in found.notes if "contrast" in note]
+        assert warning.startswith("Warning: 99% of the values lie between 0 and 25 of 255")
+    assert not read_arrays((RAMP * 80).astype(np.uint8)).notes
+
+
+def test_a_range_that_falls_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="the second white, so it must be larger"):
+        DatasetSection(name="npz", value_range=[4095, 0])
+
+
+@pytest.mark.parametrize("levels_of", [np.arange(256)])
+def test_values_come_back(levels_of: np.ndarray) -> None:
+    found = ValueRange(-80.0, -20.0)
+    there_and_back = found.levels(found.stored(levels_of.astype(np.float64)))
+    np.testing.assert_array_equal(there_and_back, levels_of)
