@@ -306,6 +306,7 @@ class Run:
         classes: Classes = None,
         seed: Seed = 0,
         truncation: Truncation = None,
+        values: Flag = False,
     ) -> Images:
         """Draw images, the same as `ganctl sample` draws.
 
@@ -315,9 +316,10 @@ class Run:
                 all.
             seed: of the latent vectors.
             truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
+            values: return values like those of the training images, if these were not bytes.
 
         Returns:
-            uint8 [num, H, W, C]; displayed as a grid in a notebook.
+            uint8 [num, H, W, C]; displayed as a grid in a notebook. With `values`, float32.
 
         Raises:
             GanctlError: an argument is invalid, or the generator does not support such classes or truncation.
@@ -326,7 +328,7 @@ class Run:
             >>> run.sample(16, classes=[3, 7], truncation=0.7)
         """
         drawing.check_count("num", num)
-        return Images.of(np.concatenate(list(self._trained.draw(num, seed, classes, truncation))))
+        return Images.of(np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values))))
 
     @checked
     def interpolate(

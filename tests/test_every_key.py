@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, operation_by_operation, shipped, untracked
-from image_files import write_images
+from image_files import encoded, red_left_blue_right, with_right_half_transparent, write_images
 from pydantic import BaseModel
 
 from ganctl import augmentations, datasets, losses, models
@@ -221,6 +221,8 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
         np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
         np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
         write_images(folder / "pictures", 4)
+        transparent = encoded(with_right_half_transparent(red_left_blue_right()), "PNG")
+        (folder / "pictures" / "transparent.png").write_bytes(transparent)
         rows = [
             f"{path.name},{place % 2},{place // 2}"
             for place, path in enumerate(sorted((folder / "pictures").iterdir()))
@@ -246,6 +248,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "dataset.channels": (lambda looks: looks.images, "dataset.channels=3"),
     "dataset.resize": (lambda looks: looks.images, "dataset.resize=squash", "dataset.path=FOLDER/wide.npz"),
     "dataset.value_range": (lambda looks: looks.images, "dataset.value_range=[0, 100]"),
+    "dataset.background": (lambda looks: looks.images, "dataset.background=black", PICTURES),
     "dataset.labels": (lambda looks: looks.images, "dataset.labels=mine.csv", PICTURES),
     "dataset.label_column": (
         lambda looks: looks.images,

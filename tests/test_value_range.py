@@ -1,18 +1,24 @@
 """Black and white of pixels that are not bytes: by what all images hold, or as `dataset.value_range` says."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import RunCli, operation_by_operation
 from image_files import encoded
 from loaded_images import load, section
 from PIL import Image
+from small_runs import train
 
+import ganctl
 from ganctl.errors import DataError
+from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.image_set import ImageSet, from_arrays
 from ganctl.images.value_range import ValueRange
+from ganctl.run_folder.paths import RunFolder
 
 pytestmark = pytest.mark.usefixtures("own_data_folders")
 
@@ -140,3 +146,30 @@ def test_values_come_back(levels_of: np.ndarray) -> None:
     found = ValueRange(-80.0, -20.0)
     there_and_back = found.levels(found.stored(levels_of.astype(np.float64)))
     np.testing.assert_array_equal(there_and_back, levels_of)
+
+
+def test_samples_of_12_bit_pictures_are_12_bit_values(
+    small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
+) -> None:
+    np.savez(tmp_path / "deep.npz", images=stored(12, 60))
+    experiment = small_experiment("dense_gan", {"dataset.path": str(tmp_path / "deep.npz")})
+    folder = RunFolder.create(tmp_path, "run", explicit=True)
+    with operation_by_operation():
+        train(experiment, folder)
+    for name, more in (("levels", []), ("values", ["--values"])):
+        done = run_cli("sample", "--checkpoint", folder.path, "--num", 20, "--output", tmp_path / f"{name}.npz", *more)
+        assert done.returncode == 0, done.stderr
+    levels, values = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("levels", "values"))
+    assert (levels.dtype, values.dtype) == (np.uint8, np.float32)
+    assert values.min() >= 0
+    assert 255 < values.max() <= 4095
+    np.testing.assert_array_equal(ValueRange(0, 4095).levels(values), levels)
+    np.testing.assert_array_equal(ganctl.load(folder.path).sample(20, values=True), values)
+
+
+def test_values_of_bytes_are_refused(reported_run: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("sample", "--checkpoint", reported_run.path, "--values", "--output", tmp_path / "x.npz")
+    assert done.returncode == 2
+    assert "--values: the training images were bytes" in done.stderr
+    done = run_cli("sample", "--checkpoint", reported_run.path, "--values")
+    assert (done.returncode, done.stderr) == (2, "Error: --values needs --output FILE.npz.\n")

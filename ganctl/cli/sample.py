@@ -30,6 +30,11 @@ from ganctl.cli._options import (
     help="Truncation trick: resample latent entries outside ±PSI. Smaller is more typical, but less varied.  "
     "[default: none]",
 )
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Write values like those of the training images, float32, if these were not bytes; into FILE.npz.",
+)
 @output_option(
     "FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C], grey or RGB, and "
     "the classes as `labels`) or a new folder (a PNG each).  [default: samples-SEED.png]"
@@ -42,6 +47,7 @@ def command(
     seed: int,
     classes: list[int | str] | None,
     truncation: float | None,
+    values: bool,
     output: Path | None,
     best: bool,
     device: str,
@@ -55,13 +61,16 @@ def command(
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
     from ganctl.cli._drawing import open_generator
+    from ganctl.errors import UsageError
     from ganctl.generation.drawing import check_count
     from ganctl.generation.sample_files import writer_for
     from ganctl.host.device import select_device
 
     check_count("--num", num)
+    if values and (output is None or output.suffix.lower() != ".npz"):
+        raise UsageError("--values needs --output FILE.npz.")
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
     trained = open_generator(checkpoint, best=best)
-    where = write(trained.draw(num, seed, classes, truncation), trained.classes(classes))
+    where = write(trained.draw(num, seed, classes, truncation, values=values), trained.classes(classes))
     click.echo(f"{num:,} images of {trained.description}: {where}")

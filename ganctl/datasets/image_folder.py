@@ -18,7 +18,7 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
 from ganctl.images import image_cache
 from ganctl.images.data_paths import given_path
-from ganctl.images.decode import Decoded, decode
+from ganctl.images.decode import INVISIBLE, Decoded, decode
 from ganctl.images.folder_listing import (
     ListedFile,
     Listing,
@@ -59,7 +59,7 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
 
 
 def _cache_key(folder: Path, files: list[ListedFile], labels: Path | None, config: DatasetSection) -> str:
-    asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range]
+    asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(folder), asked_for]).encode())
     if labels:
         digest.update(repr((str(labels), config.label_column, labels.stat().st_mtime_ns)).encode())
@@ -149,6 +149,11 @@ def _kept(
     """Return the recorded images as a set, and keep it in the cache."""
     listing.skip(*found.others)
     notes = more_notes + _judged(folder, len(found.rows), found.refused, listing)
+    if unseen := found.converted.pop(INVISIBLE, 0):
+        notes.append(
+            f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colours are like the background. "
+            "Set `dataset.background` to another colour, such as black."
+        )
     notes += [
         f"{title}: {counted(counts)}"
         for title, counts in (("converted", found.converted), ("skipped", listing.skipped))
@@ -255,7 +260,7 @@ def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange |
         data = read_image_file(path)
         if data is None:
             return None
-        decoded = decode(data, shortest_side=size, value_range=value_range)
+        decoded = decode(data, shortest_side=size, value_range=value_range, background=config.background_colour)
     except DataError as error:
         return error
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]

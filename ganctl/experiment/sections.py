@@ -20,6 +20,21 @@ def _rising(ends: list[float]) -> list[float]:
     return ends
 
 
+def _colour_name(name: str) -> str:
+    _rgb(name)
+    return name
+
+
+def _rgb(name: str) -> tuple[int, int, int]:
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(name)[:3]
+    except ValueError:
+        raise ValueError(f'give the name of a colour, such as black, or "#rrggbb"; got {name!r}') from None
+    return red, green, blue
+
+
 Ends = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
 
 
@@ -102,6 +117,8 @@ class DatasetSection(Section):
     value_range: Literal["auto", "percentiles"] | Ends = "auto"
     """Stored values that are black and white, for pixels of more than 8 bits and for floats: `[LOW, HIGH]`, the 0.5th
     and the 99.5th percentile of all images (percentiles), or what the values of all images suggest (auto)."""
+    background: Annotated[str, AfterValidator(_colour_name)] = "white"
+    """Colour behind transparent pixels: a name such as black, or "#rrggbb"."""
     flip: bool = False
     """Mirror each training image from left to right at random."""
     labels: str | None = None
@@ -118,6 +135,11 @@ class DatasetSection(Section):
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
     """How to draw batches: every image once per pass over the data (shuffle), independent draws (replacement), or
     consecutive images from a random start (window)."""
+
+    @property
+    def background_colour(self) -> tuple[int, int, int]:
+        """Red, green and blue of the background, 0 to 255."""
+        return _rgb(self.background)
 
 
 class ModelSection(OpenSection):

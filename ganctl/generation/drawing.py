@@ -78,9 +78,12 @@ def sample_key(seed: int, number: int) -> Key:
     return Key(seed, number, "sample")
 
 
-def painter(generator: Any) -> Callable[[Tensor], Tensor]:
-    """Return a function from a generator's inputs to uint8 images [N, H, W, C]."""
-    return tf.function(lambda inputs: to_pixels(generator(inputs, training=False)), autograph=False)
+def painter(generator: Any, finish: Callable[[Tensor], Tensor] = to_pixels) -> Callable[[Tensor], Tensor]:
+    """Return a function from a generator's inputs to images [N, H, W, C], uint8 if nothing else finishes them.
+
+    `finish` takes the generator's own values, in [-1, 1].
+    """
+    return tf.function(lambda inputs: finish(generator(inputs, training=False)), autograph=False)
 
 
 def generate(
@@ -90,8 +93,9 @@ def generate(
     distribution: str,
     classes: Sequence[int] = (),
     truncation: float | None = None,
+    finish: Callable[[Tensor], Tensor] = to_pixels,
 ) -> Iterator[np.ndarray]:
-    """Yield uint8 images [n, H, W, C], n up to BATCH, `count` in all.
+    """Yield images [n, H, W, C], n up to BATCH, `count` in all: uint8, or what `finish` makes.
 
     Every batch is drawn in full, and the last one is truncated: the first images of a seed do not depend on `count`.
 
@@ -102,8 +106,9 @@ def generate(
         distribution: of the latent vectors, `normal` or `uniform`.
         classes: the classes to draw, cyclically, if the generator takes classes.
         truncation: as in `Key.latent`.
+        finish: as of `painter`.
     """
-    paint = painter(generator)
+    paint = painter(generator, finish)
     for start in range(0, count, BATCH):
         key = sample_key(seed, start // BATCH)
         wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None

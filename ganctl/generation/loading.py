@@ -1,6 +1,6 @@
 """Trained generators: the weights that a run saved, loaded into the network that its experiment builds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,8 @@ from ganctl.game.inputs import class_count, takes_classes
 from ganctl.game.players import averaged
 from ganctl.game.sampler import Sampler
 from ganctl.generation import drawing
-from ganctl.lazy import in_own_session, keras
+from ganctl.images.value_range import ValueRange
+from ganctl.lazy import in_own_session, keras, tf
 from ganctl.run_folder import checkpoint
 
 
@@ -114,8 +115,20 @@ class TrainedGenerator:
             )
         return names.index(wanted.lower())
 
+    @property
+    def value_range(self) -> ValueRange | None:
+        """The stored values that were black and white in its training images; None: they were bytes."""
+        ends = self.source.facts.get("value_range")
+        return ValueRange(*ends) if ends else None
+
     def draw(
-        self, count: int, seed: int = 0, classes: Sequence[int | str] | None = None, truncation: float | None = None
+        self,
+        count: int,
+        seed: int = 0,
+        classes: Sequence[int | str] | None = None,
+        truncation: float | None = None,
+        *,
+        values: bool = False,
     ) -> Iterator[np.ndarray]:
         """Return batches of uint8 images [n, H, W, C], `count` in all, from noise.
 
@@ -124,13 +137,24 @@ class TrainedGenerator:
             seed: of the latent vectors.
             classes: the classes to draw by number or name, cyclically; by default all.
             truncation: as in `Key.latent`.
+            values: instead of uint8, values like those of the training images, float32.
 
         Raises:
-            UsageError: the network does not support one of the arguments.
+            UsageError: the network does not support one of the arguments, or its training images were bytes.
         """
         self.check_draws_from_noise()
         drawing.check_truncation(self.network, self.distribution, truncation)
-        return drawing.generate(self.played, count, seed, self.distribution, self.classes(classes), truncation)
+        finish = self._stored_values() if values else drawing.to_pixels
+        return drawing.generate(self.played, count, seed, self.distribution, self.classes(classes), truncation, finish)
+
+    def _stored_values(self) -> Callable[[Any], Any]:
+        """Return a function from the network's values, in [-1, 1], to values like those of the training images."""
+        found = self.value_range
+        if found is None:
+            raise UsageError(
+                "--values: the training images were bytes, so the images of an npz are the values already."
+            )
+        return lambda made: found.black + (tf.cast(made, tf.float32) + 1.0) * (0.5 * (found.white - found.black))
 
     def check_draws_from_noise(self) -> None:
         """Raise UsageError if the inputs are images instead of noise."""

@@ -74,7 +74,7 @@ def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int])
         with archive.open("images.npy", "w", force_zip64=True) as file:
             for index, batch in enumerate(batches):
                 if index == 0:
-                    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *batch.shape[1:])}
+                    header = {"descr": batch.dtype.str, "fortran_order": False, "shape": (count, *batch.shape[1:])}
                     np.lib.format.write_array_header_1_0(file, header)
                 file.write(batch.tobytes())
         if classes:

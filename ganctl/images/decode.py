@@ -19,7 +19,7 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.images.opencv import opencv
-from ganctl.images.resize import over_white
+from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, ValueRange
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
@@ -32,6 +32,10 @@ MAX_PIXELS = 100_000_000
 
 # The number of first bytes that `image_kind` needs.
 MAGIC_BYTES = 12
+
+INVISIBLE = "of the background's colour, so nothing is seen"
+"""The conversion of a picture that blending over the background has made uniform."""
+_FAINT = 24  # levels
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
@@ -138,11 +142,12 @@ def decode(
     shortest_side: int | None = None,
     header: Header | None = None,
     value_range: ValueRange | None = None,
+    background: Colour = WHITE,
 ) -> Decoded:
     """Decode the bytes of an image file.
 
-    Transparency is blended over white, CMYK becomes RGB, EXIF's rotation is applied, and only the first frame of an
-    animation is used.
+    Transparency is blended over the background, CMYK becomes RGB, EXIF's rotation is applied, and only the first
+    frame of an animation is used.
 
     Args:
         data: the whole file.
@@ -151,6 +156,7 @@ def decode(
         header: the result of `read_header`; None: it is read here.
         value_range: black and white among the stored values; one beyond bytes leaves bytes as they are. None: all 16
             bits, and of floats the smallest and the largest value in the file.
+        background: the colour behind transparency.
     """
     header = header or read_header(data)
     pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, shortest_side)
@@ -161,8 +167,9 @@ def decode(
     elif header.times_alpha and pixels.ndim == 3 and pixels.shape[2] == 4:
         pixels = _straight_alpha(pixels)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255:
-        conversions.append("alpha over white")
+    transparent = pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255
+    if transparent:
+        conversions.append("alpha over white" if background == WHITE else "alpha over the background")
     if pixels.shape[2] == 1:
         conversions.append("grey")
     elif pixels.shape[2] >= 3:
@@ -172,7 +179,10 @@ def decode(
     if header.pages > 1:
         conversions.append("first page only")
     deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)[..., :3]
-    return Decoded(_turned(over_white(pixels), header.orientation), tuple(conversions), deep)
+    blended = over(pixels, background)
+    if transparent and pixels[..., -1].max() > _FAINT and np.ptp(blended, axis=(0, 1)).max() <= _FAINT:
+        conversions.append(INVISIBLE)
+    return Decoded(_turned(blended, header.orientation), tuple(conversions), deep)
 
 
 def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.label_files import gaps_closed
-from ganctl.images.resize import over_white, scale_to_fit, to_channels
+from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
 
 Item = TypeVar("Item")
@@ -280,7 +280,9 @@ def _prepared(images: np.ndarray, value_range: ValueRange, config: DatasetSectio
     prepared = scratch_array((count, size, size, channels))
     for start, block in _blocks(images):
         for row, image in enumerate(value_range.levels(block), start):
-            prepared[row] = to_channels(scale_to_fit(over_white(image), size, config.resize), channels)
+            prepared[row] = to_channels(
+                scale_to_fit(over(image, config.background_colour), size, config.resize), channels
+            )
     return prepared
 
 

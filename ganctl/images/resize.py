@@ -9,12 +9,20 @@ from ganctl.images.opencv import opencv
 Resize = Literal["crop", "squash", "pad"]
 
 
-def over_white(image: np.ndarray) -> np.ndarray:
-    """Blend an image with an alpha channel (two or four channels) over white; any other is returned as it is."""
+Colour = tuple[int, int, int]
+WHITE: Colour = (255, 255, 255)
+_LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def over(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
+    """Blend an image with an alpha channel (two or four channels) over a colour; any other is returned as it is."""
     if image.shape[-1] not in (2, 4):
         return image
     colour, alpha = image[..., :-1].astype(np.uint16), image[..., -1:].astype(np.uint16)
-    return ((colour * alpha + (255 - alpha) * 255 + 127) // 255).astype(np.uint8)
+    behind = np.array(
+        background if colour.shape[-1] == 3 else [round(float(np.dot(background, _LUMINANCE)))], np.uint16
+    )
+    return ((colour * alpha + (255 - alpha) * behind + 127) // 255).astype(np.uint8)
 
 
 def scale_to_fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:

@@ -7,6 +7,7 @@ are checked before a single weight changes.
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import shutil
@@ -257,6 +258,8 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
     names = facts.get("class_names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise GanctlError(f"{path} is damaged: the names of its classes are not a list of text.")
+    if not _is_range(facts.get("value_range", [0, 255])):
+        raise GanctlError(f"{path} is damaged: its value range is not two rising numbers.")
     if facts.get("format") != FORMAT:
         raise GanctlError(f"{path} has format {facts.get('format')!r}; this version of ganctl reads format {FORMAT}.")
     return facts
@@ -265,6 +268,12 @@ def _checked_facts(facts: Any, path: Path) -> dict[str, Any]:
 def _is_shape(value: Any) -> bool:
     """Whether a value can be the (height, width, channels) of images."""
     return isinstance(value, list) and len(value) == 3 and all(type(n) is int and 0 < n <= 4096 for n in value)
+
+
+def _is_range(value: Any) -> bool:
+    """Whether a value can be the stored values of black and white."""
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(n) in (int, float) for n in value)
+    return numbers and math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]
 
 
 def _read(path: Path) -> bytes:
