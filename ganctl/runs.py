@@ -51,6 +51,7 @@ from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.walks import walk
 from ganctl.host.device import select_device
+from ganctl.images.bands import straight
 from ganctl.images.notebook import Images
 from ganctl.lazy import tf
 from ganctl.plugins import blame, permitted
@@ -328,7 +329,8 @@ class Run:
             >>> run.sample(16, classes=[3, 7], truncation=0.7)
         """
         drawing.check_count("num", num)
-        return Images.of(np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values))))
+        drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values)))
+        return Images.of(straight(drawn) if self._trained.alpha and not values else drawn)
 
     @checked
     def interpolate(

@@ -220,6 +220,7 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
         data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
         np.savez(folder / "wide.npz", images=data["images"][:, :12], labels=data["labels"])
         np.savez(folder / "other.npz", images=255 - data["images"], labels=data["labels"])
+        np.savez(folder / "bands.npz", images=np.random.default_rng(0).integers(0, 256, (9, 8, 8, 4), np.uint8))
         write_images(folder / "pictures", 4)
         transparent = encoded(with_right_half_transparent(red_left_blue_right()), "PNG")
         (folder / "pictures" / "transparent.png").write_bytes(transparent)
@@ -233,6 +234,7 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 SUMMED = "training.discriminator_batches=summed"
 PENALTY = "loss.penalties=[{name: gradient_penalty}]"
+BANDS = "dataset.path=FOLDER/bands.npz"
 PICTURES = "dataset={name: image_folder, path: FOLDER/pictures, image_size: 8}"
 
 # For every key: what to look at, the change, and what else must be given for the key to matter.
@@ -246,6 +248,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "dataset.path": (lambda looks: looks.images, "dataset.path=FOLDER/other.npz"),
     "dataset.image_size": (lambda looks: looks.images, "dataset.image_size=9"),
     "dataset.channels": (lambda looks: looks.images, "dataset.channels=3"),
+    "dataset.alpha": (lambda looks: looks.images, "dataset.alpha=true", BANDS, "dataset.channels=null"),
     "dataset.resize": (lambda looks: looks.images, "dataset.resize=squash", "dataset.path=FOLDER/wide.npz"),
     "dataset.value_range": (lambda looks: looks.images, "dataset.value_range=[0, 100]"),
     "dataset.background": (lambda looks: looks.images, "dataset.background=black", PICTURES),

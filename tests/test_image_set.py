@@ -115,7 +115,7 @@ def test_float_round_trip_is_exact() -> None:
         (np.full((3, 4, 4), "x"), "numbers"),
         (np.full((3, 4, 4), None), "object"),
         (np.zeros((3, 16), np.uint8), r"\[3, 16\]"),
-        (np.zeros((3, 5, 4, 7), np.uint8), r"\[3, 5, 4, 7\]"),
+        (np.zeros((3, 17, 4, 18), np.uint8), r"\[3, 17, 4, 18\]"),
         (np.zeros((0, 4, 4), np.uint8), "no images"),
         (np.zeros((1, 4, 4), np.uint8), "1 images are too few"),
     ],
@@ -154,7 +154,7 @@ def test_channels_first_are_turned() -> None:
 def test_rgba_arrays_lie_over_white() -> None:
     images = np.zeros((2, 8, 8, 4), np.uint8)
     images[1, ..., 3] = 255
-    taken = from_arrays(images, None, (), section(), "test")
+    taken = from_arrays(images, None, (), section(alpha=True), "test")
     assert taken.shape == (8, 8, 3)
     assert (taken.images[0] == 255).all()
     assert (taken.images[1] == 0).all()

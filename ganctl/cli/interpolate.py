@@ -61,7 +61,7 @@ def command(
     wanted = trained.classes(classes)
     rows = rows or len(wanted) or 4
     drawn = walk(trained.played, rows, points, frames, seed, trained.distribution, wanted)
-    write_walk(paths, drawn, points * frames)
+    write_walk(paths, drawn, points * frames, alpha=trained.alpha)
     where = " and ".join(map(str, paths))
     walks = "1 walk" if rows == 1 else f"{rows} walks"
     click.echo(f"{walks} through {points} images of {trained.description}: {where}")

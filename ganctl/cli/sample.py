@@ -36,7 +36,7 @@ from ganctl.cli._options import (
     help="Write values like those of the training images, float32, if these were not bytes; into FILE.npz.",
 )
 @output_option(
-    "FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C], grey or RGB, and "
+    "FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C] and "
     "the classes as `labels`) or a new folder (a PNG each).  [default: samples-SEED.png]"
 )
 @best_option
@@ -72,5 +72,9 @@ def command(
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
     trained = open_generator(checkpoint, best=best)
-    where = write(trained.draw(num, seed, classes, truncation, values=values), trained.classes(classes))
+    where = write(
+        trained.draw(num, seed, classes, truncation, values=values),
+        trained.classes(classes),
+        alpha=trained.alpha and not values,
+    )
     click.echo(f"{num:,} images of {trained.description}: {where}")

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.datasets import registry
-from ganctl.errors import DataError
+from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
 from ganctl.images import image_cache
+from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
 from ganctl.images.data_paths import given_path
 from ganctl.images.decode import INVISIBLE, Decoded, decode
 from ganctl.images.folder_listing import (
@@ -79,15 +80,16 @@ def _read(
     if config.classes is not None:
         chosen, labels, class_names = only_classes(labels, class_names, config.classes)
         files = [files[row] for row in chosen]
+    alpha = _has_alpha(config)
     named = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
     with image_cache.Recording(_shape(config)) as recording:
         found = _recorded(folder, files, config, recording, named, track)
         range_of_all = named or _range_of(found, config, shown(folder))
         if range_of_all in (None, named):
-            return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes)
+            return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
     with image_cache.Recording(_shape(config)) as recording:
         found = _recorded(folder, files, config, recording, range_of_all, track)
-        return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes)
+        return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
 
 
 @dataclass
@@ -145,6 +147,7 @@ def _kept(
     recording: image_cache.Recording,
     value_range: ValueRange | None,
     more_notes: list[str],
+    alpha: bool,
 ) -> ImageSet:
     """Return the recorded images as a set, and keep it in the cache."""
     listing.skip(*found.others)
@@ -170,6 +173,7 @@ def _kept(
         source=shown(folder),
         notes=tuple(notes),
         value_range=value_range,
+        alpha=alpha,
     ).checked()
     recording.keep(key, image_set)
     return image_set
@@ -260,13 +264,22 @@ def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange |
         data = read_image_file(path)
         if data is None:
             return None
-        decoded = decode(data, shortest_side=size, value_range=value_range, background=config.background_colour)
+        decoded = decode(
+            data,
+            shortest_side=size,
+            value_range=value_range,
+            background=config.background_colour,
+            keep_alpha=_has_alpha(config),
+        )
     except DataError as error:
         return error
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
     if config.resize != "pad" and min(decoded.pixels.shape[:2]) < size:
         conversions.append("enlarged")
-    pixels = to_channels(scale_to_fit(decoded.pixels, size, config.resize), channels)
+    pixels = decoded.pixels
+    if _has_alpha(config):
+        pixels = premultiplied(with_alpha(pixels, channels))
+    pixels = to_channels(scale_to_fit(pixels, size, config.resize), channels)
     looked_at = decoded.pixels if config.value_range == "percentiles" else None
     return Decoded(pixels, tuple(conversions), looked_at if decoded.stored is None else decoded.stored)
 
@@ -284,6 +297,18 @@ def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> li
             f"(at most {most} may be left out). Repair or remove them:\n  " + "\n  ".join(examples)
         )
     return [f"Warning: {len(refused)} images cannot be read and are left out: {'; '.join(examples)}"] if refused else []
+
+
+def _has_alpha(config: DatasetSection) -> bool:
+    """Whether transparency is learned; raises ConfigurationError if pictures cannot have such channels."""
+    channels = config.channels or _DEFAULT_CHANNELS
+    if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
+        raise ConfigurationError(
+            "pictures have 1 channel (grey), 3 (RGB), 2 or 4 (the same with transparency). Other bands come from an "
+            f"npz. Received: {channels}",
+            key="dataset.channels",
+        )
+    return channels in ALPHA_CHANNELS
 
 
 def _shape(config: DatasetSection) -> tuple[int, int, int]:

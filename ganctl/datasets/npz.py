@@ -1,5 +1,7 @@
 """Images from the user's own NumPy archive."""
 
+import numpy as np
+
 from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
@@ -26,5 +28,6 @@ def npz(config: DatasetSection, track: Track) -> ImageSet:
         )
     (images,) = read_npz(path, pixels)
     labels = read_npz(path, numbers)[0] if numbers else None
+    alpha = bool(np.all(read_npz(path, "alpha")[0])) if "alpha" in known else False
     note = f"the images are '{pixels}', " + (f"their labels '{numbers}'" if numbers else "without labels")
-    return from_arrays(images, labels, (), config, shown(path)).noted(note)
+    return from_arrays(images, labels, (), config, shown(path), alpha=alpha).noted(note)

@@ -110,8 +110,12 @@ class DatasetSection(Section):
     """Folder, npz file, idx files or archive, depending on the data set; null: its usual location."""
     image_size: Annotated[int, Field(ge=4, le=1024)] | None = None
     """Height and width in pixels; null: those of the data set."""
-    channels: Literal[1, 3] | None = None
-    """1 for grey, 3 for RGB; null: those of the data set."""
+    channels: Annotated[int, Field(ge=1, le=16)] | None = None
+    """1 for grey, 3 for RGB, 4 for RGB with transparency, 2 for grey with it, or the number of bands of an npz; null:
+    those of the data set."""
+    alpha: bool | None = None
+    """Whether the last of 2 or 4 channels is transparency; null: in pictures it is, in an npz only if the file says so
+    (an array `alpha` that is true)."""
     resize: Literal["crop", "squash", "pad"] = "crop"
     """How to make an image square: crop the longer side, squash (distort) it, or pad it with black."""
     value_range: Literal["auto", "percentiles"] | Ends = "auto"

@@ -117,7 +117,9 @@ def score_images(
     if where is not None:
         near = found.neighbours
         try:
-            write_png(where, nearest_pairs(samples.images, reference.images, near.nearest, near.distances))
+            alpha = real.images.alpha
+            picture = nearest_pairs(samples.images, reference.images, near.nearest, near.distances, alpha=alpha)
+            write_png(where, picture)
         except OSError as error:  # the scores took long; a failing picture must not lose them
             notes.insert(0, f"Warning: {where} cannot be written: {error.strerror or error}.")
             where = None

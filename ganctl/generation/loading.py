@@ -121,6 +121,11 @@ class TrainedGenerator:
         ends = self.source.facts.get("value_range")
         return ValueRange(*ends) if ends else None
 
+    @property
+    def alpha(self) -> bool:
+        """Whether the last channel is transparency, and the colours are multiplied by it."""
+        return self.source.facts.get("alpha") is True
+
     def draw(
         self,
         count: int,

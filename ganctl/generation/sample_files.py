@@ -11,6 +11,7 @@ import numpy as np
 from ganctl.errors import UsageError
 from ganctl.host.files import is_folder, replacement_for, writing
 from ganctl.images import draw
+from ganctl.images.bands import straight
 
 MAX_GRID_PIXELS = 2**28
 
@@ -20,15 +21,18 @@ Batches = Iterable[np.ndarray]
 class Write(Protocol):
     """Writes images, and returns the path."""
 
-    def __call__(self, batches: Batches, classes: Sequence[int] = ()) -> Path:
-        """Write images, drawn from `classes` cyclically: a grid gets a column for each, an npz its `labels`."""
+    def __call__(self, batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
+        """Write images, drawn from `classes` cyclically: a grid gets a column for each, an npz its `labels`.
+
+        `alpha`: the last channel is transparency. Then an npz has the colours as they are and an array `alpha`.
+        """
 
 
 def writer_for(path: Path, count: int) -> Write:
     """Return a function that writes `count` images to a path; raises UsageError if it cannot be written.
 
     Args:
-        path: `.png` for one grid, `.npz` for uint8 `images` [N, H, W, C], no suffix for a new folder.
+        path: `.png` for one grid, `.npz` for `images` [N, H, W, C], no suffix for a new folder.
         count: number of images.
     """
     writers = {".png": _write_grid, ".npz": _write_npz, "": _write_folder}
@@ -47,25 +51,25 @@ def writer_for(path: Path, count: int) -> Write:
                 "Choose a new folder."
             )
 
-    def guarded(batches: Batches, classes: Sequence[int] = ()) -> Path:
+    def guarded(batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
         with writing(path):
-            write(path, batches, count, classes)
+            write(path, batches, count, classes, alpha)
         return path
 
     return guarded
 
 
-def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
     columns = len(classes) if len(classes) > 1 else math.ceil(math.sqrt(count))
     collected: list[np.ndarray] = []
     for batch in batches:
         collected.append(batch)
         if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
             raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
-    draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns))
+    draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns, alpha=alpha))
 
 
-def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
     """Write the npz batch by batch: an array header, then the images."""
     with (
         replacement_for(path) as temporary,
@@ -76,15 +80,23 @@ def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int])
                 if index == 0:
                     header = {"descr": batch.dtype.str, "fortran_order": False, "shape": (count, *batch.shape[1:])}
                     np.lib.format.write_array_header_1_0(file, header)
-                file.write(batch.tobytes())
+                file.write((straight(batch) if alpha else batch).tobytes())
+        if alpha:
+            with archive.open("alpha.npy", "w") as file:
+                np.lib.format.write_array(file, np.array(True))
         if classes:
             with archive.open("labels.npy", "w") as file:
                 np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
 
 
-def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int]) -> None:
+def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
     digits, number = len(str(count - 1)), 0
     for batch in batches:
+        channels = batch.shape[-1]
+        if alpha:
+            batch = straight(batch)[..., [0, 0, 0, 1] if channels == 2 else [0, 1, 2, 3]]
+        elif channels not in (1, 3):
+            raise UsageError(f"The images have {channels} bands, which no PNG has. Use --output FILE.npz.")
         for image in batch:
             draw.write_png(path / f"{number:0{digits}d}.png", image)
             number += 1

@@ -14,6 +14,7 @@ from ganctl.generation.drawing import painter, sample_key, sample_latent
 from ganctl.generation.sample_files import MAX_GRID_PIXELS
 from ganctl.host.files import is_folder, writing
 from ganctl.images import draw
+from ganctl.images.bands import visible
 from ganctl.images.gif import write_gif
 from ganctl.lazy import tf
 
@@ -114,20 +115,21 @@ def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
     return paths
 
 
-def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int) -> None:
+def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int, *, alpha: bool = False) -> None:
     """Write walks as a picture, a row for each, or as an animation with all walks side by side.
 
     Args:
         paths: `.png` or `.gif`.
         frames: the frames of `walk`.
         count: number of frames.
+        alpha: the last channel is transparency.
 
     Raises:
         UsageError: the picture would be too large, or cannot be written.
     """
     collected: list[np.ndarray] = []
     for frame in frames:
-        collected.append(frame)
+        collected.append(visible(frame, alpha=alpha))
         if count * frame.size > MAX_GRID_PIXELS:
             raise UsageError(f"{count * len(frame):,} images are too many for one picture. Use fewer.")
     rows = len(collected[0])

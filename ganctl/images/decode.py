@@ -143,6 +143,8 @@ def decode(
     header: Header | None = None,
     value_range: ValueRange | None = None,
     background: Colour = WHITE,
+    *,
+    keep_alpha: bool = False,
 ) -> Decoded:
     """Decode the bytes of an image file.
 
@@ -157,6 +159,7 @@ def decode(
         value_range: black and white among the stored values; one beyond bytes leaves bytes as they are. None: all 16
             bits, and of floats the smallest and the largest value in the file.
         background: the colour behind transparency.
+        keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
     """
     header = header or read_header(data)
     pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, shortest_side)
@@ -168,7 +171,7 @@ def decode(
         pixels = _straight_alpha(pixels)
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     transparent = pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255
-    if transparent:
+    if transparent and not keep_alpha:
         conversions.append("alpha over white" if background == WHITE else "alpha over the background")
     if pixels.shape[2] == 1:
         conversions.append("grey")
@@ -179,8 +182,13 @@ def decode(
     if header.pages > 1:
         conversions.append("first page only")
     deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)[..., :3]
-    blended = over(pixels, background)
-    if transparent and pixels[..., -1].max() > _FAINT and np.ptp(blended, axis=(0, 1)).max() <= _FAINT:
+    blended = pixels if keep_alpha else over(pixels, background)
+    if (
+        transparent
+        and not keep_alpha
+        and pixels[..., -1].max() > _FAINT
+        and np.ptp(blended, axis=(0, 1)).max() <= _FAINT
+    ):
         conversions.append(INVISIBLE)
     return Decoded(_turned(blended, header.orientation), tuple(conversions), deep)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.host.files import write_atomically
+from ganctl.images.bands import every_band, visible
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import to_channels
 
@@ -19,12 +20,18 @@ LONGEST_CELL = 128
 _PNG_COMPRESSION = 3
 
 
-def grid(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def grid(images: np.ndarray, rows: int, columns: int, *, alpha: bool = False) -> np.ndarray:
     """Lay images [N,H,W,C] out as `layout` does, and enlarge small ones to make them easier to see.
+
+    Images that are neither grey nor RGB are shown as `visible` says. If they are bands, all bands of the first image
+    follow in a row of their own.
 
     The whole sheet is enlarged by `enlargement`: `grid(...)[::factor, ::factor]` is the layout in its native size.
     """
-    sheet = layout(images, rows, columns)
+    sheet = layout(visible(images, alpha=alpha), rows, columns)
+    channels = images.shape[-1]
+    if channels not in (1, 3) and not alpha:
+        sheet = stacked([sheet, layout(every_band(images[0]), 1, channels)])
     factor = enlargement(sheet, images[0])
     return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
@@ -59,15 +66,16 @@ def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def to_png(image: np.ndarray) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W], as PNG."""
-    rgb = image.ndim == 3 and image.shape[2] == 3
+    """Return a uint8 image, [H,W,3] RGB, [H,W,4] RGBA, [H,W,1] or [H,W], as PNG."""
+    if image.ndim == 3 and image.shape[2] >= 3:
+        image = image[..., [2, 1, 0, *range(3, image.shape[2])]]
     cv2 = opencv()
     settings = [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION]
-    return bytes(cv2.imencode(".png", image[..., ::-1] if rgb else image, settings)[1])
+    return bytes(cv2.imencode(".png", image, settings)[1])
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write a uint8 image, [H,W,3] RGB, [H,W,1] or [H,W]; the file appears whole or not at all."""
+    """Write a uint8 image as `to_png` does; the file appears whole or not at all."""
     write_atomically(path, to_png(image), durable=False)
 
 

@@ -44,7 +44,8 @@ def load(key: str) -> ImageSet | None:
         if labels is not None and labels.shape != images.shape[:1]:
             return None
         values = ValueRange(*facts["value_range"]) if facts["value_range"] else None
-        loaded = ImageSet(images, labels, tuple(facts["class_names"]), facts["source"], tuple(facts["notes"]), values)
+        names, notes = tuple(facts["class_names"]), tuple(facts["notes"])
+        loaded = ImageSet(images, labels, names, facts["source"], notes, values, facts["alpha"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
@@ -102,6 +103,7 @@ class Recording:
             "class_names": image_set.class_names,
             "source": image_set.source,
             "notes": image_set.notes,
+            "alpha": image_set.alpha,
             "value_range": astuple(image_set.value_range) if image_set.value_range else None,
         }
         target = cache_folder() / f"{key}.npy"

@@ -12,6 +12,7 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
 from ganctl.images.label_files import gaps_closed
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
@@ -22,6 +23,7 @@ Item = TypeVar("Item")
 _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
+MOST_CHANNELS = 16
 _CLASSES_SHOWN = 20
 
 
@@ -43,6 +45,7 @@ class ImageSet:
         source: where the images come from.
         notes: notes for the user on how they were read.
         value_range: the stored values that became 0 and 255; None: they were stored as bytes.
+        alpha: the last channel is transparency, and the colours are multiplied by it.
     """
 
     images: np.ndarray
@@ -51,6 +54,7 @@ class ImageSet:
     source: str
     notes: tuple[str, ...] = ()
     value_range: ValueRange | None = None
+    alpha: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -147,7 +151,13 @@ def gathered(batches: Iterable[np.ndarray], count: int, shape: tuple[int, int, i
 
 
 def from_arrays(
-    images: np.ndarray, labels: np.ndarray | None, class_names: tuple[str, ...], config: DatasetSection, source: str
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...],
+    config: DatasetSection,
+    source: str,
+    *,
+    alpha: bool = False,
 ) -> ImageSet:
     """Check arrays from a file and prepare them as the configuration says; raises DataError and ConfigurationError.
 
@@ -157,6 +167,7 @@ def from_arrays(
         class_names: a name for each label; further labels are named by their number.
         config: which of the images to keep, and how to prepare them.
         source: where the arrays come from, for messages.
+        alpha: the file says that the last of 2 or 4 channels is transparency.
 
     Returns:
         The images in their order.
@@ -183,9 +194,21 @@ def from_arrays(
     if not len(images):
         raise DataError(f"{source} contains no images.")
     value_range = _value_range(images, config, source, notes)
-    pixels = _prepared(images, value_range, config, source)
+    if config.alpha is not None:
+        alpha = config.alpha
+    if alpha and images.shape[-1] not in ALPHA_CHANNELS:
+        raise ConfigurationError(
+            f"transparency is the last of 2 or 4 channels, but the images have {images.shape[-1]}. Remove the key.",
+            key="dataset.alpha",
+        )
+    if images.shape[-1] in ALPHA_CHANNELS and not alpha:
+        notes.append(
+            f"the {images.shape[-1]} channels are bands; if the last one is transparency, set `dataset.alpha: true`"
+        )
+    pixels = _prepared(images, value_range, config, alpha=alpha)
     kept = None if images.dtype == np.uint8 and value_range == BYTES else value_range
-    return ImageSet(pixels, labels, class_names, source, tuple(notes), kept).checked()
+    learned = alpha and pixels.shape[-1] in ALPHA_CHANNELS
+    return ImageSet(pixels, labels, class_names, source, tuple(notes), kept, learned).checked()
 
 
 def only_classes(
@@ -230,16 +253,19 @@ def _blocks(images: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndarray:
-    """Bring images to [N,H,W,C], with one to four channels."""
+    """Bring images to [N,H,W,C], with up to 16 channels."""
     if images.ndim == 3:
         return images[..., np.newaxis]
-    if images.ndim == 4 and images.shape[3] in (1, 2, 3, 4):
+    last, first = (images.shape[axis] if images.ndim == 4 else 0 for axis in (3, 1))
+    # Images of 3 x 8 pixels with 8 bands are likelier to be 8 x 8 pixels in colour.
+    if 1 <= last <= 4 or (1 <= last <= MOST_CHANNELS and first not in (1, 3)):
         return images
-    if images.ndim == 4 and images.shape[1] in (1, 3):
+    if 1 <= first <= MOST_CHANNELS:
         notes.append("channels-first images were made channels-last")
         return images.transpose(0, 2, 3, 1)
     raise DataError(
-        f"{source}: images must be [N,H,W] or [N,H,W,C] with 1 to 4 channels. Received: {list(images.shape)}"
+        f"{source}: images must be [N,H,W] or [N,H,W,C] with 1 to {MOST_CHANNELS} channels. Received: "
+        f"{list(images.shape)}"
     )
 
 
@@ -267,22 +293,27 @@ def _whole_labels(labels: np.ndarray, count: int, source: str, notes: list[str])
     return labels.astype(np.int32)
 
 
-def _prepared(images: np.ndarray, value_range: ValueRange, config: DatasetSection, source: str) -> np.ndarray:
+def _prepared(images: np.ndarray, value_range: ValueRange, config: DatasetSection, *, alpha: bool) -> np.ndarray:
     """Bring [N,H,W,C] of any type to uint8, and to the configured size and channels."""
     count, height, width, stored_channels = images.shape
     if config.image_size is None and height != width:
         message = f"the images are {height} x {width} pixels. Give a size, to make them square."
         raise ConfigurationError(message, key="dataset.image_size")
     size = config.image_size or height
-    channels = config.channels or (1 if stored_channels < 3 else 3)
-    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels) and value_range == BYTES:
+    channels = config.channels or (stored_channels - 1 if alpha else stored_channels)
+    keeps_alpha = alpha and channels in ALPHA_CHANNELS
+    if not alpha:
+        check_bands(stored_channels, channels)
+    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels) and value_range == BYTES and not alpha:
         return images
     prepared = scratch_array((count, size, size, channels))
     for start, block in _blocks(images):
         for row, image in enumerate(value_range.levels(block), start):
-            prepared[row] = to_channels(
-                scale_to_fit(over(image, config.background_colour), size, config.resize), channels
-            )
+            if keeps_alpha:
+                image = premultiplied(with_alpha(image, channels))
+            elif alpha:
+                image = over(image, config.background_colour)
+            prepared[row] = to_channels(scale_to_fit(image, size, config.resize), channels)
     return prepared
 
 

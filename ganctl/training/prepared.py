@@ -112,6 +112,7 @@ class Prepared:
             **self._further_shapes,
             "class_names": list(self.images.class_names),
             **self._value_range,
+            **self._alpha,
             "generator": drawing_role(self.parts.sampler, self.game.networks),
             "dataset_fingerprint": self.fingerprint,
             "plugins": plugins.hashes(self.experiment.plugins),
@@ -122,6 +123,11 @@ class Prepared:
         """The stored values that are black and white, unless they were bytes."""
         found = self.images.value_range
         return {"value_range": [found.black, found.white]} if found else {}
+
+    @property
+    def _alpha(self) -> dict[str, Any]:
+        """Whether the last channel is transparency."""
+        return {"alpha": True} if self.images.alpha else {}
 
     @property
     def _further_shapes(self) -> dict[str, Any]:
@@ -154,6 +160,7 @@ class Prepared:
                 "shape": list(self.images.shape),
                 "classes": list(self.images.class_names),
                 **self._value_range,
+                **self._alpha,
                 "notes": [note for images in self.feeds.values() for note in images.notes],
                 "fingerprint": self.fingerprint,
             },

@@ -78,7 +78,7 @@ class Metrics(Hook):
         near = found.neighbours
         draw.write_png(
             run.folder.nearest_pairs,
-            nearest_pairs(samples, self._reference.images, near.nearest, near.distances),
+            nearest_pairs(samples, self._reference.images, near.nearest, near.distances, alpha=self._training.alpha),
         )
 
 

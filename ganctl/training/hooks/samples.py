@@ -75,7 +75,8 @@ class Samples(Hook):
         self._paint = [painted_by(run.game.played[role]) for role in self._roles]
         self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes), autograph=False)
         real = [
-            draw.grid(images, math.ceil(len(images) / c), c) for images, c in map(self._across, self._real.values())
+            draw.grid(images, math.ceil(len(images) / c), c, alpha=self._feeds[role].alpha)
+            for role, (images, c) in ((role, self._across(images)) for role, images in self._real.items())
         ]
         draw.write_png(run.folder.real_samples, draw.stacked(real))
         return self.act(run, step) if step == 0 else None
@@ -130,7 +131,8 @@ class Samples(Hook):
 
     def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
         cells = sampler.cells(pixels, self._columns, self._real)
-        return draw.grid(cells, len(cells) // self._columns, self._columns)
+        alpha = self._feeds[sampler.gives].alpha
+        return draw.grid(cells, len(cells) // self._columns, self._columns, alpha=alpha)
 
 
 def painted_by(network: Any) -> Callable[[Any], Any]:

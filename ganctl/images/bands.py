@@ -1,0 +1,71 @@
+"""Images of any number of channels: transparency as a channel, and bands that are not colours.
+
+A picture that is learned with its transparency has colours multiplied by alpha: where nothing is seen, there is nothing
+to learn, and resizing mixes colours rightly (Porter and Duff 1984). What is written has straight colours again.
+"""
+
+import numpy as np
+
+from ganctl.errors import ConfigurationError
+from ganctl.images.resize import to_channels
+
+ALPHA_CHANNELS = (2, 4)
+_LIGHT, _DARK, _SQUARES = 230, 180, 8
+
+
+def with_alpha(image: np.ndarray, channels: int) -> np.ndarray:
+    """Return a picture [H,W,1..4] with alpha as its last of 2 or 4 channels, opaque if it has none."""
+    has_alpha = image.shape[-1] in ALPHA_CHANNELS
+    colour = image[..., :-1] if has_alpha else image
+    alpha = image[..., -1:] if has_alpha else np.full((*image.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([to_channels(colour, channels - 1), alpha], axis=-1)
+
+
+def premultiplied(images: np.ndarray) -> np.ndarray:
+    """Return images [...,H,W,2|4] with colours multiplied by alpha, both uint8."""
+    colour, alpha = images[..., :-1].astype(np.uint16), images[..., -1:].astype(np.uint16)
+    return np.concatenate([(colour * alpha + 127) // 255, alpha], axis=-1).astype(np.uint8)
+
+
+def straight(images: np.ndarray) -> np.ndarray:
+    """Undo `premultiplied`; colours brighter than their alpha allows are white."""
+    colour, alpha = images[..., :-1].astype(np.uint16), images[..., -1:].astype(np.uint16)
+    divided = (colour * 255 + alpha // 2) // np.maximum(alpha, 1)
+    return np.concatenate([np.minimum(divided, 255), alpha], axis=-1).astype(np.uint8)
+
+
+def visible(images: np.ndarray, *, alpha: bool = False) -> np.ndarray:
+    """Return images [...,H,W,C] as a screen shows them, with 1 or 3 channels.
+
+    Transparency (premultiplied) lies over a checkerboard. Of bands, the first three are red, green and blue; of two,
+    the first is grey.
+    """
+    channels = images.shape[-1]
+    if channels in (1, 3):
+        return images
+    if not alpha:
+        return images[..., :3] if channels > 3 else images[..., :1]
+    colour, opacity = images[..., :-1].astype(np.uint16), images[..., -1:].astype(np.uint16)
+    behind = _checkerboard(*images.shape[-3:-1])[..., np.newaxis]
+    return np.minimum(colour + ((255 - opacity) * behind + 127) // 255, 255).astype(np.uint8)
+
+
+def every_band(image: np.ndarray) -> np.ndarray:
+    """Return the bands of an image [H,W,C] as grey images [C,H,W,1]."""
+    return np.moveaxis(image, -1, 0)[..., np.newaxis]
+
+
+def check_bands(stored: int, wanted: int) -> None:
+    """Raise ConfigurationError unless images of so many channels can have the wanted number: grey and RGB can."""
+    if stored != wanted and {stored, wanted} != {1, 3}:
+        raise ConfigurationError(
+            f"the images have {stored} channels, which are not grey or RGB, so they cannot become {wanted}. "
+            f"Set {stored}, or, if the last one is transparency, `dataset.alpha: true`.",
+            key="dataset.channels",
+        )
+
+
+def _checkerboard(height: int, width: int) -> np.ndarray:
+    side = max(2, min(height, width) // _SQUARES)
+    rows, columns = np.indices((height, width)) // side
+    return np.where((rows + columns) % 2, _DARK, _LIGHT).astype(np.uint16)
