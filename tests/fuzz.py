@@ -184,7 +184,7 @@ def read_tar(folder: Path, content: bytes) -> None:
 
 def read_image(folder: Path, content: bytes) -> None:
     """An image file of any kind."""
-    pixels = decode(content, shortest_side=8).pixels
+    pixels = decode(content, least=8).pixels
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] in (1, 3)
 

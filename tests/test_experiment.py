@@ -374,7 +374,11 @@ def test_a_copy_with_other_keys_changes_them_alone(tmp_path: Path) -> None:
 
 WRONG_COPIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "value": ("training", {"batch_size": 0}, "3:12: training.batch_size: input should be greater than or equal to 1."),
-    "type": ("dataset", {"image_size": 8.5}, "1:1: dataset.image_size: input should be a valid integer."),
+    "type": (
+        "dataset",
+        {"image_size": 8.5},
+        "1:1: dataset.image_size: give a whole number of pixels, or HEIGHTxWIDTH such as 64x96, from 4 to 1024",
+    ),
     "key": ("training", {"batchsize": 1}, "3:1: unknown key 'batchsize' in training. Did you mean 'batch_size'?"),
     "two keys that depend on each other": (
         "optimizer",

@@ -131,13 +131,14 @@ def test_a_grouped_convolution_says_what_cannot_be_divided() -> None:
 
 def test_resolutions_end_at_a_base_of_four_to_seven_pixels() -> None:
     for size in range(8, 257):
-        resolutions = Resolutions.of(size)
-        assert 4 <= resolutions.base <= 7
-        assert resolutions.base * 2**resolutions.steps - sum(resolutions.cropping[0]) == size
+        resolutions = Resolutions.of(size, size)
+        assert resolutions.base[0] == resolutions.base[1]
+        assert 4 <= resolutions.base[0] <= 7
+        assert resolutions.base[0] * 2**resolutions.steps - sum(resolutions.cropping[0]) == size
         halved = size
         for _ in range(resolutions.steps):
             halved = -(-halved // 2)
-        assert halved == resolutions.base
-    assert [Resolutions.of(32).width(8, level) for level in range(6)] == [8, 16, 32, 64, 64, 64]
+        assert halved == resolutions.base[0]
+    assert [Resolutions.of(32, 32).channels(8, level) for level in range(6)] == [8, 16, 32, 64, 64, 64]
     with pytest.raises(ValueError, match="at least 8 pixels"):
-        Resolutions.of(7)
+        Resolutions.of(7, 9)

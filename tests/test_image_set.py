@@ -168,10 +168,8 @@ def test_size_and_channels_are_as_asked() -> None:
     assert from_arrays(numbered(4, 8, 8, 3), None, (), section(channels=1), "test").shape == (8, 8, 1)
 
 
-def test_images_that_are_not_square_need_a_size() -> None:
-    with pytest.raises(ConfigurationError, match="8 x 6") as error:
-        from_arrays(numbered(4, 8, 6), None, (), section(), "test")
-    assert error.value.key == "dataset.image_size"
+def test_images_that_are_not_square_stay_so_without_a_size() -> None:
+    assert from_arrays(numbered(4, 8, 6), None, (), section(), "test").shape == (8, 6, 1)
     assert from_arrays(numbered(4, 8, 6), None, (), section(image_size=8), "test").shape == (8, 8, 1)
 
 

@@ -56,7 +56,7 @@ def test_every_size_and_both_numbers_of_channels_are_made(entry: Entry) -> None:
 @pytest.mark.parametrize("entry", ANY_SIZE, ids=lambda entry: entry.name)
 @pytest.mark.parametrize("size", [15, 257])
 def test_other_sizes_are_refused_before_anything_is_built(entry: Entry, size: int, tiny_yaml: WriteYaml) -> None:
-    with pytest.raises(ConfigurationError, match=f"{entry.name} needs square images from 16x16 to 256x256"):
+    with pytest.raises(ConfigurationError, match=f"{entry.name} needs images from 16x16 to 256x256"):
         resolving.load_experiment(tiny_yaml({"model": {"name": entry.name}, "dataset.image_size": size}))
 
 

@@ -117,7 +117,7 @@ def test_dcgan_that_upsamples_by_nearest_pixels_begins_without_a_grid() -> None:
 
 @pytest.mark.parametrize("size", [15, 129])
 def test_dcgan_says_which_sizes_it_makes(size: int, tiny_yaml: WriteYaml) -> None:
-    with pytest.raises(ConfigurationError, match="square images from 16x16 to 128x128"):
+    with pytest.raises(ConfigurationError, match="images from 16x16 to 128x128"):
         resolving.load_experiment(tiny_yaml({"model": {"name": "dcgan"}, "dataset.image_size": size}))
 
 

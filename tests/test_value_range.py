@@ -136,9 +136,10 @@ def test_low_contrast_is_said(tmp_path: Path) -> None:
     assert not read_arrays((RAMP * 80).astype(np.uint8)).notes
 
 
-def test_a_range_that_falls_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="the second white, so it must be larger"):
-        DatasetSection(name="npz", value_range=[4095, 0])
+def test_what_is_no_range_is_a_mistake() -> None:
+    for wrong in ([4095, 0], [0, 0], [0], [0, "a"], "all", [0, float("inf")], None, True):
+        with pytest.raises(ValueError, match=r"give auto, percentiles, or \[LOW, HIGH"):
+            DatasetSection(name="npz", value_range=wrong)
 
 
 @pytest.mark.parametrize("levels_of", [np.arange(256)])

@@ -144,8 +144,10 @@ def _coloured(images: Tensor, chance: _Chance) -> Tensor:
     lightness = each("lightness", inverted, 1.0)
     grey = tf.fill([images.shape[3]] * 2, 1.0 / images.shape[3])
     matrix = lightness * grey
-    if images.shape[3] > 1:
+    if images.shape[3] == 3:
         matrix += _of_hue_and_saturation(each, chance, tf.eye(3) - grey)
+    elif images.shape[3] > 1:
+        matrix += tf.eye(images.shape[3]) - grey  # bands have no hue
     offset = (contrast * lightness * brightness)[..., tf.newaxis]
     return tf.einsum("nhwc,ncd->nhwd", images, contrast * matrix) + offset
 

@@ -146,9 +146,9 @@ def _check_judged(parts: Parts) -> None:
 
 def _shape_in_advance(experiment: Experiment, native: Shape | None) -> Shape | None:
     """The image shape, if the file and the data set's registration determine it."""
-    size, channels = experiment.dataset.image_size, experiment.dataset.channels
-    if size:
-        return size, size, channels or (native[2] if native else 3)
+    sides, channels = experiment.dataset.sides, experiment.dataset.channels
+    if sides:
+        return *sides, channels or (native[2] if native else 3)
     return (native[0], native[1], channels or native[2]) if native else None
 
 

@@ -259,14 +259,14 @@ def _prepared_files(
 
 def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange | None) -> Decoded | DataError | None:
     """The prepared image, the reason why it cannot be read, or None for a file that is not an image."""
-    size, _, channels = _shape(config)
+    height, width, channels = _shape(config)
     try:
         data = read_image_file(path)
         if data is None:
             return None
         decoded = decode(
             data,
-            shortest_side=size,
+            least=(height, width),
             value_range=value_range,
             background=config.background_colour,
             keep_alpha=_has_alpha(config),
@@ -274,12 +274,12 @@ def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange |
     except DataError as error:
         return error
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
-    if config.resize != "pad" and min(decoded.pixels.shape[:2]) < size:
+    if config.resize != "pad" and any(np.less(decoded.pixels.shape[:2], (height, width))):
         conversions.append("enlarged")
     pixels = decoded.pixels
     if _has_alpha(config):
         pixels = premultiplied(with_alpha(pixels, channels))
-    pixels = to_channels(scale_to_fit(pixels, size, config.resize), channels)
+    pixels = to_channels(scale_to_fit(pixels, (height, width), config.resize), channels)
     looked_at = decoded.pixels if config.value_range == "percentiles" else None
     return Decoded(pixels, tuple(conversions), looked_at if decoded.stored is None else decoded.stored)
 
@@ -312,5 +312,5 @@ def _has_alpha(config: DatasetSection) -> bool:
 
 
 def _shape(config: DatasetSection) -> tuple[int, int, int]:
-    size = config.image_size or _DEFAULT_SIZE
-    return size, size, config.channels or _DEFAULT_CHANNELS
+    height, width = config.sides or (_DEFAULT_SIZE, _DEFAULT_SIZE)
+    return height, width, config.channels or _DEFAULT_CHANNELS

@@ -21,7 +21,7 @@ def nearest_pairs(
         alpha: the last channel is transparency.
     """
     order = np.argsort(distances, kind="stable")[: COLUMNS * ROWS]
-    size, channels = samples.shape[1], samples.shape[3]
+    size, channels = samples.shape[1:3], samples.shape[3]
     rows: list[np.ndarray] = []
     for start in range(0, len(order), COLUMNS):
         part = order[start : start + COLUMNS]

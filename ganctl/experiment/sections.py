@@ -4,20 +4,42 @@ A field gives the key's name, type, bounds, default and meaning, and what a resu
 builder (a model, loss, penalty or augmentation) are checked against its signature, where names are looked up.
 """
 
+import math
+import re
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _rising(ends: list[float]) -> list[float]:
-    if not ends[0] < ends[1]:
-        raise ValueError(f"the first value is black and the second white, so it must be larger; got {ends}")
-    return ends
+def _image_size(size: Any) -> int | str:
+    numbers = re.fullmatch(r"(\d{1,4})x(\d{1,4})", size) if isinstance(size, str) else None
+    sides = [int(side) for side in numbers.groups()] if numbers else [size]
+    if not all(type(side) is int and 4 <= side <= 1024 for side in sides):
+        raise ValueError("give a whole number of pixels, or HEIGHTxWIDTH such as 64x96, from 4 to 1024")
+    return size
+
+
+def _value_range(ends: Any) -> Any:
+    if ends in ("auto", "percentiles"):
+        return ends
+    numbers = isinstance(ends, list) and len(ends) == 2 and all(type(end) in (int, float) for end in ends)
+    if not numbers or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
+        raise ValueError("give auto, percentiles, or [LOW, HIGH]: the value of black and a larger one of white")
+    return [float(end) for end in ends]
 
 
 def _colour_name(name: str) -> str:
@@ -31,11 +53,35 @@ def _rgb(name: str) -> tuple[int, int, int]:
     try:
         red, green, blue = ImageColor.getrgb(name)[:3]
     except ValueError:
-        raise ValueError(f'give the name of a colour, such as black, or "#rrggbb"; got {name!r}') from None
+        raise ValueError('give the name of a colour, such as black, or "#rrggbb"') from None
     return red, green, blue
 
 
-Ends = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+# One validator each: of a union of types, every branch would have an error of its own.
+ImageSize = Annotated[
+    int | str,
+    PlainValidator(_image_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 4, "maximum": 1024},
+                {"type": "string", "pattern": "^\\d{1,4}x\\d{1,4}$"},
+            ]
+        }
+    ),
+]
+ValueRange = Annotated[
+    Literal["auto", "percentiles"] | list[float],
+    PlainValidator(_value_range),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["auto", "percentiles"]},
+                {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            ]
+        }
+    ),
+]
 
 
 class Resume(Enum):
@@ -108,8 +154,9 @@ class DatasetSection(Section):
     """Data set, one of `ganctl list-datasets`."""
     path: Annotated[str | None, Resume.FREE] = None
     """Folder, npz file, idx files or archive, depending on the data set; null: its usual location."""
-    image_size: Annotated[int, Field(ge=4, le=1024)] | None = None
-    """Height and width in pixels; null: those of the data set."""
+    image_size: ImageSize | None = None
+    """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
+    set."""
     channels: Annotated[int, Field(ge=1, le=16)] | None = None
     """1 for grey, 3 for RGB, 4 for RGB with transparency, 2 for grey with it, or the number of bands of an npz; null:
     those of the data set."""
@@ -117,8 +164,8 @@ class DatasetSection(Section):
     """Whether the last of 2 or 4 channels is transparency; null: in pictures it is, in an npz only if the file says so
     (an array `alpha` that is true)."""
     resize: Literal["crop", "squash", "pad"] = "crop"
-    """How to make an image square: crop the longer side, squash (distort) it, or pad it with black."""
-    value_range: Literal["auto", "percentiles"] | Ends = "auto"
+    """How to bring an image into that shape: crop what is too long, squash (distort) it, or pad it with black."""
+    value_range: ValueRange = "auto"
     """Stored values that are black and white, for pixels of more than 8 bits and for floats: `[LOW, HIGH]`, the 0.5th
     and the 99.5th percentile of all images (percentiles), or what the values of all images suggest (auto)."""
     background: Annotated[str, AfterValidator(_colour_name)] = "white"
@@ -139,6 +186,14 @@ class DatasetSection(Section):
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
     """How to draw batches: every image once per pass over the data (shuffle), independent draws (replacement), or
     consecutive images from a random start (window)."""
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """Height and width of `image_size`, if it is given."""
+        if self.image_size is None:
+            return None
+        height, _, width = str(self.image_size).partition("x")
+        return int(height), int(width or height)
 
     @property
     def background_colour(self) -> tuple[int, int, int]:

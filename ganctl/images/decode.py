@@ -139,7 +139,7 @@ def read_header(data: bytes) -> Header:
 
 def decode(
     data: bytes,
-    shortest_side: int | None = None,
+    least: int | tuple[int, int] | None = None,
     header: Header | None = None,
     value_range: ValueRange | None = None,
     background: Colour = WHITE,
@@ -153,8 +153,8 @@ def decode(
 
     Args:
         data: the whole file.
-        shortest_side: a JPEG may be decoded at a half, quarter or eighth of its size, as long as no side becomes
-            shorter than this; None: always the full size.
+        least: a JPEG may be decoded at a half, quarter or eighth of its size, as long as its upright height and width
+            stay at least these (one number: both); None: always the full size.
         header: the result of `read_header`; None: it is read here.
         value_range: black and white among the stored values; one beyond bytes leaves bytes as they are. None: all 16
             bits, and of floats the smallest and the largest value in the file.
@@ -162,7 +162,7 @@ def decode(
         keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
     """
     header = header or read_header(data)
-    pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, shortest_side)
+    pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, least)
     conversions = ["CMYK"] if header.components == 4 else []
     stored, pixels = pixels, _levels(pixels, value_range)
     if stored.dtype != np.uint8:
@@ -221,22 +221,25 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _imread_flags(header: Header, shortest_side: int | None) -> int:
+def _imread_flags(header: Header, least: int | tuple[int, int] | None) -> int:
     """OpenCV's flags: keep alpha and 16 bits, do not rotate, decode a large JPEG at a fraction of its size."""
     cv2 = opencv()
-    if header.kind == "JPEG" and shortest_side is not None:
+    if header.kind == "JPEG" and least is not None:
+        height, width = (least, least) if isinstance(least, int) else least
+        if header.orientation in (5, 6, 7, 8):
+            height, width = width, height
         for factor in (8, 4, 2):
-            if min(header.width, header.height) // factor >= shortest_side:
+            if header.height // factor >= height and header.width // factor >= width:
                 colour = "GRAYSCALE" if header.components == 1 else "COLOR"
                 return getattr(cv2, f"IMREAD_REDUCED_{colour}_{factor}") | cv2.IMREAD_IGNORE_ORIENTATION
     return cv2.IMREAD_UNCHANGED
 
 
-def _by_opencv(data: bytes, header: Header, shortest_side: int | None) -> np.ndarray:
+def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None) -> np.ndarray:
     """Return the pixels [H,W] or [H,W,C], colours in the order blue, green, red, alpha last."""
     cv2 = opencv()
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, shortest_side))
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, least))
     except cv2.error:
         pixels = None
     if pixels is None:

@@ -296,17 +296,14 @@ def _whole_labels(labels: np.ndarray, count: int, source: str, notes: list[str])
 def _prepared(images: np.ndarray, value_range: ValueRange, config: DatasetSection, *, alpha: bool) -> np.ndarray:
     """Bring [N,H,W,C] of any type to uint8, and to the configured size and channels."""
     count, height, width, stored_channels = images.shape
-    if config.image_size is None and height != width:
-        message = f"the images are {height} x {width} pixels. Give a size, to make them square."
-        raise ConfigurationError(message, key="dataset.image_size")
-    size = config.image_size or height
+    size = config.sides or (height, width)
     channels = config.channels or (stored_channels - 1 if alpha else stored_channels)
     keeps_alpha = alpha and channels in ALPHA_CHANNELS
     if not alpha:
         check_bands(stored_channels, channels)
-    if images.dtype == np.uint8 and images.shape[1:] == (size, size, channels) and value_range == BYTES and not alpha:
+    if images.dtype == np.uint8 and images.shape[1:] == (*size, channels) and value_range == BYTES and not alpha:
         return images
-    prepared = scratch_array((count, size, size, channels))
+    prepared = scratch_array((count, *size, channels))
     for start, block in _blocks(images):
         for row, image in enumerate(value_range.levels(block), start):
             if keeps_alpha:

@@ -25,30 +25,40 @@ def over(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
     return ((colour * alpha + (255 - alpha) * behind + 127) // 255).astype(np.uint8)
 
 
-def scale_to_fit(image: np.ndarray, size: int, resize: Resize) -> np.ndarray:
-    """Return an image as a square.
+def scale_to_fit(image: np.ndarray, size: int | tuple[int, int], resize: Resize) -> np.ndarray:
+    """Return an image in a height and width.
 
     Args:
         image: uint8 [H,W,C].
-        size: height and width of the result.
-        resize: `crop` cuts the longer side around the centre, `squash` distorts, `pad` shrinks a larger image to fit,
-            never enlarges, and centres on black.
+        size: height and width of the result; one number for a square.
+        resize: `crop` cuts what is too long for the shape around the centre, `squash` distorts, `pad` shrinks a larger
+            image to fit, never enlarges, and centres on black.
 
     Returns:
-        uint8 [size,size,C].
+        uint8 [*size,C].
     """
     height, width = image.shape[:2]
+    rows, columns = (size, size) if isinstance(size, int) else size
     if resize == "squash":
-        return resized(image, size, size)
+        return resized(image, rows, columns)
     if resize == "crop":
-        top, left, side = centred_square(height, width)
-        return resized(image[top : top + side, left : left + side], size, size)
-    scale = min(1.0, size / max(height, width))
+        top, left, kept_height, kept_width = centred(height, width, rows, columns)
+        return resized(image[top : top + kept_height, left : left + kept_width], rows, columns)
+    scale = min(1.0, rows / height, columns / width)
     inner = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
-    top, left = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
-    padded = np.zeros((size, size, image.shape[2]), np.uint8)
+    top, left = (rows - inner.shape[0]) // 2, (columns - inner.shape[1]) // 2
+    padded = np.zeros((rows, columns, image.shape[2]), np.uint8)
     padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
     return padded
+
+
+def centred(height: int, width: int, rows: int, columns: int) -> tuple[int, int, int, int]:
+    """Return top row, left column, height and width of what `scale_to_fit` keeps when it crops to rows x columns."""
+    if height * columns > width * rows:
+        kept_height, kept_width = max(1, round(width * rows / columns)), width
+    else:
+        kept_height, kept_width = height, max(1, round(height * columns / rows))
+    return (height - kept_height) // 2, (width - kept_width) // 2, kept_height, kept_width
 
 
 def centred_square(height: int, width: int) -> tuple[int, int, int]:

@@ -9,42 +9,53 @@ _MOST_TIMES_WIDER = 8
 
 def why_unfit(height: int, width: int) -> str:
     """Return which image sizes networks can be built for if this one does not fit; an empty string if it does."""
-    fits = height == width and SMALLEST <= height <= LARGEST
-    return "" if fits else f"square images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+    fits = all(SMALLEST <= side <= LARGEST for side in (height, width))
+    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
 
 
 @dataclass(frozen=True)
 class Resolutions:
-    """The resolutions between a base of 4 to 7 pixels a side and an image.
+    """The resolutions between a base whose shorter side has 4 to 7 pixels and an image.
 
     A generator doubles the base `steps` times and crops the excess; a discriminator halves the image `steps` times,
     rounding up, and ends at a map of the base's size.
 
     Attributes:
-        size: height and width of the image in pixels.
+        height: of the image in pixels.
+        width: of the image in pixels.
         base: height and width of the smallest map.
         steps: number of doublings between them.
     """
 
-    size: int
-    base: int
+    height: int
+    width: int
+    base: tuple[int, int]
     steps: int
 
     @classmethod
-    def of(cls, size: int) -> "Resolutions":
-        """Return the resolutions of a network for images of `size` x `size` pixels; raises ValueError below 8."""
-        if size < 8:
-            raise ValueError(f"Images must have at least 8 pixels a side. Received: {size}")
-        steps = next(n for n in range(1, size) if size <= _LARGEST_BASE * 2**n)
-        return cls(size, -(-size // 2**steps), steps)
+    def of(cls, height: int, width: int) -> "Resolutions":
+        """Return the resolutions of a network for images of this height and width; raises ValueError below 8."""
+        shorter = min(height, width)
+        if shorter < 8:
+            raise ValueError(f"Images must have at least 8 pixels a side. Received: {height}x{width}")
+        steps = next(n for n in range(1, shorter) if shorter <= _LARGEST_BASE * 2**n)
+        return cls(height, width, (-(-height // 2**steps), -(-width // 2**steps)), steps)
+
+    @property
+    def base_pixels(self) -> int:
+        """The number of pixels of the smallest map."""
+        return self.base[0] * self.base[1]
 
     @property
     def cropping(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """The excess pixels after the last doubling: (top, bottom), (left, right)."""
-        surplus = self.base * 2**self.steps - self.size
-        sides = (surplus // 2, surplus - surplus // 2)
-        return sides, sides
+        surplus_height = self.base[0] * 2**self.steps - self.height
+        surplus_width = self.base[1] * 2**self.steps - self.width
+        return (
+            (surplus_height // 2, surplus_height - surplus_height // 2),
+            (surplus_width // 2, surplus_width - surplus_width // 2),
+        )
 
-    def width(self, capacity: int, level: int) -> int:
+    def channels(self, capacity: int, level: int) -> int:
         """Return the channels of the map after `level` halvings: `capacity`, doubled each time, at most eightfold."""
         return capacity * min(_MOST_TIMES_WIDER, 2**level)

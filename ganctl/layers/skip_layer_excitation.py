@@ -25,13 +25,14 @@ class SkipLayerExcitation(keras.layers.Layer):
 
     def build(self, high_shape: Any, low_shape: Any) -> None:
         """Create the layers for the shapes [N, H, W, C] and [N, h, w, c] of the two maps."""
-        channels, pool = high_shape[-1], max(1, low_shape[1] // _SIDE)
-        side = low_shape[1] // pool
+        channels = high_shape[-1]
+        pool = [max(1, side // _SIDE) for side in low_shape[1:3]]
+        sides = [side // pooled for side, pooled in zip(low_shape[1:3], pool, strict=True)]
         own = {"data_format": DATA_FORMAT, "dtype": self.dtype_policy}
         self.pooling = keras.layers.AveragePooling2D(pool, **own)
-        self.whole = keras.layers.Conv2D(channels, side, use_bias=False, **own)
+        self.whole = keras.layers.Conv2D(channels, sides, use_bias=False, **own)
         self.each = keras.layers.Conv2D(channels, 1, use_bias=False, activation="sigmoid", **own)
-        self.whole.build((None, side, side, low_shape[-1]))
+        self.whole.build((None, *sides, low_shape[-1]))
         self.each.build((None, 1, 1, channels))
 
     def call(self, high: Tensor, low: Tensor) -> Tensor:

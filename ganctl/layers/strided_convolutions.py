@@ -7,7 +7,7 @@ from ganctl.lazy import keras
 
 
 def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
-    """Return maps [N, size, size, capacity] made from vectors [N, d], with BatchNorm and ReLU after every layer.
+    """Return maps [N, H, W, capacity] made from vectors [N, d], with BatchNorm and ReLU after every layer.
 
     An even filter size covers every pixel equally often, which makes checkerboard artifacts less likely.
 
@@ -18,12 +18,12 @@ def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size:
         filter_size: side of the transposed convolutions' kernels.
     """
     layers, normal = keras.layers, keras.initializers.RandomNormal
-    base, widest = resolutions.base, resolutions.width(capacity, resolutions.steps)
-    maps = layers.Dense(base * base * widest, use_bias=False, kernel_initializer=normal(0.0, 0.02))(vectors)
-    maps = layers.Reshape((base, base, widest))(maps)
+    widest = resolutions.channels(capacity, resolutions.steps)
+    maps = layers.Dense(resolutions.base_pixels * widest, use_bias=False, kernel_initializer=normal(0.0, 0.02))(vectors)
+    maps = layers.Reshape((*resolutions.base, widest))(maps)
     maps = layers.ReLU()(layers.BatchNormalization()(maps))
     for level in reversed(range(resolutions.steps)):
-        width = resolutions.width(capacity, level)
+        width = resolutions.channels(capacity, level)
         maps = layers.Conv2DTranspose(
             width, filter_size, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)
         )(maps)
@@ -32,13 +32,13 @@ def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size:
 
 
 def reduced(images: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
-    """Return maps [N, base, base, C] made from images, with LeakyReLU(0.2) after every layer and without BatchNorm.
+    """Return maps [N, *base, C] made from images, with LeakyReLU(0.2) after every layer and without BatchNorm.
 
     Arguments as for `enlarged`; the first map has twice `capacity` channels.
     """
     layers, maps = keras.layers, images
     for level in range(1, resolutions.steps + 1):
-        width = resolutions.width(capacity, level)
+        width = resolutions.channels(capacity, level)
         maps = layers.Conv2D(
             width, filter_size, 2, padding="same", kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02)
         )(maps)

@@ -108,7 +108,7 @@ def bigan(
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 50,
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
 ) -> dict[str, Any]:
-    """Convolutional generator and encoder that learn each other's inverse, for square images from 16x16 to 256x256.
+    """Convolutional generator and encoder that learn each other's inverse, for images from 16x16 to 256x256.
 
     Neither has a reconstruction loss: if the discriminator cannot tell the pairs (x, E(x)) from (G(z), z), then E
     inverts G. In the paper the networks for small images are fully connected; these are convolutional, and only the
@@ -119,7 +119,7 @@ def bigan(
         latent_dim: length of the latent vector and of the encoder's code.
         capacity: filters at the full resolution; doubled at each halving, up to eightfold.
     """
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     maps = enlarged(latent, resolutions, capacity, 4)
     generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)

@@ -1,4 +1,4 @@
-"""A small convolutional pair for any square size from 16 to 128."""
+"""A small convolutional pair for any size from 16 to 128."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from ganctl.models import registry
 
 
 def _why_unfit(height: int, width: int) -> str:
-    return "" if height == width and 16 <= height <= 128 else "square images from 16x16 to 128x128"
+    return "" if all(16 <= side <= 128 for side in (height, width)) else "images from 16x16 to 128x128"
 
 
 @registry.register(
@@ -23,7 +23,7 @@ def dcgan(
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     upsampling: Literal["transposed", "nearest"] = "transposed",
 ) -> dict[str, Any]:
-    """Small convolutional pair for square images from 16x16 to 128x128; used by the quickstart.
+    """Small convolutional pair for images from 16x16 to 128x128; used by the quickstart.
 
     The generator starts from a map of 4 to 7 pixels a side, doubles it and crops the surplus. The discriminator halves
     with strided convolutions and has no BatchNorm, so that its score of an image does not depend on the others in the
@@ -38,15 +38,17 @@ def dcgan(
             for a long time. `nearest`: nearest-neighbour upsampling and a 3x3 convolution (Odena et al. 2016,
             https://distill.pub/2016/deconv-checkerboard), which starts smooth.
     """
-    size, channels = image_shape[0], image_shape[2]
+    channels = image_shape[2]
     layers, normal = keras.layers, keras.initializers.RandomNormal
-    resolutions = Resolutions.of(size)
-    base, steps = resolutions.base, resolutions.steps
-    widths = [resolutions.width(capacity, level) for level in range(1, steps + 1)]
+    resolutions = Resolutions.of(*image_shape[:2])
+    steps = resolutions.steps
+    widths = [resolutions.channels(capacity, level) for level in range(1, steps + 1)]
 
     generator = keras.Sequential([keras.Input([latent_dim])], name="generator")
-    generator.add(layers.Dense(base * base * widths[-1], use_bias=False, kernel_initializer=normal(0.0, 0.02)))
-    generator.add(layers.Reshape((base, base, widths[-1])))
+    generator.add(
+        layers.Dense(resolutions.base_pixels * widths[-1], use_bias=False, kernel_initializer=normal(0.0, 0.02))
+    )
+    generator.add(layers.Reshape((*resolutions.base, widths[-1])))
     generator.add(layers.BatchNormalization())
     generator.add(layers.ReLU())
     for width in reversed([capacity, *widths[:-1]]):
@@ -58,7 +60,7 @@ def dcgan(
             generator.add(layers.Conv2DTranspose(width, 4, 2, **settings))
         generator.add(layers.BatchNormalization())
         generator.add(layers.ReLU())
-    if base * 2**steps > size:
+    if any(map(any, resolutions.cropping)):
         generator.add(layers.Cropping2D(resolutions.cropping))
     generator.add(
         layers.Conv2D(

@@ -60,7 +60,7 @@ def fastgan(
         latent_dim: length of the latent vector.
         capacity: channels at the full resolution; doubled at each halving, up to eightfold.
     """
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     steps, channels = resolutions.steps, image_shape[2]
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
 
@@ -68,13 +68,13 @@ def fastgan(
         maps = layers.Conv2D(2 * filters, 3, padding="same", use_bias=False)(maps)
         return keras.ops.glu(layers.BatchNormalization()(maps))
 
-    widest = resolutions.width(capacity, steps)
-    maps = layers.Dense(2 * resolutions.base**2 * widest, use_bias=False)(latent)
-    maps = layers.Reshape((resolutions.base, resolutions.base, 2 * widest))(maps)
+    widest = resolutions.channels(capacity, steps)
+    maps = layers.Dense(2 * resolutions.base_pixels * widest, use_bias=False)(latent)
+    maps = layers.Reshape((*resolutions.base, 2 * widest))(maps)
     maps = keras.ops.glu(layers.BatchNormalization()(maps))
     sizes, distance = [maps], min(4, max(2, steps - 1))
     for doubling in range(1, steps + 1):
-        maps = gated(layers.UpSampling2D()(maps), resolutions.width(capacity, steps - doubling))
+        maps = gated(layers.UpSampling2D()(maps), resolutions.channels(capacity, steps - doubling))
         if doubling >= max(distance, steps - 1):
             maps = ganctl.layers.SkipLayerExcitation()(maps, sizes[doubling - distance])
         sizes.append(maps)
@@ -83,16 +83,16 @@ def fastgan(
 
     maps = small = image
     for level in range(1, steps + 1):
-        maps = ganctl.layers.SpectralConv2D(resolutions.width(capacity, level), 4, 2, padding="same")(maps)
+        maps = ganctl.layers.SpectralConv2D(resolutions.channels(capacity, level), 4, 2, padding="same")(maps)
         maps = layers.LeakyReLU(0.2)(maps)
         if level == steps - 1:
             small = maps
     score = ganctl.layers.SpectralDense(1, dtype="float32")(layers.Flatten(dtype="float32")(maps))
     for doubling in range(min(_DECODED_DOUBLINGS, steps - 1)):
-        small = gated(layers.UpSampling2D()(small), max(capacity, resolutions.width(capacity, steps - 2 - doubling)))
+        small = gated(layers.UpSampling2D()(small), max(capacity, resolutions.channels(capacity, steps - 2 - doubling)))
     halvings = steps - 1 - min(_DECODED_DOUBLINGS, steps - 1)
-    surplus = small.shape[1] - -(-image_shape[0] // 2**halvings)
-    small = layers.Cropping2D(((0, surplus), (0, surplus)))(small)
+    surplus = [made - -(-side // 2**halvings) for made, side in zip(small.shape[1:3], image_shape[:2], strict=True)]
+    small = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])))(small)
     drawn_again = layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(small)
     return {
         "generator": keras.Model(latent, generated, name="generator"),

@@ -81,7 +81,7 @@ def infogan(
     codes: Annotated[int, Field(ge=0, le=64)] = 2,
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
 ) -> dict[str, Any]:
-    """Convolutional pair that finds categories in images without labels, for square images from 16x16 to 256x256.
+    """Convolutional pair that finds categories in images without labels, for images from 16x16 to 256x256.
 
     The generator takes noise, a category and continuous codes. The categories take the place of classes, so that the
     columns of sample grids are categories and `ganctl sample --classes` draws some of them. The networks grow with the
@@ -94,7 +94,7 @@ def infogan(
         codes: number of continuous codes, drawn like the noise.
         capacity: filters at the full resolution; doubled at each halving, up to eightfold.
     """
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)
     inputs = [latent, *([keras.Input([codes], name="code")] if codes else []), category]
     maps = enlarged(layers.Concatenate()(inputs), resolutions, capacity, 4)

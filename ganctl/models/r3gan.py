@@ -30,7 +30,7 @@ def r3gan(
     groups: Annotated[int, Field(ge=1, le=64)] = 4,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
-    """Residual pair without normalisation for square images from 16x16 to 256x256; class-conditional by embedding.
+    """Residual pair without normalisation for images from 16x16 to 256x256; class-conditional by embedding.
 
     The networks mirror each other: residual blocks at every size (1x1 to twice the channels, grouped 3x3, 1x1 back),
     and between two sizes a 1x1 convolution and nearest upsampling or average pooling, where the paper has a bilinear
@@ -49,8 +49,8 @@ def r3gan(
             onto the discriminator's features.
     """
     with_classes = is_conditional(conditional, num_classes)
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
-    widths = [resolutions.width(capacity, level) for level in range(resolutions.steps + 1)]
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
+    widths = [resolutions.channels(capacity, level) for level in range(resolutions.steps + 1)]
     small = _GAIN * (blocks * len(widths)) ** (-1 / 4)
 
     def residual(maps: Any) -> Any:
@@ -81,8 +81,8 @@ def r3gan(
         embedding = layers.Embedding(num_classes, latent_dim, embeddings_initializer=_drawn(1.0))
         embedded = layers.Flatten()(embedding(generator_class))
         code = layers.Concatenate()([latent, embedded])
-    maps = layers.Dense(resolutions.base**2 * widths[-1], kernel_initializer=_drawn(1.0))(code)
-    maps = residual(layers.Reshape((resolutions.base, resolutions.base, widths[-1]))(maps))
+    maps = layers.Dense(resolutions.base_pixels * widths[-1], kernel_initializer=_drawn(1.0))(code)
+    maps = residual(layers.Reshape((*resolutions.base, widths[-1]))(maps))
     for width in reversed(widths[:-1]):
         maps = residual(layers.UpSampling2D()(resized(maps, width)))
     generated = layers.Conv2D(image_shape[2], 1, kernel_initializer=_drawn(1.0), dtype="float32")(

@@ -24,7 +24,7 @@ def sagan(
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
-    """Residual pair with self-attention and spectral normalisation in both, for square images from 16x16 to 256x256.
+    """Residual pair with self-attention and spectral normalisation in both, for images from 16x16 to 256x256.
 
     Attention follows the generator's second block, at maps of 16 to 28 pixels a side, and the discriminator's block
     with maps of that size, or its first block if the image itself is that small. With classes, BatchNorm is
@@ -38,17 +38,17 @@ def sagan(
         conditional: give both networks the class.
     """
     with_classes = is_conditional(conditional, num_classes)
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     generator_class, judged_class = (class_input(), class_input()) if with_classes else (None, None)
     normalise = normalisation(generator_class, num_classes)
 
-    widest = resolutions.width(capacity, resolutions.steps)
-    maps = ganctl.layers.SpectralDense(resolutions.base**2 * widest)(latent)
-    maps = layers.Reshape((resolutions.base, resolutions.base, widest))(maps)
+    widest = resolutions.channels(capacity, resolutions.steps)
+    maps = ganctl.layers.SpectralDense(resolutions.base_pixels * widest)(latent)
+    maps = layers.Reshape((*resolutions.base, widest))(maps)
     for block in range(1, resolutions.steps + 1):
         maps = up_block(
-            maps, resolutions.width(capacity, resolutions.steps - block), ganctl.layers.SpectralConv2D, normalise
+            maps, resolutions.channels(capacity, resolutions.steps - block), ganctl.layers.SpectralConv2D, normalise
         )
         if block == _ATTENTIVE_BLOCK:
             maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
@@ -59,7 +59,7 @@ def sagan(
 
     maps = image
     for level in range(1, resolutions.steps + 1):
-        maps = down_block(maps, resolutions.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
+        maps = down_block(maps, resolutions.channels(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
         if level == max(1, resolutions.steps - _ATTENTIVE_BLOCK):
             maps = ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps)
     score = spectral_residual_score(maps, judged_class, num_classes)

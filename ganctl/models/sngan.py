@@ -27,7 +27,7 @@ def sngan(
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
-    """Residual pair with a spectrally normalised discriminator, for square images from 16x16 to 256x256.
+    """Residual pair with a spectrally normalised discriminator, for images from 16x16 to 256x256.
 
     The generator has a block for each doubling, the discriminator one for each halving and one more, then a sum over
     all positions. With classes, the generator's BatchNorm is conditional and the discriminator scores by projection.
@@ -42,22 +42,22 @@ def sngan(
         conditional: give both networks the class.
     """
     with_classes = is_conditional(conditional, num_classes)
-    resolutions, layers = Resolutions.of(image_shape[0]), keras.layers
+    resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     generator_class, judged_class = (class_input(), class_input()) if with_classes else (None, None)
     normalise = normalisation(generator_class, num_classes)
 
-    widest = resolutions.width(capacity, resolutions.steps)
-    maps = layers.Dense(resolutions.base**2 * widest)(latent)
-    maps = layers.Reshape((resolutions.base, resolutions.base, widest))(maps)
+    widest = resolutions.channels(capacity, resolutions.steps)
+    maps = layers.Dense(resolutions.base_pixels * widest)(latent)
+    maps = layers.Reshape((*resolutions.base, widest))(maps)
     for level in reversed(range(resolutions.steps)):
-        maps = up_block(maps, resolutions.width(capacity, level), layers.Conv2D, normalise)
+        maps = up_block(maps, resolutions.channels(capacity, level), layers.Conv2D, normalise)
     maps = layers.ReLU()(layers.BatchNormalization()(layers.Cropping2D(resolutions.cropping)(maps)))
     generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
     maps = image
     for level in range(1, resolutions.steps + 1):
-        maps = down_block(maps, resolutions.width(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
+        maps = down_block(maps, resolutions.channels(capacity, level), ganctl.layers.SpectralConv2D, activate=level > 1)
     score = spectral_residual_score(maps, judged_class, num_classes)
     return {
         "generator": keras.Model([latent, generator_class] if with_classes else latent, generated, name="generator"),

@@ -24,7 +24,7 @@ def wgan_gp(
     filter_size: Annotated[int, Field(ge=1, le=15)] = 5,
     minibatch_deviation: bool = False,
 ) -> dict[str, Any]:
-    """Convolutional pair for square images from 16x16 to 256x256; for a penalty that keeps the critic's gradient at 1.
+    """Convolutional pair for images from 16x16 to 256x256; for a penalty that keeps the critic's gradient at 1.
 
     The penalty applies to each image's score separately, so nothing in the critic may mix the images of a batch
     (section 4 of the paper). For 32x32, `capacity: 64` is the authors' critic; their generator makes the image with
@@ -38,7 +38,7 @@ def wgan_gp(
         minibatch_deviation: show the critic how much a batch varies (Karras et al. 2017), against mode collapse; its
             scores then depend on the whole batch, which must not mix real and generated images.
     """
-    resolutions = Resolutions.of(image_shape[0])
+    resolutions = Resolutions.of(*image_shape[:2])
     latent, image = keras.Input([latent_dim], name="latent"), keras.Input(image_shape, name="image")
     generated = keras.layers.Conv2D(image_shape[2], filter_size, padding="same", activation="tanh", dtype="float32")(
         enlarged(latent, resolutions, capacity, filter_size)

@@ -36,7 +36,7 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
             data = read_image_file(pictures.folder / picture.name)
             if data is None:
                 continue
-            original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.image_size).pixels
+            original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.sides).pixels
         except DataError:
             continue  # a photo of which only the ends were read so far
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
@@ -79,9 +79,9 @@ def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
 
 def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
     """What the networks get, enlarged so that its pixels can be seen."""
-    size, channels = dataset.image_size or ORIGINAL, dataset.channels or 3
+    size, channels = dataset.sides or (ORIGINAL, ORIGINAL), dataset.channels or 3
     result = to_channels(to_channels(scale_to_fit(pixels, size, dataset.resize), channels), 3)
-    times = max(1, RESULT // size)
+    times = max(1, RESULT // max(size))
     shown = result.repeat(times, axis=0).repeat(times, axis=1)
     return shown if max(shown.shape[:2]) <= RESULT else resized(shown, RESULT, RESULT)
 
