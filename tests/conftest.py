@@ -178,7 +178,7 @@ def run_cli(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             cwd=folder,
             env=environment,
             capture_output=True,
-            text=True,
+            encoding=environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0],
             timeout=SUBPROCESS_SECONDS,
             check=False,
         )

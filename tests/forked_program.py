@@ -57,11 +57,21 @@ class ForkedProgram:
             request = [[*arguments], str(cwd), {**environment}, [str(path) for path in outputs], self._seconds]
             print(json.dumps(request), file=self._process.stdin, flush=True)
             code = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess(["ganctl", *arguments], code, *(path.read_text() for path in outputs))
+            encoding = environment.get("PYTHONIOENCODING", "utf-8").partition(":")[0]
+            texts = (path.read_text(encoding) for path in outputs)
+            return subprocess.CompletedProcess(["ganctl", *arguments], code, *texts)
 
     def close(self) -> None:
         """End the process."""
         self._process.communicate(timeout=60)
+
+
+def _take_encoding(chosen: str) -> None:
+    """Print as Python would if it had started with this PYTHONIOENCODING."""
+    encoding, _, errors = chosen.partition(":")
+    if encoding:
+        sys.stdout.reconfigure(encoding=encoding, errors=errors or "strict")  # type: ignore[union-attr]
+        sys.stderr.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def _serve() -> None:
@@ -77,6 +87,7 @@ def _serve() -> None:
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
+            _take_encoding(environment.get("PYTHONIOENCODING", ""))
             sys.argv = ["ganctl", *arguments]
             signal.alarm(seconds)
             program()

@@ -16,6 +16,7 @@ from contextlib import suppress
 import click
 
 from ganctl.cli._options import plugin_options
+from ganctl.cli._printing import escape_what_the_terminal_lacks, show
 from ganctl.errors import GanctlError
 from ganctl.host.interruption import Terminated, terminable
 from ganctl.version import __version__
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM,
     129 a lost terminal.
     """
+    escape_what_the_terminal_lacks()
     try:
         with terminable():
             commands.main(arguments, prog_name="ganctl", standalone_mode=False)
@@ -63,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
                 sys.stdout.flush()
         sys.exit(0)
     except click.ClickException as error:
-        error.show()
+        error.show(sys.stderr)
         sys.exit(error.exit_code)
     except GanctlError as error:
         _fail(str(error), error.exit_code)
@@ -87,7 +89,7 @@ def _fail(message: str, exit_code: int) -> None:
     if os.environ.get("GANCTL_DEBUG"):
         traceback.print_exc()
     with suppress(OSError):  # the terminal is gone
-        click.echo(f"Error: {message}", err=True)
+        show(f"Error: {message}", err=True)
     sys.exit(exit_code)
 
 

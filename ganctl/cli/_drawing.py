@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
-
+from ganctl.cli._printing import show
 from ganctl.generation.loading import TrainedGenerator
 
 
@@ -19,4 +18,4 @@ def open_generator(path: Path, *, best: bool) -> TrainedGenerator:
 def warn_skipped(problems: Iterable[str]) -> None:
     """Warn about newer checkpoints that could not be used."""
     for problem in problems:
-        click.echo(f"Warning: skipped: {problem}", err=True)
+        show(f"Warning: skipped: {problem}", err=True)

@@ -1,10 +1,8 @@
 """Prints what is registered."""
 
-import json
 from collections.abc import Sequence
 
-import click
-
+from ganctl.cli._printing import show, show_json
 from ganctl.registry import Entry, Registry
 
 
@@ -12,11 +10,11 @@ def print_entries(registries: Sequence[Registry], *, as_json: bool) -> None:
     """Print one line per name, with its source; or the same as a JSON list of objects."""
     entries = [(registry.kind, entry) for registry in registries for entry in registry]
     if as_json:
-        click.echo(json.dumps([_as_object(kind, entry) for kind, entry in entries], indent=2, ensure_ascii=False))
+        show_json([_as_object(kind, entry) for kind, entry in entries])
         return
     width = max((len(entry.name) for _, entry in entries), default=0)
     for _, entry in entries:
-        click.echo(f"{entry.name:<{width}}  {entry.summary} [{entry.source}]")
+        show(f"{entry.name:<{width}}  {entry.summary} [{entry.source}]")
 
 
 def _as_object(kind: str, entry: Entry) -> dict[str, object]:

@@ -1,10 +1,9 @@
 """`ganctl check-discriminator`."""
 
-import json
-
 import click
 
 from ganctl.cli._options import device_option, json_option, set_option
+from ganctl.cli._printing import show_json
 
 
 @click.command()
@@ -50,4 +49,4 @@ def command(config: str, overrides: tuple[str, ...], iterations: int, device: st
     found = check_discriminator(parts.experiment, images, networks["discriminator"], optimizer, iterations)
     terminal.say(f"discriminator  {found.verdict}")
     if as_json:
-        click.echo(json.dumps(found.facts(), indent=2))
+        show_json(found.facts())

@@ -1,11 +1,11 @@
 """`ganctl compare`."""
 
-import json
 from pathlib import Path
 
 import click
 
 from ganctl.cli._options import PATH, json_option, output_option
+from ganctl.cli._printing import show, show_json
 from ganctl.errors import UsageError
 
 
@@ -33,7 +33,7 @@ def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
     except OSError as error:
         raise UsageError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
     if as_json:
-        click.echo(json.dumps({**comparison.as_json(), "page": str(output)}, indent=2, ensure_ascii=False))
+        show_json({**comparison.as_json(), "page": str(output)})
         return
 
     from rich.box import SIMPLE
@@ -48,7 +48,7 @@ def command(runs: tuple[Path, ...], output: Path, as_json: bool) -> None:
         table.add_section()
     Console(highlight=False).print(table)
     for note in comparison.protocol_notes:
-        click.echo(note)
+        show(note)
     if any(row.winner is not None for row in comparison.scores):
-        click.echo("* the best of the runs.")
-    click.echo(f"Losses are means of the last 100 iterations. Curves and samples: {output}")
+        show("* the best of the runs.")
+    show(f"Losses are means of the last 100 iterations. Curves and samples: {output}")

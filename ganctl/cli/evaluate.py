@@ -1,11 +1,11 @@
 """`ganctl evaluate`."""
 
-import json
 from pathlib import Path
 
 import click
 
 from ganctl.cli._options import PATH, best_option, device_option, json_option, seed_option
+from ganctl.cli._printing import show, show_json
 
 
 @click.command()
@@ -74,9 +74,9 @@ def command(
         device=device,
     )
     for note in scores.notes:
-        click.echo(note, err=True)
+        show(note, err=True)
     if as_json:
-        click.echo(json.dumps({"what": str(what), **scores.values, "copies": scores.copies}, indent=2))
+        show_json({"what": str(what), **scores.values, "copies": scores.copies})
         return
     for line in str(scores).splitlines():
         terminal.say(line)

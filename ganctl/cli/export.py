@@ -1,11 +1,11 @@
 """`ganctl export`."""
 
-import json
 from pathlib import Path
 
 import click
 
 from ganctl.cli._options import best_option, json_option, output_option, run_argument
+from ganctl.cli._printing import show, show_json
 from ganctl.generation.formats import formats
 
 
@@ -38,6 +38,6 @@ def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool
     warn_skipped(generator.problems)
     exported = export(generator, name, path)
     if as_json:
-        click.echo(json.dumps(exported.facts(), indent=2))
+        show_json(exported.facts())
         return
-    click.echo(exported)
+    show(exported)

@@ -1,6 +1,5 @@
 """`ganctl init`."""
 
-import json
 import os
 import shlex
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganctl.cli._options import PATH, FiniteRange, device_option, json_option, output_option
+from ganctl.cli._printing import show_json
 
 # Time limit for decoding pictures. Together with the measurements, the command takes under a minute.
 DECODING_SECONDS = 15.0
@@ -67,7 +67,7 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     if as_json:
         written = {"yaml": str(files.yaml), "crop": str(files.crop), "files": str(files.names) if names else None}
         facts = {"folder": pictures.as_json(), "device": chosen.name, "minutes": minutes, **started.as_json()}
-        click.echo(json.dumps({**facts, "warnings": advice, **written}, indent=2))
+        show_json({**facts, "warnings": advice, **written})
         return
     for measured in started.measured:
         terminal.say(f"machine     {chosen}: {measured.rate:.3g} iterations/s at {measured.cost}")

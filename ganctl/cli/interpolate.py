@@ -12,6 +12,7 @@ from ganctl.cli._options import (
     output_option,
     seed_option,
 )
+from ganctl.cli._printing import show
 
 
 @click.command()
@@ -64,4 +65,4 @@ def command(
     write_walk(paths, drawn, points * frames, alpha=trained.alpha)
     where = " and ".join(map(str, paths))
     walks = "1 walk" if rows == 1 else f"{rows} walks"
-    click.echo(f"{walks} through {points} images of {trained.description}: {where}")
+    show(f"{walks} through {points} images of {trained.description}: {where}")

@@ -1,11 +1,11 @@
 """`ganctl plan`."""
 
-import json
 from pathlib import Path
 
 import click
 
 from ganctl.cli._options import FiniteRange, device_option, json_option, set_option
+from ganctl.cli._printing import show_json
 
 
 @click.command()
@@ -69,7 +69,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
         "huge_pages_command": command_for_huge_pages() if prepared.device.name == "CPU" else None,
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        show_json(facts)
         return
     console.say(
         f"speed       {pace.iterations_per_second:.3g} iterations/s ({pace.slowest:.3g} to {pace.fastest:.3g}), "

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ganctl.cli._options import run_argument
+from ganctl.cli._printing import show
 
 
 @click.command()
@@ -23,6 +24,6 @@ def command(run: Path) -> None:
 
     folder = RunFolder.open(run)
     try:
-        click.echo(write_report(folder))
+        show(write_report(folder))
     except OSError as error:
         raise GanctlError(f"{folder.report} cannot be written: {error.strerror or error}.") from None

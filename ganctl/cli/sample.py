@@ -12,6 +12,7 @@ from ganctl.cli._options import (
     output_option,
     seed_option,
 )
+from ganctl.cli._printing import show
 
 
 @click.command()
@@ -77,4 +78,4 @@ def command(
         trained.classes(classes),
         alpha=trained.alpha and not values,
     )
-    click.echo(f"{num:,} images of {trained.description}: {where}")
+    show(f"{num:,} images of {trained.description}: {where}")

@@ -1,8 +1,8 @@
 """`ganctl schema`."""
 
-import json
-
 import click
+
+from ganctl.cli._printing import show_json
 
 
 @click.command()
@@ -14,4 +14,4 @@ def command() -> None:
     """
     from ganctl.build.file_schema import file_schema
 
-    click.echo(json.dumps(file_schema(), indent=2, ensure_ascii=False))
+    show_json(file_schema())

@@ -3,13 +3,14 @@
 import click
 
 from ganctl.cli._options import set_option
+from ganctl.cli._printing import is_unicode, show
 
 
 @click.command()
 @click.argument("config")
 @set_option()
-@click.option("--show", is_flag=True, help="Print the experiment with every default written out.")
-def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
+@click.option("--show", "written_out", is_flag=True, help="Print the experiment with every default written out.")
+def command(config: str, overrides: tuple[str, ...], written_out: bool) -> None:
     """Check the experiment of CONFIG, a YAML file or the name of a packaged one, without training it.
 
     \b
@@ -21,7 +22,7 @@ def command(config: str, overrides: tuple[str, ...], show: bool) -> None:
 
     path = find_config(config)
     experiment = load_experiment(path, overrides)
-    click.echo(
-        experiment.to_yaml() if show else f"{path} is valid: run folder '{experiment.resolved_run_name()}'.",
-        nl=not show,
-    )
+    if written_out:
+        show(experiment.to_yaml(ascii_only=not is_unicode()), nl=False)
+    else:
+        show(f"{path} is valid: run folder '{experiment.resolved_run_name()}'.")

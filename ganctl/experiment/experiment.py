@@ -113,9 +113,13 @@ class Experiment(Section):
         """Return a builder's arguments with every default written out; `path` is where they stand in the file."""
         return validated(arguments, dict(given), self._source, path).model_dump()
 
-    def to_yaml(self) -> str:
-        """Return the file with every default written out; loading it gives the same experiment."""
-        return dump_yaml(json.loads(self.model_dump_json()), width=120)
+    def to_yaml(self, *, ascii_only: bool = False) -> str:
+        """Return the file with every default written out; loading it gives the same experiment.
+
+        Args:
+            ascii_only: escape all other characters, as YAML does.
+        """
+        return dump_yaml(json.loads(self.model_dump_json()), width=120, allow_unicode=not ascii_only)
 
     def resolved_run_name(self) -> str:
         """Return the run folder's name; raises ConfigurationError if `run_name` does not give a valid one."""

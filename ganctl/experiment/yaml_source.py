@@ -134,7 +134,8 @@ def parse_yaml(text: str, name: str) -> YamlSource:
 
 def dump_yaml(value: Any, **style: Any) -> str:
     """Return plain values as YAML that `parse_yaml` reads back as the same; `style` as in PyYAML's `dump`."""
-    dumped: str = yaml.dump(value, Dumper=_CoreSchemaDumper, sort_keys=False, allow_unicode=True, **style)
+    style = {"sort_keys": False, "allow_unicode": True, **style}
+    dumped: str = yaml.dump(value, Dumper=_CoreSchemaDumper, **style)
     return dumped
 
 

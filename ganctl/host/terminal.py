@@ -33,7 +33,7 @@ class Terminal:
     def say(self, line: str) -> None:
         """Print a line."""
         try:
-            self._output.print(line)
+            self._output.print(_escaped(line, self._output.encoding))
         except OSError:
             self._output.on_broken_pipe()
 
@@ -44,3 +44,8 @@ class Terminal:
             return
         with Progress(console=self.progress, transient=True) as progress:
             yield from progress.track(sequence, total=total, description=description)
+
+
+def _escaped(line: str, encoding: str) -> str:
+    """Return a line with the characters escaped that an encoding lacks: in Python, where it prints may be strict."""
+    return line.encode(encoding, "backslashreplace").decode(encoding)
