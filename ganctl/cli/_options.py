@@ -61,7 +61,15 @@ seed_option = click.option(
 
 def set_option(help: str = "Override a key of the file; may be repeated.") -> Callable[[Function], Function]:
     """Return `--set KEY=VALUE`, which may be repeated; `resume` has its own help for it."""
-    return click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help=help)
+    return click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help=help, callback=_as_typed)
+
+
+def _as_typed(_: click.Context, __: click.Parameter, overrides: tuple[str, ...]) -> tuple[str, ...]:
+    if not overrides:
+        return ()
+    from ganctl.experiment.typed_words import Typed
+
+    return tuple(map(Typed, overrides))
 
 
 def classes_option(help: str) -> Callable[[Function], Function]:

@@ -20,7 +20,8 @@ from ganctl.experiment.sections import (
     Section,
     TrainingSection,
 )
-from ganctl.experiment.yaml_source import KeyPath, YamlSource, dump_yaml, parse_yaml, read_yaml
+from ganctl.experiment.typed_words import Typed, read_text, takes_only_text, type_at, with_texts
+from ganctl.experiment.yaml_source import KeyPath, Words, YamlSource, dump_yaml, parse_yaml, read_yaml
 
 # The constants of the tutorials, accepted at the top level of the file under the names that the tutorials use.
 TUTORIAL_CONSTANTS: Mapping[str, tuple[str, str]] = {
@@ -111,7 +112,8 @@ class Experiment(Section):
 
     def check_arguments(self, path: KeyPath, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return a builder's arguments with every default written out; `path` is where they stand in the file."""
-        return validated(arguments, dict(given), self._source, path).model_dump()
+        read = with_texts(given, arguments, self._source, path)
+        return validated(arguments, read, self._source, path).model_dump()
 
     def to_yaml(self, *, ascii_only: bool = False) -> str:
         """Return the file with every default written out; loading it gives the same experiment.
@@ -246,7 +248,27 @@ def _override(source: YamlSource, override: str) -> None:
         raise UsageError(f"--set takes KEY=VALUE, such as training.batch_size=64. Received: {override!r}")
     path = tuple(key.strip().lower().split("."))
     path = TUTORIAL_CONSTANTS.get(path[0], path) if len(path) == 1 else path
-    _put(source, path, parse_yaml(text, f"--set {key}").data if text.strip() else None, f"--set {override}")
+    place = f"--set {override}"
+    if not isinstance(override, Typed):
+        _put(source, path, _as_yaml(text, key), place)
+        return
+    if key != key.rstrip():  # spaces on both sides of the equals sign
+        text = text.lstrip()
+    known = type_at(Experiment, path)
+    if known is not None:
+        _put(source, path, read_text(text, place) if takes_only_text(known) else _as_yaml(text, key), place)
+        return
+    # What only the builder's signature can tell, because it is an argument of a model, a loss and so on.
+    try:
+        words = Words(text, _as_yaml(text, key))
+    except ConfigurationError:
+        words = Words(text, text)
+    _put(source, path, words.value, place)
+    source.typed[path] = words
+
+
+def _as_yaml(text: str, key: str) -> Any:
+    return parse_yaml(text, f"--set {key}").data if text.strip() else None
 
 
 def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> None:

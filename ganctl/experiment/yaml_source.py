@@ -79,6 +79,19 @@ _CoreSchemaDumper.add_representer(str, _CoreSchemaDumper.represent_string)
 _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "bool", "int", "float"))
 
 
+@dataclass(frozen=True)
+class Words:
+    """What was typed for a key whose type is not known yet: its builder's signature tells.
+
+    Attributes:
+        text: the words as they were typed.
+        value: what they are as YAML, or the text itself if they are not valid YAML.
+    """
+
+    text: str
+    value: Any
+
+
 @dataclass
 class YamlSource:
     """The values of a YAML file, and where each key stands.
@@ -87,11 +100,13 @@ class YamlSource:
         name: the file, as error messages name it.
         data: nested dictionaries and lists; None for an empty file.
         places: `file:line:column` of every key, counted from 1; for an override, its `--set` argument.
+        typed: what was typed in a `--set` for arguments of builders.
     """
 
     name: str
     data: Any = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
+    typed: dict[KeyPath, Words] = field(default_factory=dict)
 
     def locate(self, path: KeyPath) -> str:
         """Return `file:line:column` of a key, or of the nearest parent that stands in the file."""
@@ -130,6 +145,16 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     except yaml.YAMLError as error:  # characters that YAML does not allow
         raise ConfigurationError(f"{name}: {' '.join(str(error).split())}.") from None
     return source
+
+
+def quoted_string(text: str, name: str) -> str | None:
+    """Return what a quoted YAML string holds, as `parse_yaml` reads it; None if the text is anything else."""
+    try:
+        node = yaml.compose(text, Loader=_CoreSchemaLoader)
+    except yaml.YAMLError:
+        return None
+    quoted = isinstance(node, yaml.ScalarNode) and node.style in ("'", '"') and node.tag == _TEXT
+    return str(parse_yaml(text, name).data) if quoted else None
 
 
 def dump_yaml(value: Any, **style: Any) -> str:
