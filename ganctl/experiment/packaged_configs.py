@@ -1,5 +1,6 @@
 """The configurations that ship with ganctl."""
 
+import shlex
 from pathlib import Path
 
 from ganctl.errors import UsageError, did_you_mean
@@ -16,11 +17,16 @@ def packaged_configs() -> dict[str, Path]:
 
 
 def find_config(config: str) -> Path:
-    """Return the file that a user means: a path, or the name of a packaged configuration (also `configs/NAME.yaml`)."""
-    path = Path(config)
+    """Return the file that a user means: a path, or the name of a packaged configuration (also `configs/NAME.yaml`).
+
+    Raises:
+        UsageError: there is none, or a file or folder of that very name leaves open which is meant.
+    """
+    path, packaged = Path(config), packaged_configs()
+    if config.rstrip("/") in packaged and path.exists():
+        raise UsageError(_ambiguous(path))
     if path.is_file():
         return path
-    packaged = packaged_configs()
     if (
         path.parent in (Path(), Path("configs"))
         and path.suffix in ("", ".yaml", ".yml")
@@ -31,7 +37,34 @@ def find_config(config: str) -> Path:
     if path.is_dir():
         raise UsageError(
             f"{config} is a folder. Give a YAML file or the name of a packaged configuration: {', '.join(packaged)}."
+            f"{_for_folder(path)}"
         )
     raise UsageError(
         f"{config} does not exist.{did_you_mean(path.stem, packaged)} Packaged configurations: {', '.join(packaged)}."
     )
+
+
+def _ambiguous(path: Path) -> str:
+    """What to type where a packaged configuration's name is also that of a file or folder."""
+    name = path.name
+    also = f"here, and also the name of a packaged configuration. To use that, write {_unambiguous(name)}"
+    if path.is_dir():
+        return f"{name} is a folder {also}.{_for_folder(path)}"
+    return f"{name} is a file {also}; to use the file, write ./{name}"
+
+
+def _unambiguous(name: str) -> str:
+    """Another spelling of a packaged configuration's name, of which there is no file or folder."""
+    spellings = (f"{name}.yaml", f"{name}.yml", f"configs/{name}")
+    free = next((spelling for spelling in spellings if not Path(spelling).exists()), None)
+    return free or str(packaged_configs()[name])
+
+
+def _for_folder(path: Path) -> str:
+    """What to type for a folder: a run, or one with pictures."""
+    name = shlex.quote(str(path))
+    if (path / "config.yaml").is_file():
+        return f" To continue the run in the folder: ganctl resume {name}"
+    if Path(f"{path}.yaml").is_file():
+        return f" To use the file beside the folder, write {name}.yaml"
+    return f" To train on the pictures in the folder: ganctl init {name}"
