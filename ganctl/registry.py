@@ -217,6 +217,10 @@ class Registry(Generic[E]):
             raise ConfigurationError(f"There is no {self.kind} '{name}'.{hint} Known: {known}.", key=key or self.key)
         return self._entries[name]
 
+    def having(self, key: str) -> list[str]:
+        """Return the names whose functions take this user's key."""
+        return [entry.name for entry in self if any(p.name == key and key not in entry.injected for p in entry.keys)]
+
     def __iter__(self) -> Iterator[E]:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 

@@ -13,12 +13,13 @@ from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
+from ganctl.experiment.yaml_source import KeyPath
 from ganctl.game.augmentation import Augmentation, remembers
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.game.players import Setup, generator_and_discriminator
 from ganctl.game.sampler import REAL
 from ganctl.images.image_set import ImageSet, Track
-from ganctl.registry import keyword_only, made_by
+from ganctl.registry import Entry, Registry, keyword_only, made_by
 
 Shape = tuple[int, int, int]
 
@@ -74,9 +75,28 @@ def with_defaults(experiment: Experiment) -> Experiment:
     return experiment
 
 
+def _checked(
+    experiment: Experiment, path: KeyPath, registry: Registry[Any], entry: Entry, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a registry's entry, which stand at `path` in the file, with every default written out."""
+    schema, others = entry.arguments(), {}
+    whole = f", or replace the section: --set '{path[0]}={{name: {entry.name}}}'" if len(path) == 1 else ""
+    for key in given.keys() - schema.model_fields.keys():
+        names = registry.having(key)
+        if names:
+            lacks = f"the {registry.kind} '{entry.name}' has no key '{key}'; {_alternatives(names)} it"
+            others[key] = f"{lacks}. Remove the key{whole}."
+    return experiment.check_arguments(path, schema, given, others)
+
+
+def _alternatives(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last} have" if others else f"{last} has"
+
+
 def _with_model(experiment: Experiment) -> Experiment:
     section, entry = experiment.model, catalog.models.get(experiment.model.name)
-    arguments = experiment.check_arguments(("model",), entry.arguments(), section.arguments)
+    arguments = _checked(experiment, ("model",), catalog.models, entry, section.arguments)
     for key in keyword_only(entry.pretrained) if entry.pretrained else ():
         arguments[key.name] = _absolute(arguments[key.name])
     made = ModelSection(name=section.name, latent_distribution=section.latent_distribution, **arguments)
@@ -85,7 +105,7 @@ def _with_model(experiment: Experiment) -> Experiment:
 
 def _with_loss(experiment: Experiment) -> Experiment:
     section, entry = experiment.loss, catalog.losses.get(experiment.loss.name)
-    arguments = experiment.check_arguments(("loss",), entry.arguments(), section.arguments)
+    arguments = _checked(experiment, ("loss",), catalog.losses, entry, section.arguments)
     return experiment.replace(
         loss=LossSection(name=section.name, penalties=_resolved_penalties(experiment), **arguments)
     )
@@ -115,7 +135,7 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
                         f"does not apply to '{penalty.name}', which is a constraint, not a loss term. Remove it.",
                         key=f"{key}.{name}",
                     )
-        arguments = experiment.check_arguments(("loss", "penalties", index), entry.arguments(), penalty.arguments)
+        arguments = _checked(experiment, ("loss", "penalties", index), catalog.penalties, entry, penalty.arguments)
         penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, every=penalty.every, **arguments))
     return penalties
 
@@ -128,7 +148,8 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
         if section.name in [other.name for other in resolved]:
             raise ConfigurationError(f"'{section.name}' is given twice.", key=key)
         entry = catalog.augmentations.get(section.name, key)
-        arguments = experiment.check_arguments(("training", "augment", index), entry.arguments(), section.arguments)
+        place = ("training", "augment", index)
+        arguments = _checked(experiment, place, catalog.augmentations, entry, section.arguments)
         resolved.append(AugmentationSection(name=section.name, **arguments))
     return resolved
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
@@ -110,10 +111,23 @@ class Experiment(Section):
         place = self._source.locate(tuple(int(part) if part.isdigit() else part for part in error.key.split(".")))
         return ConfigurationError(f"{place}: {error.key}: {error}")
 
-    def check_arguments(self, path: KeyPath, arguments: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a builder's arguments with every default written out; `path` is where they stand in the file."""
+    def check_arguments(
+        self,
+        path: KeyPath,
+        arguments: type[BaseModel],
+        given: Mapping[str, Any],
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, Any]:
+        """Return a builder's arguments with every default written out.
+
+        Args:
+            path: where they stand in the file.
+            arguments: their schema.
+            given: what the file says.
+            others: what to say of keys that the schema lacks because another builder has them.
+        """
         read = with_texts(given, arguments, self._source, path)
-        return validated(arguments, read, self._source, path).model_dump()
+        return validated(arguments, read, self._source, path, others).model_dump()
 
     def to_yaml(self, *, ascii_only: bool = False) -> str:
         """Return the file with every default written out; loading it gives the same experiment.
@@ -155,15 +169,25 @@ def check_run_name(name: str) -> str:
     return name
 
 
-def validated(schema: type[BaseModel], data: dict[str, Any], source: YamlSource, at: KeyPath = ()) -> Any:
-    """Validate `data`, which stands at `at` in the source; raises ConfigurationError with one line per mistake."""
+def validated(
+    schema: type[BaseModel],
+    data: dict[str, Any],
+    source: YamlSource,
+    at: KeyPath = (),
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
+    """Validate `data`, which stands at `at` in the source; raises ConfigurationError with one line per mistake.
+
+    `others` as in `Experiment.check_arguments`.
+    """
     try:
         return schema.model_validate(data)
     except ValidationError as error:
         lines = []
         for item in error.errors(include_url=False)[:10]:
             path = (*at, *_place_of(item, source, at))
-            lines.append(f"{source.locate(path)}: {_sentence(schema, item, path, at)}")
+            foreign = others.get(str(path[-1])) if item["type"] == "extra_forbidden" else None
+            lines.append(f"{source.locate(path)}: {foreign or _sentence(schema, item, path, at)}")
         raise ConfigurationError("\n".join(dict.fromkeys(lines))) from None
     except UnicodeEncodeError:  # from JSON; in YAML, it is refused when the file is read
         raise ConfigurationError(

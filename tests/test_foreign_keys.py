@@ -1,0 +1,50 @@
+"""A key of another model, loss, penalty or augmentation is refused with the names of those that have it."""
+
+import re
+from typing import Any
+
+import pytest
+from conftest import WriteYaml, shipped
+
+from ganctl.build import catalog, resolving
+from ganctl.errors import ConfigurationError
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.packaged_configs import packaged_configs
+from ganctl.registry import Registry
+
+SECTIONS: dict[str, tuple[Registry[Any], Any]] = {
+    "model": (catalog.models, lambda section: {"model": section}),
+    "loss": (catalog.losses, lambda section: {"loss": section}),
+    "penalties": (catalog.penalties, lambda section: {"loss.penalties": [section]}),
+    "augment": (catalog.augmentations, lambda section: {"training.augment": [section]}),
+}
+
+
+@pytest.mark.parametrize("where", SECTIONS)
+def test_every_key_of_another_entry_names_those_that_have_it(where: str, tiny_yaml: WriteYaml) -> None:
+    registry, changes = SECTIONS[where]
+    keys = {entry.name: set(entry.arguments().model_fields) for entry in shipped(registry)}
+    for name, own in keys.items():
+        for key in set().union(*keys.values()) - own:
+            experiment = Experiment.load(tiny_yaml(changes({"name": name, key: 1})))
+            with pytest.raises(ConfigurationError) as caught:
+                resolving.resolve(experiment)
+            found = re.search(rf"'{name}' has no key '{key}'; (.*) (?:has|have) it\. Remove the key", str(caught.value))
+            assert found, str(caught.value)
+            named = set(re.split(", | and ", found[1]))
+            assert named & keys.keys() == {other for other in keys if key in keys[other]}
+
+
+def test_an_unknown_key_is_still_one(tiny_yaml: WriteYaml) -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown key 'label_smoothin' in loss\. Did you mean"):
+        resolving.load_experiment(tiny_yaml({"loss": {"name": "minimax", "label_smoothin": 0.1}}))
+
+
+def test_the_quickstart_takes_another_loss_as_the_refusal_says() -> None:
+    quickstart = packaged_configs()["quickstart"]
+    with pytest.raises(ConfigurationError) as caught:
+        resolving.load_experiment(quickstart, ("loss.name=relativistic",))
+    assert "'relativistic' has no key 'label_smoothing'; least_squares and minimax have it." in str(caught.value)
+    found = re.search(r"--set '(.*)'", str(caught.value))
+    assert found
+    assert resolving.load_experiment(quickstart, (found[1],)).loss.name == "relativistic"
