@@ -498,6 +498,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_at_its_first_layer(
     losses = (run / "losses.csv").read_bytes()
     error = one_line(ganctl("resume", run, "--set", "training.iterations=12"), 1)
     assert "000.Dense.kernel of shape [5, 256] has shape [4, 256] in the file" in error
+    assert error.endswith(f"ganctl train {run}/config.yaml --init-from {run}")
     assert (run / "losses.csv").read_bytes() == losses
 
 

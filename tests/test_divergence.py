@@ -109,13 +109,23 @@ def test_a_learning_rate_of_100_is_divergence(
     assert "Try lower learning rates." in error
 
 
-def player(name: str, *terms: str) -> Player:
-    turn = Turn(name, None, [Term(term, None) for term in terms])  # type: ignore[arg-type]
+def test_a_penalty_with_a_huge_weight_is_named_and_not_the_total(small_experiment: Small, tmp_path: Path) -> None:
+    loss = {"name": "minimax", "penalties": [{"name": "r1", "weight": 1e14}]}
+    experiment = small_experiment("dense_gan", {"training.iterations": 4, "loss": loss})
+    folder = RunFolder.create(tmp_path, "run", explicit=True)
+    message = diverged(experiment, folder)
+    assert re.match(r"Iteration \d: r1 is \S+, times its weight of 1e\+14 \S+, and d_loss is ", message), message
+    assert message.endswith("Try a smaller weight of r1, or lower learning rates.")
+
+
+def player(name: str, *terms: str, **weighted: float) -> Player:
+    weights = {**dict.fromkeys(terms, 1.0), **weighted}
+    turn = Turn(name, None, [Term(term, None, weight) for term, weight in weights.items()])  # type: ignore[arg-type]
     return Player(name, name[0], [], None, [turn])
 
 
-PLAYERS = [player("discriminator", "d_real", "d_fake"), player("generator", "g_adversarial")]
-COLUMNS = ["d_loss", "d_grad_norm", "d_real", "d_fake", "g_loss", "g_grad_norm", "g_adversarial"]
+PLAYERS = [player("discriminator", "d_real", "d_fake", r1=1e6), player("generator", "g_adversarial")]
+COLUMNS = ["d_loss", "d_grad_norm", "d_real", "d_fake", "r1", "g_loss", "g_grad_norm", "g_adversarial"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +135,10 @@ COLUMNS = ["d_loss", "d_grad_norm", "d_real", "d_fake", "g_loss", "g_grad_norm",
         ({"d_grad_norm": 1e30}, None),
         ({"g_loss": MAX_LOSS / 2}, None),
         ({"g_loss": -2 * MAX_LOSS}, "g_loss"),
+        ({"d_loss": 3e8, "r1": 300.0, "d_real": 9e5}, "r1"),
+        ({"d_loss": 1.1e8, "r1": 10.0, "d_real": 9.9e7}, "d_real"),
+        ({"d_loss": np.inf, "r1": 5e7}, "d_loss"),
+        ({"d_loss": np.nan, "r1": 300.0}, "d_loss"),
         ({"d_grad_norm": np.inf, "g_loss": np.nan}, "d_grad_norm"),
         ({"d_loss": np.nan, "d_fake": np.nan, "d_grad_norm": np.nan, "g_adversarial": np.nan}, "d_fake"),
         ({"g_loss": np.nan, "g_adversarial": np.inf}, "g_adversarial"),

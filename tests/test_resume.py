@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -11,10 +12,11 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import yaml
-from conftest import CONFIGS, operation_by_operation, slow_but
-from small_runs import KilledAfter, files_of, remembering_pair, resume, train
+from conftest import CONFIGS, operation_by_operation, slow_but, untracked
+from small_runs import CPU, KilledAfter, files_of, remembering_pair, resume, train
 
 from ganctl import augmentations, losses, models
+from ganctl.build import resolving
 from ganctl.errors import ConfigurationError, GanctlError, UsageError
 from ganctl.experiment.changes import changes_between
 from ganctl.experiment.experiment import Experiment
@@ -22,6 +24,8 @@ from ganctl.experiment.sections import OptimizerSection
 from ganctl.game.augmentation import remembers
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
+from ganctl.training.transfer import transfer
 
 # Rows, samples and a checkpoint before the kill, what is played again after it, and all of them once more.
 ITERATIONS, KILLED_AFTER = 7, 4
@@ -325,10 +329,22 @@ def test_a_changed_experiment_is_shown_and_allowed_where_it_can_be(run: RunFolde
     assert len(rates) == 1, "the new rate is the one that is used, not the checkpoint's"
 
 
+def check_way_out(refusal: str, changed: Experiment, run: RunFolder) -> None:
+    """A refusal ends with the command that starts a new run from the weights, and such a run takes them over."""
+    command = refusal.partition("To start a new run from its weights: ")[2]
+    assert shlex.split(command) == ["ganctl", "train", str(run.config), "--init-from", str(run.path)]
+    game = Prepared.make(resolving.resolve(changed), CPU, untracked).game
+    found, _ = checkpoint.find(run.path)
+    assert sum(fit.fitted for fit in transfer(game, found)) > 0
+
+
 def test_another_architecture_is_refused_whatever_is_allowed(run: RunFolder, experiment: Experiment) -> None:
     before = files_of(run)
-    with pytest.raises(ConfigurationError, match=r"cannot continue it.*\n.*model.latent_dim: 100 in .*, 5 now"):
-        resume(with_changes(experiment, {"model.latent_dim": 5}), run, allow_changes=True)
+    changed = with_changes(experiment, {"model.latent_dim": 5})
+    refusal = r"cannot continue it.*\n.*model.latent_dim: 100 in .*, 5 now"
+    with pytest.raises(ConfigurationError, match=refusal) as refused:
+        resume(changed, run, allow_changes=True)
+    check_way_out(str(refused.value), changed, run)
     assert files_of(run) == before
 
 
@@ -348,8 +364,9 @@ def test_images_that_changed_are_refused(run: RunFolder, experiment: Experiment,
     with np.load(str(experiment.dataset.path)) as data:
         np.savez(tmp_path / "other.npz", images=255 - data["images"], labels=data["labels"])
     changed = with_changes(experiment, {"dataset.path": str(tmp_path / "other.npz")})
-    with pytest.raises(GanctlError, match="was trained on different images"):
+    with pytest.raises(GanctlError, match="was trained on different images") as refused:
         resume(changed, run, allow_changes=True)
+    check_way_out(str(refused.value), changed, run)
     shutil.rmtree(run.checkpoints)  # killed before the first one
     run.losses.unlink()
     run.write_info({"dataset": {"fingerprint": "another"}})

@@ -1,6 +1,6 @@
 """Detects from the measurements whether training has diverged, when, and in which term."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +10,35 @@ from ganctl.game.game import Player
 # Losses that recover stay below 1e6 even after the worst start; with a learning rate of 100 they exceed 1e9 at once.
 # Gradients may be large for a while, and may be clipped.
 MAX_LOSS = 1e8
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Divergence(NamedTuple):
-    """The first measurement that cannot occur in healthy training."""
+    """The first measurement that cannot occur in healthy training.
+
+    Attributes:
+        row: the round.
+        name: the measurement's column.
+        value: what was measured.
+        weight: with which a term counts in its total; 1 for anything else.
+        total: the total that the term makes too large without being so itself, in words; or empty.
+    """
 
     row: int
     name: str
     value: float
+    weight: float = 1.0
+    total: str = ""
+
+    def __str__(self) -> str:
+        weighted = f", times its weight of {self.weight:g} {self.weight * self.value:.9g}" if self.weight != 1 else ""
+        return f"{self.name} is {self.value:.9g}{weighted}{self.total and f', and {self.total}'}"
+
+    @property
+    def remedy(self) -> str:
+        """What may help."""
+        lower_weight = f"a smaller weight of {self.name}, or " if self.weight != 1 else ""
+        return f"Try {lower_weight}lower learning rates."
 
 
 def find_divergence(rows: np.ndarray, columns: Sequence[str], players: Sequence[Player]) -> Divergence | None:
@@ -36,7 +57,21 @@ def find_divergence(rows: np.ndarray, columns: Sequence[str], players: Sequence[
     row = int(np.flatnonzero(bad.any(axis=1))[0])
     suspects = {name: float(value) for name, value, wrong in zip(columns, rows[row], bad[row], strict=True) if wrong}
     name = next(name for name in (*_in_order_of_play(players), *suspects) if name in suspects)
-    return Divergence(row, name, suspects[name])
+    found = Divergence(row, name, suspects[name])
+    total_of = {f"{player.prefix}_loss": player for player in players}
+    if name in total_of and not np.isnan(found.value):
+        return _largest_term(found, total_of[name], dict(zip(columns, rows[row], strict=True)))
+    return found
+
+
+def _largest_term(total: Divergence, player: Player, measured: Mapping[str, np.float32]) -> Divergence:
+    """The term that makes a total too large, such as a penalty with a large weight; columns hold it without that."""
+    terms = {term.name: term.weight for turn in player.turns for term in turn.terms}
+    added = {name: float(weight * measured[name]) for name, weight in terms.items()}
+    name = max(added, key=lambda name: abs(added[name]), default="")
+    if not name or abs(added[name]) < min(abs(total.value), _LARGEST) / (2 * len(added)):
+        return total
+    return Divergence(total.row, name, float(measured[name]), terms[name], str(total))
 
 
 def _in_order_of_play(players: Sequence[Player]) -> list[str]:

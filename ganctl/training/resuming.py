@@ -1,6 +1,7 @@
 """Resuming a run: its latest checkpoint is restored into the game that its experiment builds."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,12 +39,15 @@ def restore_newest(prepared: Prepared, folder: RunFolder, *, allow_changes: bool
         return ["no checkpoint was saved yet"]
     found, problems = checkpoint.load_newest(folder.checkpoints)
     notes = [f"skipped     {problem}" for problem in problems]
-    notes += [f"changed     {line}" for line in _accepted_changes(prepared, found, allow_changes)]
+    notes += [f"changed     {line}" for line in _accepted_changes(prepared, found, folder, allow_changes)]
     _refuse_other_images(prepared, folder, found.facts.get("dataset_fingerprint"))
     written = last_iteration(folder.losses)
     if written < found.step:
         notes.append(f"missing     {folder.losses} ends at row {written}; the rows up to {found.step} are lost")
-    game_state.restore(prepared.game, found.groups, found.step, str(found.path))
+    try:
+        game_state.restore(prepared.game, found.groups, found.step, str(found.path))
+    except GanctlError as error:
+        raise GanctlError(f"{error} {_new_run(folder)}") from None
     return notes
 
 
@@ -69,11 +73,13 @@ def _refuse_other_images(prepared: Prepared, folder: RunFolder, fingerprint: Any
     if fingerprint != prepared.fingerprint:
         raise GanctlError(
             f"{folder.path} was trained on different images from those now in {prepared.images.source}. "
-            "Restore the old images, or start a new run."
+            f"Restore the old images. {_new_run(folder)}"
         )
 
 
-def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_changes: bool) -> list[str]:
+def _accepted_changes(
+    prepared: Prepared, found: checkpoint.Checkpoint, folder: RunFolder, allow_changes: bool
+) -> list[str]:
     """Return what has changed in the run's config.yaml, one line each; raises ConfigurationError if not allowed."""
     # With the current defaults for keys that the checkpoint's version did not have.
     then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
@@ -85,16 +91,22 @@ def _accepted_changes(prepared: Prepared, found: checkpoint.Checkpoint, allow_ch
     lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     refused = [change.described(found.path) for change in changes if change.refused]
     if refused:
-        remedy = "To start a new run from its weights, use ganctl train --init-from."
-        raise ConfigurationError(
-            "\n".join(["This experiment is not the checkpoint's, and cannot continue it:", *refused, remedy])
-        )
+        reason = "This experiment is not the checkpoint's, and cannot continue it:"
+        raise ConfigurationError("\n".join([reason, *refused, _new_run(folder)]))
     if lines and not allow_changes:
         raise ConfigurationError(
             "The experiment has changed since the checkpoint. To continue anyway, add --allow-changes:\n"
             + "\n".join(lines)
         )
     return lines
+
+
+def _new_run(folder: RunFolder) -> str:
+    """What to type where a run cannot be continued; settings given with `--set` are to be given again."""
+    if not checkpoint.newest_first(folder.checkpoints):
+        return "Or start a new run."
+    config, run = shlex.quote(str(folder.config)), shlex.quote(str(folder.path))
+    return f"To start a new run from its weights: ganctl train {config} --init-from {run}"
 
 
 def _changed_plugins(then: Any, now: Mapping[str, list[str]]) -> list[str]:

@@ -105,8 +105,8 @@ class Trainer:
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(
-            f"Iteration {iteration}: {found.name} is {found.value:.9g}. The training has diverged. Checkpoints "
-            f"saved before, in {self.run.folder.checkpoints}, are untouched. Try lower learning rates."
+            f"Iteration {iteration}: {found}. The training has diverged. Checkpoints saved before, in "
+            f"{self.run.folder.checkpoints}, are untouched. {found.remedy}"
         )
 
 
