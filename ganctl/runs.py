@@ -49,7 +49,7 @@ from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.loading import TrainedGenerator, parts_of
-from ganctl.generation.walks import walk
+from ganctl.generation.walks import number_of_walks, walk
 from ganctl.host.device import select_device
 from ganctl.images.bands import straight
 from ganctl.images.notebook import Images
@@ -345,7 +345,7 @@ class Run:
         """Walk through latent space, as `ganctl interpolate` does.
 
         Args:
-            rows: number of walks; by default 4, or one per class.
+            rows: number of walks; by default 4, or one per class, but at most 20 if `classes` is left out.
             points: number of images on each walk.
             frames: number of frames from one image to the next.
             classes: the class of each walk by number or name, from a class-conditional generator; by default all.
@@ -362,7 +362,7 @@ class Run:
         """
         self._trained.check_draws_from_noise()
         wanted = self._classes(classes)
-        rows = len(wanted) or 4 if rows is None else rows
+        rows = number_of_walks(wanted, requested=classes is not None) if rows is None else rows
         drawing.check_count("rows x points x frames", rows * points * frames)
         steps = list(walk(self._trained.played, rows, points, frames, seed, self._trained.distribution, wanted))
         return Images.of(np.stack(steps, axis=1))

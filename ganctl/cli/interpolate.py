@@ -22,7 +22,7 @@ from ganctl.cli._printing import show
 @click.option(
     "--frames", type=click.IntRange(1, 250), default=8, show_default=True, help="Frames from one image to the next."
 )
-@click.option("--rows", type=click.IntRange(1, 64), help="Number of walks.  [default: 4, or one per class]")
+@click.option("--rows", type=click.IntRange(1, 64), help="Number of walks.  [default: 4, or one per class, at most 20]")
 @classes_option(
     "The class of each walk by number or name, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
 )
@@ -53,16 +53,18 @@ def command(
     ganctl interpolate --checkpoint outputs/acgan_mnist --classes 0,1,2
     """
     from ganctl.cli._drawing import open_generator
-    from ganctl.generation.walks import prepare_files, walk, write_walk
+    from ganctl.generation.walks import number_of_walks, prepare_files, walk, write_walk
     from ganctl.host.device import select_device
 
     select_device(device)
     paths = prepare_files(output, seed, points * frames)
     trained = open_generator(checkpoint, best=best)
     wanted = trained.classes(classes)
-    rows = rows or len(wanted) or 4
+    rows = rows or number_of_walks(wanted, requested=classes is not None)
     drawn = walk(trained.played, rows, points, frames, seed, trained.distribution, wanted)
     write_walk(paths, drawn, points * frames, alpha=trained.alpha)
     where = " and ".join(map(str, paths))
     walks = "1 walk" if rows == 1 else f"{rows} walks"
+    if classes is None and rows < len(wanted):
+        walks += f" (classes 0 to {rows - 1} of {len(wanted)}; --classes chooses others)"
     show(f"{walks} through {points} images of {trained.description}: {where}")

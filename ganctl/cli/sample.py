@@ -37,8 +37,8 @@ from ganctl.cli._printing import show
     help="Write values like those of the training images, float32, if these were not bytes; into FILE.npz.",
 )
 @output_option(
-    "FILE.png (a grid, a column for each class), FILE.npz (uint8 `images` [N, H, W, C] and "
-    "the classes as `labels`) or a new folder (a PNG each).  [default: samples-SEED.png]"
+    "FILE.png (a grid, a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C] "
+    "and the classes as `labels`) or a new folder (a PNG each).  [default: samples-SEED.png]"
 )
 @best_option
 @device_option

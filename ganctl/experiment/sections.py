@@ -357,7 +357,8 @@ class OutputsSection(Section):
     sample_every: Count = 500
     """Draw a sample grid every N iterations."""
     sample_grid: Annotated[str, Field(pattern=r"^([1-9]\d?x[1-9]\d?|scored)$")] = "8x8"
-    """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score."""
+    """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score. With classes,
+    each column shows one; of more than 20 classes, each cell shows the next."""
     checkpoint_every: Count = 1000
     """Save a checkpoint every N iterations."""
     keep: Count = 2

@@ -18,6 +18,10 @@ REAL = "real"
 """The feed of a model that learns from a single feed."""
 
 
+MANY_CLASSES = 20
+"""A grid shows more classes than this in reading order, and not only as many as it has columns."""
+
+
 @dataclass(frozen=True)
 class GridInputs:
     """The fixed inputs of all sample grids of a run.
@@ -92,10 +96,14 @@ class NoiseSampler(Sampler):
         num_classes: int,
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
-        """Return fixed latent vectors; with classes, each row shares a latent vector and each column a class."""
+        """Return fixed latent vectors; with classes, each row shares a latent vector and each column a class.
+
+        More than MANY_CLASSES classes follow each other from cell to cell.
+        """
         count = rows * columns
         classes = class_count(network, num_classes) if takes_classes(network) else num_classes
-        shown = tf.constant([cell % columns % max(classes, 1) for cell in range(count)])
+        across = count if classes > MANY_CLASSES else columns
+        shown = tf.constant([cell % across % max(classes, 1) for cell in range(count)])
         if not takes_classes(network):
             return GridInputs(arrange_inputs(network, draw_latent(network, key, count, distribution)), shown)
         latent = draw_latent(network, key, rows, distribution)

@@ -120,8 +120,9 @@ def score_images(
             alpha = real.images.alpha
             picture = nearest_pairs(samples.images, reference.images, near.nearest, near.distances, alpha=alpha)
             write_png(where, picture)
-        except OSError as error:  # the scores took long; a failing picture must not lose them
-            notes.insert(0, f"Warning: {where} cannot be written: {error.strerror or error}.")
+        except (OSError, UsageError) as error:  # the scores took long; a failing picture must not lose them
+            reason = f"{where} cannot be written: {error.strerror or error}." if isinstance(error, OSError) else error
+            notes.insert(0, f"Warning: {reason}")
             where = None
     return Scores(
         samples.description,

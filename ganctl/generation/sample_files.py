@@ -24,6 +24,8 @@ class Write(Protocol):
     def __call__(self, batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
         """Write images, drawn from `classes` cyclically: a grid gets a column for each, an npz its `labels`.
 
+        Of more than `draw.MOST_COLUMNS` classes, a grid has several bands of columns.
+
         `alpha`: the last channel is transparency. Then an npz has the colours as they are and an array `alpha`.
         """
 
@@ -60,13 +62,17 @@ def writer_for(path: Path, count: int) -> Write:
 
 
 def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
-    columns = len(classes) if len(classes) > 1 else math.ceil(math.sqrt(count))
+    across = math.ceil(math.sqrt(count))
+    rows, columns = draw.banded(count, len(classes)) if len(classes) > 1 else (math.ceil(count / across), across)
     collected: list[np.ndarray] = []
     for batch in batches:
         collected.append(batch)
         if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
             raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
-    draw.write_png(path, draw.grid(np.concatenate(collected), math.ceil(count / columns), columns, alpha=alpha))
+        draw.check_fits_png(path, rows, columns, batch.shape[1:])  # before all are drawn, which may take hours
+    images = np.concatenate(collected)
+    arranged = draw.in_bands(images, len(classes)) if len(classes) > 1 else images
+    draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha))
 
 
 def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:

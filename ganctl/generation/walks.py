@@ -20,6 +20,8 @@ from ganctl.lazy import tf
 
 MAX_FRAMES = 500
 MILLISECONDS = 100
+MOST_WALKS = 20
+"""The most walks by default: those of a few classes can be followed, those of hundreds cannot."""
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
@@ -98,6 +100,16 @@ def walk(
                 yield paint(arrange_inputs(generator, inputs, wanted)).numpy()
 
 
+def number_of_walks(classes: Sequence[int], *, requested: bool) -> int:
+    """Return the number of walks by default: one per class, of all classes at most MOST_WALKS; 4 without classes.
+
+    Args:
+        classes: the requested classes, or all of the generator; empty if it takes none.
+        requested: whether they were requested.
+    """
+    return (len(classes) if requested else min(len(classes), MOST_WALKS)) or 4
+
+
 def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
     """Return the paths for `count` frames, by default a picture and an animation; creates the folder.
 
@@ -116,7 +128,7 @@ def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
 
 
 def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int, *, alpha: bool = False) -> None:
-    """Write walks as a picture, a row for each, or as an animation with all walks side by side.
+    """Write walks as a picture, a row for each, or as an animation with all walks side by side, about square.
 
     Args:
         paths: `.png` or `.gif`.
@@ -133,12 +145,18 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int, 
         if count * frame.size > MAX_GRID_PIXELS:
             raise UsageError(f"{count * len(frame):,} images are too many for one picture. Use fewer.")
     rows = len(collected[0])
-    # As square as possible without an empty cell.
-    columns = next(number for number in range(math.isqrt(rows - 1) + 1, rows + 1) if rows % number == 0)
+    columns = _columns(rows)
     for path in paths:
         with writing(path):
             if path.suffix.lower() == ".png":
                 draw.write_png(path, draw.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
             else:
-                sheets = [draw.layout(frame, rows // columns, columns) for frame in collected]
+                sheets = [draw.layout(frame, math.ceil(rows / columns), columns) for frame in collected]
                 write_gif(path, sheets, MILLISECONDS, factor=draw.enlargement(sheets[0], collected[0][0]))
+
+
+def _columns(rows: int) -> int:
+    """The number of walks side by side: as square as possible without an empty cell, but of many walks not too wide."""
+    square = math.isqrt(rows - 1) + 1
+    full = next(number for number in range(square, rows + 1) if rows % number == 0)
+    return full if full <= draw.MOST_COLUMNS else square

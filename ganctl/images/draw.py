@@ -1,20 +1,33 @@
 """Images laid out on a grid, and written as PNG or WebP."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ganctl.host.files import write_atomically
+from ganctl.errors import UsageError
+from ganctl.host.files import shown, write_atomically
 from ganctl.images.bands import every_band, visible
 from ganctl.images.opencv import opencv
-from ganctl.images.resize import to_channels
+from ganctl.images.resize import resized, to_channels
 
 LONGEST_SIDE = 1024
 """The most pixels of the longer side of an enlarged sheet."""
 
 LONGEST_CELL = 128
 """The most pixels of the longer side of each image on an enlarged sheet."""
+
+MOST_COLUMNS = 20
+"""The most classes side by side; more are laid out in several bands, one below the other."""
+
+LONGEST_PNG_SIDE = 1_000_000
+"""The limit of libpng; the picture of a longer side would be an empty file."""
+
+LONGEST_WEBP_SIDE = 16_383
+"""The limit of the format."""
+
+_GAP = 2
 
 # A picture of repeated pixels gets a third as large as with OpenCV's default, which is only milliseconds faster.
 _PNG_COMPRESSION = 3
@@ -36,6 +49,51 @@ def grid(images: np.ndarray, rows: int, columns: int, *, alpha: bool = False) ->
     return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def banded(count: int, classes: int) -> tuple[int, int]:
+    """Return the rows and columns of a sheet of images whose classes repeat, as `in_bands` arranges them."""
+    rows, bands, columns = _bands(count, classes)
+    return bands * rows, columns
+
+
+def in_bands(images: np.ndarray, classes: int) -> np.ndarray:
+    """Arrange images whose classes repeat for a sheet with a column for each class.
+
+    Of more than MOST_COLUMNS classes, the columns form bands of about equal width, one below the other. Each band has
+    all rows of its columns, so a single row reads on from band to band. Fewer classes make a single band.
+
+    Args:
+        images: [N,H,W,C]; the classes repeat cyclically.
+        classes: their number.
+
+    Returns:
+        Images [M,H,W,C] for a `layout` of the rows and columns of `banded`; empty cells are white.
+    """
+    rows, bands, columns = _bands(len(images), classes)
+    if bands == 1:
+        return images
+    cells = np.full((bands * rows * columns, *images.shape[1:]), 255, np.uint8)
+    row, place = np.divmod(np.arange(len(images)), classes)
+    band, column = np.divmod(place, columns)
+    cells[(band * rows + row) * columns + column] = images
+    return cells
+
+
+def _bands(count: int, classes: int) -> tuple[int, int, int]:
+    """Return the rows of each band, the number of bands, and the columns of each."""
+    rows = math.ceil(count / classes)
+    if classes <= MOST_COLUMNS:
+        return rows, 1, classes
+    used = min(classes, count)
+    bands = math.ceil(used / MOST_COLUMNS)
+    return rows, bands, math.ceil(used / bands)
+
+
+def check_fits_png(path: Path, rows: int, columns: int, image_shape: Sequence[int]) -> None:
+    """Raise UsageError if a sheet of images of this shape, height first, is too large for PNG."""
+    height, width = image_shape[:2]
+    _check_sides(rows * (height + _GAP) + _GAP, columns * (width + _GAP) + _GAP, path)
+
+
 def enlargement(sheet: np.ndarray, image: np.ndarray) -> int:
     """Return the integer factor by which a sheet [H,W,C] of images like this [H,W,C] is enlarged; 1: not at all.
 
@@ -45,7 +103,7 @@ def enlargement(sheet: np.ndarray, image: np.ndarray) -> int:
     return max(1, min(LONGEST_SIDE // max(sheet.shape[:2]), LONGEST_CELL // max(image.shape[:2])))
 
 
-def layout(images: np.ndarray, rows: int, columns: int, gap: int = 2) -> np.ndarray:
+def layout(images: np.ndarray, rows: int, columns: int, gap: int = _GAP) -> np.ndarray:
     """Lay the first `rows * columns` images [N,H,W,C] out on white, row by row; cells without an image stay white."""
     height, width, channels = images.shape[1:]
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
@@ -65,22 +123,63 @@ def stacked(sheets: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.pad(s, [(0, 0), (0, width - s.shape[1]), (0, 0)], constant_values=255) for s in wide])
 
 
-def to_png(image: np.ndarray) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB, [H,W,4] RGBA, [H,W,1] or [H,W], as PNG."""
+def to_png(image: np.ndarray, path: Path | None = None) -> bytes:
+    """Return a uint8 image, [H,W,3] RGB, [H,W,4] RGBA, [H,W,1] or [H,W], as PNG.
+
+    Raises:
+        UsageError: a side is longer than LONGEST_PNG_SIDE, or OpenCV cannot write the picture; names `path`.
+    """
+    height, width = image.shape[:2]
+    _check_sides(height, width, path)
     if image.ndim == 3 and image.shape[2] >= 3:
         image = image[..., [2, 1, 0, *range(3, image.shape[2])]]
-    cv2 = opencv()
-    settings = [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION]
-    return bytes(cv2.imencode(".png", image, settings)[1])
+    return _encoded(".png", image, opencv().IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION, path)
 
 
 def write_png(path: Path, image: np.ndarray) -> None:
-    """Write a uint8 image as `to_png` does; the file appears whole or not at all."""
-    write_atomically(path, to_png(image), durable=False)
+    """Write a uint8 image as `to_png` does; the file appears whole or not at all.
+
+    Raises:
+        UsageError: as for `to_png`.
+        OSError: the file cannot be written.
+    """
+    write_atomically(path, to_png(image, path), durable=False)
 
 
 def to_webp(image: np.ndarray, quality: int = 85) -> bytes:
-    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: about a fifth of the size of a PNG."""
-    rgb = to_channels(image, 3)
+    """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: about a fifth of the size of a PNG.
+
+    An image whose longer side is more than LONGEST_WEBP_SIDE is shrunk to it. Raises UsageError if OpenCV cannot write
+    it.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, LONGEST_WEBP_SIDE / max(height, width))
+    if scale < 1.0:
+        image = resized(image, max(1, round(height * scale)), max(1, round(width * scale)))
+    return _encoded(".webp", to_channels(image, 3)[..., ::-1], opencv().IMWRITE_WEBP_QUALITY, quality)
+
+
+def _check_sides(height: int, width: int, path: Path | None) -> None:
+    if max(height, width) > LONGEST_PNG_SIDE:
+        raise UsageError(
+            f"{_named(path)} would be {width:,} x {height:,} pixels. A PNG has at most {LONGEST_PNG_SIDE:,} on a side. "
+            "Put fewer images into one picture, or write them to a folder or an npz."
+        )
+
+
+def _encoded(kind: str, image: np.ndarray, setting: int, value: int, path: Path | None = None) -> bytes:
+    """Return an encoded picture; OpenCV reports a failure by an empty result, an exception or both."""
     cv2 = opencv()
-    return bytes(cv2.imencode(".webp", rgb[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])[1])
+    try:
+        written, content = cv2.imencode(kind, image, [setting, value])
+    except cv2.error:
+        written, content = False, b""
+    if not written or not len(content):
+        raise UsageError(
+            f"{_named(path)} cannot be written as {kind[1:].upper()}. Received: {image.dtype} {list(image.shape)}"
+        )
+    return bytes(content)
+
+
+def _named(path: Path | None) -> str:
+    return "The picture" if path is None else shown(path)

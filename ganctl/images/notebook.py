@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.errors import UsageError
 from ganctl.images.draw import grid, to_png
 
 LARGEST_SHEET = 2**24
@@ -44,7 +45,12 @@ class Images(np.ndarray):
 
     def _repr_png_(self) -> bytes | None:
         """The picture for a notebook; None, which shows the numbers, if it is not a picture or is too large."""
-        return to_png(self.sheet()) if self._is_shown() and self.size <= LARGEST_SHEET else None
+        if not self._is_shown() or self.size > LARGEST_SHEET:
+            return None
+        try:
+            return to_png(self.sheet())
+        except UsageError:
+            return None
 
     def __array_finalize__(self, source: Any) -> None:
         """Copy no attributes from the source array."""
