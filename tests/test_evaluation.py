@@ -393,6 +393,56 @@ def test_only_scores_of_inception_are_called_fid(features: str) -> None:
     assert len(set(titles.values())) == len(titles)
 
 
+# --- sets of which all images are identical
+
+
+def test_against_identical_real_images_only_distances_of_the_sets_mean_anything(clothes: ImageSet) -> None:
+    same = ImageSet(np.repeat(clothes.images[:1], 120, axis=0), None, (), "same")
+    found = scoring.evaluate(clothes.images[500:620], Reference.of(same, lite0_extractor(), "images"))
+    for name in ("precision", "recall", "diversity", "memorization"):
+        assert found.values[name] is None, name
+        assert found.values[name + metrics_csv.FLOOR] is None, name
+    real, fake = (lite0_extractor().features(images) for images in (same.images, clothes.images[500:620]))
+    expected = np.square(fake.mean(0) - real[0]).sum() + np.var(fake, axis=0, ddof=1).sum()
+    assert found.values["frechet_distance"] == pytest.approx(expected, rel=0.02), "the distance to a point"
+    assert found.values["kid"] > 1
+    assert abs(found.values["kid_floor"]) < 1e-6
+    assert not scoring.copies(found.values)
+    assert found.notes == (
+        "Warning: all real images are identical. What would mean nothing is left out: precision, recall, diversity, "
+        "memorization.",
+    )
+
+
+def test_identical_samples_have_no_recall_and_the_smallest_diversity(clothes: ImageSet) -> None:
+    real = Reference.of(clothes.first(240), lite0_extractor(), "images")
+    found = scoring.evaluate(np.repeat(clothes.images[500:501], 120, axis=0), real)
+    assert found.values["recall"] is None
+    assert found.values["recall_floor"] > 0.5, "of the real images alone"
+    rows = np.random.default_rng(1).permutation(240)[:120]
+    effective = effective_number(real.features[rows], real.gaussian.mean)
+    assert found.values["diversity"] == pytest.approx(1 / effective, rel=1e-3)
+    assert found.values["precision"] in (0.0, 1.0)
+    assert found.notes == ("Warning: all samples are identical. What would mean nothing is left out: recall.",)
+
+
+def test_images_that_differ_by_a_value_are_not_identical(clothes: ImageSet) -> None:
+    images = np.repeat(clothes.images[:1], 120, axis=0)
+    images[100, 3, 3] ^= 1
+    assert not Reference.of(ImageSet(images, None, (), "x"), lite0_extractor(), "images").constant
+
+
+def test_what_means_nothing_is_an_empty_cell_and_no_score(tmp_path: Path) -> None:
+    values = {"iteration": 4, "kid": 0.5, "kid_floor": 0.0, "recall": None, "recall_floor": None, "features": "lite0"}
+    content = metrics_csv.line(metrics_csv.COLUMNS) + metrics_csv.line(values.get(n) for n in metrics_csv.COLUMNS)
+    (tmp_path / "metrics.csv").write_text(content)
+    assert "None" not in content
+    (row,) = metrics_csv.read_metrics(tmp_path / "metrics.csv")
+    assert "recall" not in row
+    assert not scoring.copies(row)
+    assert metrics_csv.format_score(row) == "KID-Lite0 0.5 (0)"
+
+
 # --- during training
 
 EVALUATED = {"evaluation": {"every": 4, "num": 60}, "training.iterations": 12}
@@ -461,6 +511,17 @@ def test_evaluating_changes_nothing_in_the_training(scored: RunFolder, tiny_yaml
         assert (plain.checkpoints / "000000012" / name).read_bytes() == (
             scored.checkpoints / "000000012" / name
         ).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_run_on_identical_images_is_scored_by_what_means_something(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", images=np.full((64, 8, 8, 1), 90, np.uint8))
+    folder = RunFolder.create(tmp_path, "run", explicit=True)
+    train(small(tiny_yaml, {"dataset.path": str(tmp_path / "same.npz"), "training.iterations": 4}), folder)
+    (row,) = metrics_csv.read_metrics(folder.metrics)
+    assert {"kid", "kid_floor", "frechet_distance"} <= row.keys()
+    assert not {"precision", "recall", "diversity", "memorization", "diversity_floor"} & row.keys()
+    assert "After iteration 4: Warning: all real images are identical." in folder.log.read_text()
 
 
 @pytest.mark.slow
@@ -557,6 +618,25 @@ def test_a_folder_as_reference_is_seen_as_an_npz_of_the_same_images_is(tmp_path:
     npz, pictures = (judged(tmp_path / "grey.npz", "--against", tmp_path / name) for name in ("colours.npz", "colours"))
     assert pictures["kid"] == pytest.approx(npz["kid"], rel=0.1)
     assert npz["kid"] > npz["kid_floor"] + 0.05
+
+
+@pytest.mark.slow
+def test_evaluate_against_identical_images_prints_no_figure_that_means_nothing(
+    clothes: ImageSet, tmp_path: Path, run_cli: RunCli
+) -> None:
+    np.savez(tmp_path / "same.npz", images=np.repeat(clothes.images[:1], 60, axis=0))
+    np.savez(tmp_path / "clothes.npz", images=clothes.images[100:160])
+    arguments = ("evaluate", tmp_path / "clothes.npz", "--against", tmp_path / "same.npz", "--num", 60)
+    done = run_cli(*arguments)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines() if line.split()[1:]}
+    for name in ("precision-Lite0", "recall-Lite0", "diversity-Lite0", "memorization-Lite0"):
+        assert rows[name] == ["n/a", "n/a"]
+    assert float(rows["KID-Lite0"][0]) > 1
+    assert "Warning: all real images are identical." in done.stderr
+    values = json.loads(run_cli(*arguments, "--json").stdout)
+    assert values["kid"] > 1
+    assert [values[name] for name in ("recall", "recall_floor", "diversity", "copies")] == [None, None, None, False]
 
 
 @pytest.mark.slow

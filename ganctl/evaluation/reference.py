@@ -19,7 +19,7 @@ from ganctl.evaluation.kernel_distance import KernelSums
 from ganctl.evaluation.neighbours import Surroundings, nearest_distances
 from ganctl.host.cache_root import cache_root
 from ganctl.host.files import write_atomically
-from ganctl.images.image_set import ImageSet
+from ganctl.images.image_set import ImageSet, all_identical
 
 MOST_IMAGES = 20_000
 FEWEST_IMAGES = 50
@@ -74,6 +74,11 @@ class Reference:
         return replace(
             self, features=self.features[rows], images=self.images[rows], held_out=None, key="", _kernel_sums={}
         )
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether all images are identical."""
+        return all_identical(self.images)
 
     @cached_property
     def gaussian(self) -> Gaussian:

@@ -13,10 +13,15 @@ from ganctl.evaluation.frechet_distance import Gaussian, frechet_distance
 from ganctl.evaluation.kernel_distance import kernel_distance, subset_size
 from ganctl.evaluation.neighbours import Neighbours, Surroundings, memorized, neighbours
 from ganctl.evaluation.reference import FEWEST_IMAGES, Reference
+from ganctl.images.image_set import all_identical
 from ganctl.run_folder.metrics_csv import FLOOR, METRICS
 
 CALLED_COPYING = 2.0
 """A share of memorized samples above this many times the floor's is called copying, once chance is ruled out."""
+NEED_VARIED_REFERENCE = {"precision", "recall", "diversity", "memorization", "class_score", "class_coverage"}
+"""Scores by distances, directions or classes among the real images, which identical ones do not have."""
+NEED_VARIED_SAMPLES = {"recall"}
+"""Scores by distances among the samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +29,14 @@ class Evaluation:
     """The scores of samples.
 
     Attributes:
-        values: every score by its column in metrics.csv, including floors and protocol.
+        values: every score by its column in metrics.csv, including floors and protocol; None: it would mean nothing.
         neighbours: for each sample, the nearest reference image.
+        notes: why scores are None, in words.
     """
 
     values: dict[str, Any]
     neighbours: Neighbours
+    notes: tuple[str, ...] = ()
 
 
 def copies(values: Mapping[str, Any]) -> bool:
@@ -38,7 +45,10 @@ def copies(values: Mapping[str, Any]) -> bool:
     Args:
         values: those of an `Evaluation`, or a row of metrics.csv.
     """
-    share, floor = values["memorization"], max(values["memorization" + FLOOR], 1e-3)
+    share, floor = values.get("memorization"), values.get("memorization" + FLOOR)
+    if share is None or floor is None:
+        return False
+    floor = max(floor, 1e-3)
     deviation = (floor * (1 - floor) / values["num"]) ** 0.5
     return bool(share > CALLED_COPYING * floor and share > floor + 4 * deviation)
 
@@ -61,7 +71,17 @@ def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
         "num": len(features),
         "floor_num": floor_num,
     }
-    return Evaluation({**figures, **{name + FLOOR: value for name, value in floors.items()}, **protocol}, found)
+    scores: dict[str, Any] = {**figures, **{name + FLOOR: value for name, value in floors.items()}}
+    notes: tuple[str, ...] = ()
+    for what, identical, lost in (
+        ("real images", reference.constant, {name + end for name in NEED_VARIED_REFERENCE for end in ("", FLOOR)}),
+        ("samples", all_identical(samples), NEED_VARIED_SAMPLES),
+    ):
+        if identical:
+            scores.update({name: None for name in scores if name in lost})
+            titles = [metric.title for metric in METRICS if metric.name in scores and metric.name in lost]
+            notes += (f"Warning: all {what} are identical. What would mean nothing is left out: {', '.join(titles)}.",)
+    return Evaluation({**scores, **protocol}, found, notes)
 
 
 def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, float], Neighbours]:

@@ -26,7 +26,7 @@ class Scores:
         reference: a description of the real images that they were compared with.
         values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
             of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they cannot be
-            compared.
+            compared. None: the score would mean nothing; the notes say why.
         copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
         of_training: whether the reference is the generator's training images.
         nearest_pairs: path of the written picture: the samples nearest to real images, each above its real image.
@@ -53,7 +53,7 @@ class Scores:
         for metric in METRICS:
             if metric.name in values:
                 deviation = f"   ± {values['kid_std']:.2g} over subsets" if metric.name == "kid" else ""
-                numbers = f"{values[metric.name]:12.4g}{values[metric.name + FLOOR]:12.4g}"
+                numbers = _number(values[metric.name]) + _number(values[metric.name + FLOOR])
                 yield f"{title(metric, values['features']):16}{numbers}  {metric.better}{deviation}"
         yield f"features        {values['features']}, weights {values['weights']}, {values['resize']}"
         yield (
@@ -70,6 +70,10 @@ class Scores:
         if self.copies:
             what = "training images: this generator copies" if self.of_training else "images of the reference"
             yield f"Many samples are nearly identical to {what}. Look at the nearest pairs."
+
+
+def _number(score: float | None) -> str:
+    return f"{'n/a':>12}" if score is None else f"{score:12.4g}"
 
 
 def score_images(
@@ -111,7 +115,7 @@ def score_images(
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     found = evaluate(samples.images, reference)
-    notes = [*samples.notes, *real.notes]
+    notes = [*samples.notes, *real.notes, *found.notes]
     own = samples.run if against is None else None
     where = pairs or (own.nearest_pairs if own else None)
     if where is not None:

@@ -79,7 +79,7 @@ class ImageSet:
         if len(self) < 2:
             raise DataError(f"{self.source}: {len(self)} images are too few to train on.")
         notes = []
-        if not any((block != self.images[0]).any() for _, block in _blocks(self.images)):
+        if all_identical(self.images):
             notes.append("Warning: all images are identical.")
         elif warning := low_contrast(self.images):
             notes.append(warning)
@@ -209,6 +209,11 @@ def from_arrays(
     kept = None if images.dtype == np.uint8 and value_range == BYTES else value_range
     learned = alpha and pixels.shape[-1] in ALPHA_CHANNELS
     return ImageSet(pixels, labels, class_names, source, tuple(notes), kept, learned).checked()
+
+
+def all_identical(images: np.ndarray) -> bool:
+    """Whether images [N,H,W,C] are all the same, N at least 1."""
+    return not any((block != images[0]).any() for _, block in _blocks(images))
 
 
 def only_classes(
