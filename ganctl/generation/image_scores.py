@@ -10,7 +10,7 @@ from ganctl.evaluation.features import extractor_for
 from ganctl.evaluation.pairs import nearest_pairs
 from ganctl.evaluation.reference import Reference
 from ganctl.evaluation.scoring import copies, evaluate
-from ganctl.generation.image_sources import read_real_images, read_samples
+from ganctl.generation.image_sources import read_both
 from ganctl.host.device import select_device
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import Track
@@ -94,7 +94,7 @@ def score_images(
     Args:
         what: a run folder, checkpoint or generator file to draw from; or images, as an npz or a folder.
         track: shows progress.
-        against: as for `read_real_images`.
+        against: as for `image_sources.read_real_images`.
         num: number of samples.
         features: as for `extractor_for`.
         inception_graph: as for `extractor_for`.
@@ -110,8 +110,7 @@ def score_images(
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
         raise UsageError(f"--pairs takes FILE.png in an existing folder. Received: {pairs}")
     select_device(device)
-    samples = read_samples(what, num, seed, track, best=best)
-    real = read_real_images(against, samples, track)
+    samples, real = read_both(what, against, num, seed, track, best=best)
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     found = evaluate(samples.images, reference)

@@ -5,22 +5,24 @@ import shlex
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from ganctl.build import catalog
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import load_parts, read_dataset, read_feeds
-from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
+from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
-from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
+from ganctl.images.image_set import MOST_CHANNELS, ImageSet, Track, fingerprint_of, gathered
+from ganctl.images.value_range import BYTES, ValueRange
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 
@@ -73,7 +75,78 @@ class RealImages:
         return f"{self.kind} of {self.images.source}"
 
 
-def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool = False) -> Samples:
+@dataclass(frozen=True)
+class Preparation:
+    """How a run prepared its training images, for other images that are compared with it.
+
+    Attributes:
+        run: what the run is called.
+        section: its data set; size and channels are those of the images that the networks see.
+    """
+
+    run: str
+    section: DatasetSection
+
+    @classmethod
+    def of(
+        cls, run: str, parts: Parts, shape: tuple[int, int, int], value_range: ValueRange | None = None
+    ) -> Self | None:
+        """Return the preparation of a run with images of a shape; None if a data set cannot make this shape.
+
+        `value_range` is black and white of its images. Beyond bytes, it holds for other images too: those of them that
+        are bytes stay as they are.
+        """
+        height, width, channels = shape
+        if channels > MOST_CHANNELS:
+            return None
+        config = parts.experiment.dataset
+        beyond = value_range is not None and value_range.white > BYTES.white
+        prepared = {
+            "image_size": f"{height}x{width}",
+            "channels": channels,
+            "alpha": config.alpha,
+            "background": config.background,
+            "resize": config.resize,
+            "value_range": [value_range.black, value_range.white] if value_range and beyond else config.value_range,
+        }
+        # Not validated: a plugin's images may be larger than those that `dataset.image_size` allows.
+        return cls(run, DatasetSection(name=config.name).model_copy(update=prepared))
+
+    def read(self, name: str, path: str | None, track: Track) -> ImageSet:
+        """Read a data set and prepare its images in this way, with a note that says so."""
+        found = read_dataset(self.section.model_copy(update={"name": name, "path": path}), track)
+        size = "x".join(map(str, found.shape))
+        return found.noted(f"{found.source}: images were prepared as for {self.run}: {size}, {self.section.resize}")
+
+
+def read_both(
+    path: Path, against: str | None, count: int, seed: int, track: Track, *, best: bool = False
+) -> tuple[Samples, RealImages]:
+    """Read samples and the images to compare them with.
+
+    If one side belongs to a run, the other is prepared as the training images of the run were.
+
+    Args:
+        path: as for `read_samples`.
+        against: as for `read_real_images`.
+        count: number of samples.
+        seed: of the latent vectors.
+        track: shows progress.
+        best: as for `read_samples`.
+    """
+    run = RunFolder(_expanded(against)) if against else None
+    if run is None or not run.exists or not path.exists() or _is_checkpoint(path):
+        samples = read_samples(path, count, seed, track, best=best)
+        return samples, read_real_images(against, samples, track)
+    parts = load_parts(run.config)
+    real = _training_images(parts, "", track)
+    like = Preparation.of(str(run.path), parts, real.images.shape, real.images.value_range)
+    return read_samples(path, count, seed, track, best=best, like=like), real
+
+
+def read_samples(
+    path: Path, count: int, seed: int, track: Track, *, best: bool = False, like: Preparation | None = None
+) -> Samples:
     """Open a run folder, checkpoint or generator file to draw samples from, or read an npz or a folder.
 
     Args:
@@ -82,13 +155,14 @@ def read_samples(path: Path, count: int, seed: int, track: Track, *, best: bool 
         seed: of the latent vectors.
         track: shows progress.
         best: use a run's checkpoint with the lowest KID instead of the latest.
+        like: how to prepare the images of an npz or folder; None: in their own size and channels.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
     if not _is_checkpoint(path):
         if best:
             raise UsageError(f"--best: {path} is not a run folder, so it has no scores.")
-        found = _read(path, track)
+        found = _read(path, track, like)
         chosen = choose(len(found), count)
         return Samples(
             f"{len(chosen):,} images of {path}", found.shape, lambda: found.images[chosen], notes=found.notes
@@ -136,23 +210,30 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         return _training_images(samples.parts, samples.fingerprint, track)
     if not against:
         raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
-    path = Path(os.path.expanduser(against))
+    path = _expanded(against)
+    like = None
+    if samples.parts is not None:
+        like = Preparation.of(str(samples.run.path if samples.run else "the generator"), samples.parts, samples.shape)
     if against in {entry.name for entry in catalog.datasets}:
-        found = read_dataset(DatasetSection(name=against), track)
-        real = RealImages(OTHER_IMAGES, found)
+        found = like.read(against, None, track) if like else read_dataset(DatasetSection(name=against), track)
+        real = RealImages(OTHER_IMAGES, found, notes=found.notes)
     elif (run := RunFolder(path)).exists:
         real = _training_images(load_parts(run.config), "", track)
     elif path.exists():
-        found = _read(path, track)
-        real = RealImages(OTHER_IMAGES, found)
+        found = _read(path, track, like)
+        real = RealImages(OTHER_IMAGES, found, notes=found.notes)
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
         raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz or folder.{hint}")
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is due to sharpness."
-        return RealImages(real.kind, real.images, real.held_out, (*real.notes, note))
+        return replace(real, notes=(*real.notes, note))
     return real
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expanduser(path))
 
 
 def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages:
@@ -176,28 +257,43 @@ def _is_checkpoint(path: Path) -> bool:
     )
 
 
-def _read(path: Path, track: Track) -> ImageSet:
-    """Read an npz, or a folder in the usual size and channels of its images."""
-    if path.is_file():
-        try:
-            return read_dataset(DatasetSection(name="npz", path=str(path)), track)
-        except ConfigurationError:
-            raise DataError(f"{path}: its images are not square. Only square images can be compared.") from None
+def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
+    """Read an npz or a folder, prepared as for a run, or else in the usual size and channels of its images.
+
+    Pictures of a folder without a common shape are cropped to squares.
+    """
+    name = "npz" if path.is_file() else "image_folder"
+    if like:
+        return like.read(name, str(path), track)
+    if name == "npz":
+        return read_dataset(DatasetSection(name=name, path=str(path)), track)
     size, channels = _usual_shape(path)
-    section = DatasetSection(name="image_folder", path=str(path), image_size=size, channels=1 if channels == 1 else 3)
+    section = DatasetSection(name=name, path=str(path), image_size=size, channels=1 if channels == 1 else 3)
     return read_dataset(section, track)
 
 
-def _usual_shape(folder: Path) -> tuple[int, int]:
-    """The most frequent shorter side of a folder's images, and the channels: 1 only if all are grey."""
+def _usual_shape(folder: Path) -> tuple[str, int]:
+    """Return HEIGHTxWIDTH and channels for the images of a folder.
+
+    The shape is that of most images, or else a square with the most frequent shorter side; the longer side has at most
+    LARGEST_SIZE pixels. There is one channel only if all images are grey.
+    """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-    sides: Counter[int] = Counter()
+    shapes: Counter[tuple[int, int]] = Counter()
     channels = 0
     for path in files[:: max(1, len(files) // LOOKED_AT)]:
         with suppress(OSError, DataError):
             pixels = decode(path.read_bytes()).pixels
-            sides[min(pixels.shape[:2])] += 1
+            shapes[pixels.shape[:2]] += 1
             channels = max(channels, pixels.shape[2])
-    if not sides:
+    if not shapes:
         raise DataError(f"{folder} contains no readable image.")
-    return max(4, min(sides.most_common(1)[0][0], LARGEST_SIZE)), channels
+    (shape, count), *_ = shapes.most_common(1)
+    if count <= shapes.total() / 2:
+        sides: Counter[int] = Counter()
+        for sizes, number in shapes.items():
+            sides[min(sizes)] += number
+        shape = (sides.most_common(1)[0][0],) * 2
+    scale = min(1.0, LARGEST_SIZE / max(shape))
+    height, width = (max(4, round(side * scale)) for side in shape)
+    return f"{height}x{width}", channels
