@@ -21,7 +21,9 @@ from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_editing import with_values
 from ganctl.experiment.yaml_source import parse_yaml
+from ganctl.images.containers import ListedFile
 from ganctl.images.decode import Header, decode, read_header
+from ganctl.images.folder_listing import Listing, list_images
 from ganctl.planning.recipe.files import StartingFiles, plain_name
 from ganctl.planning.recipe.recipe import RECIPE
 from ganctl.planning.recipe.rules import (
@@ -40,10 +42,11 @@ from ganctl.planning.recipe.rules import (
 from ganctl.planning.survey import folder_survey, near_duplicates
 from ganctl.planning.survey.contact_sheet import contact_sheet
 from ganctl.planning.survey.folder_survey import Survey, survey
-from ganctl.planning.survey.image_glance import HEAD_BYTES, glance, mode_of, read_ends
+from ganctl.planning.survey.image_glance import HEAD_BYTES, Ends, glance, mode_of, read_ends
 from ganctl.planning.survey.in_words import described, listed_files, warnings
 from ganctl.planning.survey.near_duplicates import MAX_DISTANCE, Sketch, groups_of_near_duplicates
 
+READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
 LONG, NEVER = 60.0, 0.0
 
 
@@ -54,6 +57,15 @@ def picture(seed: int, width: int = 40, height: int = 30) -> Image.Image:
 
 def look(folder: Path, seconds: float = LONG) -> Survey:
     return survey(folder, seconds, untracked)
+
+
+def ends_of(path: Path) -> tuple[Listing, ListedFile, Ends]:
+    """The ends of the only file of a folder."""
+    listing = list_images(path.parent)
+    (file,) = listing.files
+    ends = read_ends(listing, file)
+    assert ends is not None
+    return listing, file, ends
 
 
 @pytest.fixture
@@ -162,10 +174,9 @@ def test_the_ends_of_a_large_file_tell_what_all_of_it_tells(kind: str, tmp_path:
     path, data = tmp_path / f"x.{kind}", LARGE[kind]
     assert len(data) > HEAD_BYTES
     path.write_bytes(data)
-    ends = read_ends(path)
-    assert ends is not None
+    listing, file, ends = ends_of(path)
     assert not ends.whole
-    header = glance(path, ends)
+    header = glance(listing, file, ends)
     assert header == read_header(data)
     expected = {"jpg": "RGB", "png": "RGB", "webp": "RGB", "gif": "palette", "tif": "RGB", "bmp": "RGB"} | {
         "grey.jpg": "grey", "cmyk.jpg": "CMYK", "turned.png": "RGB", "alpha.png": "RGBA", "lossless.webp": "RGBA"
@@ -181,10 +192,9 @@ CORE_BMP = b"BM" + bytes(12) + bytes([12, 0, 0, 0, 3, 0, 2, 0, 1, 0])
 def test_headers_that_are_too_short_are_damage(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(data)
-    ends = read_ends(path)
-    assert ends is not None
+    listing, file, ends = ends_of(path)
     with pytest.raises(DataError, match="damaged or cut off"):
-        glance(path, ends)
+        glance(listing, file, ends)
 
 
 @pytest.mark.parametrize(("bits", "mode"), [(8, "palette"), (24, "RGB")])
@@ -197,19 +207,17 @@ def test_an_old_bitmap_tells_its_mode(bits: int, mode: str) -> None:
 def test_the_ends_of_a_large_file_show_that_it_is_cut_off(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"x.{kind}"
     path.write_bytes(LARGE[kind][:-5000])
-    ends = read_ends(path)
-    assert ends is not None
+    listing, file, ends = ends_of(path)
     with pytest.raises(DataError):
-        glance(path, ends)
+        glance(listing, file, ends)
 
 
 def test_a_photo_with_something_behind_it_is_whole(tmp_path: Path) -> None:
     """Phones append videos and previews."""
     path = tmp_path / "x.jpg"
     path.write_bytes(LARGE["jpg"] + bytes(100_000))
-    ends = read_ends(path)
-    assert ends is not None
-    assert glance(path, ends) == Header("JPEG", 400, 300, 8, 3)
+    listing, file, ends = ends_of(path)
+    assert glance(listing, file, ends) == Header("JPEG", 400, 300, 8, 3)
 
 
 @pytest.mark.parametrize("seconds", [LONG, NEVER])
@@ -448,9 +456,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "exit_code", "message"),
     [
         (["nowhere"], 3, "There is nothing at nowhere. Name a folder of pictures."),
-        (["there.yaml"], 3, "there.yaml is a file. Name the folder that contains the pictures."),
-        (["empty"], 3, "empty contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. It is empty."),
-        (["texts"], 3, "contains no JPEG, PNG, GIF, BMP, WebP or TIFF file. Skipped: 1 .txt file without an image."),
+        (["there.yaml"], 3, "there.yaml is not a folder or a zip archive."),
+        (["empty"], 3, f"empty contains no {READ} file. It is empty."),
+        (["texts"], 3, f"contains no {READ} file. Skipped: 1 .txt file without an image."),
         (["broken"], 3, "None of the 1 pictures in broken can be read; the first: a.jpg: "),
         (["one"], 3, "one: one picture is too few to train on."),
         (["same"], 3, "same: one picture is too few to train on."),

@@ -13,8 +13,8 @@ from ganctl.cli._printing import show, show_json
 @click.option(
     "--against",
     metavar="DATASET|RUN|IMAGES",
-    help="The real images: a data set's name, a run's training images, an npz or a folder.  [default: the images that "
-    "the run was trained on]",
+    help="The real images: a data set's name, a run's training images, an npz, a folder or a zip.  [default: the "
+    "images that the run was trained on]",
 )
 @click.option("--num", type=click.IntRange(50, 50_000), default=10_000, show_default=True, help="Number of samples.")
 @click.option(

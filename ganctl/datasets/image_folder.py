@@ -18,20 +18,20 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
 from ganctl.images import image_cache
 from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
+from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
-from ganctl.images.decode import INVISIBLE, Decoded, decode
+from ganctl.images.decode import INVISIBLE, Decoded, UnreadFormatError, decode
+from ganctl.images.file_formats import READ, is_read
 from ganctl.images.folder_listing import (
-    ListedFile,
     Listing,
     class_folders,
     counted,
-    list_folder,
-    may_be_image,
-    read_image_file,
+    list_images,
+    skipped_in_words,
     tolerated,
 )
 from ganctl.images.image_set import ImageSet, Track, only_classes
-from ganctl.images.label_files import find_label_file, numbered, read_labels
+from ganctl.images.label_files import LabelFile, find_label_file, numbered, read_labels
 from ganctl.images.resize import scale_to_fit, to_channels
 from ganctl.images.value_range import Observed, ValueRange, find_range
 
@@ -39,7 +39,10 @@ _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
 # Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
+
+# Formats that are read if a decoder is installed.
+_FROM_PLUGINS = ("AVIF", "HEIC", "JPEG 2000")
 
 _FILES_AT_ONCE = 128
 
@@ -48,64 +51,63 @@ _SHOWN = 5
 
 @registry.register("image_folder", source="your own image files", shape=None)
 def image_folder(config: DatasetSection, track: Track) -> ImageSet:
-    """All JPEG, PNG, GIF, BMP, WebP and TIFF files below `path:`; sub-folders are classes; 64 x 64 RGB by default."""
-    folder = given_path(config, "a folder of images")
-    if not folder.is_dir():
-        raise DataError(f"{shown(folder)} is not a folder. `image_folder` reads a folder of images.")
-    listing = list_folder(folder)
-    folder = listing.folder
-    labels = find_label_file(folder, config.labels)
-    key = _cache_key(folder, listing.files, labels, config)
-    return image_cache.load(key) or _read(folder, listing, labels, config, key, track)
+    """Images (JPEG, PNG, TIFF, AVIF ...) in a folder or zip archive; sub-folders are classes; default: 64 x 64 RGB."""
+    listing = list_images(given_path(config, "a folder of images, or a zip archive of one"))
+    labels = find_label_file(listing, config.labels)
+    key = _cache_key(listing, labels, config)
+    return image_cache.load(key) or _read(listing, labels, config, key, track)
 
 
-def _cache_key(folder: Path, files: list[ListedFile], labels: Path | None, config: DatasetSection) -> str:
+def _cache_key(listing: Listing, labels: LabelFile | None, config: DatasetSection) -> str:
     asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
-    digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(folder), asked_for]).encode())
+    installed = [kind for kind in _FROM_PLUGINS if is_read(kind)]
+    digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
     if labels:
-        digest.update(repr((str(labels), config.label_column, labels.stat().st_mtime_ns)).encode())
-    for file in files:
+        digest.update(repr((str(labels.path), config.label_column, labels.modified)).encode())
+    for file in listing.files:
         digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
     return digest.hexdigest()
 
 
-def _read(
-    folder: Path, listing: Listing, label_file: Path | None, config: DatasetSection, key: str, track: Track
-) -> ImageSet:
+def _read(listing: Listing, label_file: LabelFile | None, config: DatasetSection, key: str, track: Track) -> ImageSet:
     """Decode the images that the configuration selects and keep them in the cache.
 
     The range of values beyond bytes is known when all images have been seen: such a set is read twice.
     """
-    files, labels, class_names, notes = _labelled(folder, listing, label_file, config)
+    files, labels, class_names, notes = _labelled(listing, label_file, config)
     if config.classes is not None:
         chosen, labels, class_names = only_classes(labels, class_names, config.classes)
         files = [files[row] for row in chosen]
     alpha = _has_alpha(config)
     named = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
     with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(folder, files, config, recording, named, track)
-        range_of_all = named or _range_of(found, config, shown(folder))
+        found = _recorded(listing, files, config, recording, named, track)
+        range_of_all = named or _range_of(found, config, shown(listing.path))
         if range_of_all in (None, named):
-            return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
+            return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
     with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(folder, files, config, recording, range_of_all, track)
-        return _kept(folder, listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
+        found = _recorded(listing, files, config, recording, range_of_all, track)
+        return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
 
 
 @dataclass
 class _Found:
-    """What reading files came to: rows of images, reasons of others, and values beyond bytes."""
+    """What reading files came to: rows of images, reasons of others, and values beyond bytes.
+
+    `unread` are images of a known format that is not read, with it; `others` are the other files.
+    """
 
     rows: list[int] = field(default_factory=list)
     converted: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     others: list[ListedFile] = field(default_factory=list)
+    unread: list[tuple[str, ListedFile]] = field(default_factory=list)
     values: Observed = field(default_factory=Observed)
     kinds: set[str] = field(default_factory=set)
 
 
 def _recorded(
-    folder: Path,
+    listing: Listing,
     files: list[ListedFile],
     config: DatasetSection,
     recording: image_cache.Recording,
@@ -114,12 +116,14 @@ def _recorded(
 ) -> _Found:
     """Read files and append their images to a recording."""
     found = _Found()
-    outcomes = _prepared_files(folder, files, config, value_range)
+    outcomes = _prepared_files(listing, files, config, value_range)
     for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
         if outcome is None:
             found.others.append(files[row])
+        elif isinstance(outcome, UnreadFormatError):
+            found.unread.append((outcome.kind, files[row]))
         elif isinstance(outcome, DataError):
-            found.refused.append(f"{shown(folder / files[row].name)}: {outcome}")
+            found.refused.append(f"{shown(listing.path / files[row].name)}: {outcome}")
         else:
             recording.append(outcome.pixels)
             found.converted.update(outcome.conversions)
@@ -138,7 +142,6 @@ def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange 
 
 
 def _kept(
-    folder: Path,
     listing: Listing,
     found: _Found,
     labels: np.ndarray | None,
@@ -151,17 +154,18 @@ def _kept(
 ) -> ImageSet:
     """Return the recorded images as a set, and keep it in the cache."""
     listing.skip(*found.others)
-    notes = more_notes + _judged(folder, len(found.rows), found.refused, listing)
+    for kind, file in found.unread:
+        listing.skip_as(kind, file)
+    notes = more_notes + _judged(listing, len(found.rows), found.refused)
     if unseen := found.converted.pop(INVISIBLE, 0):
         notes.append(
             f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colours are like the background. "
             "Set `dataset.background` to another colour, such as black."
         )
-    notes += [
-        f"{title}: {counted(counts)}"
-        for title, counts in (("converted", found.converted), ("skipped", listing.skipped))
-        if counts
-    ]
+    if found.converted:
+        notes.append(f"converted: {counted(found.converted)}")
+    if listing.skipped:
+        notes.append(f"skipped: {skipped_in_words(listing.skipped)}")
     if value_range:
         outside = value_range.outside(found.values) if found.values.some else 0.0
         beyond = f"; {outside:.2%} of the values lie outside and became black or white" if outside else ""
@@ -170,7 +174,7 @@ def _kept(
         images=recording.finish(),
         labels=None if labels is None else labels[found.rows],
         class_names=class_names,
-        source=shown(folder),
+        source=shown(listing.path),
         notes=tuple(notes),
         value_range=value_range,
         alpha=alpha,
@@ -182,20 +186,20 @@ def _kept(
 _Labelled = tuple[list[ListedFile], np.ndarray | None, tuple[str, ...], list[str]]
 
 
-def _labelled(folder: Path, listing: Listing, label_file: Path | None, config: DatasetSection) -> _Labelled:
+def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSection) -> _Labelled:
     """The files to read, their labels if there are any, the names of the classes, and notes."""
     groups: dict[str, list[ListedFile]] = {}
     for file in listing.files:
         groups.setdefault(file.group, []).append(file)
     for name, group in list(groups.items()):
-        if not any(may_be_image(folder / file.name) for file in group):
+        if not any(listing.may_be_image(file) for file in group):
             listing.skip(*groups.pop(name))
     files = [file for file in listing.files if file.group in groups]
     if label_file:
-        return _labelled_by(label_file, folder, files, config)
+        return _labelled_by(label_file, listing, files, config)
     pictures = {name: len(group) for name, group in groups.items()}
     if "" in groups and len(groups) > 2:
-        pictures[""] = sum(may_be_image(folder / file.name) for file in groups[""])
+        pictures[""] = sum(listing.may_be_image(file) for file in groups[""])
         if not pictures[""]:
             listing.skip(*groups.pop(""))
             del pictures[""]
@@ -204,7 +208,7 @@ def _labelled(folder: Path, listing: Listing, label_file: Path | None, config: D
         several = len(pictures) > 2 or ("" not in pictures and len(pictures) > 1)
         beside = f"Warning: {pictures.get('', 0)} images lie beside the sub-folders, so these are not taken as classes."
         return files, None, (), [beside] if several else []
-    strays = [file for file in groups.get("", []) if may_be_image(folder / file.name)]
+    strays = [file for file in groups.get("", []) if listing.may_be_image(file)]
     listing.skip(*(file for file in groups.pop("", []) if file not in strays))
     examples = ", ".join(file.name for file in strays[:_SHOWN])
     notes = [f"Warning: left out, because they lie beside the class folders: {examples}."] if strays else []
@@ -215,15 +219,14 @@ def _labelled(folder: Path, listing: Listing, label_file: Path | None, config: D
     return files, np.array([numbers[file.group] for file in files], np.int32), readable, notes
 
 
-def _labelled_by(label_file: Path, folder: Path, files: list[ListedFile], config: DatasetSection) -> _Labelled:
+def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile], config: DatasetSection) -> _Labelled:
     """The same by a file of labels; images that it does not name are left out."""
     labels = read_labels(label_file, config.label_column)
-    origin = shown(label_file)
+    origin, name = shown(label_file.path), label_file.path.name
     if not labels:
-        return files, None, (), [f"{label_file.name} says that there are no labels"]
-    below = os.path.relpath(label_file.parent, folder)
-    names = [Path(os.path.relpath(file.name, below)).as_posix() for file in files]
-    images = [place for place, file in enumerate(files) if may_be_image(folder / file.name)]
+        return files, None, (), [f"{name} says that there are no labels"]
+    names = [Path(os.path.relpath(file.name, label_file.below)).as_posix() for file in files]
+    images = [place for place, file in enumerate(files) if listing.may_be_image(file)]
     known = [place for place in images if labels.get(names[place]) is not None]
     missing = [names[place] for place in images if labels.get(names[place]) is None]
     if not known or len(missing) > tolerated(len(images)):
@@ -232,16 +235,14 @@ def _labelled_by(label_file: Path, folder: Path, files: list[ListedFile], config
             f"as {next(iter(labels))!r}. Complete it, or move it away to do without labels."
         )
     numbers, class_names, notes = numbered([labels[names[place]] for place in known], origin)
-    notes.insert(0, f"labels from {label_file.name}")
+    notes.insert(0, f"labels from {name}")
     if missing:
-        notes.append(
-            f"Warning: left out, because {label_file.name} has no label for them: {', '.join(missing[:_SHOWN])}."
-        )
+        notes.append(f"Warning: left out, because {name} has no label for them: {', '.join(missing[:_SHOWN])}.")
     return [files[place] for place in known], numbers, class_names, notes
 
 
 def _prepared_files(
-    folder: Path, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
+    listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or len(files)
@@ -249,19 +250,20 @@ def _prepared_files(
     with ThreadPoolExecutor() as pool:
         while start < len(files) and wanted > 0:
             block = files[start : start + min(wanted, _FILES_AT_ONCE)]
-            paths = [folder / file.name for file in block]
             settings = itertools.repeat(config), itertools.repeat(value_range)
-            for row, outcome in enumerate(pool.map(_prepared_file, paths, *settings), start):
+            for row, outcome in enumerate(pool.map(_prepared_file, itertools.repeat(listing), block, *settings), start):
                 wanted -= isinstance(outcome, Decoded)
                 yield row, outcome
             start += len(block)
 
 
-def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange | None) -> Decoded | DataError | None:
+def _prepared_file(
+    listing: Listing, file: ListedFile, config: DatasetSection, value_range: ValueRange | None
+) -> Decoded | DataError | None:
     """The prepared image, the reason why it cannot be read, or None for a file that is not an image."""
     height, width, channels = _shape(config)
     try:
-        data = read_image_file(path)
+        data = listing.read_image(file)
         if data is None:
             return None
         decoded = decode(
@@ -270,6 +272,7 @@ def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange |
             value_range=value_range,
             background=config.background_colour,
             keep_alpha=_has_alpha(config),
+            name=file.name,
         )
     except DataError as error:
         return error
@@ -284,16 +287,17 @@ def _prepared_file(path: Path, config: DatasetSection, value_range: ValueRange |
     return Decoded(pixels, tuple(conversions), looked_at if decoded.stored is None else decoded.stored)
 
 
-def _judged(folder: Path, read: int, refused: list[str], listing: Listing) -> list[str]:
+def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:
     """Notes on unreadable images; raises DataError if they are too many, or if no image was found."""
+    place = shown(listing.path)
     if not read and not refused:
-        skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else ""
-        raise DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")
+        skipped = f" Skipped: {skipped_in_words(listing.skipped)}." if listing.skipped else ""
+        raise DataError(f"{place} contains no {READ} file.{skipped}")
     examples = refused[:_SHOWN] + ([f"and {len(refused) - _SHOWN} more"] if len(refused) > _SHOWN else [])
     most = tolerated(read + len(refused))
     if len(refused) > most or not read:
         raise DataError(
-            f"{len(refused)} of {read + len(refused)} images in {shown(folder)} cannot be read "
+            f"{len(refused)} of {read + len(refused)} images in {place} cannot be read "
             f"(at most {most} may be left out). Repair or remove them:\n  " + "\n  ".join(examples)
         )
     return [f"Warning: {len(refused)} images cannot be read and are left out: {'; '.join(examples)}"] if refused else []

@@ -1,4 +1,4 @@
-"""The images to compare: samples of a run or checkpoint, an npz or a folder, and the real images."""
+"""The images to compare: samples of a run or checkpoint, an npz, a folder or a zip, and the real images."""
 
 import os
 import shlex
@@ -21,6 +21,7 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
+from ganctl.images.folder_listing import list_images
 from ganctl.images.image_set import MOST_CHANNELS, ImageSet, Track, fingerprint_of, gathered
 from ganctl.images.value_range import BYTES, ValueRange
 from ganctl.run_folder import checkpoint
@@ -147,7 +148,7 @@ def read_both(
 def read_samples(
     path: Path, count: int, seed: int, track: Track, *, best: bool = False, like: Preparation | None = None
 ) -> Samples:
-    """Open a run folder, checkpoint or generator file to draw samples from, or read an npz or a folder.
+    """Open a run folder, checkpoint or generator file to draw samples from, or read an npz, a folder or a zip.
 
     Args:
         path: one of these.
@@ -158,7 +159,9 @@ def read_samples(
         like: how to prepare the images of an npz or folder; None: in their own size and channels.
     """
     if not path.exists():
-        raise UsageError(f"{path} does not exist. Name a run folder, a checkpoint, an npz or a folder of images.")
+        raise UsageError(
+            f"{path} does not exist. Name a run folder, a checkpoint, an npz, or a folder or zip of images."
+        )
     if not _is_checkpoint(path):
         if best:
             raise UsageError(f"--best: {path} is not a run folder, so it has no scores.")
@@ -195,8 +198,8 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     """Read the images to compare samples with.
 
     Args:
-        against: a data set of `ganctl list-datasets`, a run folder, an npz or a folder; None: the training images of
-            the run that drew the samples.
+        against: a data set of `ganctl list-datasets`, a run folder, an npz, a folder or a zip; None: the training
+            images of the run that drew the samples.
         samples: the samples.
         track: shows progress.
 
@@ -206,10 +209,10 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     """
     if against is None:
         if samples.parts is None:
-            raise UsageError("Choose what to compare these images with: --against DATASET, RUN, npz or folder.")
+            raise UsageError("Choose what to compare these images with: --against DATASET, RUN, npz, folder or zip.")
         return _training_images(samples.parts, samples.fingerprint, track)
     if not against:
-        raise UsageError("--against is empty. Name a data set, a run folder, an npz or a folder.")
+        raise UsageError("--against is empty. Name a data set, a run folder, an npz, a folder or a zip.")
     path = _expanded(against)
     like = None
     if samples.parts is not None:
@@ -224,7 +227,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         real = RealImages(OTHER_IMAGES, found, notes=found.notes)
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
-        raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz or folder.{hint}")
+        raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz, folder or zip.{hint}")
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is due to sharpness."
@@ -258,11 +261,11 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
-    """Read an npz or a folder, prepared as for a run, or else in the usual size and channels of its images.
+    """Read an npz, or a folder or zip archive, prepared as for a run, or else in the usual shape of its images.
 
     Pictures of a folder without a common shape are cropped to squares.
     """
-    name = "npz" if path.is_file() else "image_folder"
+    name = "npz" if path.is_file() and path.suffix.lower() != ".zip" else "image_folder"
     if like:
         return like.read(name, str(path), track)
     if name == "npz":
@@ -272,22 +275,25 @@ def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
     return read_dataset(section, track)
 
 
-def _usual_shape(folder: Path) -> tuple[str, int]:
-    """Return HEIGHTxWIDTH and channels for the images of a folder.
+def _usual_shape(path: Path) -> tuple[str, int]:
+    """Return HEIGHTxWIDTH and channels for the images of a folder or zip archive.
 
     The shape is that of most images, or else a square with the most frequent shorter side; the longer side has at most
     LARGEST_SIZE pixels. There is one channel only if all images are grey.
     """
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    listing = list_images(path)
+    files = listing.files
     shapes: Counter[tuple[int, int]] = Counter()
     channels = 0
-    for path in files[:: max(1, len(files) // LOOKED_AT)]:
-        with suppress(OSError, DataError):
-            pixels = decode(path.read_bytes()).pixels
-            shapes[pixels.shape[:2]] += 1
-            channels = max(channels, pixels.shape[2])
+    for file in files[:: max(1, len(files) // LOOKED_AT)]:
+        with suppress(DataError):
+            data = listing.read_image(file)
+            if data is not None:
+                pixels = decode(data, name=file.name).pixels
+                shapes[pixels.shape[:2]] += 1
+                channels = max(channels, pixels.shape[2])
     if not shapes:
-        raise DataError(f"{folder} contains no readable image.")
+        raise DataError(f"{path} contains no readable image.")
     (shape, count), *_ = shapes.most_common(1)
     if count <= shapes.total() / 2:
         sides: Counter[int] = Counter()

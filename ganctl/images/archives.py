@@ -27,7 +27,7 @@ from ganctl.host.files import reading, shown
 MAX_BYTES = 16 * 2**30
 
 # Deflate cannot compress by more than this factor.
-_MOST_COMPRESSION = 1032
+MOST_COMPRESSION = 1032
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -53,7 +53,7 @@ def read_idx(path: Path) -> np.ndarray:
     """Return the array of an idx file, compressed by gzip or not, with any number of rows."""
     compressed = _magic(path) == b"\x1f\x8b"
     try:
-        most = path.stat().st_size * (_MOST_COMPRESSION if compressed else 1)
+        most = path.stat().st_size * (MOST_COMPRESSION if compressed else 1)
         with (gzip.open if compressed else open)(path, "rb") as stream:
             zeros, type_code, dimensions = struct.unpack(">HBB", stream.read(4))
             if zeros or type_code not in _IDX_TYPES:
@@ -148,7 +148,7 @@ def _read_npy(archive: zipfile.ZipFile, member: str, origin: str) -> np.ndarray:
             shape, dtype = _read_npy_header(stream, origin)
         if dtype.hasobject:
             raise DataError(f"{origin} contains Python objects, which are never loaded. Save plain numbers.")
-        if _checked_size(shape, dtype, origin) > min(info.file_size, info.compress_size * _MOST_COMPRESSION):
+        if _checked_size(shape, dtype, origin) > min(info.file_size, info.compress_size * MOST_COMPRESSION):
             raise DataError(f"{origin} is damaged: it declares the shape {list(shape)}, more than it can hold.")
         with archive.open(member) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)

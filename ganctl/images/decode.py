@@ -1,7 +1,7 @@
 """Image files: their headers and their pixels.
 
-The format of a file is determined by its first bytes, never by its name. Decoded pixels are uint8, [H,W,3] RGB or
-[H,W,1] grey.
+The format of a file is determined by its first bytes (`file_formats`). Decoded pixels are uint8, [H,W,3] RGB or [H,W,1]
+grey.
 """
 
 import functools
@@ -10,7 +10,7 @@ import operator
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,20 +18,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganctl.errors import DataError
+from ganctl.images.file_formats import CAMERA_RAW, FIRST_BYTES, READ, format_of, image_kind, is_camera_raw
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, ValueRange
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.Image import Exif, Image
-    from PIL.ImageFile import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
 
 # Larger images take gigabytes to decode, from a file of possibly a few kilobytes.
 MAX_PIXELS = 100_000_000
-
-# The number of first bytes that `image_kind` needs.
-MAGIC_BYTES = 12
 
 INVISIBLE = "of the background's colour, so nothing is seen"
 """The conversion of a picture that blending over the background has made uniform."""
@@ -40,6 +37,18 @@ _FAINT = 24  # levels
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_TGA_ALPHA_BITS = 0x0F
+
+# Pillow's modes in words.
+_MODES = {
+    "1": "grey",
+    "L": "grey",
+    "LA": "grey with alpha",
+    "I": "grey, 16 bits",
+    "I;16": "grey, 16 bits",
+    "I;16B": "grey, 16 bits",
+    "P": "palette",
+}
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
 
@@ -57,9 +66,10 @@ class Header:
         height: in pixels, before any rotation.
         orientation: EXIF's 1 to 8 if the decoder must rotate the image, otherwise 1.
         components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 if only the decoded pixels tell.
-        for_pillow: OpenCV would refuse the file, or drop its alpha channel.
+        for_pillow: OpenCV would refuse the file, drop its alpha channel, or not turn it upright.
         times_alpha: the decoder returns colours multiplied by alpha.
         pages: of a TIFF.
+        mode: how its colours are stored, in words; empty if the format has its own rule (`ganctl init` knows it).
     """
 
     kind: str
@@ -70,6 +80,19 @@ class Header:
     for_pillow: bool = False
     times_alpha: bool = False
     pages: int = 1
+    mode: str = ""
+
+
+class UnreadFormatError(DataError):
+    """An image of a format that is not read, which only a look beyond its first bytes shows.
+
+    Attributes:
+        kind: the format.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"it is {kind}, which is not read")
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -87,24 +110,7 @@ class Decoded:
     stored: np.ndarray | None = None
 
 
-def image_kind(start: bytes) -> str | None:
-    """Return the format that a file's first bytes indicate, or None if it is not a supported image."""
-    if start.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if start.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
-        return "WebP"
-    if start.startswith((b"II*\0", b"MM\0*")):
-        return "TIFF"
-    if start.startswith(b"BM") and start[6:10] == bytes(4):
-        return "BMP"
-    return None
-
-
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes, name: str = "") -> Header:
     """Return the header of an image file.
 
     Pillow's class for the format reads it. `PIL.Image.open` would only add a limit that is a setting of the user's
@@ -112,15 +118,19 @@ def read_header(data: bytes) -> Header:
 
     Args:
         data: the whole file.
+        name: of the file; without it, a TGA is not recognised.
 
     Raises:
+        UnreadFormatError: it is of another format, which is known.
         DataError: it is visibly damaged without decoding, cut off, too large, or not an image.
     """
     from PIL.Image import DecompressionBombError
 
-    kind = image_kind(data[:MAGIC_BYTES])
+    start = data[:FIRST_BYTES]
+    kind = image_kind(start, name)
     if kind is None:
-        raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF")
+        other = format_of(start, name)
+        raise UnreadFormatError(other) if other else DataError(f"not a {READ}")
     try:
         header = _HEADER_READERS[kind](data)
     except DataError:
@@ -144,6 +154,7 @@ def decode(
     value_range: ValueRange | None = None,
     background: Colour = WHITE,
     *,
+    name: str = "",
     keep_alpha: bool = False,
 ) -> Decoded:
     """Decode the bytes of an image file.
@@ -160,8 +171,9 @@ def decode(
             bits, and of floats the smallest and the largest value in the file.
         background: the colour behind transparency.
         keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
+        name: of the file, as for `read_header`.
     """
-    header = header or read_header(data)
+    header = header or read_header(data, name)
     pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, least)
     conversions = ["CMYK"] if header.components == 4 else []
     stored, pixels = pixels, _levels(pixels, value_range)
@@ -248,25 +260,83 @@ def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None)
 
 
 def _by_pillow(data: bytes, header: Header) -> np.ndarray:
-    """Return the same of a TIFF or a grey PNG; a TIFF is upright."""
-    from PIL.PngImagePlugin import PngImageFile
-    from PIL.TiffImagePlugin import TiffImageFile
-
+    """Return the same of what OpenCV does not read rightly; a TIFF is upright."""
     try:
         with _without_warnings():
-            file = (TiffImageFile if header.kind == "TIFF" else PngImageFile)(io.BytesIO(data))
-            file.load()
-        image: Image = file
+            image = _PILLOW_READERS[header.kind](data)
+            image.load()
         if header.kind == "PNG":
             image = image.convert("LA")
+        elif image.mode == "I":  # PPM's 16 bits
+            image = image.convert("I;16")
         elif image.mode not in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "F"):
-            image = image.convert("RGB")
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB" if image.mode != "1" else "L")
         pixels = np.asarray(image)
     except Exception:  # Pillow documents no exception types
         raise DataError(f"its {header.kind} data is damaged or in a variant that Pillow cannot read") from None
+    if header.kind == "TGA" and not data[17] & _TGA_ALPHA_BITS and pixels.shape[2:] == (4,):
+        # Of four bytes that are not said to hold alpha, the last may never have been filled.
+        pixels = pixels if pixels[..., 3].any() else pixels[..., :3]
     if pixels.ndim == 3 and pixels.shape[2] >= 3:
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     return pixels.astype(pixels.dtype.newbyteorder("="))
+
+
+def _avif(data: bytes) -> "Image":
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    return AvifImageFile(io.BytesIO(data))
+
+
+def _heic(data: bytes) -> "Image":
+    """The image, upright: the decoder turns it, and takes the rotation out of the EXIF block."""
+    import pillow_heif
+
+    return pillow_heif.HeifImageFile(io.BytesIO(data))
+
+
+def _jpeg_2000(data: bytes) -> "Image":
+    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+
+    return Jpeg2KImageFile(io.BytesIO(data))
+
+
+def _png(data: bytes) -> "Image":
+    from PIL.PngImagePlugin import PngImageFile
+
+    return PngImageFile(io.BytesIO(data))
+
+
+def _ppm(data: bytes) -> "Image":
+    from PIL.PpmImagePlugin import PpmImageFile
+
+    return PpmImageFile(io.BytesIO(data))
+
+
+def _tga(data: bytes) -> "Image":
+    from PIL.TgaImagePlugin import TgaImageFile
+
+    image = TgaImageFile(io.BytesIO(data))
+    if not image.tile:
+        raise DataError("its TGA header names a coding that Pillow cannot read")
+    return image
+
+
+def _tiff(data: bytes) -> "Image":
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    return TiffImageFile(io.BytesIO(data))
+
+
+_PILLOW_READERS: dict[str, "Callable[[bytes], Image]"] = {
+    "AVIF": _avif,
+    "HEIC": _heic,
+    "JPEG 2000": _jpeg_2000,
+    "PNG": _png,
+    "PPM": _ppm,
+    "TGA": _tga,
+    "TIFF": _tiff,
+}
 
 
 def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
@@ -362,7 +432,17 @@ def _webp_header(data: bytes) -> Header:
     return Header("WebP", *image.size, _orientation(image))
 
 
+def _pillow_header(kind: str, data: bytes) -> Header:
+    """The header of a format whose pixels Pillow reads, too."""
+    with _without_warnings():
+        image = _PILLOW_READERS[kind](data)
+    mode = _MODES.get(image.mode, image.mode)
+    return Header(kind, *image.size, _orientation(image), for_pillow=True, mode=mode)
+
+
 def _tiff_header(data: bytes) -> Header:
+    if is_camera_raw(data):
+        raise UnreadFormatError(CAMERA_RAW)
     # Only the tags: Pillow opens only what it can decode, and OpenCV decodes more.
     tags = _tags(data)
     width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
@@ -396,7 +476,7 @@ def _pages(data: bytes) -> int:
     return max(1, len(seen))
 
 
-def _orientation(image: "ImageFile") -> int:
+def _orientation(image: "Image") -> int:
     """Return the orientation in an image's EXIF block; 1 if there is none or the block is damaged."""
     exif = image.info.get("exif")
     if not exif:
@@ -418,11 +498,12 @@ def _tags(data: bytes) -> "Exif":
     return tags
 
 
-_HEADER_READERS = {
+_HEADER_READERS: dict[str, Callable[[bytes], Header]] = {
     "JPEG": _jpeg_header,
     "PNG": _png_header,
     "GIF": _gif_header,
     "BMP": _bmp_header,
     "WebP": _webp_header,
     "TIFF": _tiff_header,
+    **{kind: functools.partial(_pillow_header, kind) for kind in ("AVIF", "HEIC", "JPEG 2000", "PPM", "TGA")},
 }

@@ -1,118 +1,131 @@
-"""The contents of a folder of image files, before any of them is read."""
+"""The contents of a folder or archive of image files, before any of them is read."""
 
 import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path, PurePath
 from typing import Any
 
 from ganctl.errors import DataError
-from ganctl.host import run_marks
-from ganctl.images.decode import MAGIC_BYTES, image_kind
-
-MAX_FILE_BYTES = 2**29
+from ganctl.images.containers import MAX_FILE_BYTES, Archive, Container, ListedFile, container_at
+from ganctl.images.file_formats import FIRST_BYTES, WAYS_OUT, format_of, image_kind
 
 _TRAINING = {"train", "training"}
 _NOT_TRAINING = {"val", "valid", "validation", "dev", "test", "testing", "eval", "holdout"}
-
-_RUN_FILES = {run_marks.CONFIG, run_marks.INFO}
 
 # The number of images that may be unreadable, or this share of them if that is more.
 _TOLERATED = 10
 _TOLERATED_SHARE = 0.01
 
-
-@dataclass(frozen=True)
-class ListedFile:
-    """A regular file: its path below the folder, and its size and modification time."""
-
-    name: str
-    size: int
-    modified: int
-
-    @property
-    def group(self) -> str:
-        """The top-level sub-folder that contains it; empty for the folder itself."""
-        return group_of(self.name)
-
-
-def group_of(name: str) -> str:
-    """Return the top-level sub-folder of a path below the folder; empty for the folder itself."""
-    parts = PurePath(name).parts
-    return parts[0] if len(parts) > 1 else ""
+_UNREAD = re.compile(r"(.+) file")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The contents of a folder: files sorted by name, and the number of skipped entries by kind.
+    """The files of a folder or archive, sorted by name, and the number of skipped entries by kind.
 
     Attributes:
-        folder: the folder; of a tree that is split into training and other pictures, the training part.
-        files: its files.
+        container: the folder or archive.
+        below: the sub-folder of it that is listed: the training part of a tree that is split into training and other
+            pictures, or the only folder of an archive; otherwise empty.
+        files: its files, named from there.
         skipped: numbers of other entries.
     """
 
-    folder: Path
+    container: Container
+    below: str = ""
     files: list[ListedFile] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def path(self) -> Path:
+        """Where the files lie; a path through an archive does not exist on disk."""
+        return self.container.path / self.below
+
+    def open(self, name: str) -> AbstractContextManager[BufferedIOBase]:
+        """Open a file for reading bytes; opening and reading raise DataError if it is damaged or cannot be read."""
+        return self.container.open(os.path.join(self.below, name))
+
+    def find(self, name: str) -> ListedFile | None:
+        """Return the file of a name, listed or not, if there is one."""
+        found = self.container.find(os.path.join(self.below, name))
+        return found and ListedFile(name, found.size, found.modified)
+
+    def may_be_image(self, file: ListedFile) -> bool:
+        """Return whether a file starts like an image; True if it cannot be opened: reading it will report that."""
+        try:
+            with self.open(file.name) as opened:
+                return image_kind(opened.read(FIRST_BYTES), file.name) is not None
+        except DataError:
+            return True
+
+    def read_image(self, file: ListedFile) -> bytes | None:
+        """Return a file's content, or None if it does not start like an image; raises DataError if it is unreadable."""
+        with self.open(file.name) as opened:
+            start = opened.read(FIRST_BYTES)
+            if image_kind(start, file.name) is None:
+                return None
+            data = start + opened.read(MAX_FILE_BYTES)
+        if len(data) > MAX_FILE_BYTES:
+            raise DataError(f"it is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        return data
+
     def skip(self, *files: ListedFile) -> None:
-        """Count files that turned out not to be images."""
+        """Count files that turned out not to be images that are read, by format or, if it is unknown, by suffix."""
         for file in files:
-            suffix = PurePath(file.name).suffix.lower()
-            # Bytes that are not text, and control characters, belong neither in YAML nor on a terminal.
-            kind = suffix if suffix.isprintable() else ""
-            self.skipped[f"{kind or 'other'} file without an image"] += 1
+            try:
+                with self.open(file.name) as opened:
+                    kind = format_of(opened.read(FIRST_BYTES), file.name)
+            except DataError:
+                kind = None
+            self.skip_as(kind, file)
+
+    def skip_as(self, kind: str | None, file: ListedFile) -> None:
+        """Count a file as one of a format that is not read; None: of an unknown format."""
+        if kind is not None:
+            self.skipped[f"{kind} file"] += 1
+            return
+        suffix = PurePath(file.name).suffix.lower()
+        # Bytes that are not text, and control characters, belong neither in YAML nor on a terminal.
+        known = suffix if suffix.isprintable() else ""
+        self.skipped[f"{known or 'other'} file without an image"] += 1
 
 
-def list_folder(folder: Path) -> Listing:
-    """List every file that is neither hidden nor in a run folder.
+def list_images(path: Path) -> Listing:
+    """List every file of a folder or zip archive that is neither hidden nor in a run folder; raises DataError.
 
     Of a tree of nothing but `train` and `test` (or `val`, `valid` ...), only the training part is listed: the others
-    are there to be compared with, and are not classes.
-
-    Links to files are followed; links to folders are not, because they may loop.
+    are there to be compared with, and are not classes. Of an archive whose files all lie in one folder, that folder is
+    listed: it is what was packed.
     """
-    files, skipped = [], Counter[str]()
-
-    def skip_folder(_: OSError) -> None:
-        skipped["unreadable folder"] += 1
-
-    for parent, folders, names in os.walk(folder, onerror=skip_folder):
-        if set(names) >= _RUN_FILES:  # its sample grids and plots are not the user's pictures
-            skipped["run folder"] += 1
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        skipped["linked folder"] += sum(os.path.islink(os.path.join(parent, name)) for name in folders)
-        below = os.path.relpath(parent, folder)
-        for name in names:
-            try:
-                status = os.stat(os.path.join(parent, name))
-            except OSError:
-                skipped["broken link"] += 1
-                continue
-            if name.startswith("."):
-                skipped["hidden file"] += 1
-            elif stat.S_ISREG(status.st_mode):
-                path = os.path.normpath(os.path.join(below, name))
-                files.append(ListedFile(path, status.st_size, status.st_mtime_ns))
-            else:
-                skipped["pipe, socket or device"] += 1
+    container = container_at(path)
+    files, skipped = container.files()
     files.sort(key=lambda file: os.fsencode(file.name))
+    below = _only_folder(files) if isinstance(container, Archive) else ""
+    files = [_seen_from(below, file) for file in files]
     training = _training_part({file.group for file in files if file.group})
     if training is None:
-        return Listing(folder, files, +skipped)
+        return Listing(container, below, files, +skipped)
     kept = []
     for file in files:
         if file.group == training:
-            kept.append(ListedFile(os.path.relpath(file.name, training), file.size, file.modified))
+            kept.append(_seen_from(training, file))
         else:
             skipped[f"file of `{file.group}`, which is not the training part" if file.group else "file beside it"] += 1
-    return Listing(folder / training, kept, +skipped)
+    return Listing(container, os.path.join(below, training), kept, +skipped)
+
+
+def _only_folder(files: list[ListedFile]) -> str:
+    """Return the folder that all files lie in, if they do."""
+    return os.path.commonpath([os.path.dirname(file.name) for file in files]) if files else ""
+
+
+def _seen_from(folder: str, file: ListedFile) -> ListedFile:
+    return ListedFile(os.path.relpath(file.name, folder), file.size, file.modified) if folder else file
 
 
 def _training_part(groups: set[str]) -> str | None:
@@ -144,30 +157,6 @@ def class_folders(groups: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(sorted(names, key=natural_order))
 
 
-def may_be_image(path: Path) -> bool:
-    """Return whether a file starts like an image; True if it cannot be opened: reading it will report that."""
-    try:
-        with open(path, "rb") as file:
-            return image_kind(file.read(MAGIC_BYTES)) is not None
-    except OSError:
-        return True
-
-
-def read_image_file(path: Path) -> bytes | None:
-    """Return a file's content, or None if it does not start like an image; raises DataError if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(MAGIC_BYTES)
-            if image_kind(start) is None:
-                return None
-            data = start + file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise DataError(f"it cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise DataError(f"it is larger than {MAX_FILE_BYTES // 2**20} MiB")
-    return data
-
-
 def tolerated(images: int) -> int:
     """Return how many of `images` may be unreadable and are left out; more are an error."""
     return max(_TOLERATED, int(images * _TOLERATED_SHARE))
@@ -176,6 +165,13 @@ def tolerated(images: int) -> int:
 def counted(counts: Counter[str]) -> str:
     """Return counts in words, the most frequent first."""
     return ", ".join(f"{count:,} {what if count == 1 else _plural(what)}" for what, count in counts.most_common())
+
+
+def skipped_in_words(skipped: Counter[str]) -> str:
+    """Return the numbers of skipped entries in words, and what to do about formats that are not read."""
+    kinds = [match[1] for what, _ in skipped.most_common() if (match := _UNREAD.fullmatch(what))]
+    ways = [WAYS_OUT[kind] for kind in kinds if kind in WAYS_OUT]
+    return f"{counted(skipped)} ({'; '.join(ways)})" if ways else counted(skipped)
 
 
 def _plural(what: str) -> str:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.host.files import reading, shown
-from ganctl.images.folder_listing import natural_order
+from ganctl.images.folder_listing import Listing, natural_order
 
 USUAL_NAMES = ("dataset.json", "metadata.csv", "metadata.jsonl", "labels.csv")
 _FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "image_id")
@@ -19,34 +21,66 @@ _LABEL_COLUMNS = ("label", "labels", "class", "category")
 _MAX_BYTES = 2**29
 
 
-def find_label_file(folder: Path, given: str | None) -> Path | None:
-    """Return the file of labels of a folder: the given one, or one of a usual name; raises DataError if it is missing.
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels, on disk or in the archive of the images.
+
+    Attributes:
+        path: where it is; a path through an archive does not exist on disk.
+        below: its folder, relative to the images; the names in it are relative to that.
+        modified: when, in nanoseconds.
+        content: reads it; raises DataError.
+    """
+
+    path: Path
+    below: str
+    modified: int
+    content: Callable[[], bytes]
+
+
+def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
+    """Return the file of labels of images: the given one, or one of a usual name; raises DataError if it is missing.
 
     Args:
-        folder: the folder of images.
-        given: `dataset.labels`: absolute, or relative to the folder.
+        listing: the images.
+        given: `dataset.labels`: absolute, or relative to the images.
     """
+    names = USUAL_NAMES if given is None else (os.path.expanduser(given),)
+    for name in names:
+        found = listing.find(name)
+        if found:
+            path = listing.path / name
+
+            def content(name: str = name, path: Path = path) -> bytes:
+                try:
+                    with listing.open(name) as file:
+                        return file.read(_MAX_BYTES)
+                except DataError as error:
+                    raise DataError(f"{shown(path)}: {error}.") from None
+
+            return LabelFile(path, os.path.relpath(path.parent, listing.path), found.modified, content)
     if given is None:
-        return next((folder / name for name in USUAL_NAMES if (folder / name).is_file()), None)
-    path = folder / Path(given).expanduser()
-    if not path.is_file():
-        raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
-    return path
+        return None
+    path = listing.path / names[0]
+    if path.is_file():  # an absolute path beside an archive
+        return LabelFile(path, ".", path.stat().st_mtime_ns, path.read_bytes)
+    raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
 
 
-def read_labels(path: Path, column: str | None) -> dict[str, Any]:
+def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
     """Return the label of each image by its name relative to the file; raises DataError and ConfigurationError.
 
     Args:
-        path: the file.
+        file: the file.
         column: which column (or key) is the label, if there are several; None: the one with a usual name, or the only
             one.
 
     Returns:
         Integers, words, or lists of numbers; empty if the file says that there are no labels.
     """
+    path = file.path
     with reading(path):
-        content = path.read_bytes()[:_MAX_BYTES]
+        content = file.content()
     try:
         text = content.decode("utf-8-sig")
         if path.suffix.lower() == ".csv":

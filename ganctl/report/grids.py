@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.images.decode import decode, image_kind
+from ganctl.images.decode import decode
 from ganctl.images.draw import to_webp
+from ganctl.images.file_formats import image_kind
 from ganctl.run_folder.paths import RunFolder
 
 MAX_GRIDS = 60

@@ -30,14 +30,15 @@ class StartingFiles:
         """Return the paths, after checking that they can be written.
 
         Args:
-            output: the YAML; None: named after the folder of pictures, in the current folder.
-            pictures: the folder of pictures.
+            output: the YAML; None: named after the pictures, in the current folder.
+            pictures: the folder or archive of pictures.
             force: overwrite existing files.
 
         Raises:
             UsageError: a file exists, cannot be written, or would be among the pictures.
         """
-        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures.absolute().name)}.yaml")
+        pictures_name = pictures.stem if pictures.suffix.lower() == ".zip" else pictures.absolute().name
+        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures_name)}.yaml")
         for place in (path, pictures):
             if not is_text(place):
                 message = f"{shown(place.absolute())} is not valid UTF-8, which a YAML file requires. Rename it."

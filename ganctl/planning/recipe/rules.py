@@ -197,7 +197,7 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
     iterations = SAMPLE_GRIDS * between
     saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
     found = [
-        Choice(("dataset", "path"), str(pictures.folder.absolute()), ""),
+        Choice(("dataset", "path"), str(pictures.path.absolute()), ""),
         Choice(("dataset", "image_size"), cost.size, _why_size(pictures, cost, sizes, rate, seconds)),
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
         Choice(("dataset", "resize"), resize_of(pictures), _why_resize(pictures)),

@@ -5,7 +5,6 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.decode import decode
-from ganctl.images.folder_listing import read_image_file
 from ganctl.images.resize import centred_square, resized, scale_to_fit, to_channels
 from ganctl.planning.survey.folder_survey import Picture, Survey
 
@@ -33,10 +32,10 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
     place = 0
     for picture in _chosen(pictures):
         try:
-            data = read_image_file(pictures.folder / picture.name)
+            data = pictures.read(picture.name)
             if data is None:
                 continue
-            original, seen = decode(data, ORIGINAL).pixels, decode(data, dataset.sides).pixels
+            original, seen = (decode(data, s, name=picture.name).pixels for s in (ORIGINAL, dataset.sides))
         except DataError:
             continue  # a photo of which only the ends were read so far
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width

@@ -1,4 +1,4 @@
-"""A survey of a folder of pictures: number, sizes, formats, damaged files and duplicates.
+"""A survey of a folder or archive of pictures: number, sizes, formats, damaged files and duplicates.
 
 Every file's beginning and end are read, and its copies found. As many as fit into a few seconds, chosen at random, are
 decoded as in training: only this shows damage in the middle, and pictures that are nearly the same.
@@ -17,8 +17,10 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.host.files import reading, shown
-from ganctl.images.decode import Header, decode, read_header
-from ganctl.images.folder_listing import Listing, class_folders, counted, group_of, list_folder, read_image_file
+from ganctl.images.containers import ListedFile, group_of
+from ganctl.images.decode import Header, UnreadFormatError, decode, read_header
+from ganctl.images.file_formats import READ
+from ganctl.images.folder_listing import Listing, class_folders, list_images, skipped_in_words
 from ganctl.images.image_set import Track
 from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES, Ends, glance, mode_of, read_ends
 from ganctl.planning.survey.near_duplicates import Sketch, groups_of_near_duplicates
@@ -83,24 +85,43 @@ class Survey:
     """A folder of pictures.
 
     Attributes:
-        folder: its path.
+        listing: its files.
         pictures: the readable image files, sorted by name.
         damaged: the other image files, and why they cannot be read.
-        skipped: number of files that are not images, by kind.
         file_bytes: total size of all image files.
         copies: groups of files with the same content, names in order.
         trusted: number of large files counted as copies because their ends are equal, for lack of time.
         near: groups of decoded pictures that are nearly the same; of copies, only the first is included.
     """
 
-    folder: Path
+    listing: Listing
     pictures: tuple[Picture, ...]
     damaged: dict[str, str]
-    skipped: Counter[str]
     file_bytes: int
     copies: tuple[tuple[str, ...], ...]
     trusted: int
     near: tuple[tuple[str, ...], ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the pictures lie."""
+        return self.listing.path
+
+    @property
+    def path(self) -> Path:
+        """The path that `dataset.path` takes: a folder or an archive."""
+        archive = self.listing.container.path
+        return archive if archive.is_file() else self.folder
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """The number of files that are not images that are read, by kind."""
+        return self.listing.skipped
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a picture's file; as `Listing.read_image`."""
+        file = self.listing.find(name)
+        return self.listing.read_image(file) if file else None
 
     @cached_property
     def decoded(self) -> int:
@@ -163,47 +184,45 @@ class Survey:
 
 
 def survey(folder: Path, seconds: float, track: Track) -> Survey:
-    """Survey a folder.
+    """Survey a folder or zip archive.
 
     Args:
-        folder: a folder of image files, also in sub-folders.
+        folder: a folder of image files, also in sub-folders, or a zip archive of one.
         seconds: the time for decoding pictures; of the others, only the ends are read.
         track: shows progress.
 
     Raises:
-        DataError: the folder does not exist, is a file, or contains no readable picture.
+        DataError: it does not exist, is another file, or contains no readable picture.
     """
     with reading(folder):
         if not folder.exists():
             raise DataError(f"There is nothing at {shown(folder)}. Name a folder of pictures.")
-        if not folder.is_dir():
-            raise DataError(f"{shown(folder)} is a file. Name the folder that contains the pictures.")
-    listing = list_folder(folder)
-    folder = listing.folder
+    listing = list_images(folder)
     sizes = {file.name: file.size for file in listing.files}
     pictures: dict[str, Picture] = {}
     damaged: dict[str, str] = {}
-    looks = _looks(folder, listing, seconds)
+    looks = _looks(listing, seconds)
     for number, look in track(looks, "Looking at pictures", total=len(listing.files)):
         file = listing.files[number]
         if look is None:
             listing.skip(file)
+        elif isinstance(look, UnreadFormatError):
+            listing.skip_as(look.kind, file)
         elif isinstance(look, DataError):
             damaged[file.name] = str(look)
         else:
             pictures[file.name] = look
     if not pictures:
-        raise _no_pictures(folder, listing, damaged)
+        raise _no_pictures(listing, damaged)
     ordered = [pictures[file.name] for file in listing.files if file.name in pictures]
-    copies, trusted = _copies(folder, ordered, sizes)
+    copies, trusted = _copies(listing, ordered, sizes)
     again = {name for group in copies for name in group[1:]}
     candidates = [picture for picture in ordered if picture.sketch is not None and picture.name not in again]
     near = groups_of_near_duplicates([picture.sketch for picture in candidates if picture.sketch is not None])
     return Survey(
-        folder,
+        listing,
         tuple(ordered),
         {file.name: damaged[file.name] for file in listing.files if file.name in damaged},
-        listing.skipped,
         sum(sizes[name] for name in (*pictures, *damaged)),
         copies,
         trusted,
@@ -211,37 +230,37 @@ def survey(folder: Path, seconds: float, track: Track) -> Survey:
     )
 
 
-def _looks(folder: Path, listing: Listing, seconds: float) -> Iterator[tuple[int, Picture | DataError | None]]:
+def _looks(listing: Listing, seconds: float) -> Iterator[tuple[int, Picture | DataError | None]]:
     """Look at all files in random order, decoding until the time is over: each one's number and result."""
     order = np.random.default_rng(0).permutation(len(listing.files))
     end = time.monotonic() + seconds
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(order), _FILES_AT_ONCE):
             block = order[start : start + _FILES_AT_ONCE]
-            names = [listing.files[number].name for number in block]
+            files = [listing.files[number] for number in block]
             look = _decoded if time.monotonic() < end else _glanced
-            yield from zip(block.tolist(), pool.map(lambda name, look=look: look(folder, name), names), strict=True)
+            yield from zip(block.tolist(), pool.map(lambda file, look=look: look(listing, file), files), strict=True)
 
 
-def _decoded(folder: Path, name: str) -> Picture | DataError | None:
+def _decoded(listing: Listing, file: ListedFile) -> Picture | DataError | None:
     """A picture from its whole file, the reason why it cannot be read, or None for a file that is not an image."""
     try:
-        data = read_image_file(folder / name)
+        data = listing.read_image(file)
         if data is None:
             return None
-        header = read_header(data)
+        header = read_header(data, file.name)
         sketch = Sketch.of(decode(data, _DECODED_SIDE, header).pixels)
     except DataError as error:
         return error
     tail = data[max(HEAD_BYTES, len(data) - TAIL_BYTES) :]
-    return _picture(name, header, Ends(data[:HEAD_BYTES], tail, len(data)), sketch)
+    return _picture(file.name, header, Ends(data[:HEAD_BYTES], tail, len(data)), sketch)
 
 
-def _glanced(folder: Path, name: str) -> Picture | DataError | None:
+def _glanced(listing: Listing, file: ListedFile) -> Picture | DataError | None:
     """A picture from the ends of its file."""
     try:
-        ends = read_ends(folder / name)
-        return None if ends is None else _picture(name, glance(folder / name, ends), ends)
+        ends = read_ends(listing, file)
+        return None if ends is None else _picture(file.name, glance(listing, file, ends), ends)
     except DataError as error:
         return error
 
@@ -256,7 +275,9 @@ def _picture(name: str, header: Header, ends: Ends, sketch: Sketch | None = None
     return Picture(name, header.kind, height, width, mode, header.orientation != 1, digest.digest(), sketch)
 
 
-def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tuple[tuple[tuple[str, ...], ...], int]:
+def _copies(
+    listing: Listing, pictures: list[Picture], sizes: dict[str, int]
+) -> tuple[tuple[tuple[str, ...], ...], int]:
     """Groups of files with the same content, and how many of them were compared at their ends only."""
     alike: dict[bytes, list[str]] = {}
     for picture in pictures:
@@ -267,7 +288,7 @@ def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tup
         large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
         if large and time.monotonic() < end:
             for name in names:
-                with reading(folder / name), open(folder / name, "rb") as file:
+                with listing.open(name) as file:
                     groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
         else:
             groups[digest] = names
@@ -275,10 +296,11 @@ def _copies(folder: Path, pictures: list[Picture], sizes: dict[str, int]) -> tup
     return tuple(tuple(names) for names in groups.values() if len(names) > 1), trusted
 
 
-def _no_pictures(folder: Path, listing: Listing, damaged: dict[str, str]) -> DataError:
+def _no_pictures(listing: Listing, damaged: dict[str, str]) -> DataError:
+    place = shown(listing.path)
     if damaged:
         name, reason = next(iter(damaged.items()))
         first = f"{shown(Path(name))}: {reason}"
-        return DataError(f"None of the {len(damaged):,} pictures in {shown(folder)} can be read; the first: {first}.")
-    skipped = f" Skipped: {counted(listing.skipped)}." if listing.skipped else " It is empty."
-    return DataError(f"{shown(folder)} contains no JPEG, PNG, GIF, BMP, WebP or TIFF file.{skipped}")
+        return DataError(f"None of the {len(damaged):,} pictures in {place} can be read; the first: {first}.")
+    skipped = f" Skipped: {skipped_in_words(listing.skipped)}." if listing.skipped else " It is empty."
+    return DataError(f"{place} contains no {READ} file.{skipped}")

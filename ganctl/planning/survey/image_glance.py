@@ -8,11 +8,12 @@ import os
 import struct
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from ganctl.errors import DataError
-from ganctl.images.decode import MAGIC_BYTES, Header, image_kind, read_header
-from ganctl.images.folder_listing import read_image_file
+from ganctl.images.containers import ListedFile
+from ganctl.images.decode import Header, read_header
+from ganctl.images.file_formats import FIRST_BYTES, READ, image_kind
+from ganctl.images.folder_listing import Listing
 
 HEAD_BYTES = 2**16
 TAIL_BYTES = 2**12
@@ -38,37 +39,34 @@ class Ends:
         return len(self.head) == self.size
 
 
-def read_ends(path: Path) -> Ends | None:
+def read_ends(listing: Listing, file: ListedFile) -> Ends | None:
     """Return a file's ends, or None if it does not start like an image; raises DataError if it cannot be read."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(HEAD_BYTES)
-            if image_kind(head[:MAGIC_BYTES]) is None:
-                return None
-            size = os.fstat(file.fileno()).st_size
-            if size <= len(head):
-                return Ends(head, b"", len(head))
-            file.seek(max(len(head), size - TAIL_BYTES))
-            return Ends(head, file.read(TAIL_BYTES), size)
-    except OSError as error:
-        raise DataError(f"it cannot be read: {error.strerror or error}") from None
+    with listing.open(file.name) as opened:
+        head = opened.read(HEAD_BYTES)
+        if image_kind(head[:FIRST_BYTES], file.name) is None:
+            return None
+        size = opened.seek(0, os.SEEK_END)
+        if size <= len(head):
+            return Ends(head, b"", len(head))
+        opened.seek(max(len(head), size - TAIL_BYTES))
+        return Ends(head, opened.read(TAIL_BYTES), size)
 
 
-def glance(path: Path, ends: Ends) -> Header:
+def glance(listing: Listing, file: ListedFile, ends: Ends) -> Header:
     """Return the header of a file; raises DataError if its ends show damage.
 
     A file whose ends are not enough is read as a whole: a TIFF's directory may be anywhere, and so may the end of a
-    JPEG that carries a video; for a WebP, Pillow needs every byte.
+    JPEG that carries a video; for a WebP and others, Pillow needs every byte.
     """
     if ends.whole:
-        return read_header(ends.head)
+        return read_header(ends.head, file.name)
     try:
         return read_header(_stand_in(ends))
     except DataError:
-        data = read_image_file(path)
+        data = listing.read_image(file)
         if data is None:  # it changed just now
-            raise DataError("not a JPEG, PNG, GIF, BMP, WebP or TIFF") from None
-        return read_header(data)
+            raise DataError(f"not a {READ}") from None
+        return read_header(data, file.name)
 
 
 def mode_of(head: bytes, header: Header) -> str:
@@ -78,6 +76,8 @@ def mode_of(head: bytes, header: Header) -> str:
         head: the first bytes of the file, at least 34 if it has as many.
         header: the result of `read_header`.
     """
+    if header.mode:
+        return header.mode
     if header.kind == "JPEG":
         return {1: "grey", 4: "CMYK"}.get(header.components, "RGB")
     if header.kind == "PNG":
@@ -106,11 +106,11 @@ def _png_before_pixels(head: bytes) -> bytes:
 
 def _stand_in(ends: Ends) -> bytes:
     """A short file with the same header, which is cut off if the long one is."""
-    kind = image_kind(ends.head[:MAGIC_BYTES])
+    kind = image_kind(ends.head[:FIRST_BYTES])
     if kind == "PNG":
         end = ends.tail.rfind(b"IEND") - 4
         last_chunk = ends.tail[max(end, 0) : max(end, 0) + _PNG_LAST_CHUNK]
         return _png_before_pixels(ends.head) + _EMPTY_PIXELS + last_chunk
-    if kind in ("TIFF", "WebP"):
+    if kind not in ("JPEG", "GIF", "BMP"):
         raise DataError("its ends are not enough")
     return ends.head + ends.tail

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ganctl.host.files import shown
-from ganctl.images.folder_listing import counted, tolerated
+from ganctl.images.folder_listing import counted, skipped_in_words, tolerated
 from ganctl.planning.survey.folder_survey import Survey
 
 _NAMED = 3  # in the terminal; the list of files has all of them
@@ -29,7 +29,7 @@ def described(pictures: Survey) -> list[tuple[str, str]]:
         ("sizes", f"{least} to {most}, median {middle}" if least != most else f"all {least}"),
         ("modes", f"{modes}{f'; {rotated:,} turned by EXIF' if rotated else ''}; transparency is laid over white"),
         ("damaged", _damaged(pictures)),
-        ("skipped", counted(pictures.skipped) or "none"),
+        ("skipped", skipped_in_words(pictures.skipped) or "none"),
         ("copies", _groups(pictures.copies, "have the same content as another") + _trusted(pictures)),
         ("near copies", f"{_groups(pictures.near, 'look nearly like another')}{_of_how_many(pictures)}"),
         ("classes", _classes(pictures)),
