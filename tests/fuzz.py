@@ -3,7 +3,7 @@
     python tests/fuzz.py --minutes 10
 
 Hypothesis mutates good files: experiments in YAML, checkpoints (manifests and safetensors), generator files, npz, idx,
-tar and CIFAR-10 batches, PNG, JPEG and other images. A reader must give what the good file holds, or raise a
+tar, zip and CIFAR-10 batches, PNG, JPEG and other images. A reader must give what the good file holds, or raise a
 GanctlError; a traceback, a hang, gigabytes of memory, or another value accepted in silence ends the fuzzing with the
 smallest file that shows it.
 """
@@ -20,6 +20,7 @@ import signal
 import tarfile
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,13 +35,14 @@ from hypothesis import strategies as st
 from image_files import encoded, exif, noise
 
 from ganctl.build import resolving
-from ganctl.errors import GanctlError
+from ganctl.errors import DataError, GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.host.files import shown
 from ganctl.images import archives
 from ganctl.images.decode import decode
+from ganctl.images.folder_listing import list_images
 from ganctl.images.image_set import from_arrays
 from ganctl.run_folder import checkpoint
 
@@ -189,6 +191,21 @@ def read_image(folder: Path, content: bytes) -> None:
     assert pixels.shape[2] in (1, 3)
 
 
+def read_zip(folder: Path, content: bytes) -> None:
+    """A zip archive of images: nothing of it is written anywhere."""
+    path = folder / "x.zip"
+    path.write_bytes(content)
+    listing = list_images(path)
+    for file in listing.files:
+        try:
+            data = listing.read_image(file)
+        except DataError:
+            continue
+        assert data is None or len(data) == file.size, "more or less than the archive declares"
+    listing.skip(*listing.files)
+    assert [inner.name for inner in folder.iterdir()] == ["x.zip"]
+
+
 # --- good files
 
 
@@ -223,6 +240,15 @@ def _checkpoint_files() -> tuple[bytes, bytes, bytes]:
         return weights, manifest, generator
 
 
+def _zip(compression: int, **members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(f"00000/{name}", content)
+        archive.writestr("dataset.json", b'{"labels": null}')
+    return buffer.getvalue()
+
+
 def targets() -> list[Target]:
     """Every reader with its good files."""
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8), np.uint8)
@@ -230,7 +256,7 @@ def targets() -> list[Target]:
     batch = {b"data": pixels.reshape(12, -1), b"labels": labels.tolist()}
     batches = [pickle.dumps(batch, protocol) for protocol in (2, 4, 5)]
     weights, manifest, generator = _checkpoint_files()
-    kinds = ("PNG", "JPEG", "BMP", "GIF", "WebP", "TIFF")
+    kinds = ("PNG", "JPEG", "BMP", "GIF", "WebP", "TIFF", "AVIF", "JPEG2000", "PPM")
     pictures = [encoded(noise(i, 16, 12), kind) for i, kind in enumerate(kinds)]
     pictures += [encoded(noise(9, 16, 12), kind, exif=exif(6)) for kind in ("JPEG", "PNG", "WebP")]
     configs = [path.read_bytes() for path in sorted(CONFIGS.glob("*.yaml"))]
@@ -255,6 +281,7 @@ def targets() -> list[Target]:
         Target("idx", read_idx, [_idx(pixels), gzip.compress(_idx(pixels))]),
         Target("cifar batch", read_batch, batches, [b"cos\nsystem\n", b"cbuiltins\neval\n", b"R", b"."]),
         Target("tar", read_tar, [_tar(data_batch_1=batches[0]), _tar(data_batch_2=batches[1], other=b"x")]),
+        Target("zip", read_zip, [_zip(kind, a=pictures[0], b=pictures[1]) for kind in (0, zipfile.ZIP_DEFLATED)]),
         Target("image", read_image, pictures),
     ]
 

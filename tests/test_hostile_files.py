@@ -27,7 +27,7 @@ def test_one_minute_of_mutated_files_shows_no_fault() -> None:
     done = subprocess.run([sys.executable, FUZZ, "--minutes", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
     counts = re.findall(r"^(\S.*?) +([\d,]+) cases, of which ([\d,]+)", done.stdout, re.MULTILINE)
-    assert len(counts) == 12
+    assert len(counts) == 13
     assert all(int(cases.replace(",", "")) > 0 for _, cases, _ in counts), done.stdout
 
 

@@ -3,7 +3,8 @@
 A command's module is named after it and holds a click command called `command`; there is no list to edit. Modules
 whose names begin with `_` hold what commands share.
 
-Floor 8. May import: training, planning, generation, report, build, run_folder, experiment, plugins, registry, host.
+Floor 8. May import: training, planning, generation, report, build, run_folder, images, experiment, plugins, registry,
+host.
 """
 
 import importlib

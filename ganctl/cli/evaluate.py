@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Score generated images: KID, FD, precision, recall and more, each with its floor, and the protocol.
 
-    A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, or a folder.
-    Scores are comparable only if the whole protocol is the same.
+    A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, a folder or a
+    zip. Scores are comparable only if the whole protocol is the same.
 
     \b
     ganctl evaluate outputs/quickstart

@@ -29,9 +29,9 @@ DECODING_SECONDS = 15.0
 def command(folder: Path, output: Path | None, minutes: float, force: bool, device: str, as_json: bool) -> None:
     """Examine the pictures in FOLDER and this machine; write the YAML of a GAN that learns them in the given time.
 
-    Reports what is in the folder: sizes, formats, damaged files, duplicates, classes. FILE.yaml explains every choice.
-    Beside it, FILE-crop.png previews how the pictures are cropped and scaled, and FILE-files.txt lists damaged and
-    duplicate files, if there are any. Nothing in FOLDER is changed.
+    FOLDER may also be a zip archive. Reports what is in it: sizes, formats, damaged files, duplicates, classes.
+    FILE.yaml explains every choice. Beside it, FILE-crop.png previews how the pictures are cropped and scaled, and
+    FILE-files.txt lists damaged and duplicate files, if there are any. Nothing in FOLDER is changed.
 
     \b
     ganctl init photos

@@ -1,0 +1,61 @@
+"""`ganctl pack`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganctl.cli._options import PATH, output_option, quiet_option
+
+
+@click.command()
+@click.argument("folder", type=PATH)
+@output_option("FILE.zip to write; must not exist.  [required]", "-o")
+@click.option(
+    "--image-size", type=click.IntRange(4, 1024), required=True, help="Height and width of the images in pixels."
+)
+@click.option("--channels", type=click.Choice(["1", "3"]), default="3", show_default=True, help="1: grey. 3: RGB.")
+@click.option(
+    "--resize",
+    type=click.Choice(["crop", "squash", "pad"]),
+    default="crop",
+    show_default=True,
+    help="How to make an image square: crop the longer side, squash (distort) it, or pad it with black.",
+)
+@click.option("--labels", help="File of labels, relative to the images.  [default: as for `dataset.labels`]")
+@click.option("--label-column", help="Column of that file that is the class, if there are several.")
+@quiet_option
+def command(folder: Path, output: Path | None, quiet: bool, channels: str, **keys: Any) -> None:
+    """Write the images in FOLDER (or a zip archive) as a StyleGAN archive of what the networks would see.
+
+    The images are read, resized and labelled as for the data set `image_folder`, and stored as PNGs with their labels
+    in `dataset.json`. ganctl reads the archive (`dataset.path: FILE.zip`), and so do the programs of the StyleGAN
+    family.
+
+    \b
+    ganctl pack photos -o photos.zip --image-size 64
+    ganctl pack faces -o faces.zip --image-size 128 --channels 1 --resize pad
+    """
+    from ganctl.errors import UsageError
+    from ganctl.images import stylegan_archive
+
+    if output is None:
+        raise UsageError("--output is missing. Name the archive to write: -o FILE.zip")
+    path = Path(os.path.expanduser(output))
+    stylegan_archive.check_output(path)
+
+    from ganctl.build.resolving import read_dataset
+    from ganctl.experiment.sections import DatasetSection
+    from ganctl.host.terminal import Terminal
+
+    terminal = Terminal(quiet=quiet)
+    section = DatasetSection(name="image_folder", path=str(folder), channels=3 if channels == "3" else 1, **keys)
+    images = read_dataset(section, terminal.track)
+    stylegan_archive.write(path, images, terminal.track)
+    terminal.say(f"images      {images.describe()}")
+    if images.num_classes:
+        terminal.say(f"classes     {images.describe_classes()}")
+    for note in images.notes:
+        terminal.say(f"note        {note}")
+    terminal.say(f"wrote       {path}")
