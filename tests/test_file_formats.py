@@ -285,6 +285,10 @@ UNREAD = {
     "x.svg": (b'<?xml version="1.0"?>\n<!-- by hand -->\n<svg xmlns="http://www.w3.org/2000/svg"></svg>', "SVG"),
     "short.svg": (b"\xef\xbb\xbf <svg></svg>", "SVG"),
     "x.pdf": (b"%PDF-1.7\n" + bytes(100), "PDF"),
+    "x.psd": (b"8BPS\0\1" + bytes(100), "Photoshop"),
+    "x.xcf": (b"gimp xcf v011" + bytes(100), "GIMP"),
+    "x.exr": (b"\x76\x2f\x31\x01" + bytes(100), "OpenEXR"),
+    "x.npy": (b"\x93NUMPY\1\0" + bytes(100), "NumPy"),
     "x.mp4": (box(b"isom", b"isom", b"avc1"), "video"),
     "x.mov": (box(b"qt  ", b"qt  "), "video"),
     "old.mov": (b"\0\0\0\x08wide" + bytes(100), "video"),
@@ -351,10 +355,22 @@ def test_skipped_files_are_counted_by_what_they_are(tmp_path: Path) -> None:
         "2 SVG files",
         "1 DICOM file",
         "1 PDF file",
+        "1 Photoshop file",
+        "1 GIMP file",
+        "1 OpenEXR file",
+        "1 NumPy file",
         "1 .txt file without an image",
     }
     assert "pip install pillow-heif" in ways
     assert "ffmpeg" in ways
+
+
+def test_an_npz_is_sent_to_its_own_data_set(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8), np.uint8))
+    with pytest.raises(
+        DataError, match=r"Skipped: 1 NumPy file \(arrays are read from an npz, with `dataset.name: npz`"
+    ):
+        load("image_folder", path=tmp_path / "x.npz")
 
 
 @pytest.mark.parametrize(

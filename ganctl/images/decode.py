@@ -5,6 +5,7 @@ grey.
 """
 
 import functools
+import importlib
 import io
 import operator
 import threading
@@ -25,6 +26,7 @@ from ganctl.images.value_range import BYTES, ValueRange
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.Image import Exif, Image
+    from PIL.ImageFile import ImageFile
     from PIL.JpegImagePlugin import JpegImageFile
 
 # Larger images take gigabytes to decode, from a file of possibly a few kilobytes.
@@ -51,6 +53,20 @@ _MODES = {
 }
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
+
+# What reads the pixels that OpenCV does not read rightly.
+_PILLOW_CLASSES = {
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIC": (
+        "pillow_heif",
+        "HeifImageFile",
+    ),  # upright: the rotation is taken out of its EXIF block
+    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "PPM": ("PIL.PpmImagePlugin", "PpmImageFile"),
+    "TGA": ("PIL.TgaImagePlugin", "TgaImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+}
 
 # `_without_warnings` changes a setting of the whole process; two threads at once would restore each other's state.
 _WARNINGS = threading.Lock()
@@ -263,8 +279,11 @@ def _by_pillow(data: bytes, header: Header) -> np.ndarray:
     """Return the same of what OpenCV does not read rightly; a TIFF is upright."""
     try:
         with _without_warnings():
-            image = _PILLOW_READERS[header.kind](data)
-            image.load()
+            file = _opened(header.kind, data)
+            if header.kind in ("PNG", "TIFF"):  # the others give no warnings, and may take longer
+                file.load()
+        file.load()
+        image: Image = file
         if header.kind == "PNG":
             image = image.convert("LA")
         elif image.mode == "I":  # PPM's 16 bits
@@ -282,61 +301,13 @@ def _by_pillow(data: bytes, header: Header) -> np.ndarray:
     return pixels.astype(pixels.dtype.newbyteorder("="))
 
 
-def _avif(data: bytes) -> "Image":
-    from PIL.AvifImagePlugin import AvifImageFile
-
-    return AvifImageFile(io.BytesIO(data))
-
-
-def _heic(data: bytes) -> "Image":
-    """The image, upright: the decoder turns it, and takes the rotation out of the EXIF block."""
-    import pillow_heif
-
-    return pillow_heif.HeifImageFile(io.BytesIO(data))
-
-
-def _jpeg_2000(data: bytes) -> "Image":
-    from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
-
-    return Jpeg2KImageFile(io.BytesIO(data))
-
-
-def _png(data: bytes) -> "Image":
-    from PIL.PngImagePlugin import PngImageFile
-
-    return PngImageFile(io.BytesIO(data))
-
-
-def _ppm(data: bytes) -> "Image":
-    from PIL.PpmImagePlugin import PpmImageFile
-
-    return PpmImageFile(io.BytesIO(data))
-
-
-def _tga(data: bytes) -> "Image":
-    from PIL.TgaImagePlugin import TgaImageFile
-
-    image = TgaImageFile(io.BytesIO(data))
-    if not image.tile:
+def _opened(kind: str, data: bytes) -> "ImageFile":
+    """Return Pillow's image of a file, whose pixels are decoded when they are asked for."""
+    module, name = _PILLOW_CLASSES[kind]
+    image: ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
+    if kind == "TGA" and not image.tile:  # its pixels would be black
         raise DataError("its TGA header names a coding that Pillow cannot read")
     return image
-
-
-def _tiff(data: bytes) -> "Image":
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    return TiffImageFile(io.BytesIO(data))
-
-
-_PILLOW_READERS: dict[str, "Callable[[bytes], Image]"] = {
-    "AVIF": _avif,
-    "HEIC": _heic,
-    "JPEG 2000": _jpeg_2000,
-    "PNG": _png,
-    "PPM": _ppm,
-    "TGA": _tga,
-    "TIFF": _tiff,
-}
 
 
 def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
@@ -435,7 +406,7 @@ def _webp_header(data: bytes) -> Header:
 def _pillow_header(kind: str, data: bytes) -> Header:
     """The header of a format whose pixels Pillow reads, too."""
     with _without_warnings():
-        image = _PILLOW_READERS[kind](data)
+        image = _opened(kind, data)
     mode = _MODES.get(image.mode, image.mode)
     return Header(kind, *image.size, _orientation(image), for_pillow=True, mode=mode)
 
@@ -476,7 +447,7 @@ def _pages(data: bytes) -> int:
     return max(1, len(seen))
 
 
-def _orientation(image: "Image") -> int:
+def _orientation(image: "ImageFile") -> int:
     """Return the orientation in an image's EXIF block; 1 if there is none or the block is damaged."""
     exif = image.info.get("exif")
     if not exif:

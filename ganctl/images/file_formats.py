@@ -29,6 +29,10 @@ WAYS_OUT = {
     "DICOM": "convert DICOM to PNG or TIFF",
     "SVG": "render SVG as PNG",
     "PDF": "render PDF as PNG",
+    "Photoshop": "export Photoshop as PNG",
+    "GIMP": "export GIMP as PNG",
+    "OpenEXR": "convert OpenEXR to TIFF",
+    "NumPy": "arrays are read from an npz, with `dataset.name: npz`",
     VIDEO: "extract the frames of a video, for example with `ffmpeg -i FILE frames/%06d.png`",
 }
 """What to do about a format that is not read."""
@@ -45,6 +49,10 @@ _MAGIC = (
     (b"II+\0", "BigTIFF"),
     (b"MM\0+", "BigTIFF"),
     (b"%PDF-", "PDF"),
+    (b"8BPS\0\1", "Photoshop"),
+    (b"gimp xcf ", "GIMP"),
+    (b"\x76\x2f\x31\x01", "OpenEXR"),
+    (b"\x93NUMPY", "NumPy"),
     (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska and WebM
     (b"\0\0\x01\xba", VIDEO),  # MPEG
     *((start, CAMERA_RAW) for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")),
