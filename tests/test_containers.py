@@ -1,5 +1,6 @@
 """Folders with links, and zip archives, which are read as the same files in a folder are."""
 
+import gc
 import json
 import os
 import stat
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from conftest import untracked
 from image_files import encoded, noise, write_images
@@ -242,6 +244,18 @@ def test_links_in_an_archive_are_counted(tmp_path: Path) -> None:
     found = load("image_folder", path=path)
     assert len(found) == 5
     assert "skipped: 1 link, pipe or device in the archive" in found.notes
+
+
+def test_an_archive_is_closed_with_the_last_reference(tmp_path: Path) -> None:
+    """Also one that an error's traceback refers to in a circle."""
+    plain(tmp_path / "set")
+    path = zipped(tmp_path / "set")
+    circle: list[object] = [containers.Archive(path)]
+    circle.append(circle)
+    assert str(path) in {file.path for file in psutil.Process().open_files()}
+    del circle
+    gc.collect()
+    assert str(path) not in {file.path for file in psutil.Process().open_files()}
 
 
 # ---- archives elsewhere

@@ -6,6 +6,7 @@ more memory than the archive's own size justifies.
 
 import os
 import stat
+import weakref
 import zipfile
 import zlib
 from collections import Counter, deque
@@ -179,6 +180,7 @@ class Archive:
             with reading(path):
                 # It stays open as long as this object lives: its directory may take a second to read.
                 self._zip = zipfile.ZipFile(path)
+                weakref.finalize(self, self._zip.close)
                 modified = path.stat().st_mtime_ns
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise DataError(_no_archive(path, error)) from None
