@@ -54,6 +54,8 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     """Images (JPEG, PNG, TIFF, AVIF ...) in a folder or zip archive; sub-folders are classes; default: 64 x 64 RGB."""
     listing = list_images(given_path(config, "a folder or zip archive of images"))
     labels = find_label_file(listing, config.labels)
+    if labels:
+        listing = listing.without(labels.name)
     key = _cache_key(listing, labels, config)
     return image_cache.load(key) or _read(listing, labels, config, key, track)
 

@@ -5,10 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Self
 
 from ganctl.errors import DataError
 from ganctl.images.containers import MAX_FILE_BYTES, Archive, Container, ListedFile, container_at
@@ -55,6 +55,10 @@ class Listing:
         found = self.container.find(os.path.join(self.below, name))
         return found and ListedFile(name, found.size, found.modified)
 
+    def without(self, name: str) -> Self:
+        """Return the listing without the file of a name."""
+        return replace(self, files=[file for file in self.files if file.name != name])
+
     def may_be_image(self, file: ListedFile) -> bool:
         """Return whether a file starts like an image; True if it cannot be opened: reading it will report that."""
         try:
@@ -69,8 +73,9 @@ class Listing:
             start = opened.read(FIRST_BYTES)
             if image_kind(start, file.name) is None:
                 return None
-            data = start + opened.read(MAX_FILE_BYTES)
-        if len(data) > MAX_FILE_BYTES:
+            # A file that grew meanwhile shows only when it is read.
+            data = start + opened.read(MAX_FILE_BYTES) if file.size <= MAX_FILE_BYTES else b""
+        if max(file.size, len(data)) > MAX_FILE_BYTES:
             raise DataError(f"it is larger than {MAX_FILE_BYTES // 2**20} MiB")
         return data
 

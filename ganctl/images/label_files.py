@@ -27,12 +27,14 @@ class LabelFile:
 
     Attributes:
         path: where it is; a path through an archive does not exist on disk.
+        name: relative to the images; of a file elsewhere, its path.
         below: its folder, relative to the images; the names in it are relative to that.
         modified: when, in nanoseconds.
         content: reads it; raises DataError.
     """
 
     path: Path
+    name: str
     below: str
     modified: int
     content: Callable[[], bytes]
@@ -58,12 +60,14 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
                 except DataError as error:
                     raise DataError(f"{shown(path)}: {error}.") from None
 
-            return LabelFile(path, os.path.relpath(path.parent, listing.path), found.modified, content)
+            return LabelFile(
+                path, os.path.normpath(name), os.path.relpath(path.parent, listing.path), found.modified, content
+            )
     if given is None:
         return None
     path = listing.path / names[0]
     if path.is_file():  # an absolute path beside an archive
-        return LabelFile(path, ".", path.stat().st_mtime_ns, path.read_bytes)
+        return LabelFile(path, str(path), ".", path.stat().st_mtime_ns, path.read_bytes)
     raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
 
 
