@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganctl import layers
+from ganctl.build.network_checks import normalised_to_zero
 from ganctl.build.networks import as_played, discriminators, make_networks
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
@@ -112,6 +113,15 @@ def _check(experiment: Experiment, networks: Mapping[str, Any]) -> None:
             "deviation is the same for both. Use `separate` or `summed`.",
             key="training.discriminator_batches",
         )
+    for role, network in networks.items():
+        both = form == "concatenated" and role in discriminators(networks)
+        constant = normalised_to_zero(network, experiment.training.batch_size * (2 if both else 1))
+        if constant:
+            raise ConfigurationError(
+                f"one image is not enough for the {role}'s layer '{constant[0]}', a BatchNorm over the batch alone: "
+                "its output would be constant, and no layer before it would learn. Use 2 or more.",
+                key="training.batch_size",
+            )
     judge = networks.get("discriminator")
     if experiment.outputs.sample_grid == "scored" and (judge is None or not judges_images_alone(judge)):
         raise ConfigurationError(

@@ -1,10 +1,11 @@
-"""Warnings about networks that were just built, for the user to read before training starts."""
+"""What can be wrong with networks that were just built: warnings for the user to read, and layers that cannot learn."""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ganctl.keras_internals import layers_of
+from ganctl.keras_internals import calls_of, layers_of
+from ganctl.lazy import keras
 
 
 def warnings(networks: Mapping[str, Any]) -> list[str]:
@@ -28,3 +29,25 @@ def checkerboards(generator: Any) -> list[str]:
         f"{stride} (in {count} layer{'s' if count > 1 else ''})"
         for (kernel, stride), count in uneven.items()
     ]
+
+
+def normalised_to_zero(network: Any, batch_size: int) -> list[str]:
+    """Return the names of BatchNorm layers for which a batch has a single value per channel.
+
+    In training mode such a layer subtracts from each value the value itself. What it returns is a constant, and no
+    layer before it gets a gradient. Over maps there are as many values as positions, which is enough.
+
+    Args:
+        network: a functional or Sequential model; another one is never at fault here.
+        batch_size: images per batch.
+    """
+    found = {}
+    for call in calls_of(network) if batch_size == 1 else ():
+        for layer in layers_of(call.operation) if isinstance(call.operation, keras.Layer) else ():
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable:
+                # Of the layers within a layer, only the rank of their inputs is known.
+                shape = call.inputs[0].shape if layer is call.operation else (None,) * layer.input_spec.ndim
+                axis = layer.axis % len(shape)
+                if all(size == 1 for position, size in enumerate(shape) if position not in (0, axis)):
+                    found[id(layer)] = layer.name
+    return list(found.values())
