@@ -202,7 +202,7 @@ def evaluate(
             pairs=None if pairs is None else _user_path(pairs),
             device=device,
         )
-    _warn(scores.notes)
+    _warn(note for note in scores.notes if note.startswith("Warning: "))
     return scores
 
 

@@ -12,7 +12,10 @@ from sklearn.datasets import load_sample_image
 from small_runs import train
 
 from ganctl.build import resolving
+from ganctl.experiment.sections import DatasetSection
+from ganctl.generation.image_scores import compression_notes, score_images
 from ganctl.generation.image_sources import read_both
+from ganctl.images import image_cache
 from ganctl.run_folder.paths import RunFolder
 
 COUNT = 96
@@ -157,3 +160,110 @@ def test_large_rectangles_of_a_folder_keep_their_shape(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((600, 300, 3), number, np.uint8))
     samples, _ = read_both(tmp_path, "fashion_mnist_mini", 3, 0, untracked)
     assert samples.shape == (256, 128, 3)
+
+
+# --- one side compressed as JPEG
+
+
+@pytest.fixture(scope="module")
+def jpegs(portraits: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portraits as JPEG of quality 75."""
+    made = tmp_path_factory.mktemp("jpegs")
+    for number, image in enumerate(portraits):
+        cv2.imwrite(str(made / f"{number:03d}.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("size", "resize", "kind"),
+    [
+        (21, "crop", "JPEG"),
+        (20, "crop", "JPEG shrunk to half or less"),
+        (20, "squash", "JPEG shrunk to half or less"),
+        (31, "pad", "JPEG"),
+        (30, "pad", "JPEG shrunk to half or less"),
+    ],
+)
+def test_files_are_counted_by_format_and_what_is_left_of_it(
+    size: int, resize: str, kind: str, folder: Path, jpegs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quarter of the files; the name says another format than the first bytes."""
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for number, path in enumerate([*sorted(folder.iterdir())[:9], *sorted(jpegs.iterdir())[:3]]):
+        (mixed / f"{number}.png").write_bytes(path.read_bytes())
+    section = DatasetSection(name="image_folder", path=str(mixed), image_size=size, resize=resize)  # type: ignore[arg-type]
+    first = resolving.read_dataset(section, untracked)
+    assert list(image_cache.cache_folder().glob("*.npy"))
+    again = resolving.read_dataset(section, untracked)
+    for found in (first, again, again.first(5), again.rows(np.arange(4))):
+        assert found.formats == {"PNG": 9, kind: 3}
+
+
+def test_an_array_has_no_formats(portraits: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=portraits)
+    samples, real = read_both(tmp_path / "a.npz", "fashion_mnist_mini", 60, 0, untracked)
+    assert (samples.formats, real.images.formats) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("samples", "real", "shares"),
+    [
+        ({"PNG": 10}, {"JPEG": 10}, "0% of the samples and 100% of the real"),
+        ({"JPEG": 8, "PNG": 2}, {"BMP": 5, "PNG": 5}, "80% of the samples and 0% of the real"),
+        ({"JPEG": 9, "PNG": 1}, {"JPEG": 10}, ""),
+        ({"JPEG": 10}, {"JPEG": 10}, ""),
+        ({"PNG": 10}, {"GIF": 10}, ""),
+        ({"PNG": 10}, {"JPEG shrunk to half or less": 10}, ""),
+        ({}, {"JPEG": 10}, ""),
+        ({"JPEG": 10}, {}, ""),
+    ],
+)
+def test_one_side_alone_was_compressed(samples: dict[str, int], real: dict[str, int], shares: str) -> None:
+    notes = compression_notes(samples, real)
+    assert len(notes) == bool(shares)
+    assert all(shares in note for note in notes)
+
+
+@pytest.mark.slow
+def test_evaluate_says_that_one_side_was_compressed(
+    folder: Path, jpegs: Path, tiny_yaml: WriteYaml, tmp_path: Path, run_cli: RunCli
+) -> None:
+    run = run_on(jpegs, tiny_yaml, tmp_path, image_size=40)
+    found = {}
+    for against in (folder, run.path):
+        done = run_cli("evaluate", folder, "--against", against, "--num", COUNT, "--json")
+        assert done.returncode == 0, done.stderr
+        found[against] = json.loads(done.stdout)
+        assert ("0% of the samples and 100% of the real images are JPEG" in done.stderr) == (against == run.path)
+    assert found[run.path]["kid"] > found[folder]["kid"] + 0.01
+    assert found[run.path]["sample_formats"] == {"PNG": COUNT}
+    assert found[run.path]["reference_formats"] == {"JPEG": COUNT}
+    done = run_cli("evaluate", jpegs, "--against", folder, "--num", COUNT)
+    assert "files           96 JPEG, against 96 PNG" in done.stdout
+    assert "Warning: 100% of the samples and 0% of the real images are JPEG" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_picture_that_png_cannot_hold_does_not_lose_the_scores(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganctl.images.draw.LONGEST_PNG_SIDE", 100)
+    path = tmp_path / "pairs.png"
+    scores = score_images(
+        folder,
+        untracked,
+        against=str(folder),
+        num=COUNT,
+        features="auto",
+        inception_graph=None,
+        seed=0,
+        best=False,
+        pairs=path,
+        device="auto",
+    )
+    assert scores.values["precision"] == 1.0
+    assert scores.nearest_pairs is None
+    assert "pairs.png would be" in scores.notes[0]
+    assert not list(tmp_path.iterdir())

@@ -408,10 +408,7 @@ def test_against_identical_real_images_only_distances_of_the_sets_mean_anything(
     assert found.values["kid"] > 1
     assert abs(found.values["kid_floor"]) < 1e-6
     assert not scoring.copies(found.values)
-    assert found.notes == (
-        "Warning: all real images are identical. What would mean nothing is left out: precision, recall, diversity, "
-        "memorization.",
-    )
+    assert found.left_out == ("precision, recall, diversity, memorization: all real images are identical",)
 
 
 def test_identical_samples_have_no_recall_and_the_smallest_diversity(clothes: ImageSet) -> None:
@@ -423,7 +420,7 @@ def test_identical_samples_have_no_recall_and_the_smallest_diversity(clothes: Im
     effective = effective_number(real.features[rows], real.gaussian.mean)
     assert found.values["diversity"] == pytest.approx(1 / effective, rel=1e-3)
     assert found.values["precision"] in (0.0, 1.0)
-    assert found.notes == ("Warning: all samples are identical. What would mean nothing is left out: recall.",)
+    assert found.left_out == ("recall: all samples are identical",)
 
 
 def test_images_that_differ_by_a_value_are_not_identical(clothes: ImageSet) -> None:
@@ -521,7 +518,10 @@ def test_a_run_on_identical_images_is_scored_by_what_means_something(tiny_yaml: 
     (row,) = metrics_csv.read_metrics(folder.metrics)
     assert {"kid", "kid_floor", "frechet_distance"} <= row.keys()
     assert not {"precision", "recall", "diversity", "memorization", "diversity_floor"} & row.keys()
-    assert "After iteration 4: Warning: all real images are identical." in folder.log.read_text()
+    assert (
+        "these scores mean nothing: precision, recall, diversity, memorization: all real images"
+        in folder.log.read_text()
+    )
 
 
 @pytest.mark.slow
@@ -633,7 +633,7 @@ def test_evaluate_against_identical_images_prints_no_figure_that_means_nothing(
     for name in ("precision-Lite0", "recall-Lite0", "diversity-Lite0", "memorization-Lite0"):
         assert rows[name] == ["n/a", "n/a"]
     assert float(rows["KID-Lite0"][0]) > 1
-    assert "Warning: all real images are identical." in done.stderr
+    assert "n/a             precision, recall, diversity, memorization: all real images are identical" in done.stdout
     values = json.loads(run_cli(*arguments, "--json").stdout)
     assert values["kid"] > 1
     assert [values[name] for name in ("recall", "recall_floor", "diversity", "copies")] == [None, None, None, False]

@@ -76,7 +76,7 @@ def command(
     for note in scores.notes:
         show(note, err=True)
     if as_json:
-        show_json({"what": str(what), **scores.values, "copies": scores.copies})
+        show_json({"what": str(what), **scores.as_json()})
         return
     for line in str(scores).splitlines():
         terminal.say(line)

@@ -20,7 +20,7 @@ from ganctl.images import image_cache
 from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
 from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
-from ganctl.images.decode import INVISIBLE, Decoded, UnreadFormatError, decode
+from ganctl.images.decode import INVISIBLE, Decoded, Header, UnreadFormatError, decode
 from ganctl.images.file_formats import READ, is_read
 from ganctl.images.folder_listing import (
     Listing,
@@ -30,7 +30,7 @@ from ganctl.images.folder_listing import (
     skipped_in_words,
     tolerated,
 )
-from ganctl.images.image_set import ImageSet, Track, only_classes
+from ganctl.images.image_set import HALVED_JPEG, JPEG, ImageSet, Track, only_classes
 from ganctl.images.label_files import LabelFile, find_label_file, numbered, read_labels
 from ganctl.images.resize import scale_to_fit, to_channels
 from ganctl.images.value_range import Observed, ValueRange, find_range
@@ -94,7 +94,7 @@ def _read(listing: Listing, label_file: LabelFile | None, config: DatasetSection
 
 @dataclass
 class _Found:
-    """What reading files came to: rows of images, reasons of others, and values beyond bytes.
+    """What reading files came to: rows of images, their formats, reasons of others, and values beyond bytes.
 
     `unread` are images of a known format that is not read, with it; `others` are the other files.
     """
@@ -106,6 +106,7 @@ class _Found:
     unread: list[tuple[str, ListedFile]] = field(default_factory=list)
     values: Observed = field(default_factory=Observed)
     kinds: set[str] = field(default_factory=set)
+    formats: Counter[str] = field(default_factory=Counter)
 
 
 def _recorded(
@@ -130,6 +131,7 @@ def _recorded(
             recording.append(outcome.pixels)
             found.converted.update(outcome.conversions)
             found.rows.append(row)
+            found.formats[_format(outcome.header, config)] += 1
             if outcome.stored is not None:
                 found.values.add(outcome.stored)
                 found.kinds.add(outcome.stored.dtype.kind)
@@ -180,6 +182,7 @@ def _kept(
         notes=tuple(notes),
         value_range=value_range,
         alpha=alpha,
+        formats=dict(found.formats),
     ).checked()
     recording.keep(key, image_set)
     return image_set
@@ -286,7 +289,18 @@ def _prepared_file(
         pixels = premultiplied(with_alpha(pixels, channels))
     pixels = to_channels(scale_to_fit(pixels, (height, width), config.resize), channels)
     looked_at = decoded.pixels if config.value_range == "percentiles" else None
-    return Decoded(pixels, tuple(conversions), looked_at if decoded.stored is None else decoded.stored)
+    stored = looked_at if decoded.stored is None else decoded.stored
+    return Decoded(pixels, tuple(conversions), stored, decoded.header)
+
+
+def _format(header: Header | None, config: DatasetSection) -> str:
+    """The format of a file, and of a JPEG whether it was shrunk by so much that no trace of compression remains."""
+    if header is None or header.kind != JPEG:
+        return header.kind if header else ""
+    height, width, _ = _shape(config)
+    stored = (header.width, header.height) if header.orientation in (5, 6, 7, 8) else (header.height, header.width)
+    scales = (height / stored[0], width / stored[1])
+    return HALVED_JPEG if (min if config.resize == "pad" else max)(scales) <= 0.5 else JPEG
 
 
 def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:

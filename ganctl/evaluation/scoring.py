@@ -31,12 +31,12 @@ class Evaluation:
     Attributes:
         values: every score by its column in metrics.csv, including floors and protocol; None: it would mean nothing.
         neighbours: for each sample, the nearest reference image.
-        notes: why scores are None, in words.
+        left_out: which scores are None and why, in words.
     """
 
     values: dict[str, Any]
     neighbours: Neighbours
-    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def copies(values: Mapping[str, Any]) -> bool:
@@ -72,16 +72,16 @@ def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
         "floor_num": floor_num,
     }
     scores: dict[str, Any] = {**figures, **{name + FLOOR: value for name, value in floors.items()}}
-    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     for what, identical, lost in (
         ("real images", reference.constant, {name + end for name in NEED_VARIED_REFERENCE for end in ("", FLOOR)}),
         ("samples", all_identical(samples), NEED_VARIED_SAMPLES),
     ):
         if identical:
-            scores.update({name: None for name in scores if name in lost})
             titles = [metric.title for metric in METRICS if metric.name in scores and metric.name in lost]
-            notes += (f"Warning: all {what} are identical. What would mean nothing is left out: {', '.join(titles)}.",)
-    return Evaluation({**scores, **protocol}, found, notes)
+            scores.update({name: None for name in scores if name in lost})
+            left_out += (f"{', '.join(titles)}: all {what} are identical",)
+    return Evaluation({**scores, **protocol}, found, left_out)
 
 
 def _figures(features: np.ndarray, reference: Reference) -> tuple[dict[str, float], Neighbours]:

@@ -3,9 +3,9 @@
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -45,6 +45,7 @@ class Samples:
         fingerprint: of that run's training images; empty if unknown.
         run: its folder, if a run folder was given.
         notes: notes for the user.
+        formats: of the image files, as in `ImageSet`; empty if they are drawn, or not in files of their own.
     """
 
     description: str
@@ -54,6 +55,7 @@ class Samples:
     fingerprint: str = ""
     run: RunFolder | None = None
     notes: tuple[str, ...] = ()
+    formats: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -168,7 +170,11 @@ def read_samples(
         found = _read(path, track, like)
         chosen = choose(len(found), count)
         return Samples(
-            f"{len(chosen):,} images of {path}", found.shape, lambda: found.images[chosen], notes=found.notes
+            f"{len(chosen):,} images of {path}",
+            found.shape,
+            lambda: found.images[chosen],
+            notes=found.notes,
+            formats=found.formats,
         )
     trained = TrainedGenerator.load(path, best=best)
 

@@ -119,11 +119,13 @@ class Decoded:
         pixels: uint8 [H,W,3] RGB or [H,W,1] grey.
         conversions: in words.
         stored: the values as they are in the file, unless they are bytes.
+        header: of the file.
     """
 
     pixels: np.ndarray
     conversions: tuple[str, ...] = ()
     stored: np.ndarray | None = None
+    header: Header | None = None
 
 
 def read_header(data: bytes, name: str = "") -> Header:
@@ -218,7 +220,7 @@ def decode(
         and np.ptp(blended, axis=(0, 1)).max() <= _FAINT
     ):
         conversions.append(INVISIBLE)
-    return Decoded(_turned(blended, header.orientation), tuple(conversions), deep)
+    return Decoded(_turned(blended, header.orientation), tuple(conversions), deep, header)
 
 
 def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:

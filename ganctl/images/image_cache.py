@@ -45,7 +45,7 @@ def load(key: str) -> ImageSet | None:
             return None
         values = ValueRange(*facts["value_range"]) if facts["value_range"] else None
         names, notes = tuple(facts["class_names"]), tuple(facts["notes"])
-        loaded = ImageSet(images, labels, names, facts["source"], notes, values, facts["alpha"])
+        loaded = ImageSet(images, labels, names, facts["source"], notes, values, facts["alpha"], dict(facts["formats"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
@@ -104,6 +104,7 @@ class Recording:
             "source": image_set.source,
             "notes": image_set.notes,
             "alpha": image_set.alpha,
+            "formats": dict(image_set.formats),
             "value_range": astuple(image_set.value_range) if image_set.value_range else None,
         }
         target = cache_folder() / f"{key}.npy"

@@ -4,7 +4,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, Self, TypeVar
 
@@ -26,6 +26,9 @@ _MAX_LABELS = 2**16
 MOST_CHANNELS = 16
 _CLASSES_SHOWN = 20
 
+JPEG, HALVED_JPEG = "JPEG", "JPEG shrunk to half or less"
+"""JPEG compresses blocks of 8x8 pixels, whose traces shrinking to half removes almost completely."""
+
 
 class Track(Protocol):
     """Shows progress while something is iterated over, as `rich.progress.track` does."""
@@ -46,6 +49,8 @@ class ImageSet:
         notes: notes for the user on how they were read.
         value_range: the stored values that became 0 and 255; None: they were stored as bytes.
         alpha: the last channel is transparency, and the colours are multiplied by it.
+        formats: the number of files in each format, among all that were read; empty if unknown. `JPEG` is compressed
+            visibly; shrunk to half or less, it is HALVED_JPEG.
     """
 
     images: np.ndarray
@@ -55,6 +60,7 @@ class ImageSet:
     notes: tuple[str, ...] = ()
     value_range: ValueRange | None = None
     alpha: bool = False
+    formats: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)

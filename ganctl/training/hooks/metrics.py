@@ -70,8 +70,8 @@ class Metrics(Hook):
         content = self._before + line(values.get(name) for name in COLUMNS).encode()
         write_atomically(run.folder.metrics, content)
         self._before = content
-        for note in found.notes:
-            run.folder.append_log(f"After iteration {step}: {note}")
+        for reason in found.left_out:
+            run.folder.append_log(f"Warning: after iteration {step} these scores mean nothing: {reason}")
         if copies(found.values):
             where = run.folder.nearest_pairs
             run.folder.append_log(
