@@ -81,6 +81,26 @@ def test_and_those_of_16_bits(portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_p
     np.testing.assert_array_equal(samples.images, real.images.images[:64])
 
 
+@pytest.mark.parametrize("bits", [12, "float"])
+def test_bytes_against_a_run_on_other_values_stay_as_they_are(
+    bits: int | str, portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    """They may be samples that the run drew, in a folder or an npz."""
+    stored = portraits.astype(np.uint16) * 16 if bits == 12 else (portraits / 255).astype(np.float32)
+    named = [0, 4095] if bits == 12 else [0, 1]
+    np.savez(tmp_path / "stored.npz", images=stored)
+    np.savez(tmp_path / "drawn.npz", images=portraits[:, 10:26, :16])
+    (tmp_path / "drawn").mkdir()
+    for number, image in enumerate(portraits):
+        cv2.imwrite(str(tmp_path / "drawn" / f"{number:03d}.png"), image[10:26, :16, ::-1])
+    for value_range in ("auto", named):
+        path = tmp_path / "stored.npz"
+        run = run_on(path, tiny_yaml, tmp_path / str(value_range), name="npz", value_range=value_range)
+        for drawn in ("drawn", "drawn.npz"):
+            samples, _ = read_both(tmp_path / drawn, str(run.path), COUNT, 0, untracked)
+            np.testing.assert_array_equal(samples.images, portraits[:, 10:26, :16])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
 def test_the_same_pictures_score_as_such(

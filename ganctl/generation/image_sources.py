@@ -96,21 +96,25 @@ class Preparation:
     ) -> Self | None:
         """Return the preparation of a run with images of a shape; None if a data set cannot make this shape.
 
-        `value_range` is black and white of its images. Beyond bytes, it holds for other images too: those of them that
-        are bytes stay as they are.
+        `value_range` is black and white of its images. Only a range beyond bytes holds for other images too: bytes may
+        be samples of the run, which are in their range already.
         """
         height, width, channels = shape
         if channels > MOST_CHANNELS:
             return None
         config = parts.experiment.dataset
-        beyond = value_range is not None and value_range.white > BYTES.white
+        asked = config.value_range
+        if value_range:
+            ends = [value_range.black, value_range.white]
+        else:
+            ends = [0.0, BYTES.white] if isinstance(asked, str) else asked
         prepared = {
             "image_size": f"{height}x{width}",
             "channels": channels,
             "alpha": config.alpha,
             "background": config.background,
             "resize": config.resize,
-            "value_range": [value_range.black, value_range.white] if value_range and beyond else config.value_range,
+            "value_range": ends if ends[1] > BYTES.white else asked if isinstance(asked, str) else "auto",
         }
         # Not validated: a plugin's images may be larger than those that `dataset.image_size` allows.
         return cls(run, DatasetSection(name=config.name).model_copy(update=prepared))

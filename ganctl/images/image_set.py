@@ -347,7 +347,8 @@ def _value_range(images: np.ndarray, config: DatasetSection, source: str, notes:
     values = Observed().add_all(images)
     if images.dtype.kind in "ui" and values.high <= 1 and config.value_range == "auto":
         notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
-    if images.dtype == np.uint8 and config.value_range == "auto":
+    beyond_bytes = not isinstance(config.value_range, str) and config.value_range[1] > BYTES.white
+    if images.dtype == np.uint8 and (beyond_bytes or config.value_range == "auto"):
         return BYTES
     found = find_range(values, images.dtype.kind, config.value_range, source)
     outside = found.outside(values)
