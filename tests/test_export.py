@@ -1,5 +1,6 @@
 """Exported generators: every format draws what the original draws, of every model, also where there is no ganctl."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import RunCli, home_shape, shipped
 
+import ganctl.layers
 from ganctl import models
 from ganctl.build import resolving
 from ganctl.build.networks import make_networks
@@ -27,6 +29,7 @@ from ganctl.generation.export import COMPARED, LIMIT, Generator, _drawn_inputs, 
 from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.keras_internals import layers_of
+from ganctl.layers.keras_alone import of_keras_alone
 from ganctl.layers.times_noise import TimesNoise
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
@@ -120,7 +123,8 @@ def test_a_format_draws_what_the_model_draws(
     names: dict[str, Any] = {}
     exec("\n".join(exported.usage), names)
     np.testing.assert_array_equal(names["pixels"], to_pixels(names["images"]))
-    for written, read in zip(generator.plain.variables, names["generator"].variables, strict=True):
+    assert all(type(layer).__module__.startswith("keras.") for layer in layers_of(names["generator"]))
+    for written, read in zip(of_keras_alone(generator.plain).variables, names["generator"].variables, strict=True):
         np.testing.assert_array_equal(read.numpy(), written.numpy(), written.path)
 
 
@@ -264,7 +268,7 @@ def test_a_file_with_layers_of_ganctls_own_loads_wherever_they_were_imported(
 ) -> None:
     """In a process of its own, whatever was imported first; the names of the layers' modules are not asked for."""
     generator, path = loaded("sagan"), tmp_path / "a.keras"
-    export(generator, "keras", path)
+    generator.plain.save(path)  # as a user saves `run.generator`
     np.savez(tmp_path / "a.npz", **generator.inputs)
     second = {"keras": "ganctl.layers", "ganctl.layers": "keras"}[first]
     lines = [
@@ -278,6 +282,92 @@ def test_a_file_with_layers_of_ganctls_own_loads_wherever_they_were_imported(
     assert done.returncode == 0, done.stderr
     assert np.abs(np.load(tmp_path / "drawn.npy") - generator.draw(generator.inputs)).max() <= LIMIT
     assert set(done.stdout.split()) <= {"errors", "keras_internals", "lazy", "version"}
+
+
+WITH_LAYERS_OF_GANCTLS_OWN = ["sngan", "sagan", "r3gan", "fastgan"]
+ALONE = """
+import sys
+sys.modules["ganctl"] = None  # cannot be imported
+from pathlib import Path
+import keras, numpy as np
+folder = Path(sys.argv[1])
+for path in folder.glob("*.keras"):
+    given = dict(np.load(path.with_suffix(".npz")))
+    generator = keras.saving.load_model(path)
+    np.save(path.with_suffix(".npy"), generator(given if len(given) > 1 else given["latent"]))
+print(keras.config.image_data_format())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_a_keras_file_draws_the_same_where_there_is_keras_alone(
+    data_format: str, loaded: Callable[[str], Generator], tmp_path: Path
+) -> None:
+    """Whatever data format the user's keras.json names."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "keras.json").write_text(json.dumps({"backend": "tensorflow", "image_data_format": data_format}))
+    for model in WITH_LAYERS_OF_GANCTLS_OWN:
+        assert any(type(layer).__module__.startswith("ganctl.") for layer in layers_of(loaded(model).plain)), model
+        export(loaded(model), "keras", tmp_path / f"{model}.keras")
+        np.savez(tmp_path / f"{model}.npz", **loaded(model).inputs)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"KERAS_HOME": str(home)}
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == data_format
+    for model in WITH_LAYERS_OF_GANCTLS_OWN:
+        drawn = np.load(tmp_path / f"{model}.npy")
+        assert np.abs(drawn - loaded(model).draw(loaded(model).inputs)).max() <= LIMIT
+
+
+def replaced_layers() -> dict[str, tuple[Callable[[], Any], list[tuple[int, ...]]]]:
+    """Layers of ganctl's own that Keras' can replace, and the shapes of their inputs; odd and narrow maps as well."""
+    own = ganctl.layers
+    return {
+        "SpectralConv2D": (lambda: own.SpectralConv2D(6, 3, strides=2, padding="same", activation="relu"), [(9, 7, 4)]),
+        "SpectralConv2D without bias": (lambda: own.SpectralConv2D(6, 3, use_bias=False), [(9, 7, 4)]),
+        "SpectralDense": (lambda: own.SpectralDense(3), [(5,)]),
+        "SpectralEmbedding": (lambda: own.SpectralEmbedding(3, 4), [(1,)]),
+        "GroupedConvolution": (lambda: own.GroupedConvolution(8, 3, 2), [(5, 6, 4)]),
+        "SelfAttention": (own.SelfAttention, [(7, 5, 16)]),
+        "SelfAttention of a row": (own.SelfAttention, [(1, 6, 16)]),
+        "SelfAttention, spectral": (lambda: own.SelfAttention(own.SpectralConv2D), [(8, 6, 16)]),
+        "SkipLayerExcitation": (own.SkipLayerExcitation, [(16, 16, 6), (5, 5, 3)]),
+        "ConditionalBatchNormalization": (lambda: own.ConditionalBatchNormalization(3), [(4, 6, 5), (1,)]),
+    }
+
+
+@pytest.mark.parametrize("name", replaced_layers())
+def test_keras_layers_compute_what_ganctls_own_do(name: str, tmp_path: Path) -> None:
+    make, shapes = replaced_layers()[name]
+    layer, random = make(), np.random.default_rng(0)
+    inputs = [keras.Input(shape, dtype="int32" if shape == (1,) else "float32") for shape in shapes]
+    network = keras.Model(inputs, layer(*inputs))
+    for variable in network.variables:
+        positive = "variance" in variable.path
+        variable.assign(random.uniform(0.5, 1.5, variable.shape) if positive else random.normal(size=variable.shape))
+    given = [
+        random.integers(0, 3, (4, *shape)).astype("int32") if shape == (1,) else random.normal(size=(4, *shape))
+        for shape in shapes
+    ]
+    alone = of_keras_alone(network)
+    assert all(type(part).__module__.startswith("keras.") for part in layers_of(alone))
+    alone.save(tmp_path / "a.keras")
+    expected = network(given, training=False).numpy()
+    for other in (alone, keras.saving.load_model(tmp_path / "a.keras")):
+        np.testing.assert_allclose(other(given, training=False).numpy(), expected, rtol=1e-4, atol=1e-4)
+    assert any(part is layer for part in network.layers), "the original did not change"
+
+
+def test_every_layer_of_ganctls_own_in_a_generator_can_be_replaced() -> None:
+    """But the noise that a layer draws itself: a generator with it takes the noise as an input when it is exported."""
+    modules = [importlib.import_module(f"ganctl.layers.{name}") for name in sorted(ganctl.layers._MODULES)]
+    own = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    saved = {kind for kind in own if keras.saving.get_registered_name(kind).startswith("ganctl>")}
+    without = {kind.__name__ for kind in saved if not hasattr(kind, "as_keras")}
+    assert without == {"TimesNoise", "MinibatchStandardDeviation", "AdaMemory"}, "the last two are not in generators"
 
 
 def uneven() -> Any:

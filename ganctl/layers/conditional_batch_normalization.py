@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ganctl.layers.keras_alone import inputs_like
 from ganctl.lazy import keras
 
 Tensor = Any
@@ -52,6 +53,21 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         scale = ops.take(self.gamma, chosen, axis=0)[:, None, None, :]
         shift = ops.take(self.beta, chosen, axis=0)[:, None, None, :]
         return scale, shift
+
+    def as_keras(self, inputs: Any, classes: Any) -> Any:
+        """Return a model of BatchNorm and two embeddings of the classes."""
+        maps, chosen = inputs_like(inputs, classes)
+        channels = inputs.shape[-1]
+
+        def looked_up(table: Any) -> Any:
+            embedding = keras.layers.Embedding(self.num_classes, channels, name=table.name)
+            vectors = embedding(chosen)
+            embedding.set_weights([table])
+            return keras.layers.Reshape([1, 1, channels])(vectors)
+
+        normalised = keras.layers.Multiply()([self.norm(maps), looked_up(self.gamma)])
+        shifted = keras.layers.Add()([normalised, looked_up(self.beta)])
+        return keras.Model([maps, chosen], shifted, name=self.name)
 
     def compute_output_shape(self, input_shape: Any, *_: Any) -> Any:
         """Return the shape of the maps."""

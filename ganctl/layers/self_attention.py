@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from ganctl.layers.keras_alone import inputs_like
 from ganctl.lazy import DATA_FORMAT, keras
 
 Tensor = Any
@@ -45,6 +46,10 @@ class SelfAttention(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return [N, H, W, C] for [N, H, W, C]."""
+        return inputs + self.gamma * self.v(self._gathered(inputs))
+
+    def _gathered(self, inputs: Tensor) -> Tensor:
+        """What attention gathers before the last convolution, [N, H, W, C / 2]."""
         ops = keras.ops
         height, width = inputs.shape[1:3]
         keys, values = _pooled(self.f(inputs)), _pooled(self.h(inputs))
@@ -53,7 +58,16 @@ class SelfAttention(keras.layers.Layer):
         queries = ops.cast(ops.reshape(self.g(inputs), (-1, height * width, self.narrow)), "float32")
         attention = ops.softmax(ops.matmul(queries, ops.transpose(keys, (0, 2, 1))), axis=-1)
         seen = ops.matmul(ops.cast(attention, inputs.dtype), ops.reshape(values, (-1, places, self.middle)))
-        return inputs + self.gamma * self.v(ops.reshape(seen, (-1, height, width, self.middle)))
+        return ops.reshape(seen, (-1, height, width, self.middle))
+
+    def as_keras(self, inputs: Any) -> Any:
+        """Return a model of the four convolutions; the last one's kernel is multiplied by gamma."""
+        (maps,) = inputs_like(inputs)
+        gathered = self._gathered(maps)
+        last = keras.layers.Conv2D(inputs.shape[-1], 1, use_bias=False, data_format=DATA_FORMAT, name="v")
+        added = last(gathered)
+        last.set_weights([self.gamma * self.v.kernel])
+        return keras.Model(maps, keras.layers.Add()([maps, added]), name=self.name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, for serialization: a sample convolution stands for the function that makes them."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ganctl.layers.keras_alone import inputs_like
 from ganctl.lazy import DATA_FORMAT, keras
 
 _SIDE = 4
@@ -39,6 +40,11 @@ class SkipLayerExcitation(keras.layers.Layer):
         """Return [N, H, W, C] for x_high [N, H, W, C] and x_low [N, h, w, c]."""
         hidden = keras.ops.leaky_relu(self.whole(self.pooling(low)), 0.1)
         return high * self.each(hidden)
+
+    def as_keras(self, high: Any, low: Any) -> Any:
+        """Return a model of the same layers."""
+        inputs = inputs_like(high, low)
+        return keras.Model(inputs, self.call(*inputs), name=self.name)
 
     def compute_output_shape(self, high_shape: Any, low_shape: Any) -> Any:
         """Return the shape of the large map."""

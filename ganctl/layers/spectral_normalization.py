@@ -94,6 +94,15 @@ class Spectral:
         self.left.assign(left)
         self.right.assign(right)
 
+    def as_keras(self, inputs: Any) -> Any:
+        """Return Keras' layer with the kernel divided by sigma once and for all."""
+        kind = next(base for base in type(self).__mro__ if base.__module__.startswith("keras."))
+        layer = kind.from_config(self.get_config())  # type: ignore[attr-defined]
+        layer.build(inputs.shape)
+        further = [variable for variable in self.trainable_variables if variable is not self.raw]  # type: ignore[attr-defined]
+        layer.set_weights([self.normalised(), *further])
+        return layer
+
     # Keras' convolution would save the kernel that it computes with, and neither it nor Dense would save the vectors.
     def save_own_variables(self, store: Any) -> None:
         """Save the raw kernel, the bias and the vectors."""

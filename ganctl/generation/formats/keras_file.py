@@ -1,7 +1,7 @@
-"""Keras' own file: layers and weights, to be used or trained on in Keras.
+"""Keras' own file: layers and weights, for Keras.
 
-A network of Keras' own layers needs nothing but Keras. One with ganctl's layers needs `import ganctl.layers`, and one
-with a plugin's layers needs the plugin.
+ganctl's layers are replaced by Keras' own, so that the file needs nothing but Keras. One with a plugin's layers needs
+the plugin.
 """
 
 import sys
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import ganctl.layers
 from ganctl.generation.formats import Arrays, Format, Network, as_dictionary
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
@@ -26,7 +27,7 @@ def _foreign_classes(network: Network) -> dict[str, Any]:
 
 
 def _write(network: Network, path: Path) -> None:
-    network.save(path)
+    ganctl.layers.of_keras_alone(network).save(path)
 
 
 def _run(network: Network, path: Path, batches: Sequence[Arrays]) -> Iterator[np.ndarray]:
@@ -36,6 +37,7 @@ def _run(network: Network, path: Path, batches: Sequence[Arrays]) -> Iterator[np
 
 
 def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
+    network = ganctl.layers.of_keras_alone(network)
     ours = any(type(layer).__module__.startswith(f"{_LAYERS}.") for layer in layers_of(network))
     imports, objects = ["import keras", *([f"import {_LAYERS}"] if ours else [])], []
     for name, kind in sorted(_foreign_classes(network).items()):
