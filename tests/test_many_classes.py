@@ -86,16 +86,19 @@ def conditional(classes: int) -> keras.Model:
         (20, [[0, 1, 2, 3, 4]] * 3),
         (21, np.arange(15).reshape(3, 5).tolist()),
         (300, np.arange(15).reshape(3, 5).tolist()),
+        (22, [[*range(22), 0, 1]] * 3),
     ],
 )
 def test_a_grid_during_training_shows_more_of_many_classes(classes: int, expected: list[list[int]]) -> None:
+    """But columns keep to their classes if each class has one."""
+    columns = len(expected[0])
     made = NoiseSampler().grid_inputs(
-        conditional(classes), 3, 5, Key(0, 0), distribution="normal", num_classes=classes, images={}
+        conditional(classes), 3, columns, Key(0, 0), distribution="normal", num_classes=classes, images={}
     )
-    assert np.asarray(made.classes).reshape(3, 5).tolist() == expected
+    assert np.asarray(made.classes).reshape(3, columns).tolist() == expected
     latent, given = made.given
     np.testing.assert_array_equal(np.asarray(given).ravel(), np.asarray(made.classes))
-    rows = np.asarray(latent).reshape(3, 5, 2)
+    rows = np.asarray(latent).reshape(3, columns, 2)
     assert (rows == rows[:, :1]).all(), "a row shares a latent vector"
     assert len(np.unique(rows[:, 0, 0])) == 3
 

@@ -358,7 +358,7 @@ class OutputsSection(Section):
     """Draw a sample grid every N iterations."""
     sample_grid: Annotated[str, Field(pattern=r"^([1-9]\d?x[1-9]\d?|scored)$")] = "8x8"
     """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score. With classes,
-    each column shows one; of more than 20 classes, each cell shows the next."""
+    each column shows one; if there are more than 20 and more than columns, each cell shows the next."""
     checkpoint_every: Count = 1000
     """Save a checkpoint every N iterations."""
     keep: Count = 2

@@ -19,7 +19,7 @@ REAL = "real"
 
 
 MANY_CLASSES = 20
-"""A grid shows more classes than this in reading order, and not only as many as it has columns."""
+"""A grid with fewer columns than classes shows more classes than this in reading order."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ class NoiseSampler(Sampler):
     ) -> GridInputs:
         """Return fixed latent vectors; with classes, each row shares a latent vector and each column a class.
 
-        More than MANY_CLASSES classes follow each other from cell to cell.
+        More than MANY_CLASSES classes that have no column each follow each other from cell to cell.
         """
         count = rows * columns
         classes = class_count(network, num_classes) if takes_classes(network) else num_classes
-        across = count if classes > MANY_CLASSES else columns
+        across = count if classes > max(MANY_CLASSES, columns) else columns
         shown = tf.constant([cell % across % max(classes, 1) for cell in range(count)])
         if not takes_classes(network):
             return GridInputs(arrange_inputs(network, draw_latent(network, key, count, distribution)), shown)
