@@ -120,6 +120,18 @@ def unnamed_variables() -> Iterator[None]:
 
 
 @contextmanager
+def channels_last() -> Iterator[None]:
+    """Make layers with their channels last, whatever the user's keras.json says; for parts of networks."""
+    config = keras.config
+    theirs = config.image_data_format()
+    config.set_image_data_format(DATA_FORMAT)
+    try:
+        yield
+    finally:
+        config.set_image_data_format(theirs)
+
+
+@contextmanager
 def own_settings(policy: str = "float32") -> Iterator[None]:
     """Build with channels last, and float32 by default; afterwards restore the settings of the user's session.
 
@@ -127,17 +139,15 @@ def own_settings(policy: str = "float32") -> Iterator[None]:
         policy: the dtype policy of the layers.
     """
     config = keras.config
-    theirs = config.image_data_format(), config.floatx(), config.dtype_policy()
-    config.set_image_data_format(DATA_FORMAT)
+    theirs = config.floatx(), config.dtype_policy()
     config.set_floatx("float32")
     config.set_dtype_policy(policy)
     try:
-        with unnamed_variables():
+        with channels_last(), unnamed_variables():
             yield
     finally:
-        config.set_image_data_format(theirs[0])
-        config.set_floatx(theirs[1])
-        config.set_dtype_policy(theirs[2])
+        config.set_floatx(theirs[0])
+        config.set_dtype_policy(theirs[1])
 
 
 def in_own_session(make: Callable[[], Made]) -> Made:

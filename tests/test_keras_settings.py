@@ -14,6 +14,9 @@ from conftest import WriteYaml, home_shape
 
 import ganctl
 import ganctl.layers
+from ganctl.layers.residual_blocks import down_block, up_block
+from ganctl.layers.resolutions import Resolutions
+from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, own_settings, tf
 from ganctl.run_folder.paths import RunFolder
 
@@ -87,9 +90,9 @@ def test_the_settings_come_back_after_an_error_too() -> None:
 
 
 def made() -> dict[str, Callable[[], object]]:
-    """Layers of ganctl's own that are made of layers with a data format, or have one."""
+    """Layers and parts of networks of ganctl's own that are made of layers with a data format, or have one."""
     maps, small = np.zeros((2, 8, 8, 16), np.float32), np.zeros((2, 4, 4, 6), np.float32)
-    classes = np.array([[0], [1]])
+    classes, sizes = np.array([[0], [1]]), Resolutions.of(16)
     return {
         "SelfAttention": lambda: ganctl.layers.SelfAttention()(maps),
         "SelfAttention, spectral": lambda: ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps),
@@ -97,6 +100,10 @@ def made() -> dict[str, Callable[[], object]]:
         "SpectralConv2D": lambda: ganctl.layers.SpectralConv2D(3, 3, padding="same")(maps),
         "GroupedConvolution": lambda: ganctl.layers.GroupedConvolution(8, 3, 2)(maps),
         "ConditionalBatchNormalization": lambda: ganctl.layers.ConditionalBatchNormalization(2)(maps, classes),
+        "up_block": lambda: up_block(maps, 3, keras.layers.Conv2D, lambda inner: inner),
+        "down_block": lambda: down_block(maps, 3, ganctl.layers.SpectralConv2D),
+        "enlarged": lambda: enlarged(np.zeros((2, 5), np.float32), sizes, 2, 4),
+        "reduced": lambda: reduced(np.zeros((2, 16, 16, 3), np.float32), sizes, 2, 4),
         "MinibatchStandardDeviation": lambda: ganctl.layers.MinibatchStandardDeviation()(maps),
     }
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.layers.residual_blocks import down_block
-from ganctl.lazy import keras
+from ganctl.lazy import channels_last, keras
 
 Conditional = Literal["auto", False, True]
 """The user's key: `auto` is true if the images have labels."""
@@ -42,6 +42,7 @@ def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:
     return normalise
 
 
+@channels_last()
 def projection_score(
     features: Any,
     classes: Any,
@@ -67,6 +68,7 @@ def projection_score(
     return score + keras.ops.sum(embedded * features, axis=-1, keepdims=True)
 
 
+@channels_last()
 def spectral_residual_score(maps: Any, classes: Any, num_classes: int) -> Any:
     """Return scores [N, 1] of maps [N, H, W, C]: a last residual block, the sum over all positions, the projection.
 

@@ -9,11 +9,12 @@ Source: Miyato et al. 2018, https://arxiv.org/abs/1802.05957, appendix B.4; Gulr
 from collections.abc import Callable
 from typing import Any
 
-from ganctl.lazy import keras
+from ganctl.lazy import channels_last, keras
 
 Convolution = Callable[..., Any]
 
 
+@channels_last()
 def up_block(maps: Any, filters: int, convolution: Convolution, normalise: Callable[[Any], Any]) -> Any:
     """Return maps of twice the size: [N, H, W, C] to [N, 2H, 2W, filters].
 
@@ -30,6 +31,7 @@ def up_block(maps: Any, filters: int, convolution: Convolution, normalise: Calla
     return layers.Add()([inner, layers.UpSampling2D()(convolution(filters, 1)(maps))])
 
 
+@channels_last()
 def down_block(maps: Any, filters: int, convolution: Convolution, *, halve: bool = True, activate: bool = True) -> Any:
     """Return maps of half the size, rounded up, without normalisation: [N, H, W, C] to [N, H / 2, W / 2, filters].
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 from ganctl.layers.resolutions import Resolutions
-from ganctl.lazy import keras
+from ganctl.lazy import channels_last, keras
 
 
+@channels_last()
 def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
     """Return maps [N, H, W, capacity] made from vectors [N, d], with BatchNorm and ReLU after every layer.
 
@@ -31,6 +32,7 @@ def enlarged(vectors: Any, resolutions: Resolutions, capacity: int, filter_size:
     return layers.Cropping2D(resolutions.cropping)(maps)
 
 
+@channels_last()
 def reduced(images: Any, resolutions: Resolutions, capacity: int, filter_size: int) -> Any:
     """Return maps [N, *base, C] made from images, with LeakyReLU(0.2) after every layer and without BatchNorm.
 
