@@ -73,7 +73,15 @@ def test_fashion_mnist_mini_takes_no_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "labels"), [("images", "labels"), ("x_train", "y_train"), ("x", "y"), ("arr_0", None)]
+    ("images", "labels"),
+    [
+        ("images", "labels"),
+        ("x_train", "y_train"),
+        ("train_images", "train_labels"),
+        ("x", "y"),
+        ("data", "targets"),
+        ("arr_0", None),
+    ],
 )
 def test_npz_names(tmp_path: Path, images: str, labels: str | None) -> None:
     arrays = {images: numbered(6), "other": np.zeros(3)}
@@ -86,8 +94,32 @@ def test_npz_names(tmp_path: Path, images: str, labels: str | None) -> None:
     assert f"'{images}'" in loaded.notes[-1]
 
 
+def test_the_only_array_of_an_npz_is_the_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", faces=numbered(6) * 40)
+    found = load("npz", path=tmp_path / "a.npz")
+    assert (found.images == numbered(6) * 40).all()
+    assert "the images are 'faces', without labels" in found.notes
+
+
+def test_an_npy_is_images_without_labels(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", numbered(6) * 40)
+    found = load("npz", path=tmp_path / "a.npy")
+    assert (found.images == numbered(6) * 40).all()
+    assert found.labels is None
+    np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match=r"objects\.npy cannot be read as an array"):
+        load("npz", path=tmp_path / "objects.npy")
+
+
+def test_a_folder_is_no_npz(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"is a folder\. For a folder of pictures, set `dataset.name` to `image_folder`"
+    ):
+        load("npz", path=tmp_path)
+
+
 def test_npz_without_images_says_what_it_holds(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", faces=numbered(3))
+    np.savez(tmp_path / "a.npz", faces=numbered(3), names=np.zeros(3))
     with pytest.raises(DataError, match="contains faces"):
         load("npz", path=tmp_path / "a.npz")
 

@@ -6,20 +6,24 @@ from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
-from ganctl.images.archives import npz_names, read_npz
+from ganctl.images.archives import is_npy, npz_names, read_npy, read_npz
 from ganctl.images.data_paths import given_path
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
-_IMAGES = ("images", "x_train", "x", "arr_0")
-_LABELS = ("labels", "y_train", "y")
+_IMAGES = ("images", "x_train", "train_images", "x", "X", "data", "arr_0")
+_LABELS = ("labels", "y_train", "train_labels", "y", "Y", "label", "targets")
 
 
 @registry.register("npz", source="your own NumPy archive, as `np.savez` writes it", shape=None)
 def npz(config: DatasetSection, track: Track) -> ImageSet:
-    """A .npz file with `images` (or x_train, x, arr_0) and, if there are any, `labels` (or y_train, y)."""
+    """A .npz with `images` (or x_train, train_images, x, data, arr_0) and `labels` (y_train, ...), or a .npy."""
     path = given_path(config, "an npz file")
+    if path.is_dir():
+        raise DataError(f"{shown(path)} is a folder. For a folder of pictures, set `dataset.name` to `image_folder`.")
+    if is_npy(path):
+        return from_arrays(read_npy(path), None, (), config, shown(path))
     known = npz_names(path)
-    pixels = next((name for name in _IMAGES if name in known), None)
+    pixels = next((name for name in _IMAGES if name in known), known[0] if len(known) == 1 else None)
     numbers = next((name for name in _LABELS if name in known), None)
     if pixels is None:
         wanted = f"{', '.join(_IMAGES[:-1])} or {_IMAGES[-1]}"
@@ -30,4 +34,6 @@ def npz(config: DatasetSection, track: Track) -> ImageSet:
     labels = read_npz(path, numbers)[0] if numbers else None
     alpha = bool(np.all(read_npz(path, "alpha")[0])) if "alpha" in known else False
     note = f"the images are '{pixels}', " + (f"their labels '{numbers}'" if numbers else "without labels")
-    return from_arrays(images, labels, (), config, shown(path), alpha=alpha).noted(note)
+    others = [name for name in known if name.endswith("_images") and name != pixels]
+    more = (f"other parts are left out: {', '.join(others)}",) if others else ()
+    return from_arrays(images, labels, (), config, shown(path), alpha=alpha).noted(note, *more)

@@ -49,6 +49,19 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
         return [_read_npy(archive, f"{name}.npy", f"{shown(path)}: '{name}'") for name in names]
 
 
+def is_npy(path: Path) -> bool:
+    """Return whether a file is a single array, as `np.save` writes it."""
+    return _magic(path, 6) == b"\x93NUMPY"
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Return the array of an npy file, mapped from disk; raises DataError if it is damaged or no plain array."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{shown(path)} cannot be read as an array: {error}.") from error
+
+
 def read_idx(path: Path) -> np.ndarray:
     """Return the array of an idx file, compressed by gzip or not, with any number of rows."""
     compressed = _magic(path) == b"\x1f\x8b"
@@ -118,10 +131,10 @@ def _refuse_empty_promises(content: bytes) -> None:
             raise pickle.UnpicklingError(f"it asks for room for {argument} objects")
 
 
-def _magic(path: Path) -> bytes:
-    """The first two bytes of a file."""
+def _magic(path: Path, count: int = 2) -> bytes:
+    """The first bytes of a file."""
     with reading(path), open(path, "rb") as file:
-        return file.read(2)
+        return file.read(count)
 
 
 def _idx_file(folder: Path, name: str) -> Path:
