@@ -168,6 +168,14 @@ def test_evaluate_scores_rectangles_in_an_npz_as_those_in_a_folder(
     assert json.loads(done.stdout)["kid"] < 0.01
 
 
+def test_notes_on_real_images_name_them(portraits: np.ndarray, folder: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", images=np.repeat(portraits[:1], 60, axis=0))
+    _, real = read_both(folder, str(tmp_path / "same.npz"), COUNT, 0, untracked)
+    where = tmp_path / "same.npz"
+    assert real.notes[0] == f"Warning: {where}: all images are identical."
+    assert all(note.removeprefix("Warning: ").startswith(f"{where}: ") for note in real.notes)
+
+
 def test_pictures_of_many_shapes_become_squares(tmp_path: Path) -> None:
     for number, (height, width) in enumerate([(40, 60), (60, 40), (40, 40), (300, 50), (40, 80)]):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((height, width, 3), number, np.uint8))

@@ -229,12 +229,12 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         like = Preparation.of(str(samples.run.path if samples.run else "the generator"), samples.parts, samples.shape)
     if against in {entry.name for entry in catalog.datasets}:
         found = like.read(against, None, track) if like else read_dataset(DatasetSection(name=against), track)
-        real = RealImages(OTHER_IMAGES, found, notes=found.notes)
+        real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     elif (run := RunFolder(path)).exists:
         real = _training_images(load_parts(run.config), "", track)
     elif path.exists():
         found = _read(path, track, like)
-        real = RealImages(OTHER_IMAGES, found, notes=found.notes)
+        real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
         raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz, folder or zip.{hint}")
@@ -243,6 +243,13 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is due to sharpness."
         return replace(real, notes=(*real.notes, note))
     return real
+
+
+def _notes_on_real(images: ImageSet) -> tuple[str, ...]:
+    """The warnings about real images and how they were prepared, each with their source: the samples have notes too."""
+    warnings = (note.removeprefix("Warning: ") for note in images.notes if note.startswith("Warning: "))
+    prepared = (note for note in images.notes if note.startswith(f"{images.source}: "))
+    return (*(f"Warning: {images.source}: {warning}" for warning in warnings), *prepared)
 
 
 def _expanded(path: str) -> Path:
