@@ -58,6 +58,15 @@ def test_the_pictures_that_a_run_was_trained_on_are_its_training_images(
     assert f"prepared as for {run.path}: 16x16x{channels}, {resize}" in " ".join(samples.notes)
 
 
+def test_a_data_set_comes_before_a_run_of_its_name(
+    folder: Path, tiny_yaml: WriteYaml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(folder, tiny_yaml, tmp_path).path.rename(tmp_path / "fashion_mnist_mini")
+    monkeypatch.chdir(tmp_path)
+    samples, real = read_both(folder, "fashion_mnist_mini", COUNT, 0, untracked)
+    assert (samples.shape, real.images.shape) == ((40, 40, 3), (28, 28, 1))
+
+
 def test_so_are_those_in_an_npz(folder: Path, portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
     np.savez(tmp_path / "portraits.npz", images=portraits)
     run = run_on(folder, tiny_yaml, tmp_path, resize="pad")

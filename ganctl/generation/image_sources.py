@@ -141,7 +141,7 @@ def read_both(
         track: shows progress.
         best: as for `read_samples`.
     """
-    run = RunFolder(_expanded(against)) if against else None
+    run = RunFolder(_expanded(against)) if against and not _is_dataset(against) else None
     if run is None or not run.exists or not path.exists() or _is_checkpoint(path):
         samples = read_samples(path, count, seed, track, best=best)
         return samples, read_real_images(against, samples, track)
@@ -227,7 +227,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     like = None
     if samples.parts is not None:
         like = Preparation.of(str(samples.run.path if samples.run else "the generator"), samples.parts, samples.shape)
-    if against in {entry.name for entry in catalog.datasets}:
+    if _is_dataset(against):
         found = like.read(against, None, track) if like else read_dataset(DatasetSection(name=against), track)
         real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     elif (run := RunFolder(path)).exists:
@@ -250,6 +250,10 @@ def _notes_on_real(images: ImageSet) -> tuple[str, ...]:
     warnings = (note.removeprefix("Warning: ") for note in images.notes if note.startswith("Warning: "))
     prepared = (note for note in images.notes if note.startswith(f"{images.source}: "))
     return (*(f"Warning: {images.source}: {warning}" for warning in warnings), *prepared)
+
+
+def _is_dataset(name: str) -> bool:
+    return name in {entry.name for entry in catalog.datasets}
 
 
 def _expanded(path: str) -> Path:
