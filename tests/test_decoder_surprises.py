@@ -1,14 +1,19 @@
 """What image decoders do beyond what one would guess, on files made here: pixels as Pillow has them."""
 
-import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from image_files import encoded, exif, noise, smooth
+from loaded_images import load
 from PIL import Image, ImageOps
 
+from ganctl.errors import DataError
 from ganctl.images.decode import decode, read_header
+
+pytestmark = pytest.mark.usefixtures("own_data_folders")
 
 
 def over_white(image: Image.Image) -> np.ndarray:
@@ -73,13 +78,52 @@ def test_the_transparent_level_of_a_grey_png_is_white(depth: int) -> None:
         assert decode(data).conversions == ("alpha over white",)
 
 
-def test_a_tiff_of_several_pages_says_so() -> None:
-    pages = [Image.new("L", (8, 8), level) for level in (0, 100, 200)]
-    buffer = io.BytesIO()
-    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
-    assert read_header(buffer.getvalue()).pages == 3
-    assert "first page only" in decode(buffer.getvalue()).conversions
-    assert read_header(encoded(pages[0], "TIFF")).pages == 1
+def stack(folder: Path, levels: Sequence[int], mode: str = "L") -> Path:
+    """A TIFF with a uniform page of each level."""
+    pages = [Image.new(mode, (8, 8), level) for level in levels]
+    pages[0].save(folder / "stack.tiff", save_all=True, append_images=pages[1:])
+    return folder / "stack.tiff"
+
+
+def test_the_pages_of_a_tiff_are_counted(tmp_path: Path) -> None:
+    assert read_header(stack(tmp_path, [0, 100, 200]).read_bytes()).pages == 3
+    assert read_header(encoded(Image.new("L", (8, 8)), "TIFF")).pages == 1
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_of_several_pages_the_first_each_or_all_are_used(mode: str, tmp_path: Path) -> None:
+    first, second, third = (0, 100, 200) if mode == "L" else (0, 1600, 4095)
+    expected = [0, 100, 200] if mode == "L" else [0, round(1600 / 4095 * 255), 255]
+    stack(tmp_path, (first, second, third), mode)
+    for name, level in (("a", 10), ("b", 20)):
+        Image.new("L", (8, 8), level).save(tmp_path / f"{name}.png")
+    keys = {"path": tmp_path, "image_size": 8, "channels": 1}
+    found = load("image_folder", **keys)
+    assert found.images[:, 0, 0, 0].tolist() == [10, 20, 0]
+    assert any(note.startswith("Warning: of 1 TIFFs with several pages, only the first") for note in found.notes)
+    found = load("image_folder", **keys, pages="each")
+    assert found.images[:, 0, 0, 0].tolist() == [10, 20, *expected]
+    assert not any("pages" in note for note in found.notes)
+    assert load("image_folder", **keys, pages="each", limit=4).images[:, 0, 0, 0].tolist() == [10, 20, *expected[:2]]
+
+
+def test_pages_may_be_the_channels_of_an_image(tmp_path: Path) -> None:
+    for number in range(2):
+        stack(tmp_path, (10, 100 + number, 250, 40, 50)).rename(tmp_path / f"{number}.tiff")
+    found = load("image_folder", path=tmp_path, image_size=8, channels=5, pages="channels")
+    assert found.images[:, 3, 3].tolist() == [[10, 100, 250, 40, 50], [10, 101, 250, 40, 50]]
+    assert not found.alpha
+    with pytest.raises(DataError, match="its 5 pages are not the 3 grey channels of one image"):
+        load("image_folder", path=tmp_path, image_size=8, channels=3, pages="channels")
+
+
+def test_pages_of_classes_have_their_files_class(tmp_path: Path) -> None:
+    for name, levels in (("cells", [10, 20]), ("dust", [200])):
+        (tmp_path / name).mkdir()
+        stack(tmp_path / name, levels)
+    found = load("image_folder", path=tmp_path, image_size=8, channels=1, pages="each")
+    assert found.labels is not None
+    assert (found.images[:, 0, 0, 0].tolist(), found.labels.tolist()) == ([10, 20, 200], [0, 0, 1])
 
 
 def test_a_tiff_whose_pages_go_in_circles_ends() -> None:

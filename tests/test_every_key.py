@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import WriteYaml, home_shape, operation_by_operation, shipped, untracked
 from image_files import encoded, red_left_blue_right, with_right_half_transparent, write_images
+from PIL import Image
 from pydantic import BaseModel
 
 from ganctl import augmentations, datasets, losses, models
@@ -224,6 +225,8 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
         write_images(folder / "pictures", 4)
         transparent = encoded(with_right_half_transparent(red_left_blue_right()), "PNG")
         (folder / "pictures" / "transparent.png").write_bytes(transparent)
+        pages = [Image.new("L", (8, 8), level) for level in (50, 100)]
+        pages[0].save(folder / "pictures" / "pages.tiff", save_all=True, append_images=pages[1:])
         rows = [
             f"{path.name},{place % 2},{place // 2}"
             for place, path in enumerate(sorted((folder / "pictures").iterdir()))
@@ -252,6 +255,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "dataset.resize": (lambda looks: looks.images, "dataset.resize=squash", "dataset.path=FOLDER/wide.npz"),
     "dataset.value_range": (lambda looks: looks.images, "dataset.value_range=[0, 100]"),
     "dataset.background": (lambda looks: looks.images, "dataset.background=black", PICTURES),
+    "dataset.pages": (lambda looks: looks.images, "dataset.pages=each", PICTURES),
     "dataset.labels": (lambda looks: looks.images, "dataset.labels=mine.csv", PICTURES),
     "dataset.label_column": (
         lambda looks: looks.images,

@@ -4,10 +4,11 @@ import hashlib
 import itertools
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ganctl.images import image_cache
 from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
 from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
-from ganctl.images.decode import INVISIBLE, Decoded, Header, UnreadFormatError, decode
+from ganctl.images.decode import INVISIBLE, Decoded, Header, UnreadFormatError, decode, read_header
 from ganctl.images.file_formats import READ, is_read
 from ganctl.images.folder_listing import (
     Listing,
@@ -48,6 +49,8 @@ _FILES_AT_ONCE = 128
 
 _SHOWN = 5
 
+FIRST_PAGE = "of whose pages only the first is used"
+
 
 @registry.register("image_folder", source="your own image files", shape=None)
 def image_folder(config: DatasetSection, track: Track) -> ImageSet:
@@ -62,6 +65,7 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
 
 def _cache_key(listing: Listing, labels: LabelFile | None, config: DatasetSection) -> str:
     asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
+    asked_for += [config.pages, config.alpha]
     installed = [kind for kind in _FROM_PLUGINS if is_read(kind)]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
     if labels:
@@ -161,6 +165,11 @@ def _kept(
     for kind, file in found.unread:
         listing.skip_as(kind, file)
     notes = more_notes + _judged(listing, len(found.rows), found.refused)
+    if cut := found.converted.pop(FIRST_PAGE, 0):
+        notes.append(
+            f"Warning: of {cut:,} TIFFs with several pages, only the first page is used. Set `dataset.pages` to `each` "
+            "or `channels` for the others."
+        )
     if unseen := found.converted.pop(INVISIBLE, 0):
         notes.append(
             f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colours are like the background. "
@@ -250,37 +259,64 @@ def _prepared_files(
     listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
     """Read files in order until enough of them are images: each one's number and outcome."""
-    wanted = config.limit or len(files)
+    wanted = config.limit or sys.maxsize  # a file may have several pages
     start = 0
     with ThreadPoolExecutor() as pool:
         while start < len(files) and wanted > 0:
             block = files[start : start + min(wanted, _FILES_AT_ONCE)]
             settings = itertools.repeat(config), itertools.repeat(value_range)
             for row, outcome in enumerate(pool.map(_prepared_file, itertools.repeat(listing), block, *settings), start):
-                wanted -= isinstance(outcome, Decoded)
-                yield row, outcome
+                for each in outcome[:wanted] if isinstance(outcome, list) else [outcome]:
+                    wanted -= isinstance(each, Decoded)
+                    yield row, each
             start += len(block)
 
 
 def _prepared_file(
     listing: Listing, file: ListedFile, config: DatasetSection, value_range: ValueRange | None
-) -> Decoded | DataError | None:
-    """The prepared image, the reason why it cannot be read, or None for a file that is not an image."""
-    height, width, channels = _shape(config)
+) -> list[Decoded] | DataError | None:
+    """The prepared images of a file, the reason why it cannot be read, or None for a file that is not an image."""
     try:
         data = listing.read_image(file)
-        if data is None:
-            return None
-        decoded = decode(
-            data,
-            least=(height, width),
-            value_range=value_range,
-            background=config.background_colour,
-            keep_alpha=_has_alpha(config),
-            name=file.name,
+        return (
+            None if data is None else [_fitted(each, config) for each in _pages(data, file.name, config, value_range)]
         )
     except DataError as error:
         return error
+
+
+def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None) -> list[Decoded]:
+    """Decode a file: one image, or all pages, as `dataset.pages` says."""
+    header = read_header(data, name)
+
+    def page(number: int) -> Decoded:
+        return decode(
+            data,
+            least=_shape(config)[:2],
+            header=header,
+            value_range=value_range,
+            background=config.background_colour,
+            keep_alpha=_has_alpha(config),
+            page=number,
+        )
+
+    if config.pages == "first":
+        first = page(0)
+        return [replace(first, conversions=(*first.conversions, FIRST_PAGE))] if header.pages > 1 else [first]
+    pages = [page(number) for number in range(header.pages)]
+    if config.pages == "each":
+        return pages
+    wanted = _shape(config)[2]
+    if header.pages != wanted or any(each.pixels.shape != (*pages[0].pixels.shape[:2], 1) for each in pages):
+        raise DataError(f"its {header.pages} pages are not the {wanted} grey channels of one image")
+    stored = [each.stored for each in pages if each.stored is not None]
+    together = np.concatenate(stored, axis=-1) if len(stored) == len(pages) else None
+    return [replace(pages[0], pixels=np.concatenate([each.pixels for each in pages], axis=-1), stored=together)]
+
+
+def _fitted(decoded: Decoded, config: DatasetSection) -> Decoded:
+    """Bring a decoded image to the configured shape."""
+    height, width, channels = _shape(config)
     conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
     if config.resize != "pad" and any(np.less(decoded.pixels.shape[:2], (height, width))):
         conversions.append("enlarged")
@@ -322,6 +358,8 @@ def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:
 def _has_alpha(config: DatasetSection) -> bool:
     """Whether transparency is learned; raises ConfigurationError if pictures cannot have such channels."""
     channels = config.channels or _DEFAULT_CHANNELS
+    if config.pages == "channels":
+        return False
     if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
         raise ConfigurationError(
             "pictures have 1 channel (grey), 3 (RGB), 2 or 4 (the same with transparency). Other bands come from an "

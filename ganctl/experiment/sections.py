@@ -170,6 +170,8 @@ class DatasetSection(Section):
     and the 99.5th percentile of all images (percentiles), or what the values of all images suggest (auto)."""
     background: Annotated[str, AfterValidator(_colour_name)] = "white"
     """Colour behind transparent pixels: a name such as black, or "#rrggbb"."""
+    pages: Literal["first", "each", "channels"] = "first"
+    """Of a TIFF of several pages: use the first, each as an image of its own, or all of them as the channels of one."""
     flip: bool = False
     """Mirror each training image from left to right at random."""
     labels: str | None = None

@@ -39,6 +39,7 @@ _FAINT = 24  # levels
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_SHORT = 3
 _TGA_ALPHA_BITS = 0x0F
 
 # Pillow's modes in words.
@@ -174,6 +175,7 @@ def decode(
     *,
     name: str = "",
     keep_alpha: bool = False,
+    page: int = 0,
 ) -> Decoded:
     """Decode the bytes of an image file.
 
@@ -190,9 +192,10 @@ def decode(
         background: the colour behind transparency.
         keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
         name: of the file, as for `read_header`.
+        page: of a TIFF, from 0.
     """
     header = header or read_header(data, name)
-    pixels = _by_pillow(data, header) if header.for_pillow else _by_opencv(data, header, least)
+    pixels = _by_pillow(data, header, page) if header.for_pillow else _by_opencv(data, header, least, page)
     conversions = ["CMYK"] if header.components == 4 else []
     stored, pixels = pixels, _levels(pixels, value_range)
     if stored.dtype != np.uint8:
@@ -209,8 +212,6 @@ def decode(
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     if header.orientation != 1:
         conversions.append("rotated by EXIF")
-    if header.pages > 1:
-        conversions.append("first page only")
     deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)[..., :3]
     blended = pixels if keep_alpha else over(pixels, background)
     if (
@@ -265,11 +266,16 @@ def _imread_flags(header: Header, least: int | tuple[int, int] | None) -> int:
     return cv2.IMREAD_UNCHANGED
 
 
-def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None) -> np.ndarray:
+def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None, page: int) -> np.ndarray:
     """Return the pixels [H,W] or [H,W,C], colours in the order blue, green, red, alpha last."""
     cv2 = opencv()
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _imread_flags(header, least))
+        buffer, flags = np.frombuffer(data, np.uint8), _imread_flags(header, least)
+        pixels = (
+            next(iter(cv2.imdecodemulti(buffer, flags, range=(page, page + 1))[1]), None)
+            if page
+            else (cv2.imdecode(buffer, flags))
+        )
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -277,11 +283,12 @@ def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None)
     return pixels
 
 
-def _by_pillow(data: bytes, header: Header) -> np.ndarray:
+def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
     """Return the same of what OpenCV does not read rightly; a TIFF is upright."""
     try:
         with _without_warnings():
             file = _opened(header.kind, data)
+            file.seek(page)
             if header.kind in ("PNG", "TIFF"):  # the others give no warnings, and may take longer
                 file.load()
         file.load()
@@ -421,6 +428,9 @@ def _tiff_header(data: bytes) -> Header:
     width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
     extra = tags.get(_EXTRA_SAMPLES)
     alpha = extra[0] if isinstance(extra, tuple) and extra else extra
+    sizes = _page_sizes(data)
+    if any(page_width * page_height > MAX_PIXELS for page_width, page_height in sizes):
+        raise DataError(f"one of its pages has more than the {MAX_PIXELS // 10**6} million pixels that are accepted")
     # OpenCV rotates TIFFs itself, but fails if height and width change places.
     turned = tags.get(_ORIENTATION) in (5, 6, 7, 8) and width != height
     grey_with_alpha = tags.get(_SAMPLES_PER_PIXEL) == 2 and tags.get(_PHOTOMETRIC) in (0, 1)
@@ -431,22 +441,24 @@ def _tiff_header(data: bytes) -> Header:
         components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0),
         for_pillow=turned or grey_with_alpha,
         times_alpha=alpha in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA) and not turned,
-        pages=_pages(data),
+        pages=len(sizes),
     )
 
 
-def _pages(data: bytes) -> int:
-    """Return the number of directories of a TIFF; a damaged chain ends where it cannot be followed."""
+def _page_sizes(data: bytes) -> list[tuple[int, int]]:
+    """Return width and height of each page of a TIFF; a damaged chain of pages ends where it cannot be followed."""
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], "little" if data.startswith(b"II") else "big")
 
-    seen: set[int] = set()
+    sizes: dict[int, tuple[int, int]] = {}
     at = number(4, 4)
-    while at and at not in seen and at + 2 <= len(data):
-        seen.add(at)
-        at = number(at + 2 + 12 * number(at, 2), 4)
-    return max(1, len(seen))
+    while at and at not in sizes and at + 2 <= len(data):
+        entries = [at + 2 + 12 * place for place in range(number(at, 2))]
+        sides = {number(entry, 2): number(entry + 8, 2 if number(entry + 2, 2) == _SHORT else 4) for entry in entries}
+        sizes[at] = sides.get(_WIDTH, 0), sides.get(_HEIGHT, 0)
+        at = number(at + 2 + 12 * len(entries), 4)
+    return list(sizes.values())
 
 
 def _orientation(image: "ImageFile") -> int:
