@@ -1,7 +1,9 @@
 """Every command prints in the terminal's encoding: what that lacks is escaped, and nothing fails."""
 
+import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import yaml
 from conftest import RunCli, WriteYaml, slow_but
 from PIL import Image
 from test_cli import clean
+
+from ganctl.host.terminal import Terminal
 
 NAME = "bilder \u00e9\u03a9\U0001f600"
 """In Latin-1 only the first of these letters exists, in ASCII none."""
@@ -80,3 +84,13 @@ def test_a_refusal_names_what_the_encoding_lacks(run_cli: RunCli, monkeypatch: p
     assert done.stdout == ""
     assert clean(done, 2).startswith("Error: bilder \\xe9\\u03a9\\U0001f600.yaml does not exist.")
     assert "No such option '--\\xe9'" in clean(run_cli("train", "--\u00e9"), 2)
+
+
+def test_python_prints_where_its_stream_is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ganctl.train` in a user's own program, whose standard output is left as it is."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "latin-1", "strict"))
+    Terminal(quiet=False).say(NAME)
+    sys.stdout.flush()
+    assert written.getvalue() == NAME.encode("latin-1", "backslashreplace") + b"\n"
+    assert sys.stdout.errors == "strict"

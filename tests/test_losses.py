@@ -78,7 +78,8 @@ def test_critics_show_raw_scores(name: str) -> None:
 
 def test_arguments_that_mean_nothing_are_refused(tiny_yaml: WriteYaml) -> None:
     for name in ("non_saturating", "hinge", "wasserstein", "relativistic"):
-        with pytest.raises(ConfigurationError, match=r"tiny.yaml:\d+:\d+: unknown key 'label_smoothing' in loss"):
+        message = rf"tiny.yaml:\d+:\d+: the loss '{name}' has no key 'label_smoothing'; least_squares and minimax have"
+        with pytest.raises(ConfigurationError, match=message):
             resolving.load_experiment(tiny_yaml({"loss": {"name": name, "label_smoothing": 0.1}}))
 
 
