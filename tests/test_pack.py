@@ -47,6 +47,32 @@ def test_what_was_packed_is_read_again(channels: int, resize: str, tmp_path: Pat
     assert "0 cats, 1 dogs" in done.output
 
 
+def test_rectangles_are_packed(tmp_path: Path) -> None:
+    folder, path = pictures(tmp_path / "set"), tmp_path / "set.zip"
+    done = pack(folder, "-o", path, "--image-size", "24x32")
+    assert done.exit_code == 0, done.output
+    found = load("image_folder", path=path, image_size="24x32")
+    np.testing.assert_array_equal(found.images, load("image_folder", path=folder, image_size="24x32").images)
+    for wrong in ("2", "64x", "big", "64x9999"):
+        refused = pack(folder, "-o", tmp_path / "other.zip", "--image-size", wrong)
+        assert isinstance(refused.exception, UsageError)
+        assert f"HEIGHTxWIDTH such as 64x96, from 4 to 1024. Received: {wrong}" in str(refused.exception)
+
+
+def test_transparency_is_packed(tmp_path: Path) -> None:
+    folder = tmp_path / "icons"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 4), np.uint8)
+    for number, image in enumerate(pixels):
+        (folder / f"{number}.png").write_bytes(encoded(Image.fromarray(image), "PNG"))
+    done = pack(folder, "-o", tmp_path / "icons.zip", "--image-size", 16, "--channels", 4)
+    assert done.exit_code == 0, done.output
+    expected = load("image_folder", path=folder, image_size=16, channels=4)
+    found = load("image_folder", path=tmp_path / "icons.zip", image_size=16, channels=4)
+    assert found.alpha
+    np.testing.assert_array_equal(found.images, expected.images)
+
+
 def test_the_archive_is_laid_out_as_stylegan_has_it(tmp_path: Path) -> None:
     count = 1001
     images = np.random.default_rng(0).integers(0, 256, (count, 4, 4, 3), np.uint8)

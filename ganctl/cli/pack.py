@@ -13,20 +13,29 @@ from ganctl.cli._options import PATH, output_option, quiet_option
 @click.argument("folder", type=PATH)
 @output_option("FILE.zip to write; must not exist.  [required]", "-o")
 @click.option(
-    "--image-size", type=click.IntRange(4, 1024), required=True, help="Height and width of the images in pixels."
+    "--image-size",
+    required=True,
+    metavar="PIXELS|HEIGHTxWIDTH",
+    help="Height and width of the images: one number for squares, or both, such as 64x96.",
 )
-@click.option("--channels", type=click.Choice(["1", "3"]), default="3", show_default=True, help="1: grey. 3: RGB.")
+@click.option(
+    "--channels",
+    type=click.Choice(["1", "3", "4"]),
+    default="3",
+    show_default=True,
+    help="1: grey. 3: RGB. 4: RGB with transparency.",
+)
 @click.option(
     "--resize",
     type=click.Choice(["crop", "squash", "pad"]),
     default="crop",
     show_default=True,
-    help="How to make an image square: crop the longer side, squash (distort) it, or pad it with black.",
+    help="How to bring an image into that shape: crop what is too long, squash (distort) it, or pad it with black.",
 )
 @click.option("--labels", help="File of labels, relative to the images.  [default: as for `dataset.labels`]")
 @click.option("--label-column", help="Column of that file that is the class, if there are several.")
 @quiet_option
-def command(folder: Path, output: Path | None, quiet: bool, channels: str, **keys: Any) -> None:
+def command(folder: Path, output: Path | None, quiet: bool, image_size: str, channels: str, **keys: Any) -> None:
     """Write the images in FOLDER (or a zip archive) as a StyleGAN archive of what the networks would see.
 
     The images are read, resized and labelled as for the data set `image_folder`, and stored as PNGs with their labels
@@ -35,7 +44,7 @@ def command(folder: Path, output: Path | None, quiet: bool, channels: str, **key
 
     \b
     ganctl pack photos -o photos.zip --image-size 64
-    ganctl pack faces -o faces.zip --image-size 128 --channels 1 --resize pad
+    ganctl pack faces -o faces.zip --image-size 128x96 --channels 1 --resize pad
     """
     from ganctl.errors import UsageError
     from ganctl.images import stylegan_archive
@@ -45,12 +54,19 @@ def command(folder: Path, output: Path | None, quiet: bool, channels: str, **key
     path = Path(os.path.expanduser(output))
     stylegan_archive.check_output(path)
 
+    from pydantic import ValidationError
+
     from ganctl.build.resolving import read_dataset
     from ganctl.experiment.sections import DatasetSection
     from ganctl.host.terminal import Terminal
 
     terminal = Terminal(quiet=quiet)
-    section = DatasetSection(name="image_folder", path=str(folder), channels=3 if channels == "3" else 1, **keys)
+    try:
+        size = int(image_size) if image_size.isdecimal() else image_size
+        section = DatasetSection(name="image_folder", path=str(folder), image_size=size, channels=int(channels), **keys)
+    except ValidationError as error:
+        what = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--image-size: {what}. Received: {image_size}") from None
     images = read_dataset(section, terminal.track)
     stylegan_archive.write(path, images, terminal.track)
     terminal.say(f"images      {images.describe()}")

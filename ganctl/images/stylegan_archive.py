@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ganctl.errors import UsageError
 from ganctl.host.files import replacement_for, shown, writing
+from ganctl.images.bands import straight
 from ganctl.images.draw import to_png
 from ganctl.images.image_set import ImageSet, Track
 
@@ -37,7 +38,7 @@ def write(path: Path, images: ImageSet, track: Track) -> None:
 
     Args:
         path: the archive; nothing is there.
-        images: one or three channels.
+        images: grey, RGB, or RGB with transparency.
         track: shows progress.
 
     Raises:
@@ -47,7 +48,8 @@ def write(path: Path, images: ImageSet, track: Track) -> None:
     labels = None if images.labels is None else list(zip(names, images.labels.tolist(), strict=True))
     with writing(path), replacement_for(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for number, name in track(enumerate(names), "Packing images", total=len(names)):
-            archive.writestr(_entry(name), to_png(images.images[number]))
+            image = images.images[number]
+            archive.writestr(_entry(name), to_png(straight(image) if images.alpha else image))
         archive.writestr(_entry(LABELS), json.dumps({"labels": labels}))
 
 
