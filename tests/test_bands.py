@@ -1,6 +1,5 @@
 """Images of other channels than grey and RGB: transparency that is learned, and bands."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,7 +199,7 @@ def test_a_run_on_icons_gives_icons(
     assert walked.returncode == 0, walked.stderr
     scored = run_cli("evaluate", folder.path, "--num", 50)
     assert scored.returncode == 0, scored.stderr
-    shutil.rmtree(icons)
+    assert "The features are those of the colours over black; transparency itself is not scored." in scored.stderr
 
 
 def test_a_run_on_bands_shows_three_and_a_strip_of_all(
@@ -223,6 +222,9 @@ def test_a_run_on_bands_shows_three_and_a_strip_of_all(
     done = run_cli("sample", "--checkpoint", folder.path, "--num", 4, "--output", tmp_path / "four.npz")
     assert done.returncode == 0, done.stderr
     assert np.load(tmp_path / "four.npz")["images"].shape == (4, 8, 8, 5)
+    scored = run_cli("evaluate", folder.path, "--num", 50)
+    assert scored.returncode == 0, scored.stderr
+    assert "The features are those of the first three of 5 bands." in scored.stderr
     refused = run_cli("sample", "--checkpoint", folder.path, "--num", 4, "--output", tmp_path / "four")
     assert refused.returncode == 2
     assert "The images have 5 bands, which no PNG has. Use --output FILE.npz." in refused.stderr

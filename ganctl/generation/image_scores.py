@@ -7,6 +7,7 @@ from typing import Any
 
 from ganctl.errors import UsageError
 from ganctl.evaluation.features import extractor_for
+from ganctl.evaluation.features.extractor import seen_in_words
 from ganctl.evaluation.pairs import nearest_pairs
 from ganctl.evaluation.reference import Reference
 from ganctl.evaluation.scoring import copies, evaluate
@@ -152,6 +153,8 @@ def score_images(
     found = evaluate(samples.images, reference)
     formats = samples.formats, real.images.formats
     notes = [*samples.notes, *real.notes, *compression_notes(*formats)]
+    if seen := seen_in_words(real.images.shape[2], alpha=real.images.alpha):
+        notes.append(seen)
     own = samples.run if against is None else None
     where = pairs or (own.nearest_pairs if own else None)
     if where is not None:

@@ -43,6 +43,15 @@ class Extractor:
         return np.concatenate(found).astype(np.float32, copy=False)
 
 
+def seen_in_words(channels: int, *, alpha: bool) -> str:
+    """Return what `in_colour` takes of images that are neither grey nor RGB; an empty string for those."""
+    if channels in (1, 3):
+        return ""
+    if alpha:
+        return "The features are those of the colours over black; transparency itself is not scored."
+    return f"The features are those of {'the first' if channels == 2 else 'the first three'} of {channels} bands."
+
+
 def in_colour(images: np.ndarray) -> np.ndarray:
     """Return images [N, H, W, C] as RGB, the only input that the networks take.
 
