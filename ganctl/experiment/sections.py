@@ -7,6 +7,7 @@ builder (a model, loss, penalty or augmentation) are checked against its signatu
 import math
 import re
 from enum import Enum, auto
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -47,6 +48,7 @@ def _colour_name(name: str) -> str:
     return name
 
 
+@cache
 def _rgb(name: str) -> tuple[int, int, int]:
     from PIL import ImageColor
 
