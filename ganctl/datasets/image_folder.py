@@ -1,55 +1,19 @@
 """A folder of the user's own image files."""
 
-import hashlib
-import itertools
-import json
 import os
-import sys
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ganctl.datasets import registry
-from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
-from ganctl.images import image_cache
-from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
 from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
-from ganctl.images.decode import INVISIBLE, Decoded, Header, UnreadFormatError, decode, read_header
-from ganctl.images.file_formats import READ, is_read
-from ganctl.images.folder_listing import (
-    Listing,
-    class_folders,
-    counted,
-    list_images,
-    skipped_in_words,
-    tolerated,
-)
-from ganctl.images.image_set import HALVED_JPEG, JPEG, ImageSet, Track, only_classes
-from ganctl.images.label_files import LabelFile, find_label_file, numbered, read_labels
-from ganctl.images.resize import scale_to_fit, to_channels
-from ganctl.images.value_range import Observed, ValueRange, find_range
-
-_DEFAULT_SIZE = 64
-_DEFAULT_CHANNELS = 3
-
-# Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
-_CACHE_VERSION = 3
-
-# Formats that are read if a decoder is installed.
-_FROM_PLUGINS = ("AVIF", "HEIC", "JPEG 2000")
-
-_FILES_AT_ONCE = 128
-
-_SHOWN = 5
-
-FIRST_PAGE = "of whose pages only the first is used"
+from ganctl.images.folder_listing import Listing, class_folders, list_images
+from ganctl.images.image_set import ImageSet, Track
+from ganctl.images.label_files import LabelFile, find_label_file, read_labels
+from ganctl.images.listed_images import SHOWN, Labelled, labelled_by, read_listed
 
 
 @registry.register("image_folder", source="your own image files", shape=None)
@@ -59,149 +23,12 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     labels = find_label_file(listing, config.labels)
     if labels:
         listing = listing.without(labels.name)
-    key = _cache_key(listing, labels, config)
-    return image_cache.load(key) or _read(listing, labels, config, key, track)
+    labels_from = (str(labels.path), config.label_column, labels.modified) if labels else None
+    return read_listed(listing, lambda: _labelled(listing, labels, config), labels_from, config, track)
 
 
-def _cache_key(listing: Listing, labels: LabelFile | None, config: DatasetSection) -> str:
-    asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
-    asked_for += [config.pages, config.alpha]
-    installed = [kind for kind in _FROM_PLUGINS if is_read(kind)]
-    digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
-    if labels:
-        digest.update(repr((str(labels.path), config.label_column, labels.modified)).encode())
-    for file in listing.files:
-        digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
-    return digest.hexdigest()
-
-
-def _read(listing: Listing, label_file: LabelFile | None, config: DatasetSection, key: str, track: Track) -> ImageSet:
-    """Decode the images that the configuration selects and keep them in the cache.
-
-    The range of values beyond bytes is known when all images have been seen: such a set is read twice.
-    """
-    files, labels, class_names, notes = _labelled(listing, label_file, config)
-    if config.classes is not None:
-        chosen, labels, class_names = only_classes(labels, class_names, config.classes)
-        files = [files[row] for row in chosen]
-    alpha = _has_alpha(config)
-    named = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
-    with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(listing, files, config, recording, named, track)
-        range_of_all = named or _range_of(found, config, shown(listing.path))
-        if range_of_all in (None, named):
-            return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
-    with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(listing, files, config, recording, range_of_all, track)
-        return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
-
-
-@dataclass
-class _Found:
-    """What reading files came to: rows of images, their formats, reasons of others, and values beyond bytes.
-
-    `unread` are images of a known format that is not read, with it; `others` are the other files.
-    """
-
-    rows: list[int] = field(default_factory=list)
-    converted: Counter[str] = field(default_factory=Counter)
-    refused: list[str] = field(default_factory=list)
-    others: list[ListedFile] = field(default_factory=list)
-    unread: list[tuple[str, ListedFile]] = field(default_factory=list)
-    values: Observed = field(default_factory=Observed)
-    kinds: set[str] = field(default_factory=set)
-    formats: Counter[str] = field(default_factory=Counter)
-
-
-def _recorded(
-    listing: Listing,
-    files: list[ListedFile],
-    config: DatasetSection,
-    recording: image_cache.Recording,
-    value_range: ValueRange | None,
-    track: Track,
-) -> _Found:
-    """Read files and append their images to a recording."""
-    found = _Found()
-    outcomes = _prepared_files(listing, files, config, value_range)
-    for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
-        if outcome is None:
-            found.others.append(files[row])
-        elif isinstance(outcome, UnreadFormatError):
-            found.unread.append((outcome.kind, files[row]))
-        elif isinstance(outcome, DataError):
-            found.refused.append(f"{shown(listing.path / files[row].name)}: {outcome}")
-        else:
-            recording.append(outcome.pixels)
-            found.converted.update(outcome.conversions)
-            found.rows.append(row)
-            found.formats[_format(outcome.header, config)] += 1
-            if outcome.stored is not None:
-                found.values.add(outcome.stored)
-                found.kinds.add(outcome.stored.dtype.kind)
-    return found
-
-
-def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange | None:
-    """Return black and white of a set with values beyond bytes, or one whose percentiles are asked for."""
-    if not found.kinds:
-        return None
-    return find_range(found.values, "f" if "f" in found.kinds else "u", config.value_range, source)
-
-
-def _kept(
-    listing: Listing,
-    found: _Found,
-    labels: np.ndarray | None,
-    class_names: tuple[str, ...],
-    key: str,
-    recording: image_cache.Recording,
-    value_range: ValueRange | None,
-    more_notes: list[str],
-    alpha: bool,
-) -> ImageSet:
-    """Return the recorded images as a set, and keep it in the cache."""
-    listing.skip(*found.others)
-    for kind, file in found.unread:
-        listing.skip_as(kind, file)
-    notes = more_notes + _judged(listing, len(found.rows), found.refused)
-    if cut := found.converted.pop(FIRST_PAGE, 0):
-        notes.append(
-            f"Warning: of {cut:,} TIFFs with several pages, only the first page is used. Set `dataset.pages` to `each` "
-            "or `channels` for the others."
-        )
-    if unseen := found.converted.pop(INVISIBLE, 0):
-        notes.append(
-            f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colours are like the background. "
-            "Set `dataset.background` to another colour, such as black."
-        )
-    if found.converted:
-        notes.append(f"converted: {counted(found.converted)}")
-    if listing.skipped:
-        notes.append(f"skipped: {skipped_in_words(listing.skipped)}")
-    if value_range:
-        outside = value_range.outside(found.values) if found.values.some else 0.0
-        beyond = f"; {outside:.2%} of the values lie outside and became black or white" if outside else ""
-        notes.append(f"values were read as {value_range}{beyond}")
-    image_set = ImageSet(
-        images=recording.finish(),
-        labels=None if labels is None else labels[found.rows],
-        class_names=class_names,
-        source=shown(listing.path),
-        notes=tuple(notes),
-        value_range=value_range,
-        alpha=alpha,
-        formats=dict(found.formats),
-    ).checked()
-    recording.keep(key, image_set)
-    return image_set
-
-
-_Labelled = tuple[list[ListedFile], np.ndarray | None, tuple[str, ...], list[str]]
-
-
-def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSection) -> _Labelled:
-    """The files to read, their labels if there are any, the names of the classes, and notes."""
+def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSection) -> Labelled:
+    """The files to read, and their classes: by a file of labels, or by the sub-folders."""
     groups: dict[str, list[ListedFile]] = {}
     for file in listing.files:
         groups.setdefault(file.group, []).append(file)
@@ -221,154 +48,24 @@ def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSec
     if not class_names:
         several = len(pictures) > 2 or ("" not in pictures and len(pictures) > 1)
         beside = f"Warning: {pictures.get('', 0)} images lie beside the sub-folders, so these are not taken as classes."
-        return files, None, (), [beside] if several else []
+        return Labelled(files, notes=[beside] if several else [])
     strays = [file for file in groups.get("", []) if listing.may_be_image(file)]
     listing.skip(*(file for file in groups.pop("", []) if file not in strays))
-    examples = ", ".join(file.name for file in strays[:_SHOWN])
+    examples = ", ".join(file.name for file in strays[:SHOWN])
     notes = [f"Warning: left out, because they lie beside the class folders: {examples}."] if strays else []
     files = [file for file in files if file.group]
     numbers = {name: number for number, name in enumerate(class_names)}
     # Names go into JSON and onto terminals, which take valid text only.
     readable = tuple(os.fsencode(name).decode("utf-8", "backslashreplace") for name in class_names)
-    return files, np.array([numbers[file.group] for file in files], np.int32), readable, notes
+    return Labelled(files, np.array([numbers[file.group] for file in files], np.int32), readable, notes)
 
 
-def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile], config: DatasetSection) -> _Labelled:
+def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile], config: DatasetSection) -> Labelled:
     """The same by a file of labels; images that it does not name are left out."""
     labels = read_labels(label_file, config.label_column)
     origin, name = shown(label_file.path), label_file.path.name
     if not labels:
-        return files, None, (), [f"{name} says that there are no labels"]
-    names = [Path(os.path.relpath(file.name, label_file.below)).as_posix() for file in files]
-    images = [place for place, file in enumerate(files) if listing.may_be_image(file)]
-    known = [place for place in images if labels.get(names[place]) is not None]
-    missing = [names[place] for place in images if labels.get(names[place]) is None]
-    if not known or len(missing) > tolerated(len(images)):
-        raise DataError(
-            f"{origin} has no label for {len(missing)} of {len(images)} images, such as {missing[0]}. It names images "
-            f"as {next(iter(labels))!r}. Complete it, or move it away to do without labels."
-        )
-    numbers, class_names, notes = numbered([labels[names[place]] for place in known], origin)
-    notes.insert(0, f"labels from {name}")
-    if missing:
-        notes.append(f"Warning: left out, because {name} has no label for them: {', '.join(missing[:_SHOWN])}.")
-    return [files[place] for place in known], numbers, class_names, notes
-
-
-def _prepared_files(
-    listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
-) -> Iterator[tuple[int, Decoded | DataError | None]]:
-    """Read files in order until enough of them are images: each one's number and outcome."""
-    wanted = config.limit or sys.maxsize  # a file may have several pages
-    start = 0
-    with ThreadPoolExecutor() as pool:
-        while start < len(files) and wanted > 0:
-            block = files[start : start + min(wanted, _FILES_AT_ONCE)]
-            settings = itertools.repeat(config), itertools.repeat(value_range)
-            for row, outcome in enumerate(pool.map(_prepared_file, itertools.repeat(listing), block, *settings), start):
-                for each in outcome[:wanted] if isinstance(outcome, list) else [outcome]:
-                    wanted -= isinstance(each, Decoded)
-                    yield row, each
-            start += len(block)
-
-
-def _prepared_file(
-    listing: Listing, file: ListedFile, config: DatasetSection, value_range: ValueRange | None
-) -> list[Decoded] | DataError | None:
-    """The prepared images of a file, the reason why it cannot be read, or None for a file that is not an image."""
-    try:
-        data = listing.read_image(file)
-        return (
-            None if data is None else [_fitted(each, config) for each in _pages(data, file.name, config, value_range)]
-        )
-    except DataError as error:
-        return error
-
-
-def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None) -> list[Decoded]:
-    """Decode a file: one image, or all pages, as `dataset.pages` says."""
-    header = read_header(data, name)
-
-    def page(number: int) -> Decoded:
-        return decode(
-            data,
-            least=_shape(config)[:2],
-            header=header,
-            value_range=value_range,
-            background=config.background_colour,
-            keep_alpha=_has_alpha(config),
-            page=number,
-        )
-
-    if config.pages == "first":
-        first = page(0)
-        return [replace(first, conversions=(*first.conversions, FIRST_PAGE))] if header.pages > 1 else [first]
-    pages = [page(number) for number in range(header.pages)]
-    if config.pages == "each":
-        return pages
-    wanted = _shape(config)[2]
-    if header.pages != wanted or any(each.pixels.shape != (*pages[0].pixels.shape[:2], 1) for each in pages):
-        raise DataError(f"its {header.pages} pages are not the {wanted} grey channels of one image")
-    stored = [each.stored for each in pages if each.stored is not None]
-    together = np.concatenate(stored, axis=-1) if len(stored) == len(pages) else None
-    return [replace(pages[0], pixels=np.concatenate([each.pixels for each in pages], axis=-1), stored=together)]
-
-
-def _fitted(decoded: Decoded, config: DatasetSection) -> Decoded:
-    """Bring a decoded image to the configured shape."""
-    height, width, channels = _shape(config)
-    conversions = [conversion for conversion in decoded.conversions if (conversion, channels) != ("grey", 1)]
-    if config.resize != "pad" and any(np.less(decoded.pixels.shape[:2], (height, width))):
-        conversions.append("enlarged")
-    pixels = decoded.pixels
-    if _has_alpha(config):
-        pixels = premultiplied(with_alpha(pixels, channels))
-    pixels = to_channels(scale_to_fit(pixels, (height, width), config.resize), channels)
-    looked_at = decoded.pixels if config.value_range == "percentiles" else None
-    stored = looked_at if decoded.stored is None else decoded.stored
-    return Decoded(pixels, tuple(conversions), stored, decoded.header)
-
-
-def _format(header: Header | None, config: DatasetSection) -> str:
-    """The format of a file, and of a JPEG whether it was shrunk by so much that no trace of compression remains."""
-    if header is None or header.kind != JPEG:
-        return header.kind if header else ""
-    height, width, _ = _shape(config)
-    stored = (header.width, header.height) if header.orientation in (5, 6, 7, 8) else (header.height, header.width)
-    scales = (height / stored[0], width / stored[1])
-    return HALVED_JPEG if (min if config.resize == "pad" else max)(scales) <= 0.5 else JPEG
-
-
-def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:
-    """Notes on unreadable images; raises DataError if they are too many, or if no image was found."""
-    place = shown(listing.path)
-    if not read and not refused:
-        skipped = f" Skipped: {skipped_in_words(listing.skipped)}." if listing.skipped else ""
-        raise DataError(f"{place} contains no {READ} file.{skipped}")
-    examples = refused[:_SHOWN] + ([f"and {len(refused) - _SHOWN} more"] if len(refused) > _SHOWN else [])
-    most = tolerated(read + len(refused))
-    if len(refused) > most or not read:
-        raise DataError(
-            f"{len(refused)} of {read + len(refused)} images in {place} cannot be read "
-            f"(at most {most} may be left out). Repair or remove them:\n  " + "\n  ".join(examples)
-        )
-    return [f"Warning: {len(refused)} images cannot be read and are left out: {'; '.join(examples)}"] if refused else []
-
-
-def _has_alpha(config: DatasetSection) -> bool:
-    """Whether transparency is learned; raises ConfigurationError if pictures cannot have such channels."""
-    channels = config.channels or _DEFAULT_CHANNELS
-    if config.pages == "channels":
-        return False
-    if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
-        raise ConfigurationError(
-            "pictures have 1 channel (grey), 3 (RGB), 2 or 4 (the same with transparency). Other bands come from an "
-            f"npz. Received: {channels}",
-            key="dataset.channels",
-        )
-    return channels in ALPHA_CHANNELS
-
-
-def _shape(config: DatasetSection) -> tuple[int, int, int]:
-    height, width = config.sides or (_DEFAULT_SIZE, _DEFAULT_SIZE)
-    return height, width, config.channels or _DEFAULT_CHANNELS
+        return Labelled(files, notes=[f"{name} says that there are no labels"])
+    named = f"It names images as {next(iter(labels))!r}. "
+    label_of = {file: labels.get(Path(os.path.relpath(file.name, label_file.below)).as_posix()) for file in files}
+    return labelled_by(listing, files, label_of.get, origin, name, named)
