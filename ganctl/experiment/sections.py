@@ -155,7 +155,8 @@ class DatasetSection(Section):
     name: str
     """Data set, one of `ganctl list-datasets`."""
     path: Annotated[str | None, Resume.FREE] = None
-    """Folder, npz file, idx files or archive, depending on the data set; null: its usual location."""
+    """Folder, npz file, idx files, archive, or pattern of archives such as shards/{000..009}.tar, depending on the data
+    set; null: its usual location."""
     image_size: ImageSize | None = None
     """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
     set."""
@@ -180,7 +181,7 @@ class DatasetSection(Section):
     """File of labels (CSV, JSON or JSONL), relative to the images; null: `dataset.json`, `metadata.csv`,
     `metadata.jsonl` or `labels.csv` beside them, or else their sub-folders. For `image_folder`."""
     label_column: str | None = None
-    """Column of that file that is the class, if there are several."""
+    """Column of that file that is the class, if there are several; for `webdataset`, the key in its .json files."""
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     """Use only the images with these labels; null: all."""
     limit: Count | None = None

@@ -241,4 +241,7 @@ def _no_archive(path: Path, error: Exception) -> str:
     with open(path, "rb") as file:
         if file.read(2) == b"PK":
             return f"{shown(path)} is a damaged zip archive, perhaps cut off: {error}. Get it again."
+        file.seek(257)
+        if file.read(5) == b"ustar":
+            return f"{shown(path)} is a tar archive: `dataset.name: webdataset` reads it. Or unpack it into a folder."
     return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."

@@ -1,6 +1,8 @@
 """Where data sets are: at the user's `path:`, or where Keras keeps its downloads."""
 
+import itertools
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +11,14 @@ from pathlib import Path
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import reading, shown
+from ganctl.images.containers import Folder
+from ganctl.images.folder_listing import natural_order, training_files
 from ganctl.images.image_set import Track
 from ganctl.lazy import keras
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+_MOST_FILES = 1_000_000
 
 _SECONDS_WITHOUT_AN_ANSWER = 20.0
 
@@ -27,6 +35,64 @@ def given_path(config: DatasetSection, wanted: str) -> Path:
             # A pipe would block for ever, and /dev/zero would fill the memory.
             raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` must name {wanted}.")
     return path
+
+
+def given_files(config: DatasetSection, wanted: str, suffixes: tuple[str, ...]) -> tuple[list[Path], int]:
+    """Return the files that `path:` stands for, and how many files of other parts of the data were left out.
+
+    It is one file, a folder of files, or a pattern with braces: `{00..09}` stands for ten numbers, `{a,b}` for two
+    words. Files of a folder are in natural order. If their names say that some are for training and others for tests,
+    only the former are returned.
+
+    Args:
+        config: has the path.
+        wanted: what it must name, in words.
+        suffixes: the ends of the names of files in a folder, lower case.
+
+    Raises:
+        ConfigurationError: the key is missing.
+        DataError: nothing is there, or it is unclear which files are for training.
+    """
+    if config.path is not None and "{" in config.path and not os.path.exists(os.path.expanduser(config.path)):
+        each = (config.model_copy(update={"path": name}) for name in _expanded(config.path))
+        return [given_path(one, wanted) for one in each], 0
+    path = given_path(config, wanted)
+    if path.is_file():
+        return [path], 0
+    names = [file.name for file in Folder(path).files()[0] if file.name.lower().endswith(suffixes)]
+    if not names:
+        raise DataError(f"{shown(path)} contains no {suffixes[0]} file. `dataset.path` must name {wanted}.")
+    training = training_files(names)
+    if training is None:
+        raise DataError(
+            f"{shown(path)} contains files for training, files for tests, and others, such as "
+            f"{', '.join(sorted(names, key=natural_order)[:3])}. Put those to learn from into a folder of their own."
+        )
+    return [path / name for name in sorted(training, key=natural_order)], len(names) - len(training)
+
+
+def _expanded(pattern: str) -> Iterator[str]:
+    """Yield the names that a pattern with braces stands for, as a shell does; raises ConfigurationError."""
+    parts = _BRACES.split(pattern)
+    choices = [[part] if place % 2 == 0 else _choices(part) for place, part in enumerate(parts)]
+    if len(parts) == 1 or not all(choices):
+        raise ConfigurationError(
+            f"the pattern should have braces such as {{000..009}} or {{a,b}}. Received: {pattern}", key="dataset.path"
+        )
+    for words in itertools.islice(itertools.product(*choices), _MOST_FILES):
+        yield "".join(words)
+
+
+def _choices(inside: str) -> list[str]:
+    """Return what a pair of braces stands for; nothing if it is no pattern."""
+    limits = _RANGE.fullmatch(inside)
+    if limits is None:
+        return inside.split(",") if "," in inside else []
+    first, last = int(limits[1]), int(limits[2])
+    # A shell pads all numbers to the same width if one of them has leading zeros.
+    padded = any(limit.startswith("0") and len(limit) > 1 for limit in limits.groups())
+    width = max(map(len, limits.groups())) if padded else 0
+    return [f"{number:0{width}d}" for number in range(first, min(last, first + _MOST_FILES) + 1)]
 
 
 def keras_datasets() -> Path:

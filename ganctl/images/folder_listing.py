@@ -141,6 +141,20 @@ def _training_part(groups: set[str]) -> str | None:
     return training[0] if split else None
 
 
+def training_files(names: list[str]) -> list[str] | None:
+    """Return the files for training, judged by the words in their names; all of them if no name says so.
+
+    Returns:
+        Their names; None if some are for training, some for tests, and some say nothing.
+    """
+    words = {name: set(re.split(r"[^a-z]+", name.lower())) for name in names}
+    training = [name for name in names if words[name] & _TRAINING]
+    others = [name for name in names if words[name] & _NOT_TRAINING and name not in training]
+    if not training or not others:
+        return names
+    return training if len(training) + len(others) == len(names) else None
+
+
 def natural_order(name: str) -> tuple[Any, ...]:
     """Return what names are sorted by: numbers in them count as numbers, so that 2 comes before 10."""
     parts = re.split(rb"(\d+)", os.fsencode(name))

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
+from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import reading, shown
 from ganctl.images.folder_listing import Listing, natural_order
 
 USUAL_NAMES = ("dataset.json", "metadata.csv", "metadata.jsonl", "labels.csv")
 _FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "image_id")
-_LABEL_COLUMNS = ("label", "labels", "class", "category")
+LABEL_COLUMNS = ("label", "labels", "class", "category")
+"""Usual names of the column that is the class."""
 _MAX_BYTES = 2**29
 
 
@@ -71,6 +73,14 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
     raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
 
 
+def refuse_label_file(config: DatasetSection) -> None:
+    """Raise ConfigurationError if a file of labels is given for a data set that has its labels inside."""
+    if config.labels is not None:
+        raise ConfigurationError(
+            f"the data set '{config.name}' has its labels inside. Remove the key.", key="dataset.labels"
+        )
+
+
 def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
     """Return the label of each image by its name relative to the file; raises DataError and ConfigurationError.
 
@@ -115,7 +125,7 @@ def _of_rows(rows: list[Any], path: Path, column: str | None) -> dict[str, Any]:
     files = next((name for name in _FILE_COLUMNS if name in columns), columns[0])
     others = [name for name in columns if name != files]
     if column is None:
-        usual = [name for name in _LABEL_COLUMNS if name in others]
+        usual = [name for name in LABEL_COLUMNS if name in others]
         if not others:
             return {}
         if len(others) > 1 and not usual:
