@@ -43,7 +43,7 @@ BEFORE: dict[Resume, str] = {
     Resume.NO: """
         dataset.name dataset.image_size dataset.channels dataset.resize dataset.flip dataset.classes dataset.limit
         dataset.holdout dataset.sampling dataset.value_range dataset.alpha dataset.background dataset.labels
-        dataset.label_column dataset.pages
+        dataset.label_column dataset.attributes dataset.pages
         model.name model.latent_distribution
         loss.name loss.penalties loss.penalties.0.name loss.penalties.0.weight loss.penalties.0.every
         training.discriminator_batches training.ema

@@ -232,6 +232,8 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
             for place, path in enumerate(sorted((folder / "pictures").iterdir()))
         ]
         (folder / "pictures" / "mine.csv").write_text("\n".join(["file,label,half", *rows]))
+        write_images(folder / "faces", 4)
+        (folder / "list_attr_celeba.txt").write_text("4\nMale\n000 1\n001 -1\n002 1\n003 -1\n")
         yield Looks(path, folder)
 
 
@@ -239,6 +241,7 @@ SUMMED = "training.discriminator_batches=summed"
 PENALTY = "loss.penalties=[{name: gradient_penalty}]"
 BANDS = "dataset.path=FOLDER/bands.npz"
 PICTURES = "dataset={name: image_folder, path: FOLDER/pictures, image_size: 8}"
+FACES = "dataset={name: celeba, path: FOLDER/faces, image_size: 8}"
 
 # For every key: what to look at, the change, and what else must be given for the key to matter.
 CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[str, ...]]] = {
@@ -263,6 +266,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         PICTURES,
         "dataset.labels=mine.csv",
     ),
+    "dataset.attributes": (lambda looks: looks.images, "dataset.attributes=[Male]", FACES),
     "dataset.flip": (lambda looks: looks.pixels, "dataset.flip=true"),
     "dataset.classes": (lambda looks: looks.images, "dataset.classes=[3]"),
     "dataset.limit": (lambda looks: looks.images, "dataset.limit=20"),

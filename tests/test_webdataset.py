@@ -203,7 +203,7 @@ def test_keys_mean_the_same(keys: dict[str, object], tmp_path: Path) -> None:
 
 def test_a_file_of_labels_is_refused(tmp_path: Path) -> None:
     path = shard(tmp_path / "set.tar", samples(range(2)))
-    with pytest.raises(ConfigurationError, match="labels inside") as error:
+    with pytest.raises(ConfigurationError, match="does not use this key") as error:
         load("webdataset", path=path, labels="labels.csv")
     assert error.value.key == "dataset.labels"
 

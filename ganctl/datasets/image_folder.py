@@ -11,7 +11,7 @@ from ganctl.host.files import shown
 from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
 from ganctl.images.folder_listing import Listing, class_folders, list_images
-from ganctl.images.image_set import ImageSet, Track
+from ganctl.images.image_set import ImageSet, Track, refuse_keys
 from ganctl.images.label_files import LabelFile, find_label_file, read_labels
 from ganctl.images.listed_images import SHOWN, Labelled, labelled_by, read_listed
 
@@ -19,6 +19,7 @@ from ganctl.images.listed_images import SHOWN, Labelled, labelled_by, read_liste
 @registry.register("image_folder", source="your own image files", shape=None)
 def image_folder(config: DatasetSection, track: Track) -> ImageSet:
     """Images (JPEG, PNG, TIFF, AVIF ...) in a folder or zip archive; sub-folders are classes; default: 64 x 64 RGB."""
+    refuse_keys(config, "attributes")
     listing = list_images(given_path(config, "a folder or zip archive of images"))
     labels = find_label_file(listing, config.labels)
     if labels:

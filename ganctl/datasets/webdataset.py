@@ -10,8 +10,8 @@ from ganctl.host.files import shown
 from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_files
 from ganctl.images.folder_listing import Listing
-from ganctl.images.image_set import ImageSet, Track
-from ganctl.images.label_files import LABEL_COLUMNS, refuse_label_file
+from ganctl.images.image_set import ImageSet, Track, refuse_keys
+from ganctl.images.label_files import LABEL_COLUMNS
 from ganctl.images.listed_images import Labelled, labelled_by, read_listed
 from ganctl.images.tar_shards import TarShards
 
@@ -27,7 +27,7 @@ _Sample = dict[str, ListedFile]
 @registry.register("webdataset", source="your own tar archives, as WebDataset has them", shape=None)
 def webdataset(config: DatasetSection, track: Track) -> ImageSet:
     """Samples `KEY.jpg` (or another format) with `KEY.cls` or `KEY.json` in tar archives; default: 64 x 64 RGB."""
-    refuse_label_file(config)
+    refuse_keys(config, "labels", "attributes")
     shards, left_out = given_files(config, _WANTED, _SUFFIXES)
     container = TarShards(shards)
     files, skipped = container.files()

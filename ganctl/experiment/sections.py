@@ -182,6 +182,9 @@ class DatasetSection(Section):
     `metadata.jsonl` or `labels.csv` beside them, or else their sub-folders. For `image_folder`."""
     label_column: str | None = None
     """Column of that file that is the class, if there are several; for `webdataset`, the key in its .json files."""
+    attributes: Annotated[list[str], Field(min_length=1)] | None = None
+    """Attributes of `celeba` that make classes, one of each combination that occurs, such as [Smiling, Male]; null: no
+    labels."""
     classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
     """Use only the images with these labels; null: all."""
     limit: Count | None = None

@@ -186,6 +186,8 @@ def from_arrays(
             present, labels = _without_gaps(labels, notes)
             class_names = tuple(map(str, present))
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
+    if config.attributes is not None:
+        notes.append("Warning: dataset.attributes is for `celeba` and has no effect.")
     if config.classes is not None and labels is None:
         # One experiment may be tried on many arrays: for an unlabelled one, use all images and warn.
         notes.append("Warning: these images have no labels, so dataset.classes has no effect.")
@@ -220,6 +222,15 @@ def from_arrays(
 def all_identical(images: np.ndarray) -> bool:
     """Whether images [N,H,W,C] are all the same, N at least 1."""
     return not any((block != images[0]).any() for _, block in _blocks(images))
+
+
+def refuse_keys(config: DatasetSection, *names: str) -> None:
+    """Raise ConfigurationError if a key is given that the data set would ignore, and that would change its labels."""
+    for name in names:
+        if getattr(config, name) is not None:
+            raise ConfigurationError(
+                f"the data set '{config.name}' does not use this key. Remove it.", key=f"dataset.{name}"
+            )
 
 
 def only_classes(

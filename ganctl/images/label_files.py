@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import reading, shown
 from ganctl.images.folder_listing import Listing, natural_order
 
@@ -71,14 +70,6 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
     if path.is_file():  # an absolute path beside an archive
         return LabelFile(path, str(path), ".", path.stat().st_mtime_ns, path.read_bytes)
     raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
-
-
-def refuse_label_file(config: DatasetSection) -> None:
-    """Raise ConfigurationError if a file of labels is given for a data set that has its labels inside."""
-    if config.labels is not None:
-        raise ConfigurationError(
-            f"the data set '{config.name}' has its labels inside. Remove the key.", key="dataset.labels"
-        )
 
 
 def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:

@@ -38,6 +38,9 @@ _FROM_PLUGINS = ("AVIF", "HEIC", "JPEG 2000")
 
 _FILES_AT_ONCE = 128
 
+Numbering = Callable[[list[Any], str], tuple[np.ndarray, tuple[str, ...], list[str]]]
+"""From labels, and where they are, to classes, int32 [N], the name of each class, and notes."""
+
 SHOWN = 5
 """How many examples a message names."""
 
@@ -88,16 +91,18 @@ def labelled_by(
     origin: str,
     name: str,
     hint: str = "",
+    number: Numbering = numbered,
 ) -> Labelled:
     """Return the images that have a label, and their classes; a few without one are left out.
 
     Args:
         listing: where the files are.
         files: images, and perhaps other files, which need no label.
-        label_of: the label of a file as `label_files.numbered` takes it, or None.
+        label_of: the label of a file as `number` takes it, or None.
         origin: where the labels are, in words.
         name: the same, shorter.
         hint: a sentence on how `origin` names images.
+        number: turns labels into classes, as `label_files.numbered` does.
 
     Raises:
         DataError: too many images have no label, or a label is not understood.
@@ -110,7 +115,7 @@ def labelled_by(
             f"{origin} has no label for {len(missing)} of {len(images)} images, such as {missing[0]}. "
             f"{hint}Complete it, or move it away to do without labels."
         )
-    numbers, class_names, notes = numbered(list(labels.values()), origin)
+    numbers, class_names, notes = number(list(labels.values()), origin)
     notes.insert(0, f"labels from {name}")
     if missing:
         notes.append(f"Warning: left out, because {name} has no label for them: {', '.join(missing[:SHOWN])}.")
