@@ -61,12 +61,6 @@ def centred(height: int, width: int, rows: int, columns: int) -> tuple[int, int,
     return (height - kept_height) // 2, (width - kept_width) // 2, kept_height, kept_width
 
 
-def centred_square(height: int, width: int) -> tuple[int, int, int]:
-    """Return top row, left column and side of the square that `scale_to_fit` keeps when it crops."""
-    side = min(height, width)
-    return (height - side) // 2, (width - side) // 2, side
-
-
 def to_channels(image: np.ndarray, channels: int) -> np.ndarray:
     """Return [H,W,1] as [H,W,3] or vice versa; grey is the luminance of ITU-R BT.601."""
     if image.shape[2] == channels:

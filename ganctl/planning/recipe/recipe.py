@@ -20,6 +20,7 @@ from ganctl.images.image_set import ImageSet
 from ganctl.images.resize import resized, to_channels
 from ganctl.planning import pace
 from ganctl.planning.measured_choices import choose_precision, choose_xla
+from ganctl.planning.recipe.rectangles import rectangles
 from ganctl.planning.recipe.rules import (
     Choice,
     Cost,
@@ -30,6 +31,7 @@ from ganctl.planning.recipe.rules import (
     choices,
     evaluations_in,
     held_out,
+    model_sizes,
     playing_seconds,
     possible_sizes,
     usual_cost,
@@ -59,7 +61,7 @@ class Start:
         """Return the measurements and choices for `ganctl init --json`."""
         return {
             "measured": [
-                {"image_size": m.cost.size, "capacity": m.cost.capacity, "iterations_per_second": m.rate}
+                {"image_size": m.cost.image_size, "capacity": m.cost.capacity, "iterations_per_second": m.rate}
                 for m in self.measured
             ],
             "choices": {".".join(map(str, c.key)): {"value": c.value, "reason": c.reason} for c in self.choices},
@@ -79,16 +81,21 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
         raise DataError(f"{shown(pictures.folder)}: one picture is too few to train on.")
     parts = resolving.load_parts(packaged_configs()[RECIPE])
     recipe = parts.experiment
-    sizes = possible_sizes(pictures, parts.model.why_unfit)
+    why_unfit = parts.model.why_unfit
+    shapes = rectangles(pictures, model_sizes(why_unfit), why_unfit)
+    sizes = possible_sizes(pictures, why_unfit, shapes)
     learned = count - round(count * held_out(count))
     seconds = playing_seconds(minutes, evaluations_in(minutes, learned))
     batch = batch_size(recipe.training.batch_size, learned)
 
+    def shaped(cost: Cost) -> Cost:
+        return replace(cost, rectangle=shapes.get(cost.size))
+
     def measured(cost: Cost) -> Measured:
         return Measured(cost, _rate(parts, pictures, cost, batch, device), device.name)
 
-    found = [measured(usual_cost(sizes, recipe.model.arguments.get("capacity")))]
-    best = best_cost(sizes, found[0], seconds)
+    found = [measured(shaped(usual_cost(sizes, recipe.model.arguments.get("capacity"))))]
+    best = shaped(best_cost(sizes, found[0], seconds))
     if best != found[0].cost:
         found.append(measured(best))
     return Start(tuple(found), tuple(choices(pictures, recipe, sizes, found[-1], minutes)))
@@ -123,9 +130,9 @@ def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
     copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # the disk is so slow that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
-    images = np.stack([to_channels(resized(copy, cost.size, cost.size), channels) for copy in chosen])
+    images = np.stack([to_channels(resized(copy, *cost.sides), channels) for copy in chosen])
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
-    experiment = recipe.with_keys("dataset", image_size=cost.size, channels=channels, path=None)
+    experiment = recipe.with_keys("dataset", image_size=cost.image_size, channels=channels, path=None)
     experiment = experiment.with_keys("model", **arguments).with_keys("training", batch_size=batch)
     parts = replace(parts, experiment=experiment)
     feeds = {REAL: ImageSet(images, None, (), str(pictures.folder))}

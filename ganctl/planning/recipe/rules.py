@@ -5,7 +5,7 @@ their pictures change the YAML.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,30 @@ class Choice:
 
 @dataclass(frozen=True)
 class Cost:
-    """What determines the duration of an iteration: the side of the square images, and the model's capacity, if any."""
+    """What determines the duration of an iteration: the shape of the images, and the model's capacity, if any.
+
+    Attributes:
+        size: the side of square images in pixels; of a rectangle, that of a square with about as many pixels.
+        capacity: of the model; None if it has none.
+        rectangle: height and width in pixels; None for squares.
+    """
 
     size: int
     capacity: int | None
+    rectangle: tuple[int, int] | None = None
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.rectangle or (self.size, self.size)
+
+    @property
+    def image_size(self) -> int | str:
+        """The value of `dataset.image_size`."""
+        return in_pixels(self.rectangle) if self.rectangle else self.size
 
     def __str__(self) -> str:
-        return f"{self.size}x{self.size}" + (f" and capacity {self.capacity}" if self.capacity else "")
+        return in_pixels(self.sides) + (f" and capacity {self.capacity}" if self.capacity else "")
 
     def times(self, other: "Cost") -> float:
         """Return the estimated duration of an iteration, relative to that of another cost."""
@@ -81,16 +98,29 @@ class Measured:
     device: str
 
 
-def possible_sizes(pictures: Survey, why_unfit: Callable[[int, int], str]) -> list[int]:
+def in_pixels(sides: tuple[int, int]) -> str:
+    """Return a height and width as `dataset.image_size` takes them."""
+    return "x".join(map(str, sides))
+
+
+def model_sizes(why_unfit: Callable[[int, int], str]) -> list[int]:
+    """Return the sides of the squares to choose from that a model takes; `why_unfit` as for `possible_sizes`."""
+    return [size for size in ITERATIONS_NEEDED if not why_unfit(size, size)]
+
+
+def possible_sizes(
+    pictures: Survey, why_unfit: Callable[[int, int], str], rectangles: Mapping[int, tuple[int, int]] | None = None
+) -> list[int]:
     """Return the sizes that the model takes and (almost) all pictures have; at least the model's smallest.
 
     Args:
         pictures: the folder.
         why_unfit: given a height and width, returns what the model needs instead, or an empty string.
+        rectangles: the height and width in place of a square of each size; a size that is not there is a square.
     """
-    model_sizes = [size for size in ITERATIONS_NEEDED if not why_unfit(size, size)]
-    enough = [size for size in model_sizes if _smaller_share(pictures, size) <= ENLARGED_SHARE]
-    return enough or model_sizes[:1]
+    costs = [Cost(size, None, (rectangles or {}).get(size)) for size in model_sizes(why_unfit)]
+    enough = [cost.size for cost in costs if _smaller_share(pictures, cost.sides) <= ENLARGED_SHARE]
+    return enough or [costs[0].size]
 
 
 def usual_cost(sizes: list[int], capacity: int | None) -> Cost:
@@ -150,9 +180,14 @@ def batch_size(recipe: int, learned: int) -> int:
     return min(recipe, max(2, 2 ** int(math.log2(max(2, learned // 4)))))
 
 
-def resize_of(pictures: Survey) -> str:
-    """Return how pictures become square: `crop`, unless most of them would lose more than half of their area."""
-    return "pad" if float(np.mean(pictures.kept_shares < 0.5)) > 0.5 else "crop"
+def resize_of(pictures: Survey, sides: tuple[int, int] = (1, 1)) -> str:
+    """Return how pictures get a shape: `crop`, unless most of them would lose more than half of their area.
+
+    Args:
+        pictures: the folder.
+        sides: height and width, of which only the ratio counts.
+    """
+    return "pad" if float(np.mean(pictures.kept_by(*sides) < 0.5)) > 0.5 else "crop"
 
 
 def channels_of(pictures: Survey) -> int:
@@ -198,9 +233,9 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
     saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
     found = [
         Choice(("dataset", "path"), str(pictures.path.absolute()), ""),
-        Choice(("dataset", "image_size"), cost.size, _why_size(pictures, cost, sizes, rate, seconds)),
+        Choice(("dataset", "image_size"), cost.image_size, _why_size(pictures, cost, sizes, rate, seconds)),
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
-        Choice(("dataset", "resize"), resize_of(pictures), _why_resize(pictures)),
+        Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost)),
         Choice(
             ("dataset", "flip"),
             False,
@@ -257,20 +292,41 @@ def _sides(pictures: Survey) -> np.ndarray:
     return pictures.long_sides if resize_of(pictures) == "pad" else pictures.short_sides
 
 
-def _smaller_share(pictures: Survey, size: int) -> float:
-    return float(np.mean(_sides(pictures) < size))
+def _smaller(pictures: Survey, sides: tuple[int, int]) -> np.ndarray:
+    """Which pictures are enlarged to a height and width, or framed in black on all sides if they are padded."""
+    low, narrow = pictures.heights < sides[0], pictures.widths < sides[1]
+    return low & narrow if resize_of(pictures, sides) == "pad" else low | narrow
+
+
+def _smaller_share(pictures: Survey, sides: tuple[int, int]) -> float:
+    return float(np.mean(_smaller(pictures, sides)))
 
 
 def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
-    which, result = ("longer", "framed in black") if resize_of(pictures) == "pad" else ("shorter", "enlarged")
-    smaller = int((_sides(pictures) < cost.size).sum())
-    what = f"The {which} sides have {_quantiles(pictures)}; "
-    what += f"{smaller:,} pictures have fewer than {cost.size} and get {result}."
+    padded = resize_of(pictures, cost.sides) == "pad"
+    which, result = ("longer", "framed in black") if padded else ("shorter", "enlarged")
+    smaller = int(_smaller(pictures, cost.sides).sum())
+    doubled = (2 * cost.sides[0], 2 * cost.sides[1])
+    if cost.rectangle:
+        square, kept = (float(np.median(pictures.kept_by(*sides))) for sides in ((1, 1), cost.rectangle))
+        what = (
+            f"Most pictures have nearly one shape. A centred square would lose {1 - square:.0%} of the median picture, "
+            f"a crop to this height x width loses {1 - kept:.0%}; it has about as many pixels as {cost.size}x"
+            f"{cost.size}. {smaller:,} pictures are smaller and get {result}."
+        )
+    else:
+        what = f"The {which} sides have {_quantiles(pictures)}; "
+        what += f"{smaller:,} pictures have fewer than {cost.size} and get {result}."
     larger = [size for size in sizes if size > cost.size]
     needed = ITERATIONS_NEEDED[cost.size]
-    if larger:
+    if larger and cost.rectangle:
+        what += f" As many pixels as {larger[0]}x{larger[0]} need about {ITERATIONS_NEEDED[larger[0]]:,} iterations, "
+        what += "more than there is time for."
+    elif larger:
         what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
-    elif _smaller_share(pictures, 2 * cost.size) > ENLARGED_SHARE:
+    elif _smaller_share(pictures, doubled) > ENLARGED_SHARE and cost.rectangle:
+        what += f" Over {ENLARGED_SHARE:.0%} of them are smaller than {in_pixels(doubled)}."
+    elif _smaller_share(pictures, doubled) > ENLARGED_SHARE:
         what += f" {2 * cost.size} would be more than the {which} side of over {ENLARGED_SHARE:.0%} of them."
     if rate * seconds < needed:
         what += f" Even this size should get {needed:,} iterations: give it more time (--minutes)."
@@ -291,14 +347,15 @@ def _why_channels(pictures: Survey) -> str:
     return f"{coloured:,} of {len(seen):,} pictures are in colour" + ("; grey ones stay grey." if grey else ".")
 
 
-def _why_resize(pictures: Survey) -> str:
-    shares = pictures.kept_shares
+def _why_resize(pictures: Survey, cost: Cost) -> str:
+    shares = pictures.kept_by(*cost.sides)
     half = int((shares < 0.5).sum())
+    kept = "centre in this shape" if cost.rectangle else "centred square"
     crop = (
-        f"crop keeps the centred square: {np.median(shares):.0%} of the median picture, {shares.min():.0%} of the "
-        f"longest; {half:,} lose more than half."
+        f"crop keeps the {kept}: {np.median(shares):.0%} of the median picture, {shares.min():.0%} of the "
+        f"{'one that loses most' if cost.rectangle else 'longest'}; {half:,} lose more than half."
     )
-    if resize_of(pictures) == "pad":
+    if resize_of(pictures, cost.sides) == "pad":
         return f"{crop} So they are shrunk to fit and padded with black, which is learned as well."
     return f"{crop} squash would distort; pad would add black bars."
 

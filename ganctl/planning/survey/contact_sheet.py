@@ -1,11 +1,11 @@
-"""A picture of what cropping to squares does: some originals, each next to its result."""
+"""A picture of what cropping to one shape does: some originals, each next to its result."""
 
 import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.decode import decode
-from ganctl.images.resize import centred_square, resized, scale_to_fit, to_channels
+from ganctl.images.resize import centred, resized, scale_to_fit, to_channels
 from ganctl.planning.survey.folder_survey import Picture, Survey
 
 ROWS, COLUMNS = 4, 3
@@ -20,8 +20,8 @@ _LINE = 2
 def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
     """Return a sheet, uint8 [H,W,3] RGB.
 
-    The left of each pair shows the original, upright, with the square framed and what is cut off in paler colours; the
-    right shows what the networks get, enlarged.
+    The left of each pair shows the original, upright, with what is kept framed and what is cut off in paler colours;
+    the right shows what the networks get, enlarged.
 
     Args:
         pictures: the folder.
@@ -29,8 +29,8 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
     """
     height, width = ORIGINAL + _GAP, ORIGINAL + RESULT + 3 * _GAP
     sheet = np.full((ROWS * height + _GAP, COLUMNS * width + _GAP, 3), _PAPER, np.uint8)
-    place = 0
-    for picture in _chosen(pictures):
+    place, shape = 0, dataset.sides or (1, 1)
+    for picture in _chosen(pictures, shape):
         try:
             data = pictures.read(picture.name)
             if data is None:
@@ -39,26 +39,26 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
         except DataError:
             continue  # a photo of which only the ends were read so far
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
-        _paste(sheet, _framed(original, dataset.resize), top, left, ORIGINAL)
+        _paste(sheet, _framed(original, dataset.resize, shape), top, left, ORIGINAL)
         _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
         place += 1
     return sheet
 
 
-def _chosen(pictures: Survey) -> list[Picture]:
+def _chosen(pictures: Survey, shape: tuple[int, int]) -> list[Picture]:
     """Different pictures, from the one that loses most to the one that loses least, as many as there is room for."""
     again = {name for group in (*pictures.copies, *pictures.near) for name in group[1:]}
     ordered = sorted(
         (picture for picture in pictures.pictures if picture.name not in again),
         # Among equals, first those whose files need most conversion.
-        key=lambda picture: (picture.kept, not picture.rotated, picture.mode == "RGB", picture.name),
+        key=lambda picture: (picture.kept_by(*shape), not picture.rotated, picture.mode == "RGB", picture.name),
     )
     wanted = np.unique(np.linspace(0, len(ordered) - 1, ROWS * COLUMNS).round().astype(int))
     return [ordered[place] for place in wanted]
 
 
-def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
-    """The original, with a frame around the part that is kept."""
+def _framed(pixels: np.ndarray, resize: str, shape: tuple[int, int]) -> np.ndarray:
+    """The original, with a frame around the part that is kept in the shape of a height and width."""
     scale = ORIGINAL / max(pixels.shape[:2])
     if scale > 1:  # magnify a small one, so that its pixels can be seen
         small = to_channels(pixels, 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
@@ -67,8 +67,8 @@ def _framed(pixels: np.ndarray, resize: str) -> np.ndarray:
     height, width = small.shape[:2]
     top, left, bottom, right = 0, 0, height, width
     if resize == "crop":
-        top, left, side = centred_square(height, width)
-        bottom, right = top + side, left + side
+        top, left, kept_height, kept_width = centred(height, width, *shape)
+        bottom, right = top + kept_height, left + kept_width
     framed = small // 2 + 128
     framed[top:bottom, left:right] = _FRAME
     inside = (slice(top + _LINE, bottom - _LINE), slice(left + _LINE, right - _LINE))
@@ -82,7 +82,10 @@ def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
     result = to_channels(to_channels(scale_to_fit(pixels, size, dataset.resize), channels), 3)
     times = max(1, RESULT // max(size))
     shown = result.repeat(times, axis=0).repeat(times, axis=1)
-    return shown if max(shown.shape[:2]) <= RESULT else resized(shown, RESULT, RESULT)
+    longest = max(shown.shape[:2])
+    if longest <= RESULT:
+        return shown
+    return resized(shown, *(max(1, round(side * RESULT / longest)) for side in shown.shape[:2]))
 
 
 def _paste(sheet: np.ndarray, image: np.ndarray, top: int, left: int, box: int) -> None:

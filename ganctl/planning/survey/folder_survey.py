@@ -64,7 +64,12 @@ class Picture:
     @property
     def kept(self) -> float:
         """The share of its area that the centred square keeps."""
-        return self.short_side / max(self.height, self.width)
+        return self.kept_by(1, 1)
+
+    def kept_by(self, height: int, width: int) -> float:
+        """Return the share of its area that the centre in the shape of a height and width keeps."""
+        sides = self.height * width, self.width * height
+        return min(sides) / max(sides)
 
     @property
     def group(self) -> str:
@@ -156,9 +161,24 @@ class Survey:
         return np.array([max(picture.height, picture.width) for picture in self.pictures])
 
     @cached_property
+    def heights(self) -> np.ndarray:
+        """The height of each picture, in pixels."""
+        return np.array([picture.height for picture in self.pictures])
+
+    @cached_property
+    def widths(self) -> np.ndarray:
+        """The width of each picture, in pixels."""
+        return np.array([picture.width for picture in self.pictures])
+
+    @cached_property
     def kept_shares(self) -> np.ndarray:
         """The share of each picture's area that the centred square keeps."""
-        return np.array([picture.kept for picture in self.pictures])
+        return self.kept_by(1, 1)
+
+    def kept_by(self, height: int, width: int) -> np.ndarray:
+        """Return the share of each picture's area that the centre in the shape of a height and width keeps."""
+        sides = self.heights * width, self.widths * height
+        return np.minimum(*sides) / np.maximum(*sides)
 
     def as_json(self) -> dict[str, object]:
         """Return the properties of the folder for `ganctl init --json`."""
