@@ -49,7 +49,7 @@ def chosen(pictures: Survey, size: int) -> dict[str, Choice]:
     """The choices at a size, by the last part of their keys."""
     shapes = proposed(pictures)
     sizes = possible_sizes(pictures, why_unfit, shapes)
-    measured = Measured(Cost(size, 16, shapes.get(size)), 10, "CPU")
+    measured = Measured(Cost.of(size, 16, shapes), 10, "CPU")
     recipe = Experiment.load(packaged_configs()[RECIPE])
     return {str(choice.key[-1]): choice for choice in choices(pictures, recipe, sizes, measured, 60)}
 
@@ -69,7 +69,9 @@ def test_portraits_become_portraits(tmp_path: Path) -> None:
 
 def test_strips_become_strips(tmp_path: Path) -> None:
     pictures = look(tmp_path, *[(240, 60)] * 20)
-    assert proposed(pictures)[64] == (32, 128)
+    # At 128, the model's longest side would leave half of the strip, 64x128.
+    assert {size: proposed(pictures).get(size) for size in SIZES[1:]} == {32: (16, 64), 64: (32, 128), 128: None}
+    assert possible_sizes(pictures, why_unfit, proposed(pictures))[-1] == 64
     found = chosen(pictures, 64)
     assert (found["image_size"].value, found["resize"].value) == ("32x128", "crop")
     assert "would lose 75% of the median picture, a crop to this height x width loses 0%" in found["image_size"].reason
@@ -78,6 +80,7 @@ def test_strips_become_strips(tmp_path: Path) -> None:
 def test_strips_longer_than_the_model_makes_come_as_near_as_it_can(tmp_path: Path) -> None:
     """Of the 16 rows, 5 are picture; of a square's 64, it would be 2."""
     pictures = look(tmp_path, *[(1800, 64)] * 4)
+    assert possible_sizes(pictures, why_unfit, proposed(pictures))[-1] == 64
     found = chosen(pictures, 64)
     assert (found["image_size"].value, found["resize"].value) == ("16x128", "pad")
     images = load("image_folder", path=tmp_path, image_size="16x128", resize="pad").images

@@ -89,7 +89,7 @@ def start(pictures: Survey, minutes: float, device: Device) -> Start:
     batch = batch_size(recipe.training.batch_size, learned)
 
     def shaped(cost: Cost) -> Cost:
-        return replace(cost, rectangle=shapes.get(cost.size))
+        return Cost.of(cost.size, cost.capacity, shapes)
 
     def measured(cost: Cost) -> Measured:
         return Measured(cost, _rate(parts, pictures, cost, batch, device), device.name)

@@ -31,24 +31,36 @@ def common_ratio(pictures: Survey) -> float | None:
 
 
 def rectangles(pictures: Survey, sizes: list[int], why_unfit: Callable[[int, int], str]) -> dict[int, tuple[int, int]]:
-    """Return a height and width in pixels for each size that has a rectangle; empty if squares are right.
+    """Return the height and width in pixels to choose in place of the square of each size; empty if squares are right.
 
     Args:
         pictures: the folder.
-        sizes: sides of squares.
+        sizes: sides of squares, ascending.
         why_unfit: given a height and width, returns what the model needs instead, or an empty string.
 
     Returns:
-        the rectangle of about as many pixels as the square, nearest to the shape of most pictures. A size is left out
-        if that is the square itself.
+        by size, the height and width of about as many pixels as the square that are nearest to the shape of most
+        pictures. Of strips that are longer than the model makes, a larger size would show no more, only more of the
+        frame or less of the length: such sizes are left out.
     """
     ratio = common_ratio(pictures)
     if ratio is None:
         return {}
     sides = range(SHORTEST, LONGEST + 1, STEP)
     fitting = [(height, width) for height in sides for width in sides if not why_unfit(height, width)]
-    nearest = {size: _nearest([shape for shape in fitting if _about(shape, size)], ratio, size) for size in sizes}
-    return {size: shape for size, shape in nearest.items() if shape[0] != shape[1]}
+    found: dict[int, tuple[int, int]] = {}
+    nearest = math.inf
+    for size in sizes:
+        shape = _nearest([shape for shape in fitting if _about(shape, size)], ratio, size)
+        if _off(shape, ratio) <= nearest + math.log(NEARLY):
+            found[size] = shape
+            nearest = min(nearest, _off(shape, ratio))
+    return found
+
+
+def _off(shape: tuple[int, int], ratio: float) -> float:
+    """The logarithm of the factor by which a height and width miss a ratio of width to height."""
+    return abs(math.log(shape[1] / shape[0] / ratio))
 
 
 def _about(shape: tuple[int, int], size: int) -> bool:
@@ -60,8 +72,6 @@ def _nearest(shapes: list[tuple[int, int]], ratio: float, size: int) -> tuple[in
     """The height and width nearest to a ratio and to the pixels of a square; the square if there are none."""
 
     def distance(shape: tuple[int, int]) -> float:
-        height, width = shape
-        pixels = abs(math.log(height * width / size**2))
-        return pixels + _WEIGHT_OF_RATIO * abs(math.log(width / height / ratio))
+        return abs(math.log(shape[0] * shape[1] / size**2)) + _WEIGHT_OF_RATIO * _off(shape, ratio)
 
     return min(shapes, key=distance, default=(size, size))

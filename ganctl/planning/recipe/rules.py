@@ -70,6 +70,12 @@ class Cost:
     capacity: int | None
     rectangle: tuple[int, int] | None = None
 
+    @classmethod
+    def of(cls, size: int, capacity: int | None, shapes: Mapping[int, tuple[int, int]]) -> "Cost":
+        """Return the cost at a size in the shape that is chosen in its place; shapes as for `possible_sizes`."""
+        shape = shapes.get(size, (size, size))
+        return cls(size, capacity, shape if shape[0] != shape[1] else None)
+
     @property
     def sides(self) -> tuple[int, int]:
         """Height and width in pixels."""
@@ -109,18 +115,18 @@ def model_sizes(why_unfit: Callable[[int, int], str]) -> list[int]:
 
 
 def possible_sizes(
-    pictures: Survey, why_unfit: Callable[[int, int], str], rectangles: Mapping[int, tuple[int, int]] | None = None
+    pictures: Survey, why_unfit: Callable[[int, int], str], shapes: Mapping[int, tuple[int, int]] | None = None
 ) -> list[int]:
     """Return the sizes that the model takes and (almost) all pictures have; at least the model's smallest.
 
     Args:
         pictures: the folder.
         why_unfit: given a height and width, returns what the model needs instead, or an empty string.
-        rectangles: the height and width in place of a square of each size; a size that is not there is a square.
+        shapes: heights and widths to choose from, by the size in whose place they are; None or empty: squares.
     """
-    costs = [Cost(size, None, (rectangles or {}).get(size)) for size in model_sizes(why_unfit)]
-    enough = [cost.size for cost in costs if _smaller_share(pictures, cost.sides) <= ENLARGED_SHARE]
-    return enough or [costs[0].size]
+    shapes = shapes or {size: (size, size) for size in model_sizes(why_unfit)}
+    enough = [size for size, sides in shapes.items() if _smaller_share(pictures, sides) <= ENLARGED_SHARE]
+    return enough or [min(shapes)]
 
 
 def usual_cost(sizes: list[int], capacity: int | None) -> Cost:
@@ -311,7 +317,7 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
         square, kept = (float(np.median(pictures.kept_by(*sides))) for sides in ((1, 1), cost.rectangle))
         what = (
             f"Most pictures have nearly one shape. A centred square would lose {1 - square:.0%} of the median picture, "
-            f"a crop to this height x width loses {1 - kept:.0%}; it has about as many pixels as {cost.size}x"
+            f"a crop to this height x width loses {1 - kept:.0%}; it takes the place of {cost.size}x"
             f"{cost.size}. {smaller:,} pictures are smaller and get {result}."
         )
     else:
