@@ -160,7 +160,7 @@ def test_a_damaged_table_is_refused(text: str, tmp_path: Path) -> None:
     assert error.value.exit_code == 3
 
 
-@pytest.mark.parametrize("name", ["image_folder", "webdataset"])
+@pytest.mark.parametrize("name", ["image_folder", "webdataset", "parquet"])
 def test_other_data_sets_refuse_attributes(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not use this key") as error:
         load(name, path=faces(tmp_path), attributes=["Male"])

@@ -37,14 +37,16 @@ def test_registered_data_set_says_what_it_is(entry: Entry) -> None:
     assert not entry.arguments().model_fields
 
 
-@pytest.mark.parametrize("name", ["npz", "image_folder", "webdataset", "celeba"])
+@pytest.mark.parametrize("name", ["npz", "image_folder", "webdataset", "celeba", "parquet"])
 def test_missing_path_is_a_mistake_in_the_configuration(name: str) -> None:
     with pytest.raises(ConfigurationError, match="needs") as error:
         load(name)
     assert error.value.key == "dataset.path"
 
 
-@pytest.mark.parametrize("name", ["npz", "image_folder", "webdataset", "celeba", "mnist", "fashion_mnist", "cifar10"])
+@pytest.mark.parametrize(
+    "name", ["npz", "image_folder", "webdataset", "celeba", "parquet", "mnist", "fashion_mnist", "cifar10"]
+)
 def test_path_to_nothing_names_the_absolute_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=str(tmp_path / "nowhere")) as error:

@@ -181,7 +181,8 @@ class DatasetSection(Section):
     """File of labels (CSV, JSON or JSONL), relative to the images; null: `dataset.json`, `metadata.csv`,
     `metadata.jsonl` or `labels.csv` beside them, or else their sub-folders. For `image_folder`."""
     label_column: str | None = None
-    """Column of that file that is the class, if there are several; for `webdataset`, the key in its .json files."""
+    """Column of that file that is the class, if there are several; of `webdataset`, the key in its
+    .json files; of `parquet`, the column of the table."""
     attributes: Annotated[list[str], Field(min_length=1)] | None = None
     """Attributes of `celeba` that make classes, one of each combination that occurs, such as [Smiling, Male]; null: no
     labels."""

@@ -244,4 +244,7 @@ def _no_archive(path: Path, error: Exception) -> str:
         file.seek(257)
         if file.read(5) == b"ustar":
             return f"{shown(path)} is a tar archive: `dataset.name: webdataset` reads it. Or unpack it into a folder."
+        file.seek(0)
+        if file.read(4) == b"PAR1":
+            return f"{shown(path)} is a Parquet file: `dataset.name: parquet` reads it."
     return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."

@@ -1,0 +1,87 @@
+"""Tables of images in Parquet files, as the Hugging Face hub has them."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ganctl.datasets import registry
+from ganctl.errors import ConfigurationError, DataError
+from ganctl.experiment.sections import DatasetSection
+from ganctl.host.files import shown
+from ganctl.images.data_paths import given_files
+from ganctl.images.folder_listing import Listing
+from ganctl.images.image_set import ImageSet, Track, refuse_keys
+from ganctl.images.label_files import LABEL_COLUMNS, gaps_closed, numbered
+from ganctl.images.listed_images import Labelled, labelled_by, read_listed
+from ganctl.images.parquet_tables import ParquetTables
+
+_WANTED = "a Parquet file, a folder of them, or a pattern such as train-{0..3}.parquet"
+
+# The library `datasets` writes it for images without a label.
+_NO_LABEL = -1
+
+
+@registry.register("parquet", source="your own Parquet files, as the Hugging Face hub has them", shape=None)
+def parquet(config: DatasetSection, track: Track) -> ImageSet:
+    """Tables with a column `image` and, if there are any, classes in `label`; default: 64 x 64 RGB."""
+    refuse_keys(config, "labels", "attributes")
+    shards, left_out = given_files(config, _WANTED, (".parquet",))
+    tables = ParquetTables(shards)
+    files, skipped = tables.files()
+    if left_out:
+        skipped["table that is not of the training part"] += left_out
+    listing = Listing(tables, "", files, skipped)
+    labels_from = ("parquet", config.label_column, [shard.stat().st_size for shard in shards])
+    return read_listed(listing, lambda: _labelled(listing, tables, config), labels_from, config, track)
+
+
+def _labelled(listing: Listing, tables: ParquetTables, config: DatasetSection) -> Labelled:
+    """All images, and their classes by a column of the table."""
+    tables.check_inside()
+    column = _label_column(tables, config.label_column, shown(listing.path))
+    if column is None:
+        return Labelled(listing.files)
+    values = [None if value == _NO_LABEL else value for value in tables.column(column)]
+    if all(value is None for value in values):
+        return Labelled(listing.files)
+    names: list[Any] = tables.features.get(column, {}).get("names") or []
+    labels = dict(zip(listing.files, values, strict=True))
+
+    def named(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+        return _with_names(values, names, origin)
+
+    number = named if names else numbered
+    return labelled_by(listing, listing.files, labels.get, shown(listing.path), f"column `{column}`", number=number)
+
+
+def _label_column(tables: ParquetTables, given: str | None, origin: str) -> str | None:
+    """Return the column of the labels: the given one, one of a usual name, or the only one of classes."""
+    if given is not None:
+        if given not in tables.columns:
+            raise ConfigurationError(
+                f"{origin} has no column {given!r}. Its columns: {', '.join(tables.columns)}.",
+                key="dataset.label_column",
+            )
+        return given
+    usual = next((name for name in LABEL_COLUMNS if name in tables.columns), None)
+    classes = [name for name in tables.columns if tables.features.get(name, {}).get("_type") == "ClassLabel"]
+    if usual is None and len(classes) > 1:
+        raise ConfigurationError(
+            f"{origin} has several columns of classes: {', '.join(classes)}. Name the one to learn.",
+            key="dataset.label_column",
+        )
+    return usual or next(iter(classes), None)
+
+
+def _with_names(values: list[Any], names: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return classes for labels that are places in a list of names, as `numbered` does."""
+    try:
+        array = np.array([operator.index(value) for value in values], np.int64)
+    except TypeError:
+        raise DataError(f"{origin}: the labels should be places in the list of class names.") from None
+    if array.min() < 0 or array.max() >= len(names):
+        raise DataError(f"{origin} has labels from {array.min()} to {array.max()}, but names for {len(names)} classes.")
+    present = np.unique(array)
+    notes = [gaps_closed(present)] if len(present) <= present[-1] else []
+    return np.searchsorted(present, array).astype(np.int32), tuple(str(names[label]) for label in present), notes
