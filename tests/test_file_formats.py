@@ -289,6 +289,8 @@ UNREAD = {
     "x.xcf": (b"gimp xcf v011" + bytes(100), "GIMP"),
     "x.exr": (b"\x76\x2f\x31\x01" + bytes(100), "OpenEXR"),
     "x.npy": (b"\x93NUMPY\1\0" + bytes(100), "NumPy"),
+    "x.parquet": (b"PAR1" + bytes(100), "Parquet"),
+    "x.tar": (b"000.png".ljust(257, b"\0") + b"ustar\0" + bytes(249), "tar"),
     "x.mp4": (box(b"isom", b"isom", b"avc1"), "video"),
     "x.mov": (box(b"qt  ", b"qt  "), "video"),
     "old.mov": (b"\0\0\0\x08wide" + bytes(100), "video"),
@@ -359,6 +361,8 @@ def test_skipped_files_are_counted_by_what_they_are(tmp_path: Path) -> None:
         "1 GIMP file",
         "1 OpenEXR file",
         "1 NumPy file",
+        "1 Parquet file",
+        "1 tar file",
         "1 .txt file without an image",
     }
     assert "pip install pillow-heif" in ways
@@ -375,7 +379,13 @@ def test_an_npz_is_sent_to_its_own_data_set(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "way"),
-    [("x.heic", "pip install pillow-heif"), ("nikon.nef", "raw converter"), ("far.dng", "raw converter")],
+    [
+        ("x.heic", "pip install pillow-heif"),
+        ("x.tar", "name: webdataset"),
+        ("x.parquet", "name: parquet"),
+        ("nikon.nef", "raw converter"),
+        ("far.dng", "raw converter"),
+    ],
 )
 @pytest.mark.usefixtures("without_heif")
 def test_a_folder_of_nothing_else_is_refused_with_the_way_out(name: str, way: str, tmp_path: Path) -> None:

@@ -274,5 +274,5 @@ def test_a_missing_pyarrow_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_image_folder_names_the_data_set_that_reads_a_table(tmp_path: Path) -> None:
     (tmp_path / "set.parquet").write_bytes(b"PAR1" + bytes(400))
-    with pytest.raises(DataError, match=r"`dataset\.name: parquet`"):
+    with pytest.raises(DataError, match=r"a Parquet file: .*`dataset\.name: parquet`"):
         load("image_folder", path=tmp_path / "set.parquet")

@@ -21,6 +21,7 @@ from ganctl.errors import DataError
 from ganctl.host import run_marks
 from ganctl.host.files import reading, shown
 from ganctl.images.archives import MOST_COMPRESSION
+from ganctl.images.file_formats import FIRST_BYTES, NUMPY, PARQUET, TAR, WAYS_OUT, format_of
 
 MAX_FILE_BYTES = 2**29
 
@@ -241,10 +242,8 @@ def _no_archive(path: Path, error: Exception) -> str:
     with open(path, "rb") as file:
         if file.read(2) == b"PK":
             return f"{shown(path)} is a damaged zip archive, perhaps cut off: {error}. Get it again."
-        file.seek(257)
-        if file.read(5) == b"ustar":
-            return f"{shown(path)} is a tar archive: `dataset.name: webdataset` reads it. Or unpack it into a folder."
         file.seek(0)
-        if file.read(4) == b"PAR1":
-            return f"{shown(path)} is a Parquet file: `dataset.name: parquet` reads it."
+        kind = format_of(file.read(FIRST_BYTES), path.name)
+    if kind in (NUMPY, PARQUET, TAR):
+        return f"{shown(path)} is not a folder or a zip archive, but a {kind} file: {WAYS_OUT[kind]}."
     return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."

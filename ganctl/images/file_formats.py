@@ -17,6 +17,8 @@ READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
 """The formats that are read, in words; PPM stands also for PGM and PBM."""
 
 CAMERA_RAW, VIDEO = "camera raw", "video"
+NUMPY, PARQUET, TAR = "NumPy", "Parquet", "tar"
+_TAR_MAGIC = 257
 _ALWAYS_READ = {"JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "PPM", "TGA"}
 
 WAYS_OUT = {
@@ -32,7 +34,9 @@ WAYS_OUT = {
     "Photoshop": "export Photoshop as PNG",
     "GIMP": "export GIMP as PNG",
     "OpenEXR": "convert OpenEXR to TIFF",
-    "NumPy": "arrays are read from an npz, with `dataset.name: npz`",
+    NUMPY: "arrays are read from an npz, with `dataset.name: npz`",
+    PARQUET: "tables of images are read with `dataset.name: parquet`",
+    TAR: "archives of images are read with `dataset.name: webdataset`, or unpack them",
     VIDEO: "extract the frames of a video, for example with `ffmpeg -i FILE frames/%06d.png`",
 }
 """What to do about a format that is not read."""
@@ -52,7 +56,8 @@ _MAGIC = (
     (b"8BPS\0\1", "Photoshop"),
     (b"gimp xcf ", "GIMP"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
-    (b"\x93NUMPY", "NumPy"),
+    (b"\x93NUMPY", NUMPY),
+    (b"PAR1", PARQUET),
     (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska and WebM
     (b"\0\0\x01\xba", VIDEO),  # MPEG
     *((start, CAMERA_RAW) for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")),
@@ -97,6 +102,8 @@ def format_of(start: bytes, name: str = "") -> str | None:
     for magic, kind in _MAGIC:
         if start.startswith(magic):
             return kind
+    if start.startswith(b"ustar", _TAR_MAGIC):  # before it stands the name of the first file, which may be any
+        return TAR
     if start.startswith(_TIFF_MAGIC):
         return CAMERA_RAW if is_camera_raw(start) else "TIFF"
     if start.startswith(b"RIFF"):
