@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,6 +241,17 @@ def test_without_time_to_compare_large_files_their_ends_count_and_that_is_said(
     found = look(tmp_path)
     assert (found.copies, found.trusted) == ((("a.bmp", "b.bmp"),), 2)
     assert dict(described(found))["copies"].endswith("(2 large files were compared at both ends only)")
+
+
+def test_a_large_file_that_vanishes_during_the_survey_does_not_stop_it(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.bmp").write_bytes(LARGE["bmp"])
+
+    def track(sequence: Iterable[Any], *_: object, **__: object) -> Iterator[Any]:
+        yield from sequence
+        (tmp_path / "b.bmp").unlink()
+
+    assert survey(tmp_path, LONG, track).copies == (("a.bmp", "c.bmp"),)
 
 
 def saved_again(image: Image.Image, kind: str, **options: object) -> np.ndarray:

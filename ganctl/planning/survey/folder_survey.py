@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,7 +88,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Survey:
-    """A folder of pictures.
+    """A folder or archive of pictures.
 
     Attributes:
         listing: its files.
@@ -120,11 +121,11 @@ class Survey:
 
     @property
     def skipped(self) -> Counter[str]:
-        """The number of files that are not images that are read, by kind."""
+        """The number of skipped files and folders, by kind."""
         return self.listing.skipped
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of a picture's file; as `Listing.read_image`."""
+        """Return the content of a picture's file as `Listing.read_image` does, or None if the file is gone."""
         file = self.listing.find(name)
         return self.listing.read_image(file) if file else None
 
@@ -308,7 +309,8 @@ def _copies(
         large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
         if large and time.monotonic() < end:
             for name in names:
-                with listing.open(name) as file:
+                # A file that has gone, or turns out damaged between its ends, is no copy; training reports it.
+                with suppress(DataError), listing.open(name) as file:
                     groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
         else:
             groups[digest] = names
