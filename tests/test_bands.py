@@ -72,7 +72,7 @@ def test_an_array_says_itself_that_it_has_alpha(tmp_path: Path) -> None:
     np.testing.assert_array_equal(bands.images, images)
 
 
-def test_alpha_needs_a_channel() -> None:
+def test_an_array_of_three_channels_cannot_have_alpha() -> None:
     with pytest.raises(ConfigurationError, match="the last of 2 or 4 channels, but the images have 3") as error:
         read(random_images(4, 3), alpha=True)
     assert error.value.key == "dataset.alpha"
@@ -128,7 +128,7 @@ def test_resizing_mixes_no_colour_of_what_is_not_seen(icons: Path) -> None:
     assert straight(found)[..., 1].max() == 0
 
 
-def test_grey_with_alpha(icons: Path) -> None:
+def test_grey_pictures_are_learned_with_their_transparency(icons: Path) -> None:
     found = load("image_folder", path=icons, image_size=16, channels=2)
     assert found.shape == (16, 16, 2)
     assert found.images[1][8, 8].tolist() == [76, 255], "red's luminance"

@@ -122,7 +122,7 @@ def test_no_classes_of_the_command_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1;2", "1.0", "--1", "²", "٣", "1" * 5000])
-def test_what_is_no_number_is_a_name(text: str) -> None:
+def test_a_class_that_is_not_a_plain_number_is_a_name(text: str) -> None:
     assert ClassList().convert(text, None, None) == [text]
 
 

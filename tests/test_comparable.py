@@ -67,15 +67,19 @@ def test_a_data_set_comes_before_a_run_of_its_name(
     assert (samples.shape, real.images.shape) == ((40, 40, 3), (28, 28, 1))
 
 
-def test_so_are_those_in_an_npz(folder: Path, portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+def test_an_npz_is_prepared_as_the_training_images_of_a_run(
+    folder: Path, portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
     np.savez(tmp_path / "portraits.npz", images=portraits)
     run = run_on(folder, tiny_yaml, tmp_path, resize="pad")
     samples, real = read_both(tmp_path / "portraits.npz", str(run.path), COUNT, 0, untracked)
     np.testing.assert_array_equal(samples.images, real.images.images)
 
 
-def test_and_those_of_16_bits(portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
-    """The set's white is 4095; 64 of its pictures alone are darker, and would have another white."""
+def test_pictures_of_16_bits_have_the_white_of_the_run(
+    portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    """The run's white is 4095; the 64 pictures are darker, and alone would have another white."""
     pictures = tmp_path / "deep"
     pictures.mkdir()
     for number, image in enumerate(portraits):

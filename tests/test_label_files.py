@@ -54,7 +54,7 @@ def test_class_folders_are_in_natural_order(tmp_path: Path) -> None:
     assert found.describe_classes() == ", ".join(f"{number} {number}" for number in range(12))
 
 
-def test_natural_order() -> None:
+def test_numbers_in_names_are_sorted_as_numbers() -> None:
     names = ["b", "a10", "a2", "a", "10", "2", "02", "a2b"]
     assert sorted(names, key=natural_order) == ["02", "2", "10", "a", "a2", "a2b", "a10", "b"]
 
