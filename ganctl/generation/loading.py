@@ -98,21 +98,21 @@ class TrainedGenerator:
     def classes(self, wanted: Sequence[int | str] | None) -> list[int]:
         """Return the classes to draw by number: the wanted ones, given by number or name, and all by default.
 
-        Returns [] if it takes none. Raises UsageError.
+        Returns [] if the network takes no classes. Raises UsageError if it does not have a wanted one.
         """
         numbers = wanted if wanted is None else [self._number_of(each) for each in wanted]
         return drawing.choose_classes(self.network, numbers, len(self.class_names))
 
     def _number_of(self, wanted: int | str) -> int:
-        """Return the number of a class given by number or name; upper and lower case are the same."""
+        """Return the number of a class given by number or name, upper or lower case."""
         if not isinstance(wanted, str):
             return wanted
         names = [name.lower() for name in self.class_names]
         if wanted.lower() not in names:
             known = ", ".join(self.class_names[:20]) or "none"
-            raise UsageError(
-                f"classes: no class is called {wanted!r}.{did_you_mean(wanted, self.class_names)} The names: {known}"
-            )
+            more = ", ..." if len(self.class_names) > 20 else ""
+            hint = did_you_mean(wanted, self.class_names)
+            raise UsageError(f"classes: no class is called {wanted!r}.{hint} The names: {known}{more}")
         return names.index(wanted.lower())
 
     @property
@@ -157,9 +157,9 @@ class TrainedGenerator:
         found = self.value_range
         if found is None:
             raise UsageError(
-                "--values: the training images were bytes, so the images of an npz are the values already."
+                "--values: the training images were bytes, and so are the images without this option. Leave it out."
             )
-        return lambda made: found.black + (tf.cast(made, tf.float32) + 1.0) * (0.5 * (found.white - found.black))
+        return lambda made: found.stored((tf.cast(made, tf.float32) + 1.0) * 127.5)
 
     def check_draws_from_noise(self) -> None:
         """Raise UsageError if the inputs are images instead of noise."""

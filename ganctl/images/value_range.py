@@ -1,7 +1,7 @@
 """Black and white among stored values: integers of any depth, and floats.
 
-Networks learn from 0 (black) to 255 (white). What is stored as 12 bits in 16, as floats or in decibels has another
-black and another white: they are found by looking at all images of a set, or named by `dataset.value_range`.
+Networks learn levels from 0 (black) to 255 (white). Values stored as 12 bits in 16, as floats or in decibels have
+another black and another white, found by looking at all images of a set or given by `dataset.value_range`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from ganctl.errors import DataError
 Asked = Literal["auto", "percentiles"] | Sequence[float]
 
 BITS = (8, 10, 12, 14, 16)
-"""The depths that integers may have: white is the largest value of the smallest that holds all of them."""
+"""The depths that integers may have: white is the largest value of the smallest depth that holds all of them."""
 FLOATS = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 """The (black, white) ranges of floats, narrowest first."""
 OUTSIDE = 0.01
@@ -81,9 +81,9 @@ class ValueRange:
         scaled = (stored.astype(kind) - self.black) * (255.0 / (self.white - self.black))
         return np.rint(np.clip(scaled, 0.0, 255.0)).astype(np.uint8)
 
-    def stored(self, levels: np.ndarray) -> np.ndarray:
-        """Return the float32 values that levels from 0.0 to 255.0 stand for."""
-        return (self.black + levels * ((self.white - self.black) / 255.0)).astype(np.float32)
+    def stored(self, levels: Any) -> Any:
+        """Return the values that levels from 0.0 to 255.0, an array or tensor of floats, stand for."""
+        return self.black + levels * ((self.white - self.black) / 255.0)
 
     def outside(self, values: Observed) -> float:
         """Return the share of the values that lie below black or above white."""
@@ -106,7 +106,10 @@ def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueR
     if asked == "percentiles":
         low, high = values.percentiles()
         if low == high:
-            raise DataError(f"{source}: half a percent of the values at either end leaves only {low:g}. Give a range.")
+            raise DataError(
+                f"{source}: the percentiles {PERCENTILES[0]} and {PERCENTILES[1]} of the values are both {low:g}. Set "
+                "`dataset.value_range` to `[LOW, HIGH]`."
+            )
         return ValueRange(low, high)
     if asked != "auto":
         black, white = asked
@@ -131,7 +134,7 @@ def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueR
 
 
 def low_contrast(levels: np.ndarray) -> str | None:
-    """Return a warning if nearly all values of images, uint8 [N,H,W,C], lie in a tenth of the range."""
+    """Return a warning if nearly all values of images, uint8 [N,H,W,C], lie in a tenth of the range, or None."""
     step = max(1, levels.size // 2**22)
     counts = np.bincount(levels.reshape(-1)[::step], minlength=256)
     width = round(256 * NARROW)
