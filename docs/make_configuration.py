@@ -16,9 +16,9 @@ HEAD = """# The experiment file: every key
 
 Written by `docs/make_configuration.py` from the code. Keys are case-insensitive, and an unknown key is an
 error. `--set section.key=value` overrides any key; set a list as a whole, as in
-`--set 'loss.penalties=[{name: r1, weight: 5}]'`. For a key that takes only text, such as `dataset.path`, what
-follows the equals sign is that text as typed, except `null` and quoted YAML strings; for any other key it is
-YAML. `ganctl validate FILE --show` prints a file with every default filled in.
+`--set 'loss.penalties=[{name: r1, weight: 5}]'`. If a key takes only text, such as `dataset.path`, what follows
+the equals sign is that text as typed, except for `null` and quoted YAML strings; otherwise it is YAML.
+`ganctl validate FILE --show` prints a file with every default filled in.
 
 The column *on resume* says whether `ganctl resume` may change a key of a run:
 

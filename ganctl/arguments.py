@@ -90,7 +90,7 @@ Truncation = Annotated[float | None, _number, Field(gt=0), Must("a number > 0, s
 Classes = Annotated[
     Sequence[int | str] | None,
     BeforeValidator(_as_list),
-    Must("a list of numbers or names of classes, such as [0, 1, 2]"),
+    Must("a list of class numbers or names, such as [0, 1, 2]"),
 ]
 AnyPath = Annotated[str | os.PathLike[str], PlainValidator(_path), _A_PATH]
 OptionalPath = Annotated[str | os.PathLike[str] | None, PlainValidator(_optional_path), _A_PATH]

@@ -317,7 +317,7 @@ class Run:
                 all.
             seed: of the latent vectors.
             truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
-            values: return values like those of the training images, if these were not bytes.
+            values: return values in the range of the training images instead of uint8, if these were not bytes.
 
         Returns:
             uint8 [num, H, W, C]; displayed as a grid in a notebook. With `values`, float32.

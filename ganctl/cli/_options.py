@@ -34,7 +34,7 @@ class ClassList(click.ParamType):
     name = "classes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int | str]:
-        """Return numbers and names; fails if there is nothing between two commas."""
+        """Return numbers and names; fails if one is empty."""
         if isinstance(value, list):  # click may pass a value that is converted already
             return value
         parts = [part.strip() for part in value.split(",")]

@@ -32,15 +32,15 @@ from ganctl.cli._options import PATH, output_option, quiet_option
     show_default=True,
     help="How to bring an image into that shape: crop what is too long, squash (distort) it, or pad it with black.",
 )
-@click.option("--labels", help="File of labels, relative to the images.  [default: as for `dataset.labels`]")
-@click.option("--label-column", help="Column of that file that is the class, if there are several.")
+@click.option("--labels", help="File of labels, relative to FOLDER.  [default: as for `dataset.labels`]")
+@click.option("--label-column", help="Column of that file that holds the class, if it has several.")
 @quiet_option
 def command(folder: Path, output: Path | None, quiet: bool, image_size: str, channels: str, **keys: Any) -> None:
-    """Write the images in FOLDER (or a zip archive) as a StyleGAN archive of what the networks would see.
+    """Write the images in FOLDER, as the networks would see them, to a StyleGAN archive.
 
-    The images are read, resized and labelled as for the data set `image_folder`, and stored as PNGs with their labels
-    in `dataset.json`. ganctl reads the archive (`dataset.path: FILE.zip`), and so do the programs of the StyleGAN
-    family.
+    FOLDER may also be a zip archive. The images are read, resized and labelled as for the data set `image_folder`, and
+    stored as PNGs with their labels in `dataset.json`. Both ganctl (`dataset.path: FILE.zip`) and the programs of the
+    StyleGAN family read the archive.
 
     \b
     ganctl pack photos -o photos.zip --image-size 64

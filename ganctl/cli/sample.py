@@ -34,11 +34,12 @@ from ganctl.cli._printing import show
 @click.option(
     "--values",
     is_flag=True,
-    help="Write values like those of the training images, float32, if these were not bytes; into FILE.npz.",
+    help="Write float32 values in the range of the training images instead of uint8, if these were not bytes. Needs "
+    "--output FILE.npz.",
 )
 @output_option(
-    "FILE.png (a grid, a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C] "
-    "and the classes as `labels`) or a new folder (a PNG each).  [default: samples-SEED.png]"
+    "FILE.png (a grid with a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C] "
+    "and the classes as `labels`) or a new folder (a PNG for each image).  [default: samples-SEED.png]"
 )
 @best_option
 @device_option

@@ -3,7 +3,7 @@
 import click
 
 from ganctl.cli._options import set_option
-from ganctl.cli._printing import is_unicode, show
+from ganctl.cli._printing import prints_unicode, show
 
 
 @click.command()
@@ -23,6 +23,6 @@ def command(config: str, overrides: tuple[str, ...], written_out: bool) -> None:
     path = find_config(config)
     experiment = load_experiment(path, overrides)
     if written_out:
-        show(experiment.to_yaml(ascii_only=not is_unicode()), nl=False)
+        show(experiment.to_yaml(ascii_only=not prints_unicode()), nl=False)
     else:
         show(f"{path} is valid: run folder '{experiment.resolved_run_name()}'.")

@@ -124,7 +124,7 @@ class Experiment(Section):
             path: where they stand in the file.
             arguments: their schema.
             given: what the file says.
-            others: what to say of keys that the schema lacks because another builder has them.
+            others: for keys that the schema lacks but other builders have, the message for each.
         """
         read = with_texts(given, arguments, self._source, path)
         return validated(arguments, read, self._source, path, others).model_dump()
@@ -133,7 +133,7 @@ class Experiment(Section):
         """Return the file with every default written out; loading it gives the same experiment.
 
         Args:
-            ascii_only: escape all other characters, as YAML does.
+            ascii_only: escape all other characters as in YAML strings.
         """
         return dump_yaml(json.loads(self.model_dump_json()), width=120, allow_unicode=not ascii_only)
 
@@ -282,7 +282,7 @@ def _override(source: YamlSource, override: str) -> None:
     if known is not None:
         _put(source, path, read_text(text, place) if takes_only_text(known) else _as_yaml(text, key), place)
         return
-    # What only the builder's signature can tell, because it is an argument of a model, a loss and so on.
+    # An argument of a model, loss and so on: only the signature of its builder tells whether it is text.
     try:
         words = Words(text, _as_yaml(text, key))
     except ConfigurationError:

@@ -20,7 +20,7 @@ def find_config(config: str) -> Path:
     """Return the file that a user means: a path, or the name of a packaged configuration (also `configs/NAME.yaml`).
 
     Raises:
-        UsageError: there is none, or a file or folder of that very name leaves open which is meant.
+        UsageError: there is none, or the name of a packaged configuration is also that of a file or folder.
     """
     path, packaged = Path(config), packaged_configs()
     if config.rstrip("/") in packaged and path.exists():
@@ -45,7 +45,7 @@ def find_config(config: str) -> Path:
 
 
 def _ambiguous(path: Path) -> str:
-    """What to type where a packaged configuration's name is also that of a file or folder."""
+    """Return what to type if the name of a packaged configuration is also that of a file or folder."""
     name = path.name
     also = f"here, and also the name of a packaged configuration. To use that, write {_unambiguous(name)}"
     if path.is_dir():
@@ -54,14 +54,14 @@ def _ambiguous(path: Path) -> str:
 
 
 def _unambiguous(name: str) -> str:
-    """Another spelling of a packaged configuration's name, of which there is no file or folder."""
+    """Return a spelling of a packaged configuration's name that is not that of a file or folder."""
     spellings = (f"{name}.yaml", f"{name}.yml", f"configs/{name}")
     free = next((spelling for spelling in spellings if not Path(spelling).exists()), None)
     return free or str(packaged_configs()[name])
 
 
 def _for_folder(path: Path) -> str:
-    """What to type for a folder: a run, or one with pictures."""
+    """Return what to type for a folder: to resume a run, or to train on pictures."""
     name = shlex.quote(str(path))
     if (path / "config.yaml").is_file():
         return f" To continue the run in the folder: ganctl resume {name}"

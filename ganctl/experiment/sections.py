@@ -39,7 +39,7 @@ def _value_range(ends: Any) -> Any:
         return ends
     numbers = isinstance(ends, list) and len(ends) == 2 and all(type(end) in (int, float) for end in ends)
     if not numbers or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
-        raise ValueError("give auto, percentiles, or [LOW, HIGH]: the value of black and a larger one of white")
+        raise ValueError("give auto, percentiles, or [LOW, HIGH]: the value of black and a larger value of white")
     return [float(end) for end in ends]
 
 
@@ -59,7 +59,7 @@ def _rgb(name: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-# One validator each: of a union of types, every branch would have an error of its own.
+# One validator each: pydantic would report an error for every branch of a union of types.
 ImageSize = Annotated[
     int | str,
     PlainValidator(_image_size),
@@ -161,28 +161,28 @@ class DatasetSection(Section):
     """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
     set."""
     channels: Annotated[int, Field(ge=1, le=16)] | None = None
-    """1 for grey, 3 for RGB, 4 for RGB with transparency, 2 for grey with it, or the number of bands of an npz; null:
-    those of the data set."""
+    """1 for grey, 3 for RGB, 2 or 4 for the same with transparency, or the number of bands in an npz or of pages in a
+    TIFF; null: those of the data set."""
     alpha: bool | None = None
-    """Whether the last of 2 or 4 channels is transparency; null: in pictures it is, in an npz only if the file says so
-    (an array `alpha` that is true)."""
+    """Whether the last of 2 or 4 channels is transparency; null: true for image files, and for an npz only if it has an
+    array `alpha` that is true."""
     resize: Literal["crop", "squash", "pad"] = "crop"
-    """How to bring an image into that shape: crop what is too long, squash (distort) it, or pad it with black."""
+    """How to fit an image to that shape: crop the side that is too long, squash (distort) it, or pad it with black."""
     value_range: ValueRange = "auto"
-    """Stored values that are black and white, for pixels of more than 8 bits and for floats: `[LOW, HIGH]`, the 0.5th
-    and the 99.5th percentile of all images (percentiles), or what the values of all images suggest (auto)."""
+    """Which stored values become black and white, if pixels have more than 8 bits or are floats: `[LOW, HIGH]`, the
+    0.5th and 99.5th percentiles of all images (percentiles), or the usual range that holds all values (auto)."""
     background: Annotated[str, AfterValidator(_colour_name)] = "white"
     """Colour behind transparent pixels: a name such as black, or "#rrggbb"."""
     pages: Literal["first", "each", "channels"] = "first"
-    """Of a TIFF of several pages: use the first, each as an image of its own, or all of them as the channels of one."""
+    """Pages of a TIFF: use the first, each as an image of its own, or all of them as the channels of one image."""
     flip: bool = False
     """Mirror each training image from left to right at random."""
     labels: str | None = None
-    """File of labels (CSV, JSON or JSONL), relative to the images; null: `dataset.json`, `metadata.csv`,
-    `metadata.jsonl` or `labels.csv` beside them, or else their sub-folders. For `image_folder`."""
+    """File of labels (CSV, JSON or JSONL) of an `image_folder`, relative to the images; null: `dataset.json`,
+    `metadata.csv`, `metadata.jsonl` or `labels.csv` beside the images if there is one, otherwise the sub-folders."""
     label_column: str | None = None
-    """Column of that file that is the class, if there are several; of `webdataset`, the key in its
-    .json files; of `parquet`, the column of the table."""
+    """Column (or key) of that file that holds the class; null: the one with a usual name, or the only one. Also of the
+    .json files of a `webdataset`, and of the table of a `parquet`."""
     attributes: Annotated[list[str], Field(min_length=1)] | None = None
     """Attributes of `celeba` that make classes, one of each combination that occurs, such as [Smiling, Male]; null: no
     labels."""
@@ -366,8 +366,8 @@ class OutputsSection(Section):
     sample_every: Count = 500
     """Draw a sample grid every N iterations."""
     sample_grid: Annotated[str, Field(pattern=r"^([1-9]\d?x[1-9]\d?|scored)$")] = "8x8"
-    """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score. With classes,
-    each column shows one; if there are more than 20 and more than columns, each cell shows the next."""
+    """Rows x columns; or `scored`: fake above real images, each titled with its discriminator score. Each column shows
+    one class; with more than 20 classes, and more than columns, each cell shows the next class."""
     checkpoint_every: Count = 1000
     """Save a checkpoint every N iterations."""
     keep: Count = 2

@@ -1,6 +1,6 @@
-"""Overrides from a command line: for a key that takes only text, the words are that text and not YAML.
+"""Overrides from a command line: for a key that takes only text, what was typed is that text and not YAML.
 
-`--set dataset.path='pics #1'` means the folder `pics #1`. As YAML it would be `pics` and a comment.
+`--set dataset.path='pics #1'` means the folder `pics #1`. As YAML, it would be `pics` and a comment.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Typed(str):
 
 
 def takes_only_text(annotation: Any) -> bool:
-    """Return whether a type is `str` or `str | None`, with or without conditions."""
+    """Return whether a type is `str` or `str | None`, annotated or not."""
     if get_origin(annotation) is Annotated:
         return takes_only_text(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -39,14 +39,14 @@ def type_at(schema: type[BaseModel], path: KeyPath) -> Any:
 
 
 def read_text(words: str, name: str) -> str | None:
-    """Return the text that words mean: themselves, what a quoted YAML string holds, or None for `null` or nothing.
+    """Return the text that typed words mean: the words, what a quoted YAML string holds, or None for `null` or nothing.
 
     Args:
-        words: as they were typed after `=`.
-        name: what error messages call them.
+        words: what was typed after `=`.
+        name: what error messages call it.
 
     Raises:
-        ConfigurationError: they are not valid Unicode, such as a file's name in another encoding.
+        ConfigurationError: the words are not valid Unicode, such as a file's name in another encoding.
     """
     if words.strip() in ("", "null"):
         return None
@@ -57,10 +57,10 @@ def read_text(words: str, name: str) -> str | None:
 
 
 def with_texts(given: Mapping[str, Any], schema: type[BaseModel], source: YamlSource, at: KeyPath) -> dict[str, Any]:
-    """Return a builder's arguments, in which those that take only text are read as text if they were typed.
+    """Return a builder's arguments; those that were typed and take only text are read as text.
 
     Args:
-        given: the arguments; what has been changed since it was typed stays.
+        given: the arguments; one that has changed since it was typed stays as it is.
         schema: their types.
         source: remembers what was typed.
         at: where the arguments stand in the file.

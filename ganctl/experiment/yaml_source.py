@@ -81,7 +81,7 @@ _PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", 
 
 @dataclass(frozen=True)
 class Words:
-    """What was typed for a key whose type is not known yet: its builder's signature tells.
+    """What was typed for an argument of a builder, whose signature tells later whether it is text or YAML.
 
     Attributes:
         text: the words as they were typed.
@@ -100,7 +100,7 @@ class YamlSource:
         name: the file, as error messages name it.
         data: nested dictionaries and lists; None for an empty file.
         places: `file:line:column` of every key, counted from 1; for an override, its `--set` argument.
-        typed: what was typed in a `--set` for arguments of builders.
+        typed: what was typed in `--set` for arguments of builders.
     """
 
     name: str
