@@ -3,7 +3,7 @@
 Importing TensorFlow takes seconds. Listings, `validate` and `--help` never read an attribute of these two names, and
 so never pay for it. The first attribute access imports both, with TensorFlow's start-up messages kept off the
 terminal: some of them come from C++ before any logging setting is read, so the file descriptor itself is redirected
-meanwhile. No garbage is collected meanwhile either: there is none, and looking for it takes a quarter of the time.
+meanwhile. The garbage collector is off meanwhile: it finds nothing, and takes a quarter of the time.
 
 Floor 1. May import nothing.
 """
@@ -46,11 +46,11 @@ _has_the_process = False
 
 
 def take_the_process() -> None:
-    """Make TensorFlow load in half the time, and Python exit at once. Only for a process of ganctl's own.
+    """Make TensorFlow load in half the time, and Python exit at once; only for a process of ganctl's own.
 
-    Keras then does not find scikit-learn, which its wrappers for it import, or Matplotlib's pyplot, which its galleries
-    of images do; other code finds both. What was loaded is left out of all garbage collections, and everything out of
-    those at the exit, which take a second.
+    While Keras loads, it finds neither scikit-learn, which only its scikit-learn wrappers use, nor Matplotlib's pyplot,
+    which only its image galleries use; code that imports them later finds both. Garbage collections leave out what was
+    loaded, and those at exit, which take a second, leave out everything.
     """
     global _has_the_process
     _has_the_process = True
@@ -59,7 +59,7 @@ def take_the_process() -> None:
 
 @contextmanager
 def _quick_import() -> Iterator[None]:
-    """Collect no garbage meanwhile; in a process of its own, also let imports of what only Keras would use fail."""
+    """Turn garbage collection off; in a process of ganctl's own, also let imports of _ONLY_FOR_KERAS fail."""
     collects = gc.isenabled()
     gc.disable()
     hidden = [name for name in _ONLY_FOR_KERAS if _has_the_process and name not in sys.modules]
@@ -106,14 +106,14 @@ DATA_FORMAT = "channels_last"
 
 @contextmanager
 def unnamed_variables() -> Iterator[None]:
-    """Create TensorFlow's variables under one name; Keras' own names and paths stay what they are.
+    """Create TensorFlow's variables under one name; Keras' own names and paths do not change.
 
-    For each new name TensorFlow compiles the operation that creates it, 0.4 ms, and keeps it for the life of the
-    process, 35 kB.
+    For each new name, TensorFlow compiles the operation that creates the variable (0.4 ms) and keeps it for the life of
+    the process (35 kB).
     """
 
     def create(next_creator: Callable[..., Any], **settings: Any) -> Any:
-        return next_creator(**{**settings, "name": "variable/"})  # the slash: in no outer scope
+        return next_creator(**{**settings, "name": "variable/"})  # the slash keeps outer scopes out of the name
 
     with tf.variable_creator_scope(create):
         yield
@@ -121,7 +121,7 @@ def unnamed_variables() -> Iterator[None]:
 
 @contextmanager
 def channels_last() -> Iterator[None]:
-    """Make layers with their channels last, whatever the user's keras.json says; for parts of networks."""
+    """Make layers with channels last, whatever the user's keras.json says; decorates what makes parts of networks."""
     config = keras.config
     theirs = config.image_data_format()
     config.set_image_data_format(DATA_FORMAT)

@@ -218,7 +218,7 @@ class Registry(Generic[E]):
         return self._entries[name]
 
     def having(self, key: str) -> list[str]:
-        """Return the names whose functions take this user's key."""
+        """Return the names of the entries that have this key."""
         return [entry.name for entry in self if any(p.name == key and key not in entry.injected for p in entry.keys)]
 
     def __iter__(self) -> Iterator[E]:

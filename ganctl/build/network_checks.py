@@ -1,4 +1,4 @@
-"""What can be wrong with networks that were just built: warnings for the user to read, and layers that cannot learn."""
+"""Checks of networks that were just built: warnings for the user, and layers that would return a constant."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ def checkerboards(generator: Any) -> list[str]:
 def normalised_to_zero(network: Any, batch_size: int) -> list[str]:
     """Return the names of BatchNorm layers for which a batch has a single value per channel.
 
-    In training mode such a layer subtracts from each value the value itself. What it returns is a constant, and no
-    layer before it gets a gradient. Over maps there are as many values as positions, which is enough.
+    In training mode, such a layer subtracts each value from itself: its output is constant, and no layer before it gets
+    a gradient. Feature maps have as many values per channel as positions, which is enough.
 
     Args:
-        network: a functional or Sequential model; another one is never at fault here.
+        network: a functional or Sequential model; the result for any other is empty.
         batch_size: images per batch.
     """
     found = {}

@@ -78,7 +78,7 @@ def with_defaults(experiment: Experiment) -> Experiment:
 def _checked(
     experiment: Experiment, path: KeyPath, registry: Registry[Any], entry: Entry, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a registry's entry, which stand at `path` in the file, with every default written out."""
+    """Return the arguments of a registry's entry with every default written out; `path` is their place in the file."""
     schema, others = entry.arguments(), {}
     whole = f", or replace the section: --set '{path[0]}={{name: {entry.name}}}'" if len(path) == 1 else ""
     for key in given.keys() - schema.model_fields.keys():

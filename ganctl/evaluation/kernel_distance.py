@@ -93,7 +93,7 @@ def _sums(features: np.ndarray, others: np.ndarray, subset: int) -> np.ndarray:
 
 
 def _own_sums(features: np.ndarray, subset: int) -> np.ndarray:
-    """Return the same for the subsets of one set: each pair of subsets is computed in one order only."""
+    """Return `_sums` of one set with itself; by symmetry, each pair of subsets is computed only once."""
     step = _step(subset)
     count = -(-len(features) // subset)
     sums = np.empty((count, count))
@@ -105,7 +105,7 @@ def _own_sums(features: np.ndarray, subset: int) -> np.ndarray:
 
 
 def _step(subset: int) -> int:
-    """Return how many rows are multiplied at once: many small products take far longer than a large one."""
+    """Return how many rows to multiply at once: many small products take far longer than a large one."""
     return subset * max(1, SUBSET // subset)
 
 

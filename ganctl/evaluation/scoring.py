@@ -19,9 +19,9 @@ from ganctl.run_folder.metrics_csv import FLOOR, METRICS
 CALLED_COPYING = 2.0
 """A share of memorized samples above this many times the floor's is called copying, once chance is ruled out."""
 NEED_VARIED_REFERENCE = {"precision", "recall", "diversity", "memorization", "class_score", "class_coverage"}
-"""Scores by distances, directions or classes among the real images, which identical ones do not have."""
+"""Scores that need distances, directions or classes among the real images, so not identical ones."""
 NEED_VARIED_SAMPLES = {"recall"}
-"""Scores by distances among the samples."""
+"""Scores that need distances among the samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Evaluation:
     """The scores of samples.
 
     Attributes:
-        values: every score by its column in metrics.csv, including floors and protocol; None: it would mean nothing.
+        values: every score by its column in metrics.csv, including floors and protocol; None if it would mean nothing.
         neighbours: for each sample, the nearest reference image.
         left_out: which scores are None and why, in words.
     """

@@ -19,7 +19,7 @@ REAL = "real"
 
 
 MANY_CLASSES = 20
-"""A grid with fewer columns than classes shows more classes than this in reading order."""
+"""With more classes than this, a grid that has fewer columns than classes shows the classes in reading order."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class NoiseSampler(Sampler):
     ) -> GridInputs:
         """Return fixed latent vectors; with classes, each row shares a latent vector and each column a class.
 
-        More than MANY_CLASSES classes that have no column each follow each other from cell to cell.
+        If there are more than MANY_CLASSES classes, and more than columns, each cell shows the next class.
         """
         count = rows * columns
         classes = class_count(network, num_classes) if takes_classes(network) else num_classes

@@ -79,9 +79,11 @@ def sample_key(seed: int, number: int) -> Key:
 
 
 def painter(generator: Any, finish: Callable[[Tensor], Tensor] = to_pixels) -> Callable[[Tensor], Tensor]:
-    """Return a function from a generator's inputs to images [N, H, W, C], uint8 if nothing else finishes them.
+    """Return a function from a generator's inputs to images [N, H, W, C], by default uint8.
 
-    `finish` takes the generator's own values, in [-1, 1].
+    Args:
+        generator: the network.
+        finish: converts its output, in [-1, 1].
     """
     return tf.function(lambda inputs: finish(generator(inputs, training=False)), autograph=False)
 
@@ -95,7 +97,7 @@ def generate(
     truncation: float | None = None,
     finish: Callable[[Tensor], Tensor] = to_pixels,
 ) -> Iterator[np.ndarray]:
-    """Yield images [n, H, W, C], n up to BATCH, `count` in all: uint8, or what `finish` makes.
+    """Yield images [n, H, W, C], n up to BATCH, `count` in all: uint8, or what `finish` returns.
 
     Every batch is drawn in full, and the last one is truncated: the first images of a seed do not depend on `count`.
 
@@ -106,7 +108,7 @@ def generate(
         distribution: of the latent vectors, `normal` or `uniform`.
         classes: the classes to draw, cyclically, if the generator takes classes.
         truncation: as in `Key.latent`.
-        finish: as of `painter`.
+        finish: as for `painter`.
     """
     paint = painter(generator, finish)
     for start in range(0, count, BATCH):

@@ -17,7 +17,7 @@ from ganctl.images.draw import write_png
 from ganctl.images.image_set import JPEG, Track
 from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
 
-# Of two sides whose shares of JPEG files differ by more than this, one counts as compressed.
+# If the shares of JPEG files on the two sides differ by more than this, only one side counts as compressed.
 _SHARE_OF_JPEG = 0.1
 
 
@@ -30,13 +30,13 @@ class Scores:
         reference: a description of the real images that they were compared with.
         values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
             of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they cannot be
-            compared. None: the score would mean nothing, for a reason in `left_out`.
+            compared. None if the score would mean nothing; `left_out` says why.
         copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
         of_training: whether the reference is the generator's training images.
         nearest_pairs: path of the written picture: the samples nearest to real images, each above its real image.
         notes: notes for the user: skipped checkpoints or files, different sizes.
-        sample_formats: the number of sample files in each format; empty if they are drawn or in an npz.
-        reference_formats: the same of the real images.
+        sample_formats: the number of sample files in each format; empty if the samples are drawn or in an array.
+        reference_formats: the same for the real images.
         left_out: which scores are None and why, in words.
     """
 
@@ -52,7 +52,7 @@ class Scores:
     left_out: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return scores, floors and protocol as JSON data; None: it would mean nothing, or is unknown."""
+        """Return scores, floors and protocol as JSON data; null stands for a score or format that is unknown."""
         formats = {"sample_formats": self.sample_formats, "reference_formats": self.reference_formats}
         known = {name: dict(counts) or None for name, counts in formats.items()}
         return {**self.values, "left_out": list(self.left_out), **known, "copies": self.copies}
@@ -97,7 +97,12 @@ def _listed(formats: Mapping[str, int]) -> str:
 
 
 def compression_notes(samples: Mapping[str, int], real: Mapping[str, int]) -> list[str]:
-    """Return a warning if one side was compressed as JPEG and the other was not; both as `ImageSet.formats`."""
+    """Return a warning if only one side was compressed as JPEG.
+
+    Args:
+        samples: the number of files in each format, as `ImageSet.formats`.
+        real: the same for the real images.
+    """
     if not samples or not real:
         return []
     shares = [formats.get(JPEG, 0) / sum(formats.values()) for formats in (samples, real)]

@@ -80,11 +80,11 @@ class RealImages:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How a run prepared its training images, for other images that are compared with it.
+    """How a run prepared its training images, so that images compared with it are prepared the same way.
 
     Attributes:
-        run: what the run is called.
-        section: its data set; size and channels are those of the images that the networks see.
+        run: the run's name, for notes.
+        section: its data set, with the size and channels of the images that the networks see.
     """
 
     run: str
@@ -94,10 +94,14 @@ class Preparation:
     def of(
         cls, run: str, parts: Parts, shape: tuple[int, int, int], value_range: ValueRange | None = None
     ) -> Self | None:
-        """Return the preparation of a run with images of a shape; None if a data set cannot make this shape.
+        """Return how a run prepared its images; None if no data set can make images of this shape.
 
-        `value_range` is black and white of its images. Only a range beyond bytes holds for other images too: bytes may
-        be samples of the run, which are in their range already.
+        Args:
+            run: the run's name, for notes.
+            parts: what the run was built from.
+            shape: of the images that the networks see, [H, W, C].
+            value_range: black and white of its images, if they were not bytes. Only a range beyond bytes applies to
+                other images too: bytes may be samples of the run, which are levels already.
         """
         height, width, channels = shape
         if channels > MOST_CHANNELS:
@@ -120,7 +124,7 @@ class Preparation:
         return cls(run, DatasetSection(name=config.name).model_copy(update=prepared))
 
     def read(self, name: str, path: str | None, track: Track) -> ImageSet:
-        """Read a data set and prepare its images in this way, with a note that says so."""
+        """Read a data set, prepare its images in this way, and add a note that says so."""
         found = read_dataset(self.section.model_copy(update={"name": name, "path": path}), track)
         size = "x".join(map(str, found.shape))
         return found.noted(f"{found.source}: images were prepared as for {self.run}: {size}, {self.section.resize}")
@@ -162,7 +166,7 @@ def read_samples(
         seed: of the latent vectors.
         track: shows progress.
         best: use a run's checkpoint with the lowest KID instead of the latest.
-        like: how to prepare the images of an npz or folder; None: in their own size and channels.
+        like: how to prepare the images of an npz, folder or zip; None: keep their own size and channels.
     """
     if not path.exists():
         raise UsageError(
@@ -246,7 +250,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
 
 
 def _notes_on_real(images: ImageSet) -> tuple[str, ...]:
-    """The warnings about real images and how they were prepared, each with their source: the samples have notes too."""
+    """Return warnings about real images, and how they were prepared, with their source: the samples have notes too."""
     warnings = (note.removeprefix("Warning: ") for note in images.notes if note.startswith("Warning: "))
     prepared = (note for note in images.notes if note.startswith(f"{images.source}: "))
     return (*(f"Warning: {images.source}: {warning}" for warning in warnings), *prepared)
@@ -282,10 +286,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
-    """Read an npz, or a folder or zip archive, prepared as for a run, or else in the usual shape of its images.
-
-    Pictures of a folder without a common shape are cropped to squares.
-    """
+    """Read an npz, folder or zip archive, prepared as for a run, or else in the usual shape of its images."""
     name = "npz" if path.is_file() and path.suffix.lower() != ".zip" else "image_folder"
     if like:
         return like.read(name, str(path), track)
@@ -299,8 +300,8 @@ def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
 def _usual_shape(path: Path) -> tuple[str, int]:
     """Return HEIGHTxWIDTH and channels for the images of a folder or zip archive.
 
-    The shape is that of most images, or else a square with the most frequent shorter side; the longer side has at most
-    LARGEST_SIZE pixels. There is one channel only if all images are grey.
+    The shape is that of most images or, if there is none, a square with the most frequent shorter side. The longer side
+    has at most LARGEST_SIZE pixels. There is one channel only if all images are grey.
     """
     listing = list_images(path)
     files = listing.files

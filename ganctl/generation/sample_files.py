@@ -22,11 +22,13 @@ class Write(Protocol):
     """Writes images, and returns the path."""
 
     def __call__(self, batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
-        """Write images, drawn from `classes` cyclically: a grid gets a column for each, an npz its `labels`.
+        """Write images, and return the path.
 
-        Of more than `draw.MOST_COLUMNS` classes, a grid has several bands of columns.
-
-        `alpha`: the last channel is transparency. Then an npz has the colours as they are and an array `alpha`.
+        Args:
+            batches: images [n, H, W, C].
+            classes: the classes from which they were drawn cyclically. A grid has a column for each, in several bands
+                if there are more than `draw.MOST_COLUMNS`; an npz has them as `labels`.
+            alpha: the last channel is transparency. An npz then has straight colours and an array `alpha` that is true.
         """
 
 
@@ -69,7 +71,7 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
         collected.append(batch)
         if count * math.prod(batch.shape[1:]) > MAX_GRID_PIXELS:
             raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
-        draw.check_fits_png(path, rows, columns, batch.shape[1:])  # before all are drawn, which may take hours
+        draw.check_fits_png(path, rows, columns, batch.shape[1:])  # now: drawing them all may take hours
     images = np.concatenate(collected)
     arranged = draw.in_bands(images, len(classes)) if len(classes) > 1 else images
     draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha))

@@ -21,7 +21,7 @@ from ganctl.lazy import tf
 MAX_FRAMES = 500
 MILLISECONDS = 100
 MOST_WALKS = 20
-"""The most walks by default: those of a few classes can be followed, those of hundreds cannot."""
+"""The most walks by default: nobody can follow those of hundreds of classes."""
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
@@ -101,11 +101,11 @@ def walk(
 
 
 def number_of_walks(classes: Sequence[int], *, requested: bool) -> int:
-    """Return the number of walks by default: one per class, of all classes at most MOST_WALKS; 4 without classes.
+    """Return the default number of walks: one per class, but at most MOST_WALKS unless requested; 4 without classes.
 
     Args:
-        classes: the requested classes, or all of the generator; empty if it takes none.
-        requested: whether they were requested.
+        classes: the requested classes, or else all classes of the generator; empty if it takes none.
+        requested: whether the user requested the classes.
     """
     return (len(classes) if requested else min(len(classes), MOST_WALKS)) or 4
 
@@ -156,7 +156,7 @@ def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int, 
 
 
 def _columns(rows: int) -> int:
-    """The number of walks side by side: as square as possible without an empty cell, but of many walks not too wide."""
+    """Return how many walks lie side by side: as square as possible without empty cells, unless that is too wide."""
     square = math.isqrt(rows - 1) + 1
     full = next(number for number in range(square, rows + 1) if rows % number == 0)
     return full if full <= draw.MOST_COLUMNS else square

@@ -47,5 +47,5 @@ class Terminal:
 
 
 def _escaped(line: str, encoding: str) -> str:
-    """Return a line with the characters escaped that an encoding lacks: in Python, where it prints may be strict."""
+    """Return a line in which characters that an encoding lacks are escaped: a Python session's stream may be strict."""
     return line.encode(encoding, "backslashreplace").decode(encoding)

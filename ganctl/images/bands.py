@@ -1,7 +1,7 @@
 """Images of any number of channels: transparency as a channel, and bands that are not colours.
 
-A picture that is learned with its transparency has colours multiplied by alpha: where nothing is seen, there is nothing
-to learn, and resizing mixes colours rightly (Porter and Duff 1984). What is written has straight colours again.
+Pictures whose transparency is learned have their colours multiplied by alpha (premultiplied; Porter and Duff 1984):
+invisible pixels hold nothing to learn, and resizing mixes colours correctly. Files are written with straight colours.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ _LIGHT, _DARK, _SQUARES = 230, 180, 8
 
 
 def with_alpha(image: np.ndarray, channels: int) -> np.ndarray:
-    """Return a picture [H,W,1..4] with alpha as its last of 2 or 4 channels, opaque if it has none."""
+    """Return a picture [H,W,1..4] with 2 or 4 `channels`, of which the last is alpha; opaque if it has none."""
     has_alpha = image.shape[-1] in ALPHA_CHANNELS
     colour = image[..., :-1] if has_alpha else image
     alpha = image[..., -1:] if has_alpha else np.full((*image.shape[:2], 1), 255, np.uint8)
@@ -22,13 +22,13 @@ def with_alpha(image: np.ndarray, channels: int) -> np.ndarray:
 
 
 def premultiplied(images: np.ndarray) -> np.ndarray:
-    """Return images [...,H,W,2|4] with colours multiplied by alpha, both uint8."""
+    """Return uint8 images [...,H,W,2 or 4] with colours multiplied by alpha."""
     colour, alpha = images[..., :-1].astype(np.uint16), images[..., -1:].astype(np.uint16)
     return np.concatenate([(colour * alpha + 127) // 255, alpha], axis=-1).astype(np.uint8)
 
 
 def straight(images: np.ndarray) -> np.ndarray:
-    """Undo `premultiplied`; colours brighter than their alpha allows are white."""
+    """Undo `premultiplied`; values brighter than their alpha allows become 255."""
     colour, alpha = images[..., :-1].astype(np.uint16), images[..., -1:].astype(np.uint16)
     divided = (colour * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.concatenate([np.minimum(divided, 255), alpha], axis=-1).astype(np.uint8)
@@ -37,8 +37,8 @@ def straight(images: np.ndarray) -> np.ndarray:
 def visible(images: np.ndarray, *, alpha: bool = False) -> np.ndarray:
     """Return images [...,H,W,C] as a screen shows them, with 1 or 3 channels.
 
-    Transparency (premultiplied) lies over a checkerboard. Of bands, the first three are red, green and blue; of two,
-    the first is grey.
+    Premultiplied colours are blended over a checkerboard. Of other bands, the first three are shown as red, green and
+    blue; of two, the first is shown as grey.
     """
     channels = images.shape[-1]
     if channels in (1, 3):
@@ -56,11 +56,11 @@ def every_band(image: np.ndarray) -> np.ndarray:
 
 
 def check_bands(stored: int, wanted: int) -> None:
-    """Raise ConfigurationError unless images of so many channels can have the wanted number: grey and RGB can."""
+    """Raise ConfigurationError unless the numbers of channels are equal, or one is grey and the other RGB."""
     if stored != wanted and {stored, wanted} != {1, 3}:
         raise ConfigurationError(
-            f"the images have {stored} channels, which are not grey or RGB, so they cannot become {wanted}. "
-            f"Set {stored}, or, if the last one is transparency, `dataset.alpha: true`.",
+            f"the images have {stored} channels, which cannot become {wanted}: only grey and RGB can be converted. "
+            f"Set {stored}, or, if the last channel is transparency, `dataset.alpha: true`.",
             key="dataset.channels",
         )
 

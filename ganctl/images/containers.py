@@ -51,14 +51,14 @@ def group_of(name: str) -> str:
 
 
 class Container(Protocol):
-    """A folder, or an archive."""
+    """A folder or an archive of files."""
 
     @property
     def path(self) -> Path:
         """Where it is."""
 
     def files(self) -> tuple[list[ListedFile], Counter[str]]:
-        """Return every file that is neither hidden nor in a run folder, and the number of other entries by kind."""
+        """Return every file that is neither hidden nor in a run folder, and the number of skipped entries by kind."""
 
     def find(self, name: str) -> ListedFile | None:
         """Return the file of a name, if there is one."""
@@ -76,8 +76,8 @@ def container_at(path: Path) -> Container:
 class Folder:
     """A folder of files, also in sub-folders.
 
-    Links to files and folders are followed. A folder is listed once, even if several links lead to it or around in a
-    loop: real folders come before links.
+    Links to files and folders are followed. A folder is listed only once, even if several links lead to it or form a
+    loop; its own path takes precedence over a link.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,7 +119,7 @@ class Folder:
     def _walk(
         self, top: str, seen: set[tuple[int, int]], files: list[ListedFile], skipped: Counter[str]
     ) -> Iterator[str]:
-        """List a folder without following links to folders; yields these."""
+        """List a folder without following links to folders; yield the paths of these links."""
 
         def skip_folder(_: OSError) -> None:
             skipped["unreadable folder"] += 1
@@ -157,7 +157,7 @@ class Folder:
 
 
 def _identity(folder: str | os.PathLike[str]) -> tuple[int, int]:
-    """What tells a folder from all others, whatever path leads to it; of one that cannot be read, zeros."""
+    """Device and inode of a folder, which are the same by every path; zeros if it cannot be read."""
     try:
         status = os.stat(folder)
     except OSError:
@@ -188,7 +188,7 @@ class Archive:
         self._members: dict[str, zipfile.ZipInfo] = {}
         self._listed: dict[str, ListedFile] = {}
         for member in self._zip.infolist():
-            # File names of this machine: bytes, of which a class name or a cache key may be made.
+            # As the file system would return the name, from which class names and cache keys are made.
             plain = os.path.normpath(member.filename.replace("\\", "/")).lstrip("/")
             name = os.fsdecode(plain.encode("utf-8", "surrogateescape"))
             if not member.is_dir():  # of several members of one name, the last one counts

@@ -1,7 +1,7 @@
 """Image files: their headers and their pixels.
 
 The format of a file is determined by its first bytes (`file_formats`). Decoded pixels are uint8, [H,W,3] RGB or [H,W,1]
-grey.
+grey, with alpha as a further channel only on request.
 """
 
 import functools
@@ -34,7 +34,8 @@ MAX_PIXELS = 100_000_000
 
 INVISIBLE = "of the background's colour, so nothing is seen"
 """The conversion of a picture that blending over the background has made uniform."""
-_FAINT = 24  # levels
+# A picture that varies by no more than this many of 256 levels counts as uniform.
+_FAINT = 24
 
 _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
@@ -54,14 +55,11 @@ _MODES = {
 }
 _TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
 
-
-# What reads the pixels that OpenCV does not read rightly.
+# The module and class that read pixels which OpenCV reads wrongly or not at all. HEIC's returns upright images: it
+# removes the rotation from the EXIF block.
 _PILLOW_CLASSES = {
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIC": (
-        "pillow_heif",
-        "HeifImageFile",
-    ),  # upright: the rotation is taken out of its EXIF block
+    "HEIC": ("pillow_heif", "HeifImageFile"),
     "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "PPM": ("PIL.PpmImagePlugin", "PpmImageFile"),
@@ -83,10 +81,10 @@ class Header:
         height: in pixels, before any rotation.
         orientation: EXIF's 1 to 8 if the decoder must rotate the image, otherwise 1.
         components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 if only the decoded pixels tell.
-        for_pillow: OpenCV would refuse the file, drop its alpha channel, or not turn it upright.
+        for_pillow: Pillow must decode it: OpenCV would refuse it, drop its alpha channel, or not turn it upright.
         times_alpha: the decoder returns colours multiplied by alpha.
-        pages: of a TIFF.
-        mode: how its colours are stored, in words; empty if the format has its own rule (`ganctl init` knows it).
+        pages: number of pages; 1 for any format but TIFF.
+        mode: how its colours are stored, in words; empty if `image_glance.mode_of` must tell.
     """
 
     kind: str
@@ -101,7 +99,7 @@ class Header:
 
 
 class UnreadFormatError(DataError):
-    """An image of a format that is not read, which only a look beyond its first bytes shows.
+    """An image of a known format that ganctl does not read.
 
     Attributes:
         kind: the format.
@@ -117,10 +115,10 @@ class Decoded:
     """The pixels of a file, and the conversions that they went through.
 
     Attributes:
-        pixels: uint8 [H,W,3] RGB or [H,W,1] grey.
+        pixels: uint8 [H,W,3] RGB or [H,W,1] grey; with alpha as a further channel if that was requested.
         conversions: in words.
-        stored: the values as they are in the file, unless they are bytes.
-        header: of the file.
+        stored: the values in the file [H,W,C], without alpha; None if they are bytes.
+        header: of the file; None if the image does not come from one.
     """
 
     pixels: np.ndarray
@@ -140,7 +138,7 @@ def read_header(data: bytes, name: str = "") -> Header:
         name: of the file; without it, a TGA is not recognised.
 
     Raises:
-        UnreadFormatError: it is of another format, which is known.
+        UnreadFormatError: it is of a known format that is not read.
         DataError: it is visibly damaged without decoding, cut off, too large, or not an image.
     """
     from PIL.Image import DecompressionBombError
@@ -187,8 +185,8 @@ def decode(
         least: a JPEG may be decoded at a half, quarter or eighth of its size, as long as its upright height and width
             stay at least these (one number: both); None: always the full size.
         header: the result of `read_header`; None: it is read here.
-        value_range: black and white among the stored values; one beyond bytes leaves bytes as they are. None: all 16
-            bits, and of floats the smallest and the largest value in the file.
+        value_range: the stored values that become black and white. Bytes stay as they are if white is above 255. None:
+            0 to 65535 for 16-bit values; for other values, the smallest and the largest in the file.
         background: the colour behind transparency.
         keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
         name: of the file, as for `read_header`.
@@ -229,7 +227,7 @@ def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:
     if stored.dtype == np.uint8:
         return stored if value_range is None or value_range.white > BYTES.white else value_range.levels(stored)
     if stored.dtype.kind not in "uif" or not np.isfinite(stored).all():
-        raise DataError(f"its pixels are {stored.dtype}, or contain a value that is not finite")
+        raise DataError(f"its pixels are {stored.dtype} or contain a value that is not finite (NaN or infinity)")
     if value_range is None:
         value_range = ValueRange(0, 65535)
         if stored.dtype != np.uint16:
@@ -271,11 +269,11 @@ def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None,
     cv2 = opencv()
     try:
         buffer, flags = np.frombuffer(data, np.uint8), _imread_flags(header, least)
-        pixels = (
-            next(iter(cv2.imdecodemulti(buffer, flags, range=(page, page + 1))[1]), None)
-            if page
-            else (cv2.imdecode(buffer, flags))
-        )
+        if page:
+            _, pages = cv2.imdecodemulti(buffer, flags, range=(page, page + 1))
+            pixels = next(iter(pages), None)
+        else:
+            pixels = cv2.imdecode(buffer, flags)
     except cv2.error:
         pixels = None
     if pixels is None:
@@ -284,7 +282,7 @@ def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None,
 
 
 def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
-    """Return the same of what OpenCV does not read rightly; a TIFF is upright."""
+    """Return the same as `_by_opencv` for a file that OpenCV would read wrongly or not at all; a TIFF is upright."""
     try:
         with _without_warnings():
             file = _opened(header.kind, data)
@@ -303,7 +301,7 @@ def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
     except Exception:  # Pillow documents no exception types
         raise DataError(f"its {header.kind} data is damaged or in a variant that Pillow cannot read") from None
     if header.kind == "TGA" and not data[17] & _TGA_ALPHA_BITS and pixels.shape[2:] == (4,):
-        # Of four bytes that are not said to hold alpha, the last may never have been filled.
+        # Without a declared alpha channel, the fourth byte of each pixel may never have been filled.
         pixels = pixels if pixels[..., 3].any() else pixels[..., :3]
     if pixels.ndim == 3 and pixels.shape[2] >= 3:
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
@@ -311,7 +309,7 @@ def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
 
 
 def _opened(kind: str, data: bytes) -> "ImageFile":
-    """Return Pillow's image of a file, whose pixels are decoded when they are asked for."""
+    """Return Pillow's image of a file; its pixels are decoded on first use."""
     module, name = _PILLOW_CLASSES[kind]
     image: ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
     if kind == "TGA" and not image.tile:  # its pixels would be black
@@ -320,7 +318,7 @@ def _opened(kind: str, data: bytes) -> "ImageFile":
 
 
 def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
-    """Undo premultiplication: OpenCV's TIFF library multiplies the colours by an alpha channel that is not in them."""
+    """Undo premultiplication: OpenCV's TIFF library multiplies straight colours by alpha when it decodes them."""
     alpha = pixels[..., 3:].astype(np.uint16)
     colour = (pixels[..., :3].astype(np.uint16) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.concatenate([np.minimum(colour, 255), alpha], axis=2).astype(np.uint8)
@@ -377,7 +375,7 @@ def _png_header(data: bytes) -> Header:
     behind = max(data.find(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
     if behind > 0:
         image.info["exif"] = data[behind + 4 :]
-    # OpenCV drops the colour that stands for transparency in a grey PNG.
+    # OpenCV ignores the level that a grey PNG declares transparent.
     hidden = image.mode in ("1", "L", "I;16", "I") and "transparency" in image.info
     return Header("PNG", *image.size, _orientation(image), for_pillow=hidden)
 

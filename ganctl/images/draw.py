@@ -22,7 +22,7 @@ MOST_COLUMNS = 20
 """The most classes side by side; more are laid out in several bands, one below the other."""
 
 LONGEST_PNG_SIDE = 1_000_000
-"""The limit of libpng; the picture of a longer side would be an empty file."""
+"""The limit of libpng; OpenCV would write a larger picture as an empty file."""
 
 LONGEST_WEBP_SIDE = 16_383
 """The limit of the format."""
@@ -50,7 +50,7 @@ def grid(images: np.ndarray, rows: int, columns: int, *, alpha: bool = False) ->
 
 
 def banded(count: int, classes: int) -> tuple[int, int]:
-    """Return the rows and columns of a sheet of images whose classes repeat, as `in_bands` arranges them."""
+    """Return the rows and columns of the sheet that `in_bands` arranges, for `count` images."""
     rows, bands, columns = _bands(count, classes)
     return bands * rows, columns
 
@@ -58,8 +58,8 @@ def banded(count: int, classes: int) -> tuple[int, int]:
 def in_bands(images: np.ndarray, classes: int) -> np.ndarray:
     """Arrange images whose classes repeat for a sheet with a column for each class.
 
-    Of more than MOST_COLUMNS classes, the columns form bands of about equal width, one below the other. Each band has
-    all rows of its columns, so a single row reads on from band to band. Fewer classes make a single band.
+    With more than MOST_COLUMNS classes, the columns form bands of about equal width, one below the other. Each band has
+    all rows of its classes, so with one image per class the sheet reads like text. Fewer classes make a single band.
 
     Args:
         images: [N,H,W,C]; the classes repeat cyclically.
@@ -149,7 +149,7 @@ def write_png(path: Path, image: np.ndarray) -> None:
 def to_webp(image: np.ndarray, quality: int = 85) -> bytes:
     """Return a uint8 image, [H,W,3] RGB or [H,W,1], as lossy WebP: about a fifth of the size of a PNG.
 
-    An image whose longer side is more than LONGEST_WEBP_SIDE is shrunk to it. Raises UsageError if OpenCV cannot write
+    If the longer side exceeds LONGEST_WEBP_SIDE, the image is shrunk to that. Raises UsageError if OpenCV cannot write
     it.
     """
     height, width = image.shape[:2]
@@ -168,7 +168,7 @@ def _check_sides(height: int, width: int, path: Path | None) -> None:
 
 
 def _encoded(kind: str, image: np.ndarray, setting: int, value: int, path: Path | None = None) -> bytes:
-    """Return an encoded picture; OpenCV reports a failure by an empty result, an exception or both."""
+    """Return an encoded picture; raises UsageError. OpenCV reports failure by an empty result or an exception."""
     cv2 = opencv()
     try:
         written, content = cv2.imencode(kind, image, [setting, value])

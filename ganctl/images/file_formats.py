@@ -1,4 +1,4 @@
-"""The format of a file, by its first bytes: of images that are read, and of others that people take for images.
+"""The format of a file, by its first bytes: images that are read, and other files that people take for images.
 
 The name of a file counts only for TGA, which has no magic number.
 """
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 FIRST_BYTES = 4096
-"""How many first bytes of a file tell its format."""
+"""How many bytes at the beginning of a file are enough to tell its format."""
 
 READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
-"""The formats that are read, in words; PPM stands also for PGM and PBM."""
+"""The formats that are read, in words; PPM also stands for PGM and PBM. HEIC needs a decoder of its own."""
 
 CAMERA_RAW, VIDEO = "camera raw", "video"
 NUMPY, PARQUET, TAR = "NumPy", "Parquet", "tar"
@@ -125,13 +125,8 @@ def format_of(start: bytes, name: str = "") -> str | None:
 
 @functools.cache
 def is_read(kind: str) -> bool:
-    """Return whether images of a format are read, which for some depends on what is installed."""
-    if kind in _ALWAYS_READ:
-        return True
-    check: Callable[[], bool] | None = {"AVIF": _pillow_reads_avif, "JPEG 2000": _pillow_reads_jpeg_2000}.get(kind)
-    if kind == "HEIC":
-        return importlib.util.find_spec("pillow_heif") is not None
-    return check is not None and check()
+    """Return whether images of a format are read; for some formats this depends on what is installed."""
+    return kind in _ALWAYS_READ or (kind in _READ_IF_INSTALLED and _READ_IF_INSTALLED[kind]())
 
 
 def is_camera_raw(data: bytes) -> bool:
@@ -186,3 +181,14 @@ def _pillow_reads_jpeg_2000() -> bool:
     from PIL import features
 
     return bool(features.check("jpg_2000"))
+
+
+def _has_pillow_heif() -> bool:
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+_READ_IF_INSTALLED: dict[str, Callable[[], bool]] = {
+    "AVIF": _pillow_reads_avif,
+    "HEIC": _has_pillow_heif,
+    "JPEG 2000": _pillow_reads_jpeg_2000,
+}

@@ -30,10 +30,10 @@ class Listing:
 
     Attributes:
         container: the folder or archive.
-        below: the sub-folder of it that is listed: the training part of a tree that is split into training and other
+        below: the sub-folder that is listed: the training part of a tree that is split into training and other
             pictures, or the only folder of an archive; otherwise empty.
-        files: its files, named from there.
-        skipped: numbers of other entries.
+        files: the files in it, named relative to it.
+        skipped: the number of other entries of each kind.
     """
 
     container: Container
@@ -103,9 +103,9 @@ class Listing:
 def list_images(path: Path) -> Listing:
     """List every file of a folder or zip archive that is neither hidden nor in a run folder; raises DataError.
 
-    Of a tree of nothing but `train` and `test` (or `val`, `valid` ...), only the training part is listed: the others
-    are there to be compared with, and are not classes. Of an archive whose files all lie in one folder, that folder is
-    listed: it is what was packed.
+    If the sub-folders are only `train` and `test` (or `val`, `valid` ...), the training part is listed: the others are
+    there for comparison and are not classes. If all files of an archive lie in one folder, that folder is listed: it is
+    what was packed.
     """
     container = container_at(path)
     files, skipped = container.files()
@@ -156,7 +156,7 @@ def training_files(names: list[str]) -> list[str] | None:
 
 
 def natural_order(name: str) -> tuple[Any, ...]:
-    """Return what names are sorted by: numbers in them count as numbers, so that 2 comes before 10."""
+    """Return a sort key for names in natural order: 2 comes before 10."""
     parts = re.split(rb"(\d+)", os.fsencode(name))
     return tuple((int(part), b"") if part.isdigit() else (-1, part) for part in parts), os.fsencode(name)
 
@@ -187,7 +187,7 @@ def counted(counts: Counter[str]) -> str:
 
 
 def skipped_in_words(skipped: Counter[str]) -> str:
-    """Return the numbers of skipped entries in words, and what to do about formats that are not read."""
+    """Return in words how many entries of each kind were skipped, and what to do about formats that are not read."""
     kinds = [match[1] for what, _ in skipped.most_common() if (match := _UNREAD.fullmatch(what))]
     ways = [WAYS_OUT[kind] for kind in kinds if kind in WAYS_OUT]
     return f"{counted(skipped)} ({'; '.join(ways)})" if ways else counted(skipped)

@@ -13,7 +13,7 @@ import numpy as np
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
-from ganctl.images.label_files import gaps_closed
+from ganctl.images.label_files import ONE_HOT, gaps_closed
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
 
@@ -27,7 +27,7 @@ MOST_CHANNELS = 16
 _CLASSES_SHOWN = 20
 
 JPEG, HALVED_JPEG = "JPEG", "JPEG shrunk to half or less"
-"""JPEG compresses blocks of 8x8 pixels, whose traces shrinking to half removes almost completely."""
+"""JPEG compresses blocks of 8x8 pixels; shrinking to half or less removes almost all traces of them."""
 
 
 class Track(Protocol):
@@ -49,8 +49,8 @@ class ImageSet:
         notes: notes for the user on how they were read.
         value_range: the stored values that became 0 and 255; None: they were stored as bytes.
         alpha: the last channel is transparency, and the colours are multiplied by it.
-        formats: the number of files in each format, among all that were read; empty if unknown. `JPEG` is compressed
-            visibly; shrunk to half or less, it is HALVED_JPEG.
+        formats: the number of files that were read in each format; empty if unknown. JPEGs that were shrunk to half or
+            less are counted as HALVED_JPEG.
     """
 
     images: np.ndarray
@@ -220,7 +220,7 @@ def from_arrays(
 
 
 def all_identical(images: np.ndarray) -> bool:
-    """Whether images [N,H,W,C] are all the same, N at least 1."""
+    """Return whether images [N,H,W,C] are all the same, N at least 1."""
     return not any((block != images[0]).any() for _, block in _blocks(images))
 
 
@@ -279,7 +279,7 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
     if images.ndim == 3:
         return images[..., np.newaxis]
     last, first = (images.shape[axis] if images.ndim == 4 else 0 for axis in (3, 1))
-    # Images of 3 x 8 pixels with 8 bands are likelier to be 8 x 8 pixels in colour.
+    # [N,3,8,8] is more likely to be 8 x 8 pixels in colour than 3 x 8 pixels with 8 bands.
     if 1 <= last <= 4 or (1 <= last <= MOST_CHANNELS and first not in (1, 3)):
         return images
     if 1 <= first <= MOST_CHANNELS:
@@ -292,7 +292,7 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
 
 
 def _without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[list[int], np.ndarray]:
-    """Number labels from 0 without gaps: a class without images could be asked for, and never learned."""
+    """Number labels from 0 without gaps: a class without images would never be learned, but could be drawn."""
     present, numbered = np.unique(labels, return_inverse=True)
     if len(present) <= present[-1]:
         notes.append(gaps_closed(present))
@@ -302,7 +302,7 @@ def _without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[list[int], np.n
 def _whole_labels(labels: np.ndarray, count: int, source: str, notes: list[str]) -> np.ndarray:
     """Bring labels to int32 [N]."""
     if labels.ndim == 2 and len(labels) == count and labels.shape[1] > 1 and _one_hot(labels):
-        notes.append("labels were one-hot: the place of the 1 is the class")
+        notes.append(ONE_HOT)
         return labels.argmax(1).astype(np.int32)
     if labels.shape not in ((count,), (count, 1)):
         raise DataError(
@@ -345,7 +345,7 @@ def _one_hot(labels: np.ndarray) -> bool:
 
 
 def _value_range(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> ValueRange:
-    """Find black and white among the values; raises DataError if they are not finite numbers, or suggest none."""
+    """Find black and white; raises DataError if the values are not finite numbers, or do not suggest a range."""
     if not images.size:
         raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
     if images.dtype.kind not in "buif":

@@ -21,6 +21,9 @@ LABEL_COLUMNS = ("label", "labels", "class", "category")
 """Usual names of the column that is the class."""
 _MAX_BYTES = 2**29
 
+ONE_HOT = "labels were one-hot: the place of the 1 is the class"
+"""The note on one-hot labels."""
+
 
 @dataclass(frozen=True)
 class LabelFile:
@@ -28,9 +31,9 @@ class LabelFile:
 
     Attributes:
         path: where it is; a path through an archive does not exist on disk.
-        name: relative to the images; of a file elsewhere, its path.
-        below: its folder, relative to the images; the names in it are relative to that.
-        modified: when, in nanoseconds.
+        name: its path relative to the images; absolute if it is beside an archive.
+        below: its folder, relative to the images; the file names images relative to this folder.
+        modified: its modification time in nanoseconds.
         content: reads it; raises DataError.
     """
 
@@ -42,11 +45,14 @@ class LabelFile:
 
 
 def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
-    """Return the file of labels of images: the given one, or one of a usual name; raises DataError if it is missing.
+    """Return the given file of labels, or the first of a usual name; None if there is none of a usual name.
 
     Args:
         listing: the images.
         given: `dataset.labels`: absolute, or relative to the images.
+
+    Raises:
+        DataError: the given file is missing.
     """
     names = USUAL_NAMES if given is None else (os.path.expanduser(given),)
     for name in names:
@@ -73,15 +79,18 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
 
 
 def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
-    """Return the label of each image by its name relative to the file; raises DataError and ConfigurationError.
+    """Return the label of each image, by the image's name relative to the file.
 
     Args:
         file: the file.
-        column: which column (or key) is the label, if there are several; None: the one with a usual name, or the only
-            one.
+        column: the column (or key) that holds the label; None: the one with a usual name, or the only one.
 
     Returns:
         Integers, words, or lists of numbers; empty if the file says that there are no labels.
+
+    Raises:
+        DataError: the file is damaged, or not a file of labels.
+        ConfigurationError: there is no such column, or several columns could be meant.
     """
     path = file.path
     with reading(path):
@@ -121,7 +130,7 @@ def _of_rows(rows: list[Any], path: Path, column: str | None) -> dict[str, Any]:
             return {}
         if len(others) > 1 and not usual:
             raise ConfigurationError(
-                f"{shown(path)} has several columns: {', '.join(others)}. Name the one that is the class.",
+                f"{shown(path)} has several columns: {', '.join(others)}. Name the one that holds the class.",
                 key="dataset.label_column",
             )
         column = usual[0] if usual else others[0]
@@ -140,15 +149,19 @@ def _posix(name: str) -> str:
 def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
     """Return classes for the labels of images: int32 [N], the name of each class, and notes.
 
-    Whole numbers are numbered without gaps and words in natural order; lists must have one 1 among zeros.
+    Whole numbers are renumbered without gaps, words numbered in natural order. Lists must have one 1 among zeros.
+
+    Args:
+        values: the label of each image: a whole number (also in digits), a word or a list.
+        origin: the file that they come from, for messages.
 
     Raises:
-        DataError: a label is neither, or kinds are mixed.
+        DataError: a label is of another kind, or kinds are mixed.
     """
     notes: list[str] = []
     if any(isinstance(value, list) for value in values):
         values = [_place_of_the_one(value, origin) for value in values]
-        notes.append("labels were one-hot: the place of the 1 is the class")
+        notes.append(ONE_HOT)
     numbers = [_whole(value) for value in values]
     if all(number is not None for number in numbers):
         array = np.array(numbers, np.int64)
@@ -165,13 +178,13 @@ def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...
 
 
 def gaps_closed(present: np.ndarray) -> str:
-    """Return a note on labels, sorted, that are not 0, 1, 2 ..."""
+    """Return the note on labels, sorted, that are not 0, 1, 2 ... and were renumbered."""
     first = ", ".join(f"{number} = {label}" for number, label in enumerate(present[:5].tolist()))
     return f"the {len(present)} labels were numbered without gaps: {first}{', ...' if len(present) > 5 else ''}"
 
 
 def _whole(value: Any) -> int | None:
-    """Return a label as a whole number if it is one, also in digits."""
+    """Return a label as a whole number if it is one, also in digits; otherwise None."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

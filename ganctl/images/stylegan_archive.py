@@ -13,7 +13,7 @@ from ganctl.images.image_set import ImageSet, Track
 SUFFIX = ".zip"
 LABELS = "dataset.json"
 IN_A_FOLDER = 1000
-"""Images in each folder of an archive."""
+"""The number of images in each folder of an archive."""
 
 # The earliest time that a zip archive can state: the same images make the same bytes.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -21,7 +21,7 @@ _READABLE = 0o644 << 16
 
 
 def check_output(path: Path) -> None:
-    """Raise UsageError if an archive cannot be written to a path, or if something is there."""
+    """Create the folder of an archive; raises UsageError if the archive cannot be written, or something is there."""
     if path.suffix.lower() != SUFFIX:
         raise UsageError(f"--output takes FILE.zip. Received: {path}")
     with writing(path):
@@ -33,11 +33,11 @@ def check_output(path: Path) -> None:
 def write(path: Path, images: ImageSet, track: Track) -> None:
     """Write images and labels as an archive, which appears whole or not at all.
 
-    PNGs lie uncompressed in folders of IN_A_FOLDER: `00000/img00000000.png` and so on. `dataset.json` beside them has
-    `labels`: pairs of a name and a whole number, or null.
+    The PNGs are stored in folders of IN_A_FOLDER: `00000/img00000000.png` and so on. `dataset.json` beside the folders
+    has `labels`: a list of pairs of a file's name and a whole number, or null.
 
     Args:
-        path: the archive; nothing is there.
+        path: where to write it; nothing is there yet.
         images: grey, RGB, or RGB with transparency.
         track: shows progress.
 

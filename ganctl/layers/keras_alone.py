@@ -1,7 +1,7 @@
-"""Networks for programs that have Keras and not ganctl: each of ganctl's layers replaced by Keras' own.
+"""Networks for programs that have Keras but not ganctl: each of ganctl's layers is replaced by Keras' own.
 
-A layer that can be replaced has a method `as_keras(*inputs)`: it returns a layer, or a functional model, of Keras' own
-layers that computes what it computes in inference mode. Inputs are the symbolic tensors of one of its calls.
+A layer that can be replaced has a method `as_keras(*inputs)`: it returns one of Keras' layers, or a functional model of
+them, that computes the same in inference mode. `inputs` are the symbolic tensors of one of the layer's calls.
 """
 
 from typing import Any
@@ -17,11 +17,10 @@ Network = Any
 def of_keras_alone(network: Network) -> Network:
     """Return a network for inference in which layers with `as_keras` are replaced by Keras' own, at any depth.
 
-    All other layers are the same objects. The original does not change, and is itself returned if there is nothing to
-    replace.
+    All other layers are shared with the original, which does not change. It is returned if there is nothing to replace.
 
     Args:
-        network: a functional or Sequential model; any other is returned as it is.
+        network: a functional or Sequential model; any other model is returned as it is.
     """
     if not is_transparent(network):
         return network

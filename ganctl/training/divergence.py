@@ -20,8 +20,8 @@ class Divergence(NamedTuple):
         row: the round.
         name: the measurement's column.
         value: what was measured.
-        weight: with which a term counts in its total; 1 for anything else.
-        total: the total that the term makes too large without being so itself, in words; or empty.
+        weight: the factor of a term in its total; 1 for anything else.
+        total: in words, the total that is too large because of this term; empty if `name` is itself too large.
     """
 
     row: int
@@ -65,7 +65,10 @@ def find_divergence(rows: np.ndarray, columns: Sequence[str], players: Sequence[
 
 
 def _largest_term(total: Divergence, player: Player, measured: Mapping[str, np.float32]) -> Divergence:
-    """The term that makes a total too large, such as a penalty with a large weight; columns hold it without that."""
+    """Return the term that makes a total too large, such as a penalty with a large weight.
+
+    The measured terms do not include their weights.
+    """
     terms = {term.name: term.weight for turn in player.turns for term in turn.terms}
     added = {name: float(weight * measured[name]) for name, weight in terms.items()}
     name = max(added, key=lambda name: abs(added[name]), default="")

@@ -120,13 +120,13 @@ class Prepared:
 
     @property
     def _value_range(self) -> dict[str, Any]:
-        """The stored values that are black and white, unless they were bytes."""
+        """The stored values that became black and white, unless they were bytes."""
         found = self.images.value_range
         return {"value_range": [found.black, found.white]} if found else {}
 
     @property
     def _alpha(self) -> dict[str, Any]:
-        """Whether the last channel is transparency."""
+        """That the last channel is transparency, if it is."""
         return {"alpha": True} if self.images.alpha else {}
 
     @property

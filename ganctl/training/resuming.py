@@ -102,7 +102,7 @@ def _accepted_changes(
 
 
 def _new_run(folder: RunFolder) -> str:
-    """What to type where a run cannot be continued; settings given with `--set` are to be given again."""
+    """Return what to type if a run cannot be continued."""
     if not checkpoint.newest_first(folder.checkpoints):
         return "Or start a new run."
     config, run = shlex.quote(str(folder.config)), shlex.quote(str(folder.path))

@@ -36,7 +36,7 @@ class Extractor:
         return tf.function(self.function, reduce_retracing=True, autograph=False)
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return the features of uint8 images [N, H, W, C], of which `in_colour` shows what is seen: float32 [N, d]."""
+        """Return the features of uint8 images [N, H, W, C], as `in_colour` converts them: float32 [N, d]."""
         step = int(np.clip(BATCH_PIXELS // math.prod(images.shape[1:3]), 1, MOST_IN_A_BATCH))
         batches = (images[start : start + step] for start in range(0, len(images), step))
         found = [self._compiled(tf.constant(in_colour(batch))).numpy() for batch in batches]
@@ -55,8 +55,8 @@ def seen_in_words(channels: int, *, alpha: bool) -> str:
 def in_colour(images: np.ndarray) -> np.ndarray:
     """Return images [N, H, W, C] as RGB, the only input that the networks take.
 
-    Of more than three bands, the first three are taken. With transparency, these are the colours over black; of two
-    channels, the first is grey.
+    Of more than three channels, the first three are used: with (premultiplied) transparency, the colours over black. Of
+    two channels, the first is used as grey.
     """
     channels = images.shape[-1]
     return images[..., :3] if channels >= 3 else np.repeat(images[..., :1], 3, axis=-1)

@@ -1,7 +1,7 @@
-"""Keras' own file: layers and weights, for Keras.
+"""Keras' own file format: layers and weights.
 
-ganctl's layers are replaced by Keras' own, so that the file needs nothing but Keras. One with a plugin's layers needs
-the plugin.
+ganctl's layers are replaced by Keras' own, so that the file needs nothing but Keras. A file with a plugin's layers also
+needs the plugin.
 """
 
 import sys

@@ -56,7 +56,7 @@ def glance(listing: Listing, file: ListedFile, ends: Ends) -> Header:
     """Return the header of a file; raises DataError if its ends show damage.
 
     A file whose ends are not enough is read as a whole: a TIFF's directory may be anywhere, and so may the end of a
-    JPEG that carries a video; for a WebP and others, Pillow needs every byte.
+    JPEG that carries a video; for a WebP and most other formats, Pillow needs every byte.
     """
     if ends.whole:
         return read_header(ends.head, file.name)

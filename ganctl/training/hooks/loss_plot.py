@@ -20,8 +20,8 @@ class LossPlot(Hook):
     """Losses and mean absolute errors by epoch.
 
     Args:
-        every: iterations between two plots. Those that come within SECONDS after the start or another are left out;
-            the end is always plotted.
+        every: iterations between two plots. A plot within SECONDS of the start or of the last plot is left out; the end
+            is always plotted.
     """
 
     def __init__(self, every: int) -> None:
@@ -75,9 +75,8 @@ def _drawn(epochs: list[int], means: np.ndarray) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4))
-    figure.subplots_adjust(
-        left=0.06, right=0.98, bottom=0.13, top=0.92, wspace=0.14
-    )  # finding a layout doubles the time
+    # Fixed, because finding a layout doubles the time.
+    figure.subplots_adjust(left=0.06, right=0.98, bottom=0.13, top=0.92, wspace=0.14)
     canvas = FigureCanvasAgg(figure)
     for axes, (title, names) in zip(figure.subplots(1, len(_DRAWN)), _DRAWN.items(), strict=True):
         for name in names:
