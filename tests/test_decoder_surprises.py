@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from image_files import encoded, exif, noise, smooth
+from image_files import encoded, exif, noise, png_chunk, smooth
 from loaded_images import load
 from PIL import Image, ImageOps
 
@@ -65,17 +65,28 @@ def test_a_tiff_with_four_channels_of_opencvs_own_is_what_was_written() -> None:
     agrees(bytes(data), over_white(image))
 
 
-@pytest.mark.parametrize("depth", [8, 16])
-def test_the_transparent_level_of_a_grey_png_is_white(depth: int) -> None:
+def test_the_transparent_level_of_a_grey_png_is_white() -> None:
     """OpenCV drops it."""
     image = Image.new("L", (8, 8), 40)
     image.paste(90, (0, 0, 4, 8))
     data = encoded(image, "PNG", transparency=90)
     expected = np.full((8, 8, 3), 40)
     expected[:, :4] = 255
-    if depth == 8:
-        agrees(data, expected)
-        assert decode(data).conversions == ("alpha over white",)
+    agrees(data, expected)
+    assert decode(data).conversions == ("alpha over white",)
+
+
+def test_the_transparent_level_of_a_grey_png_of_16_bits_is_white() -> None:
+    levels = np.full((8, 8), 40 * 257, np.uint16)
+    levels[:, :4] = 90 * 257
+    data = encoded(Image.fromarray(levels), "PNG")
+    pixels = data.index(b"IDAT") - 4
+    data = data[:pixels] + png_chunk(b"tRNS", (90 * 257).to_bytes(2)) + data[pixels:]
+    found = decode(data)
+    assert found.pixels[0, :, 0].tolist() == [255] * 4 + [40] * 4
+    assert found.conversions == ("16-bit", "alpha over white")
+    np.testing.assert_array_equal(found.stored, levels[..., np.newaxis])
+    np.testing.assert_array_equal(decode(data, keep_alpha=True).pixels[0, :, 1], [0] * 4 + [255] * 4)
 
 
 def stack(folder: Path, levels: Sequence[int], mode: str = "L") -> Path:

@@ -210,7 +210,9 @@ def decode(
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     if header.orientation != 1:
         conversions.append("rotated by EXIF")
-    deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)[..., :3]
+    deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)
+    if deep is not None and deep.shape[2] in (2, 4):
+        deep = deep[..., :-1]
     blended = pixels if keep_alpha else over(pixels, background)
     if (
         transparent
@@ -234,8 +236,8 @@ def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:
             low, high = float(stored.min()), float(stored.max())
             value_range = ValueRange(low, high if high > low else low + 1)
     levels = value_range.levels(stored)
-    if stored.ndim == 3 and stored.shape[2] == 4 and stored.dtype == np.uint16:
-        levels[..., 3] = ValueRange(0, 65535).levels(stored[..., 3])
+    if stored.ndim == 3 and stored.shape[2] in (2, 4) and stored.dtype == np.uint16:
+        levels[..., -1] = ValueRange(0, 65535).levels(stored[..., -1])
     return levels
 
 
@@ -291,6 +293,10 @@ def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
                 file.load()
         file.load()
         image: Image = file
+        if header.kind == "PNG" and image.mode.startswith("I"):  # 16 bits, which `convert` would cut off at 255
+            grey = np.asarray(image).astype(np.uint16)
+            alpha = np.where(grey == image.info["transparency"], 0, 65535).astype(np.uint16)
+            return np.stack([grey, alpha], axis=-1)
         if header.kind == "PNG":
             image = image.convert("LA")
         elif image.mode == "I":  # PPM's 16 bits

@@ -31,7 +31,7 @@ _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
 # Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 
 # Formats that are read if a decoder is installed.
 _FROM_PLUGINS = ("AVIF", "HEIC", "JPEG 2000")
