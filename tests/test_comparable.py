@@ -64,7 +64,7 @@ def test_a_data_set_comes_before_a_run_of_its_name(
     run_on(folder, tiny_yaml, tmp_path).path.rename(tmp_path / "fashion_mnist_mini")
     monkeypatch.chdir(tmp_path)
     samples, real = read_both(folder, "fashion_mnist_mini", COUNT, 0, untracked)
-    assert (samples.shape, real.images.shape) == ((40, 40, 3), (28, 28, 1))
+    assert (samples.shape, real.images.shape) == ((60, 40, 3), (28, 28, 1))
 
 
 def test_an_npz_is_prepared_as_the_training_images_of_a_run(

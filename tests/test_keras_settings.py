@@ -92,7 +92,7 @@ def test_the_settings_come_back_after_an_error_too() -> None:
 def made() -> dict[str, Callable[[], object]]:
     """Layers and parts of networks of ganctl's own that are made of layers with a data format, or have one."""
     maps, small = np.zeros((2, 8, 8, 16), np.float32), np.zeros((2, 4, 4, 6), np.float32)
-    classes, sizes = np.array([[0], [1]]), Resolutions.of(16)
+    classes, sizes = np.array([[0], [1]]), Resolutions.of(16, 16)
     return {
         "SelfAttention": lambda: ganctl.layers.SelfAttention()(maps),
         "SelfAttention, spectral": lambda: ganctl.layers.SelfAttention(ganctl.layers.SpectralConv2D)(maps),

@@ -70,6 +70,9 @@ def test_every_text_key_takes_words_as_typed(path: tuple[str, ...], tiny_yaml: W
         with pytest.raises(ConfigurationError, match="Received: '33'"):
             loaded(tiny, Typed(f"{key}=33"))
         return
+    if path == ("dataset", "background"):  # takes only colours
+        assert value_at(loaded(tiny, Typed(f"{key}=#102030")), path) == "#102030"
+        return
     for text in TEXTS:
         assert value_at(loaded(tiny, Typed(f"{key}={text}")), path) == text
 
