@@ -181,6 +181,22 @@ def test_a_column_is_chosen_by_name(tmp_path: Path) -> None:
     assert (error.value.key, error.value.exit_code) == ("dataset.label_column", 2)
 
 
+@needs_pyarrow
+def test_of_several_columns_of_classes_one_must_be_named(tmp_path: Path) -> None:
+    """As CIFAR-100 is on the hub."""
+    path = tmp_path / "set.parquet"
+    written = pa.table({"img": pa.array(pictures(3), pa.binary()), "fine": [2, 0, 1], "coarse": [1, 0, 0]})
+    classes = {"fine": ["apple", "oak", "pear"], "coarse": ["fruit", "tree"]}
+    features = {name: {"names": names, "_type": "ClassLabel"} for name, names in classes.items()}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(written.replace_schema_metadata(metadata), path)
+    with pytest.raises(ConfigurationError, match="fine, coarse") as error:
+        load("parquet", path=path)
+    assert error.value.key == "dataset.label_column"
+    found = load("parquet", path=path, image_size=8, label_column="coarse")
+    assert (labels(found), found.class_names) == ([1, 0, 0], ("fruit", "tree"))
+
+
 # ---- images that are missing or damaged
 
 
