@@ -153,9 +153,12 @@ def test_pictures_that_a_file_forgets_are_named_and_left_out(tmp_path: Path) -> 
         ),
         ("file,label\na.png,0\nb.png,1.5\nc.png,cat\nbelow/d.png,1\n", "CONVERTED"),
         ("", "has no rows with named columns"),
-        ("file,label\na.png,0\nb.png,\nc.png,1\nbelow/d.png,1\n", "must be a whole number or a word. Received: ''"),
+        ("a.png,0\nb.png,1\nc.png,1\nbelow/d.png,1\n", "has no header. Begin it with a line such as `file_name,label`"),
+        ("file,label,label\na.png,0,1\n", "has two columns of one name: file, label, label"),
+        ("file,label\na.png,0\na.png,1\n", "has two labels for a.png: '0' and '1'"),
+        ("file,label\na.png,0\nb.png,\nc.png,\nbelow/d.png,\n", r"has no label for 3 of 4 images, such as b\.png"),
     ],
-    ids=["other names", "mixed", "empty", "a missing label"],
+    ids=["other names", "mixed", "empty", "no header", "two columns", "two labels", "few labels"],
 )
 def test_what_says_no_classes_is_refused(content: str, message: str, tmp_path: Path) -> None:
     (write(tmp_path, FOUR) / "labels.csv").write_text(content)
@@ -199,3 +202,98 @@ def test_one_hot_arrays_are_understood() -> None:
     labels[0] = 0.5
     with pytest.raises(DataError, match="one number each or one-hot rows"):
         from_arrays(numbered(4), labels, (), section(), "test")
+
+
+# ---- tables as people write them
+
+EVERY_ONE = {1: "cat", 2: "dog", 3: "cat", 4: "dog"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.csv", "file_name;label\na.png;cat\nb.png;dog\nc.png;cat\nbelow/d.png;dog\n"),
+        ("labels.csv", "file_name, label\na.png, cat\nb.png, dog\nc.png, cat\nbelow/d.png, dog\n"),
+        ("mine.tsv", "file_name\tlabel\na.png\tcat\nb.png\tdog\nc.png\tcat\nbelow/d.png\tdog\n"),
+        ("labels.csv", "image_id,label\na,cat\nb,dog\nc,cat\nbelow/d,dog\n"),
+        ("labels.csv", "file,label\nA.PNG,cat\nb.Png,dog\nC.png,cat\nBELOW/D.png,dog\n"),
+        ("labels.csv", "file,label\nFOLDER/a.png,cat\nFOLDER/b.png,dog\nFOLDER/c.png,cat\nFOLDER/below/d.png,dog\n"),
+        ("labels.csv", "file,label\n./a.png,cat\n./b.png,dog\n./c.png,cat\nbelow/../below/d.png,dog\n"),
+    ],
+    ids=["semicolons", "spaces", "tabs", "no suffixes", "upper case", "whole paths", "dots"],
+)
+def test_images_are_named_as_people_do(name: str, content: str, tmp_path: Path) -> None:
+    (write(tmp_path, FOUR) / name).write_text(content.replace("FOLDER", str(tmp_path)))
+    assert read(tmp_path, labels=name) == EVERY_ONE
+
+
+@pytest.mark.parametrize("prefix", ["", "images/"])
+def test_a_table_elsewhere_means_the_same_from_any_folder(
+    prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names relative to the table, or to the images; absolute, or relative to the images."""
+    write(tmp_path / "images", FOUR)
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n" + "".join(f"{prefix}{name},{EVERY_ONE[level]}\n" for name, level in FOUR.items()))
+    for place in (tmp_path, tmp_path / "images", Path("/")):
+        monkeypatch.chdir(place)
+        assert read(tmp_path / "images", labels=str(table)) == EVERY_ONE
+        assert read(tmp_path / "images", labels="../labels.csv") == EVERY_ONE
+
+
+def test_an_empty_label_is_none_and_leading_zeros_make_a_word(tmp_path: Path) -> None:
+    (write(tmp_path, FOUR) / "labels.csv").write_text("file,label\na.png,001\nb.png,1\nc.png,\nbelow/d.png,1\n")
+    assert read(tmp_path) == {1: "001", 2: "1", 4: "1"}
+    assert "Warning: left out, because labels.csv has no label for them: c.png." in notes_of(tmp_path)
+
+
+def test_labels_that_are_nearly_all_different_are_said(tmp_path: Path) -> None:
+    (write(tmp_path, FOUR) / "labels.csv").write_text("file,label\na.png,0.1\nb.png,0.2\nc.png,0.3\nbelow/d.png,0.4\n")
+    assert "Warning: labels.csv has 4 different labels for 4 images." in notes_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("labels.csv", "file,label\na.png,c\u00e9\n".encode("latin-1"), "is not UTF-8. Save it as UTF-8."),
+        ("metadata.jsonl", b'{"file_name": "a.png", "label": 1}\n{oops\n', "line 2 is not JSON"),
+        ("dataset.json", b'{"labels": [[["a.png"], 1]]}', "a list of pairs of an image's name and its label"),
+        ("dataset.json", b"[" * 100_000, "cannot be read as a file of labels"),
+    ],
+    ids=["another encoding", "a broken line", "names in lists", "nested"],
+)
+def test_a_broken_table_is_a_data_error(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (write(tmp_path, FOUR) / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read(tmp_path)
+
+
+def test_a_huge_number_is_no_class(tmp_path: Path) -> None:
+    rows = [[name, 10**400] for name in FOUR]
+    (write(tmp_path, FOUR) / "dataset.json").write_text(json.dumps({"labels": rows}))
+    with pytest.raises(DataError, match="must be a whole number or a word"):
+        read(tmp_path)
+
+
+def test_many_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    strays = {f"{number}.png": 100 + number for number in range(8)}
+    write(tmp_path, {"cats/a.png": 1, "dogs/a.png": 2, **strays})
+    assert any(note.endswith("0.png, 1.png, 2.png, 3.png, 4.png and 3 more.") for note in notes_of(tmp_path))
+
+
+def test_a_folder_without_pictures_is_no_part_of_a_split(tmp_path: Path) -> None:
+    write(tmp_path, {"train/cats/a.png": 1, "train/dogs/a.png": 2, "val/cats/a.png": 3})
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "x.json").write_text("{}")
+    assert read(tmp_path) == {1: "cats", 2: "dogs"}
+
+
+def test_a_training_folder_alone_is_looked_into(tmp_path: Path) -> None:
+    assert read(write(tmp_path, {"train/cats/a.png": 1, "train/dogs/a.png": 2})) == {1: "cats", 2: "dogs"}
+
+
+def test_the_table_of_a_split_tree_may_lie_beside_its_parts(tmp_path: Path) -> None:
+    write(tmp_path, {"train/a.png": 1, "train/b.png": 2, "test/c.png": 3})
+    (tmp_path / "labels.csv").write_text("file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n")
+    assert read(tmp_path) == {1: "cat", 2: "dog"}
+    assert read(tmp_path, labels="labels.csv") == {1: "cat", 2: "dog"}

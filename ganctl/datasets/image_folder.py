@@ -1,7 +1,6 @@
 """A folder of the user's own image files."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
 from ganctl.images.folder_listing import Listing, class_folders, list_images
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
-from ganctl.images.label_files import LabelFile, find_label_file, read_labels
-from ganctl.images.listed_images import SHOWN, Labelled, labelled_by, read_listed
+from ganctl.images.label_files import LabelFile, find_label_file, finder, read_labels
+from ganctl.images.listed_images import Labelled, labelled_by, read_listed, some_of
 
 
 @registry.register("image_folder", source="your own image files", shape=None)
@@ -52,7 +51,7 @@ def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSec
         return Labelled(files, notes=[beside] if several else [])
     strays = [file for file in groups.get("", []) if listing.may_be_image(file)]
     listing.skip(*(file for file in groups.pop("", []) if file not in strays))
-    examples = ", ".join(file.name for file in strays[:SHOWN])
+    examples = some_of([file.name for file in strays])
     notes = [f"Warning: left out, because they lie beside the class folders: {examples}."] if strays else []
     files = [file for file in files if file.group]
     numbers = {name: number for number, name in enumerate(class_names)}
@@ -68,5 +67,4 @@ def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile
     if not labels:
         return Labelled(files, notes=[f"{name} says that there are no labels"])
     named = f"It names images as {next(iter(labels))!r}. "
-    label_of = {file: labels.get(Path(os.path.relpath(file.name, label_file.below)).as_posix()) for file in files}
-    return labelled_by(listing, files, label_of.get, origin, name, named)
+    return labelled_by(listing, files, finder(labels, label_file, listing), origin, name, named)

@@ -48,11 +48,11 @@ class Listing:
 
     def open(self, name: str) -> AbstractContextManager[BufferedIOBase]:
         """Open a file for reading bytes; opening and reading raise DataError if it is damaged or cannot be read."""
-        return self.container.open(os.path.join(self.below, name))
+        return self.container.open(os.path.normpath(os.path.join(self.below, name)))
 
     def find(self, name: str) -> ListedFile | None:
         """Return the file of a name, listed or not, if there is one."""
-        found = self.container.find(os.path.join(self.below, name))
+        found = self.container.find(os.path.normpath(os.path.join(self.below, name)))
         return found and ListedFile(name, found.size, found.modified)
 
     def without(self, name: str) -> Self:
@@ -103,16 +103,16 @@ class Listing:
 def list_images(path: Path) -> Listing:
     """List every file of a folder or zip archive that is neither hidden nor in a run folder; raises DataError.
 
-    If the sub-folders are only `train` and `test` (or `val`, `valid` ...), the training part is listed: the others are
-    there for comparison and are not classes. If all files of an archive lie in one folder, that folder is listed: it is
-    what was packed.
+    If the sub-folders with pictures are only `train` and `test` (or `val`, `valid` ...), or `train` alone, the training
+    part is listed: the others are there for comparison and are not classes. If all files of an archive lie in one
+    folder, that folder is listed: it is what was packed.
     """
     container = container_at(path)
     files, skipped = container.files()
     files.sort(key=lambda file: os.fsencode(file.name))
     below = _only_folder(files) if isinstance(container, Archive) else ""
     files = [_seen_from(below, file) for file in files]
-    training = _training_part({file.group for file in files if file.group})
+    training = _training_part(container, below, files)
     if training is None:
         return Listing(container, below, files, +skipped)
     kept = []
@@ -133,12 +133,19 @@ def _seen_from(folder: str, file: ListedFile) -> ListedFile:
     return ListedFile(os.path.relpath(file.name, folder), file.size, file.modified) if folder else file
 
 
-def _training_part(groups: set[str]) -> str | None:
-    """Return the sub-folder with the training pictures, if the sub-folders are the parts of a split."""
-    words = {group.lower(): group for group in groups}
-    training = [group for word, group in words.items() if word in _TRAINING]
-    split = len(words) > 1 and len(training) == 1 and set(words) <= _TRAINING | _NOT_TRAINING
-    return training[0] if split else None
+def _training_part(container: Container, below: str, files: list[ListedFile]) -> str | None:
+    """Return the sub-folder with the training pictures, if the sub-folders with pictures are the parts of a split."""
+    groups: dict[str, list[ListedFile]] = {}
+    for file in files:
+        groups.setdefault(file.group, []).append(file)
+    training = [group for group in groups if group.lower() in _TRAINING]
+    if len(training) != 1:
+        return None
+    whole = Listing(container, below, files)
+    others = [group for group in groups if group.lower() not in _TRAINING | _NOT_TRAINING]
+    if any(whole.may_be_image(file) for group in others for file in groups[group]):
+        return None
+    return training[0]
 
 
 def training_files(names: list[str]) -> list[str] | None:

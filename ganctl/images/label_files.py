@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.host.files import reading, shown
+from ganctl.images.containers import ListedFile
 from ganctl.images.folder_listing import Listing, natural_order
 
 USUAL_NAMES = ("dataset.json", "metadata.csv", "metadata.jsonl", "labels.csv")
@@ -20,6 +23,11 @@ _FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "imag
 LABEL_COLUMNS = ("label", "labels", "class", "category")
 """Usual names of the column that is the class."""
 _MAX_BYTES = 2**29
+_TABLES = (".csv", ".tsv", ".txt")
+_DELIMITERS = ",;\t|"
+_WHOLE = re.compile(r"(0|[1-9][0-9]{0,15})(\.0+)?")
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
 
 ONE_HOT = "labels were one-hot: the place of the 1 is the class"
 """The note on one-hot labels."""
@@ -54,7 +62,9 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
     Raises:
         DataError: the given file is missing.
     """
-    names = USUAL_NAMES if given is None else (os.path.expanduser(given),)
+    names = list(USUAL_NAMES) if given is None else [os.path.expanduser(given)]
+    if listing.below:  # the table of a split tree lies beside its parts
+        names += [os.path.join(os.path.relpath(".", listing.below), name) for name in names]
     for name in names:
         found = listing.find(name)
         if found:
@@ -97,12 +107,15 @@ def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
         content = file.content()
     try:
         text = content.decode("utf-8-sig")
-        if path.suffix.lower() == ".csv":
-            return _of_rows(list(csv.DictReader(io.StringIO(text, newline=""))), path, column)
+    except UnicodeDecodeError:
+        raise DataError(f"{shown(path)} is not UTF-8. Save it as UTF-8.") from None
+    try:
+        if path.suffix.lower() in _TABLES:
+            return _of_rows(_rows_of_table(text, path), path, column)
         if path.suffix.lower() == ".jsonl":
-            return _of_rows([json.loads(line) for line in text.splitlines() if line.strip()], path, column)
+            return _of_rows(_rows_of_lines(text), path, column)
         found = json.loads(text)
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise DataError(f"{shown(path)} cannot be read as a file of labels: {error}.") from None
     if isinstance(found, dict) and "labels" in found:
         found = found["labels"]
@@ -110,11 +123,76 @@ def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
         return {}
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
         return _of_rows(found, path, column)
-    if isinstance(found, list) and all(isinstance(row, list) and len(row) == 2 for row in found):
-        found = dict(map(tuple, found))
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+    pairs = list(found.items()) if isinstance(found, dict) else found
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+    ):
         raise DataError(f"{shown(path)} should contain `labels`: a list of pairs of an image's name and its label.")
-    return {_posix(name): label for name, label in found.items()}
+    return _by_name(pairs, path)
+
+
+def finder(labels: Mapping[str, Any], file: LabelFile, listing: Listing) -> Callable[[ListedFile], Any]:
+    """Return a function from a listed file to its label, or None.
+
+    A table names images relative to itself, relative to the images, or by their whole path. If none of these fits,
+    upper and lower case are the same, and the suffix may be missing.
+    """
+    loose: dict[str, list[Any]] = {}
+    for name, label in labels.items():
+        loose.setdefault(_loosely(name), []).append(label)
+
+    def find(image: ListedFile) -> Any:
+        whole = os.path.normpath(listing.path / image.name)
+        names = [_posix(os.path.relpath(whole, file.path.parent)), _posix(image.name), _posix(whole)]
+        for name in names:
+            if name in labels:
+                return labels[name]
+        for name in names:
+            alike = loose.get(_loosely(name), [])
+            if len(alike) == 1:
+                return alike[0]
+        return None
+
+    return find
+
+
+def _loosely(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix("")).lower() if PurePosixPath(name).name else name
+
+
+def _rows_of_table(text: str, path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table, whichever delimiter its first line has; raises DataError if that is no header."""
+    header = text.split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=header.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows = list(reader)
+    columns = list(reader.fieldnames or [])
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{shown(path)} has two columns of one name: {', '.join(columns)}. Rename one of them.")
+    if any(PurePosixPath(column).suffix.lower() in _SUFFIXES for column in columns):
+        raise DataError(f"{shown(path)} has no header. Begin it with a line such as `file_name,label`.")
+    return rows
+
+
+def _rows_of_lines(text: str) -> list[Any]:
+    """Return the values of lines of JSON; raises ValueError that names the line."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            rows += [json.loads(line)] if line.strip() else []
+        except ValueError:
+            raise ValueError(f"line {number} is not JSON") from None
+    return rows
+
+
+def _by_name(pairs: Iterable[tuple[str, Any]], path: Path) -> dict[str, Any]:
+    """Return labels by name; an empty label is none. Raises DataError if an image has two."""
+    labels: dict[str, Any] = {}
+    for name, label in pairs:
+        label = None if isinstance(label, str) and not label.strip() else label
+        if labels.setdefault(_posix(name), label) != label:
+            raise DataError(f"{shown(path)} has two labels for {name}: {labels[_posix(name)]!r} and {label!r}.")
+    return labels
 
 
 def _of_rows(rows: list[Any], path: Path, column: str | None) -> dict[str, Any]:
@@ -139,11 +217,11 @@ def _of_rows(rows: list[Any], path: Path, column: str | None) -> dict[str, Any]:
         raise ConfigurationError(
             f"{shown(path)} has no column {column!r}. Its columns: {known}.", key="dataset.label_column"
         )
-    return {_posix(str(row.get(files))): row.get(column) for row in rows}
+    return _by_name([(str(row.get(files)), row.get(column)) for row in rows], path)
 
 
 def _posix(name: str) -> str:
-    return str(PurePosixPath(name.replace("\\", "/")))
+    return posixpath.normpath(name.replace("\\", "/"))
 
 
 def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
@@ -184,14 +262,12 @@ def gaps_closed(present: np.ndarray) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """Return a label as a whole number if it is one, also in digits; otherwise None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    """Return a label as a whole number if it is one, also in digits; `001` is a word."""
+    if isinstance(value, str):
+        return int(float(value)) if _WHOLE.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() and 0 <= number < 2**53 else None
+    return int(value) if 0 <= value < 2**53 and value == int(value) else None
 
 
 def _place_of_the_one(value: Any, origin: str) -> int:

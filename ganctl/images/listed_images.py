@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -110,7 +110,7 @@ def labelled_by(
     images = [file for file in files if listing.may_be_image(file)]
     labels = {file: label for file in images if (label := label_of(file)) is not None}
     missing = [file.name for file in images if file not in labels]
-    if not labels or len(missing) > tolerated(len(images)):
+    if not labels or len(missing) > min(tolerated(len(images)), len(labels)):
         raise DataError(
             f"{origin} has no label for {len(missing)} of {len(images)} images, such as {missing[0]}. "
             f"{hint}Complete it, or move it away to do without labels."
@@ -118,8 +118,16 @@ def labelled_by(
     numbers, class_names, notes = number(list(labels.values()), origin)
     notes.insert(0, f"labels from {name}")
     if missing:
-        notes.append(f"Warning: left out, because {name} has no label for them: {', '.join(missing[:SHOWN])}.")
+        notes.append(f"Warning: left out, because {name} has no label for them: {some_of(missing)}.")
+    if len(class_names) > max(2, len(labels) // 2):
+        notes.append(f"Warning: {name} has {len(class_names):,} different labels for {len(labels):,} images.")
     return Labelled(list(labels), numbers, class_names, notes)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first of some names, and the number of the others."""
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _cache_key(listing: Listing, labels_from: object, config: DatasetSection) -> str:
