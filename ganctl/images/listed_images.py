@@ -33,18 +33,19 @@ _DEFAULT_CHANNELS = 3
 # Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
 _CACHE_VERSION = 4
 
-# Formats that are read if a decoder is installed.
-_FROM_PLUGINS = ("AVIF", "HEIC", "JPEG 2000")
+# Formats that are read if a decoder is installed: installing one must not leave an older cache entry in use.
+_READ_IF_INSTALLED = ("AVIF", "HEIC", "JPEG 2000")
 
 _FILES_AT_ONCE = 128
 
 Numbering = Callable[[list[Any], str], tuple[np.ndarray, tuple[str, ...], list[str]]]
-"""From labels, and where they are, to classes, int32 [N], the name of each class, and notes."""
+"""Turns labels, and the place that they come from, into classes, int32 [N], the name of each class, and notes."""
 
 SHOWN = 5
 """How many examples a message names."""
 
-FIRST_PAGE = "of whose pages only the first is used"
+# The conversion of a TIFF with further pages.
+_FIRST_PAGE = "of whose pages only the first is used"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Labelled:
 
     Attributes:
         files: images, or files of unknown content.
-        labels: int32 [N], a class for each file; None: there are none.
+        labels: int32 [N], the class of each file; None if there are no classes.
         class_names: a name for each class.
-        notes: what was noticed.
+        notes: notes for the user.
     """
 
     files: list[ListedFile]
@@ -71,9 +72,9 @@ def read_listed(
 
     Args:
         listing: the files.
-        labelled: says which of them to read, and their classes; not called if the images are in the cache.
-        labels_from: whatever decides on the classes, apart from the files; its `repr` becomes part of the cache's key.
-        config: the shape and the kind of images.
+        labelled: returns which of them to read, and their classes; not called if the images are in the cache.
+        labels_from: what determines the classes, apart from the files; its `repr` becomes part of the cache key.
+        config: the shape and kind of the images.
         track: shows progress.
 
     Raises:
@@ -99,8 +100,8 @@ def labelled_by(
         listing: where the files are.
         files: images, and perhaps other files, which need no label.
         label_of: the label of a file as `number` takes it, or None.
-        origin: where the labels are, in words.
-        name: the same, shorter.
+        origin: where the labels come from, for errors.
+        name: the same, shorter, for notes.
         hint: a sentence on how `origin` names images.
         number: turns labels into classes, as `label_files.numbered` does.
 
@@ -113,7 +114,7 @@ def labelled_by(
     if not labels or len(missing) > min(tolerated(len(images)), len(labels)):
         raise DataError(
             f"{origin} has no label for {len(missing)} of {len(images)} images, such as {missing[0]}. "
-            f"{hint}Complete it, or move it away to do without labels."
+            f"{hint}Complete it, or remove it to train without labels."
         )
     numbers, class_names, notes = number(list(labels.values()), origin)
     notes.insert(0, f"labels from {name}")
@@ -133,7 +134,7 @@ def some_of(names: Sequence[str]) -> str:
 def _cache_key(listing: Listing, labels_from: object, config: DatasetSection) -> str:
     asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
     asked_for += [config.pages, config.alpha]
-    installed = [kind for kind in _FROM_PLUGINS if is_read(kind)]
+    installed = [kind for kind in _READ_IF_INSTALLED if is_read(kind)]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
     if labels_from is not None:
         digest.update(repr(labels_from).encode("utf-8", "surrogateescape"))
@@ -145,7 +146,7 @@ def _cache_key(listing: Listing, labels_from: object, config: DatasetSection) ->
 def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str, track: Track) -> ImageSet:
     """Decode the images that the configuration selects and keep them in the cache.
 
-    The range of values beyond bytes is known when all images have been seen: such a set is read twice.
+    The range of values that are not bytes is known only when all images have been seen: such a set is read twice.
     """
     files, labels = labelled.files, labelled.labels
     class_names, notes = labelled.class_names, labelled.notes
@@ -166,9 +167,17 @@ def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str
 
 @dataclass
 class _Found:
-    """What reading files came to: rows of images, their formats, reasons of others, and values beyond bytes.
+    """The outcome of reading files.
 
-    `unread` are images of a known format that is not read, with it; `others` are the other files.
+    Attributes:
+        rows: for each image, the number of its file.
+        converted: the number of images that went through each conversion.
+        refused: damaged files, each with the reason.
+        others: files that are not images.
+        unread: images of known formats that are not read, each with its format.
+        values: the stored values, where they are not bytes or percentiles are asked for.
+        kinds: NumPy's kinds of these values.
+        formats: the number of images in each format.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -189,7 +198,7 @@ def _recorded(
     value_range: ValueRange | None,
     track: Track,
 ) -> _Found:
-    """Read files and append their images to a recording."""
+    """Read files, append their images to a recording, and return the outcome."""
     found = _Found()
     outcomes = _prepared_files(listing, files, config, value_range)
     for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
@@ -211,7 +220,7 @@ def _recorded(
 
 
 def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange | None:
-    """Return black and white of a set with values beyond bytes, or one whose percentiles are asked for."""
+    """Return black and white of a set; None if its values are bytes and no percentiles are asked for."""
     if not found.kinds:
         return None
     return find_range(found.values, "f" if "f" in found.kinds else "u", config.value_range, source)
@@ -233,14 +242,14 @@ def _kept(
     for kind, file in found.unread:
         listing.skip_as(kind, file)
     notes = more_notes + _judged(listing, len(found.rows), found.refused)
-    if cut := found.converted.pop(FIRST_PAGE, 0):
+    if cut := found.converted.pop(_FIRST_PAGE, 0):
         notes.append(
-            f"Warning: of {cut:,} TIFFs with several pages, only the first page is used. Set `dataset.pages` to `each` "
-            "or `channels` for the others."
+            f"Warning: of {cut:,} TIFFs with several pages, only the first page is used. To use the others, set "
+            "`dataset.pages` to `each` or `channels`."
         )
     if unseen := found.converted.pop(INVISIBLE, 0):
         notes.append(
-            f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colours are like the background. "
+            f"Warning: {unseen:,} of {len(found.rows):,} images show nothing: their colour is that of the background. "
             "Set `dataset.background` to another colour, such as black."
         )
     if found.converted:
@@ -269,7 +278,7 @@ def _prepared_files(
     listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
 ) -> Iterator[tuple[int, Decoded | DataError | None]]:
     """Read files in order until enough of them are images: each one's number and outcome."""
-    wanted = config.limit or sys.maxsize  # a file may have several pages
+    wanted = config.limit or sys.maxsize  # not the number of files: one may have several pages
     start = 0
     with ThreadPoolExecutor() as pool:
         while start < len(files) and wanted > 0:
@@ -312,7 +321,7 @@ def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRan
 
     if config.pages == "first":
         first = page(0)
-        return [replace(first, conversions=(*first.conversions, FIRST_PAGE))] if header.pages > 1 else [first]
+        return [replace(first, conversions=(*first.conversions, _FIRST_PAGE))] if header.pages > 1 else [first]
     pages = [page(number) for number in range(header.pages)]
     if config.pages == "each":
         return pages
@@ -340,7 +349,7 @@ def _fitted(decoded: Decoded, config: DatasetSection) -> Decoded:
 
 
 def _format(header: Header | None, config: DatasetSection) -> str:
-    """The format of a file, and of a JPEG whether it was shrunk by so much that no trace of compression remains."""
+    """The format of a file; HALVED_JPEG if so much shrunk that almost no trace of the compression remains."""
     if header is None or header.kind != JPEG:
         return header.kind if header else ""
     height, width, _ = _shape(config)
@@ -366,14 +375,15 @@ def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:
 
 
 def _has_alpha(config: DatasetSection) -> bool:
-    """Whether transparency is learned; raises ConfigurationError if pictures cannot have such channels."""
+    """Return whether transparency is learned; raises ConfigurationError if pictures cannot have these channels."""
     channels = config.channels or _DEFAULT_CHANNELS
     if config.pages == "channels":
         return False
     if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
         raise ConfigurationError(
-            "pictures have 1 channel (grey), 3 (RGB), 2 or 4 (the same with transparency). Other bands come from an "
-            f"npz. Received: {channels}",
+            "pictures have 1 channel (grey), 3 (RGB), or 2 or 4 (the same with transparency, so not with "
+            "`dataset.alpha: false`). Other bands come from an npz, or from pages (`dataset.pages: channels`). "
+            f"Received: {channels}",
             key="dataset.channels",
         )
     return channels in ALPHA_CHANNELS
