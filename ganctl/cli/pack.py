@@ -30,7 +30,7 @@ from ganctl.cli._options import PATH, output_option, quiet_option
     type=click.Choice(["crop", "squash", "pad"]),
     default="crop",
     show_default=True,
-    help="How to bring an image into that shape: crop what is too long, squash (distort) it, or pad it with black.",
+    help="How to fit an image to that shape: crop the side that is too long, squash (distort) it, or pad with black.",
 )
 @click.option("--labels", help="File of labels, relative to FOLDER.  [default: as for `dataset.labels`]")
 @click.option("--label-column", help="Column of that file that holds the class, if it has several.")

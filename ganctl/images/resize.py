@@ -15,7 +15,7 @@ _LUMINANCE = (0.299, 0.587, 0.114)
 
 
 def over(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
-    """Blend an image with an alpha channel (two or four channels) over a colour; any other is returned as it is."""
+    """Blend an image with an alpha channel (two or four channels) over a colour; return any other as it is."""
     if image.shape[-1] not in (2, 4):
         return image
     colour, alpha = image[..., :-1].astype(np.uint16), image[..., -1:].astype(np.uint16)
@@ -26,16 +26,16 @@ def over(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
 
 
 def scale_to_fit(image: np.ndarray, size: int | tuple[int, int], resize: Resize) -> np.ndarray:
-    """Return an image in a height and width.
+    """Return an image of a given height and width.
 
     Args:
         image: uint8 [H,W,C].
         size: height and width of the result; one number for a square.
-        resize: `crop` cuts what is too long for the shape around the centre, `squash` distorts, `pad` shrinks a larger
-            image to fit, never enlarges, and centres on black.
+        resize: `crop` keeps the centre of the side that is too long, `squash` distorts, `pad` shrinks a larger image to
+            fit, never enlarges, and centres it on black.
 
     Returns:
-        uint8 [*size,C].
+        uint8 [height,width,C].
     """
     height, width = image.shape[:2]
     rows, columns = (size, size) if isinstance(size, int) else size
