@@ -1,6 +1,7 @@
 """Generators that are told what to draw."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game import REAL, Key, NoiseSampler, takes_classes
 from ganctl.game.noise import layer_seeds, seeded
 from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.sample_files import writer_for
 from ganctl.images.image_set import ImageSet
 from ganctl.training.hooks.samples import Samples
@@ -110,9 +112,9 @@ def test_no_such_class(wanted: list[int], received: str) -> None:
 
 
 def test_classes_of_the_command_line() -> None:
-    assert ClassList().convert("0, 2,0", None, None) == [0, 2, 0]
+    assert ClassList().convert("0, 2,shirt", None, None) == ["0", "2", "shirt"]
     assert ClassList().convert([0, 2], None, None) == [0, 2], "click converts defaults twice"
-    assert ClassList().convert("-1", None, None) == [-1], "the generator says which there are"
+    assert ClassList().convert("-1", None, None) == ["-1"], "the generator says which there are"
 
 
 @pytest.mark.parametrize("text", ["", "1,", ",shirt", "a,,b"])
@@ -124,6 +126,23 @@ def test_no_classes_of_the_command_line(text: str) -> None:
 @pytest.mark.parametrize("text", ["1;2", "1.0", "--1", "²", "٣", "1" * 5000])
 def test_a_class_that_is_not_a_plain_number_is_a_name(text: str) -> None:
     assert ClassList().convert(text, None, None) == [text]
+
+
+NAMES = ("3", "7", "Shirt", "10", "x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"), [("7", 1), ("10", 3), ("1", 1), ("shirt", 2), ("X", 4), (3, 3), ("-1", -1)]
+)
+def test_a_class_is_given_by_name_or_else_by_number(wanted: int | str, number: int) -> None:
+    assert TrainedGenerator._number_of(SimpleNamespace(class_names=NAMES), wanted) == number
+
+
+def test_an_unknown_class_is_answered_with_the_names() -> None:
+    with pytest.raises(
+        UsageError, match=r"no class is called 'shirts'. Did you mean 'Shirt'\? The names: 3, 7, Shirt, 10, x"
+    ):
+        TrainedGenerator._number_of(SimpleNamespace(class_names=NAMES), "shirts")
 
 
 def test_a_generator_without_classes() -> None:

@@ -10,7 +10,7 @@ from image_files import encoded, exif, noise, png_chunk, smooth
 from loaded_images import load
 from PIL import Image, ImageOps
 
-from ganctl.errors import DataError
+from ganctl.errors import ConfigurationError, DataError
 from ganctl.images.decode import decode, read_header
 
 pytestmark = pytest.mark.usefixtures("own_data_folders")
@@ -124,8 +124,20 @@ def test_pages_may_be_the_channels_of_an_image(tmp_path: Path) -> None:
     found = load("image_folder", path=tmp_path, image_size=8, channels=5, pages="channels")
     assert found.images[:, 3, 3].tolist() == [[10, 100, 250, 40, 50], [10, 101, 250, 40, 50]]
     assert not found.alpha
-    with pytest.raises(DataError, match="its 5 pages are not the 3 grey channels of one image"):
-        load("image_folder", path=tmp_path, image_size=8, channels=3, pages="channels")
+    for keys, message in (
+        ({"channels": 3}, r"0\.tiff has 5 pages, each of which becomes a channel\. Set 5\."),
+        ({"channels": 5, "alpha": True}, "pages that become channels hold no transparency"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            load("image_folder", path=tmp_path, image_size=8, pages="channels", **keys)
+
+
+def test_pages_of_several_sizes_are_not_one_image(tmp_path: Path) -> None:
+    pages = [Image.new("L", size, 90) for size in ((8, 8), (6, 8))]
+    for number in range(2):
+        pages[0].save(tmp_path / f"{number}.tiff", save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError, match=r"its 2 pages are not the 2 grey channels of one image: they have the shapes"):
+        load("image_folder", path=tmp_path, image_size=8, channels=2, pages="channels")
 
 
 def test_pages_of_classes_have_their_files_class(tmp_path: Path) -> None:

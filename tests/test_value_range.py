@@ -136,6 +136,36 @@ def test_low_contrast_is_said(tmp_path: Path) -> None:
     assert not read_arrays((RAMP * 80).astype(np.uint8)).notes
 
 
+@pytest.mark.parametrize("outlier", [1.5, 40.0, 200.0])
+def test_a_few_outliers_do_not_make_all_others_black(outlier: float) -> None:
+    images = RAMP.copy()
+    images[0, 0, 0] = outlier
+    with pytest.raises(DataError, match=r"Set `dataset.value_range` to"):
+        read_arrays(images)
+    assert read_arrays(images, value_range="percentiles").images.mean() > 100
+
+
+def test_values_that_are_too_far_apart_are_refused() -> None:
+    images = np.where(np.arange(64).reshape(1, 8, 8) % 2, -1.7e308, 1.7e308).repeat(2, 0)
+    for asked in ("auto", "percentiles"):
+        with pytest.raises(DataError, match="are too far apart for an image"):
+            read_arrays(images, value_range=asked)
+
+
+def test_the_images_that_were_learned_are_never_overwritten(
+    small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
+) -> None:
+    np.savez(tmp_path / "mine.npz", images=stored(12, 60))
+    folder = RunFolder.create(tmp_path, "run", explicit=True)
+    with operation_by_operation():
+        train(small_experiment("dense_gan", {"dataset.path": str(tmp_path / "mine.npz")}), folder)
+    before = (tmp_path / "mine.npz").read_bytes()
+    done = run_cli("sample", "--checkpoint", folder.path, "--num", 4, "--output", tmp_path / "mine.npz")
+    assert done.returncode == 2
+    assert "is what this generator learned from. Choose another file." in done.stderr
+    assert (tmp_path / "mine.npz").read_bytes() == before
+
+
 def test_what_is_no_range_is_a_mistake() -> None:
     for wrong in ([4095, 0], [0, 0], [0], [0, "a"], "all", [0, float("inf")], None, True):
         with pytest.raises(ValueError, match=r"give auto, percentiles, or \[LOW, HIGH"):

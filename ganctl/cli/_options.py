@@ -4,7 +4,6 @@ Every name here except the parameter types is a decorator for a command's functi
 """
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,6 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
-_INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 class FiniteRange(click.FloatRange):
@@ -33,14 +31,14 @@ class ClassList(click.ParamType):
 
     name = "classes"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int | str]:
-        """Return numbers and names; fails if one is empty."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """Return what lies between the commas; fails if that is nothing."""
         if isinstance(value, list):  # click may pass a value that is converted already
             return value
         parts = [part.strip() for part in value.split(",")]
         if not all(parts):
             self.fail(f"{value!r} is not a comma-separated list of classes, such as 0,1,2.", param, ctx)
-        return [int(part) if _INTEGER.fullmatch(part) else part for part in parts]
+        return parts
 
 
 run_argument = click.argument("run", type=PATH)

@@ -24,7 +24,7 @@ from ganctl.cli._printing import show
 )
 @click.option("--rows", type=click.IntRange(1, 64), help="Number of walks.  [default: 4, or one per class, at most 20]")
 @classes_option(
-    "The class of each walk by number or name, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
+    "The class of each walk by name or number, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
 )
 @output_option(
     "FILE.png (a row for each walk) or FILE.gif (all walks side by side, in a loop).  "
@@ -38,7 +38,7 @@ def command(
     points: int,
     frames: int,
     rows: int | None,
-    classes: list[int | str] | None,
+    classes: list[str] | None,
     output: Path | None,
     best: bool,
     device: str,

@@ -22,7 +22,7 @@ from ganctl.cli._printing import show
 )
 @seed_option
 @classes_option(
-    "Classes to draw by number or name, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
+    "Classes to draw by name or number, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
 )
 @click.option(
     "--truncation",
@@ -47,7 +47,7 @@ def command(
     checkpoint: Path,
     num: int,
     seed: int,
-    classes: list[int | str] | None,
+    classes: list[str] | None,
     truncation: float | None,
     values: bool,
     output: Path | None,
@@ -74,6 +74,9 @@ def command(
     select_device(device)
     write = writer_for(output or Path(f"samples-{seed}.png"), num)
     trained = open_generator(checkpoint, best=best)
+    learned_from = trained.parts.experiment.dataset.path
+    if output and learned_from and output.exists() and output.samefile(Path(learned_from).expanduser()):
+        raise UsageError(f"--output {output} is what this generator learned from. Choose another file.")
     where = write(
         trained.draw(num, seed, classes, truncation, values=values),
         trained.classes(classes),

@@ -1,5 +1,6 @@
 """Trained generators: the weights that a run saved, loaded into the network that its experiment builds."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ from ganctl.generation import drawing
 from ganctl.images.value_range import ValueRange
 from ganctl.lazy import in_own_session, keras, tf
 from ganctl.run_folder import checkpoint
+
+_INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +107,19 @@ class TrainedGenerator:
         return drawing.choose_classes(self.network, numbers, len(self.class_names))
 
     def _number_of(self, wanted: int | str) -> int:
-        """Return the number of a class given by number or name, upper or lower case."""
+        """Return the number of a class, given by name or number. A name comes first, in any case of its letters."""
         if not isinstance(wanted, str):
             return wanted
-        names = [name.lower() for name in self.class_names]
-        if wanted.lower() not in names:
-            known = ", ".join(self.class_names[:20]) or "none"
-            more = ", ..." if len(self.class_names) > 20 else ""
-            hint = did_you_mean(wanted, self.class_names)
-            raise UsageError(f"classes: no class is called {wanted!r}.{hint} The names: {known}{more}")
-        return names.index(wanted.lower())
+        for names in (list(self.class_names), [name.lower() for name in self.class_names]):
+            for text in (wanted, wanted.lower()):
+                if text in names:
+                    return names.index(text)
+        if _INTEGER.fullmatch(wanted):
+            return int(wanted)
+        known = ", ".join(self.class_names[:20]) or "none"
+        raise UsageError(
+            f"classes: no class is called {wanted!r}.{did_you_mean(wanted, self.class_names)} The names: {known}"
+        )
 
     @property
     def value_range(self) -> ValueRange | None:

@@ -326,8 +326,16 @@ def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRan
     if config.pages == "each":
         return pages
     wanted = _shape(config)[2]
+    if header.pages != wanted and header.pages > 1:
+        raise ConfigurationError(
+            f"{name} has {header.pages} pages, each of which becomes a channel. Set {header.pages}.",
+            key="dataset.channels",
+        )
     if header.pages != wanted or any(each.pixels.shape != (*pages[0].pixels.shape[:2], 1) for each in pages):
-        raise DataError(f"its {header.pages} pages are not the {wanted} grey channels of one image")
+        shapes = sorted({each.pixels.shape for each in pages})
+        raise DataError(
+            f"its {header.pages} pages are not the {wanted} grey channels of one image: they have the shapes {shapes}"
+        )
     stored = [each.stored for each in pages if each.stored is not None]
     together = np.concatenate(stored, axis=-1) if len(stored) == len(pages) else None
     return [replace(pages[0], pixels=np.concatenate([each.pixels for each in pages], axis=-1), stored=together)]
@@ -378,6 +386,8 @@ def _has_alpha(config: DatasetSection) -> bool:
     """Return whether transparency is learned; raises ConfigurationError if pictures cannot have these channels."""
     channels = config.channels or _DEFAULT_CHANNELS
     if config.pages == "channels":
+        if config.alpha:
+            raise ConfigurationError("pages that become channels hold no transparency. Remove it.", key="dataset.alpha")
         return False
     if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
         raise ConfigurationError(

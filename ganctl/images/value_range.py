@@ -103,6 +103,8 @@ def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueR
         asked: `dataset.value_range`.
         source: where the images come from, for messages.
     """
+    if not np.isfinite(values.high - values.low):
+        raise DataError(f"{source}: values from {values.low:g} to {values.high:g} are too far apart for an image.")
     if asked == "percentiles":
         low, high = values.percentiles()
         if low == high:
@@ -123,7 +125,9 @@ def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueR
     else:
         slack = OUTSIDE * (values.high - values.low)
         for black, white in FLOATS:
-            if black - slack <= values.low and values.high <= white + slack:
+            # A few values beyond a range do not make all others black in a wider one.
+            fits = black - slack <= values.low and values.high <= white + slack
+            if fits and (white <= 1 or values.percentiles()[1] >= NARROW * white):
                 return ValueRange(black, white)
     low, high = values.percentiles()
     raise DataError(
