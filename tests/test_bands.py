@@ -17,6 +17,7 @@ from ganctl import models
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
+from ganctl.generation.export import Generator, _lines_for_pixels
 from ganctl.images.bands import premultiplied, straight, visible
 from ganctl.images.image_set import ImageSet, from_arrays
 from ganctl.run_folder.paths import RunFolder
@@ -195,6 +196,12 @@ def test_a_run_on_icons_gives_icons(
         np.testing.assert_array_equal(np.asarray(picture), images[number])
     assert cv2.imread(str(tmp_path / "drawn.png"), cv2.IMREAD_UNCHANGED).shape[2] == 3
     assert cv2.imread(str(folder.real_samples), cv2.IMREAD_UNCHANGED).shape[2] == 3
+    exported = run_cli("export", folder.path, "--format", "keras", "--output", tmp_path / "drawn.keras")
+    assert exported.returncode == 0, exported.stderr
+    made = premultiplied(images)
+    lines: dict[str, Any] = {"images": made / 127.5 - 1.0, "np": np}
+    exec("\n".join(_lines_for_pixels(Generator.load(folder.path))), lines)
+    np.testing.assert_array_equal(lines["pixels"], straight(made))
     walked = run_cli("interpolate", "--checkpoint", folder.path, "--points", 2, "--frames", 2, cwd=tmp_path)
     assert walked.returncode == 0, walked.stderr
     scored = run_cli("evaluate", folder.path, "--num", 50)

@@ -16,6 +16,7 @@ import ganctl
 from ganctl.errors import DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
+from ganctl.generation.export import Generator, _lines_for_pixels
 from ganctl.images.image_set import ImageSet, from_arrays
 from ganctl.images.value_range import ValueRange
 from ganctl.run_folder.paths import RunFolder
@@ -194,6 +195,9 @@ def test_samples_of_12_bit_pictures_are_12_bit_values(
     assert 255 < values.max() <= 4095
     np.testing.assert_array_equal(ValueRange(0, 4095).levels(values), levels)
     np.testing.assert_array_equal(ganctl.load(folder.path).sample(20, values=True), values)
+    lines: dict[str, Any] = {"images": values / 4095 * 2 - 1, "np": np}
+    exec("\n".join(_lines_for_pixels(Generator.load(folder.path))), lines)
+    np.testing.assert_allclose(lines["values"], values, atol=1e-2)
 
 
 def test_values_of_bytes_are_refused(reported_run: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
 from ganctl.generation.loading import TrainedGenerator, parts_of, shapes_in
 from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
+from ganctl.images.value_range import ValueRange
 from ganctl.lazy import keras, silent_stderr
 from ganctl.run_folder import checkpoint
 
@@ -47,6 +48,8 @@ class Generator:
         num_classes: how many classes it draws; 0 if it takes none.
         description: what was read.
         problems: why later checkpoints were skipped.
+        alpha: the last channel is transparency, and the colours are multiplied by it.
+        value_range: the values of black and white in the training images, if these were not bytes.
     """
 
     original: Network
@@ -56,6 +59,8 @@ class Generator:
     num_classes: int
     description: str
     problems: list[str]
+    alpha: bool = False
+    value_range: ValueRange | None = None
 
     @classmethod
     def load(cls, path: Path, *, best: bool = False) -> "Generator":
@@ -71,7 +76,17 @@ class Generator:
         inputs = _examples(trained)
         description = trained.description
         named = _with_named_inputs(trained.network, list(inputs))
-        generator = cls(original, named, inputs, distribution, num_classes, description, problems)
+        generator = cls(
+            original,
+            named,
+            inputs,
+            distribution,
+            num_classes,
+            description,
+            problems,
+            trained.alpha,
+            trained.value_range,
+        )
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
                 f"The generator of {parts.experiment.name} draws its own noise and cannot be exported: the file could "
@@ -155,7 +170,7 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
                 shutil.rmtree(path)
     inputs = {key: ([None, *array.shape[1:]], str(array.dtype)) for key, array in generator.inputs.items()}
     reading, drawing = kind.usage(generator.plain, path)
-    usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, _PIXELS]
+    usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, *_lines_for_pixels(generator)]
     image_shape = list(generator.plain.output.shape[1:])
     return Exported(path, name, difference, inputs, image_shape, usage, generator.description)
 
@@ -263,6 +278,21 @@ def _with_named_inputs(generator: Network, names: list[str]) -> Network:
     if len(tensors) == 1:
         return keras.Model(tensors[0], generator(tensors[0]), name="exported")
     return keras.Model(dict(zip(names, tensors, strict=True)), generator(tensors), name="exported")
+
+
+def _lines_for_pixels(generator: Generator) -> list[str]:
+    """Lines of Python that make what `ganctl sample` writes of the images: values, pixels, or pixels with alpha."""
+    if generator.alpha:
+        return [
+            _PIXELS,
+            "colour, alpha = pixels[..., :-1].astype(int), pixels[..., -1:].astype(int)  # colour times alpha",
+            "colour = np.minimum((colour * 255 + alpha // 2) // np.maximum(alpha, 1), 255)",
+            "pixels = np.concatenate([colour, alpha], axis=-1).astype(np.uint8)",
+        ]
+    if generator.value_range:
+        black, white = generator.value_range.black, generator.value_range.white
+        return [_PIXELS, f"values = {black!r} + (np.asarray(images) + 1) * {(white - black) / 2!r}"]
+    return [_PIXELS]
 
 
 def _lines_for_inputs(generator: Generator) -> list[str]:
