@@ -36,7 +36,7 @@ def test_a_folder_in_the_way_of_a_packaged_name_is_named_with_both_ways_out(name
     Path(name).mkdir()
     message = refusal(name + slash)
     assert message.startswith(f"{name} is a folder here, and also the name of a packaged configuration.")
-    assert message.endswith(f"To train on the pictures in the folder: ganctl init {name}")
+    assert f"For the pictures in the folder: ganctl init {name}." in message
     assert find_config(suggested(message)) == packaged_configs()[name]
 
 
@@ -72,13 +72,13 @@ def test_a_link_to_nowhere_is_not_in_the_way() -> None:
 
 def test_another_folder_is_for_init() -> None:
     Path("my cats").mkdir()
-    assert refusal("my cats").endswith("To train on the pictures in the folder: ganctl init 'my cats'")
+    assert "For the pictures in the folder: ganctl init 'my cats'." in refusal("my cats")
 
 
 def test_training_again_beside_the_first_run_names_that_run(run_cli: RunCli, tmp_path: Path) -> None:
     Path("quickstart").mkdir()
     Path("quickstart/config.yaml").write_text(packaged_configs()["quickstart"].read_text())
     message = one_line(run_cli("train", "quickstart", "--output-dir", ".", cwd=tmp_path), 2)
-    assert message.endswith("To continue the run in the folder: ganctl resume quickstart")
+    assert message.endswith("To continue a run in it: ganctl resume quickstart")
     again = run_cli("validate", suggested(message), cwd=tmp_path)
     assert (again.returncode, again.stdout.split(": ")[-1]) == (0, "run folder 'quickstart'.\n")

@@ -61,10 +61,8 @@ def _unambiguous(name: str) -> str:
 
 
 def _for_folder(path: Path) -> str:
-    """Return what to type for a folder: to resume a run, or to train on pictures."""
+    """Return what to type for a folder: to train on pictures, or to resume a run."""
     name = shlex.quote(str(path))
-    if (path / "config.yaml").is_file():
-        return f" To continue the run in the folder: ganctl resume {name}"
     if Path(f"{path}.yaml").is_file():
         return f" To use the file beside the folder, write {name}.yaml"
-    return f" To train on the pictures in the folder: ganctl init {name}"
+    return f" For the pictures in the folder: ganctl init {name}. To continue a run in it: ganctl resume {name}"
