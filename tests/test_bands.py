@@ -176,6 +176,7 @@ def test_every_model_learns_any_number_of_channels(model: str, small_game: Calla
     assert game.networks["generator"].output_shape[-1] == 5
 
 
+@pytest.mark.slow
 def test_a_run_on_icons_gives_icons(
     icons: Path, small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
 ) -> None:
@@ -209,6 +210,7 @@ def test_a_run_on_icons_gives_icons(
     assert "The features are those of the colours over black; transparency itself is not scored." in scored.stderr
 
 
+@pytest.mark.slow
 def test_a_run_on_bands_shows_three_and_a_strip_of_all(
     small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
 ) -> None:

@@ -396,6 +396,7 @@ def test_only_scores_of_inception_are_called_fid(features: str) -> None:
 # --- sets of which all images are identical
 
 
+@pytest.mark.slow
 def test_against_identical_real_images_only_distances_of_the_sets_mean_anything(clothes: ImageSet) -> None:
     same = ImageSet(np.repeat(clothes.images[:1], 120, axis=0), None, (), "same")
     found = scoring.evaluate(clothes.images[500:620], Reference.of(same, lite0_extractor(), "images"))
@@ -411,6 +412,7 @@ def test_against_identical_real_images_only_distances_of_the_sets_mean_anything(
     assert found.left_out == ("precision, recall, diversity, memorization: all real images are identical",)
 
 
+@pytest.mark.slow
 def test_identical_samples_have_no_recall_and_the_smallest_diversity(clothes: ImageSet) -> None:
     real = Reference.of(clothes.first(240), lite0_extractor(), "images")
     found = scoring.evaluate(np.repeat(clothes.images[500:501], 120, axis=0), real)

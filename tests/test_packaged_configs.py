@@ -75,6 +75,7 @@ def test_another_folder_is_for_init() -> None:
     assert "For the pictures in the folder: ganctl init 'my cats'." in refusal("my cats")
 
 
+@pytest.mark.slow
 def test_training_again_beside_the_first_run_names_that_run(run_cli: RunCli, tmp_path: Path) -> None:
     Path("quickstart").mkdir()
     Path("quickstart/config.yaml").write_text(packaged_configs()["quickstart"].read_text())

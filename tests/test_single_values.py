@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Overrides, shipped
+from conftest import Overrides, shipped, slow_but
 
 from ganctl import models
 from ganctl.build import catalog, games
@@ -44,7 +44,7 @@ def why_refused(small_game: Small, model: str, changes: Overrides) -> str:
     return ""
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", slow_but(["dense_gan", "dcgan"], MODELS))
 def test_a_batch_of_one_is_refused_exactly_where_kernels_would_not_move(
     model: str, small_game: Small, monkeypatch: pytest.MonkeyPatch
 ) -> None:

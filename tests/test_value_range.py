@@ -153,6 +153,7 @@ def test_values_that_are_too_far_apart_are_refused() -> None:
             read_arrays(images, value_range=asked)
 
 
+@pytest.mark.slow
 def test_the_images_that_were_learned_are_never_overwritten(
     small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
 ) -> None:
@@ -178,6 +179,7 @@ def test_every_level_survives_as_a_float32_value() -> None:
     np.testing.assert_array_equal(decibels.levels(decibels.stored(levels).astype(np.float32)), levels)
 
 
+@pytest.mark.slow
 def test_samples_of_12_bit_pictures_are_12_bit_values(
     small_experiment: Callable[..., Experiment], tmp_path: Path, run_cli: RunCli
 ) -> None:
