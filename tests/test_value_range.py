@@ -18,7 +18,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.export import Generator, _lines_for_pixels
 from ganctl.images.image_set import ImageSet, from_arrays
-from ganctl.images.value_range import ValueRange
+from ganctl.images.value_range import Observed, ValueRange
 from ganctl.run_folder.paths import RunFolder
 
 pytestmark = pytest.mark.usefixtures("own_data_folders")
@@ -116,9 +116,21 @@ def test_percentiles_and_ranges_are_for_bytes_too(tmp_path: Path) -> None:
     low, high = np.percentile(images, (0.5, 99.5))
     found = read_files(tmp_path, images, "PNG", value_range="percentiles")
     np.testing.assert_array_equal(found.images, levels(images, low, high))
+    share = ((images < low) | (images > high)).mean()
+    assert f"{share:.2%} of the values lie outside" in found.notes[-1], "of the stored values, not of what they became"
     found = read_files(tmp_path, images, "PNG", value_range=[100, 150])
     np.testing.assert_array_equal(found.images, levels(images, 100, 150))
     np.testing.assert_array_equal(read_arrays(images, value_range=[100, 150]).images, levels(images, 100, 150))
+
+
+def test_a_sample_of_the_values_is_kept_however_many_images_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganctl.images.value_range._MOST_VALUES", 2000)
+    images = np.random.default_rng(0).integers(0, 4096, (300, 16, 16), np.uint16)
+    images[299, 3, 3] = 60_000
+    seen = Observed().add_all(images)
+    assert sum(each.size for each in seen.some) <= 2000
+    assert (seen.low, seen.high) == (images.min(), 60_000)
+    np.testing.assert_allclose(seen.percentiles(), np.percentile(images, (0.5, 99.5)), atol=40)
 
 
 def test_the_range_is_kept_in_the_cache(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganctl.errors import DataError
+from ganctl.images.bands import straight
 from ganctl.images.file_formats import CAMERA_RAW, FIRST_BYTES, READ, format_of, image_kind, is_camera_raw
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import WHITE, Colour, over
@@ -199,7 +200,7 @@ def decode(
     if stored.dtype != np.uint8:
         conversions.append("16-bit" if stored.dtype == np.uint16 else str(stored.dtype))
     elif header.times_alpha and pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = _straight_alpha(pixels)
+        pixels = straight(pixels)  # OpenCV's TIFF library multiplies straight colours by alpha when it decodes them
     pixels = pixels.reshape(*pixels.shape[:2], -1)
     transparent = pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255
     if transparent and not keep_alpha:
@@ -321,13 +322,6 @@ def _opened(kind: str, data: bytes) -> "ImageFile":
     if kind == "TGA" and not image.tile:  # its pixels would be black
         raise DataError("its TGA header names a coding that Pillow cannot read")
     return image
-
-
-def _straight_alpha(pixels: np.ndarray) -> np.ndarray:
-    """Undo premultiplication: OpenCV's TIFF library multiplies straight colours by alpha when it decodes them."""
-    alpha = pixels[..., 3:].astype(np.uint16)
-    colour = (pixels[..., :3].astype(np.uint16) * 255 + alpha // 2) // np.maximum(alpha, 1)
-    return np.concatenate([np.minimum(colour, 255), alpha], axis=2).astype(np.uint8)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -344,23 +344,28 @@ def _one_hot(labels: np.ndarray) -> bool:
     return bool((ones.sum(1) == 1).all() and (ones | (labels == 0)).all())
 
 
+def _refuse_not_finite(images: np.ndarray, source: str) -> None:
+    for start, block in _blocks(images):
+        finite = np.isfinite(block)
+        if not finite.all():
+            first = start + int(np.argwhere(~finite)[0, 0])
+            raise DataError(f"{source}: image {first} contains a value that is not finite (NaN or infinity).")
+
+
 def _value_range(images: np.ndarray, config: DatasetSection, source: str, notes: list[str]) -> ValueRange:
     """Find black and white; raises DataError if the values are not finite numbers, or do not suggest a range."""
     if not images.size:
         raise DataError(f"{source}: the images have no pixels. Received: an array of shape {images.shape}")
     if images.dtype.kind not in "buif":
         raise DataError(f"{source}: images must be numbers. Received: an array of type {images.dtype}")
-    for start, block in _blocks(images):
-        finite = np.isfinite(block)
-        if not finite.all():
-            first = start + int(np.argwhere(~finite)[0, 0])
-            raise DataError(f"{source}: image {first} contains a value that is not finite (NaN or infinity).")
-    values = Observed().add_all(images)
-    if images.dtype.kind in "ui" and values.high <= 1 and config.value_range == "auto":
+    if images.dtype.kind == "f":
+        _refuse_not_finite(images, source)
+    if config.value_range == "auto" and images.dtype.kind in "ui" and max(b.max() for _, b in _blocks(images)) <= 1:
         notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
     beyond_bytes = not isinstance(config.value_range, str) and config.value_range[1] > BYTES.white
     if images.dtype == np.uint8 and (beyond_bytes or config.value_range == "auto"):
         return BYTES
+    values = Observed().add_all(images)
     found = find_range(values, images.dtype.kind, config.value_range, source)
     outside = found.outside(values)
     beyond = f"; {outside:.2%} of them lie outside and became black or white" if outside else ""

@@ -148,21 +148,27 @@ def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str
 
     The range of values that are not bytes is known only when all images have been seen: such a set is read twice.
     """
-    files, labels = labelled.files, labelled.labels
-    class_names, notes = labelled.class_names, labelled.notes
     if config.classes is not None:
-        chosen, labels, class_names = only_classes(labels, class_names, config.classes)
-        files = [files[row] for row in chosen]
-    alpha = _has_alpha(config)
-    named = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
-    with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(listing, files, config, recording, named, track)
-        range_of_all = named or _range_of(found, config, shown(listing.path))
-        if range_of_all in (None, named):
-            return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
-    with image_cache.Recording(_shape(config)) as recording:
-        found = _recorded(listing, files, config, recording, range_of_all, track)
-        return _kept(listing, found, labels, class_names, key, recording, range_of_all, notes, alpha)
+        rows, labels, class_names = only_classes(labelled.labels, labelled.class_names, config.classes)
+        labelled = replace(
+            labelled, files=[labelled.files[row] for row in rows], labels=labels, class_names=class_names
+        )
+    value_range = None if isinstance(config.value_range, str) else ValueRange(*config.value_range)
+    values = None
+    while True:
+        with image_cache.Recording(_shape(config)) as recording:
+            found = _recorded(listing, labelled.files, config, recording, value_range, track)
+            if values is None:
+                # Later, bytes whose percentiles are asked for are no longer seen as they are stored.
+                values = found.values
+                if value_range is None and found.kinds:
+                    value_range = _range_of(found, config, shown(listing.path))
+                    continue
+            image_set = _as_set(
+                listing, labelled, replace(found, values=values), value_range, recording.finish(), config
+            )
+            recording.keep(key, image_set)
+            return image_set
 
 
 @dataclass
@@ -219,29 +225,24 @@ def _recorded(
     return found
 
 
-def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange | None:
-    """Return black and white of a set; None if its values are bytes and no percentiles are asked for."""
-    if not found.kinds:
-        return None
+def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange:
+    """Return black and white of the values of a set."""
     return find_range(found.values, "f" if "f" in found.kinds else "u", config.value_range, source)
 
 
-def _kept(
+def _as_set(
     listing: Listing,
+    labelled: Labelled,
     found: _Found,
-    labels: np.ndarray | None,
-    class_names: tuple[str, ...],
-    key: str,
-    recording: image_cache.Recording,
     value_range: ValueRange | None,
-    more_notes: list[str],
-    alpha: bool,
+    images: np.ndarray,
+    config: DatasetSection,
 ) -> ImageSet:
-    """Return the recorded images as a set, and keep it in the cache."""
+    """Return the images that were found, with notes on how they were read."""
     listing.skip(*found.others)
     for kind, file in found.unread:
         listing.skip_as(kind, file)
-    notes = more_notes + _judged(listing, len(found.rows), found.refused)
+    notes = labelled.notes + _judged(listing, len(found.rows), found.refused)
     if cut := found.converted.pop(_FIRST_PAGE, 0):
         notes.append(
             f"Warning: of {cut:,} TIFFs with several pages, only the first page is used. To use the others, set "
@@ -260,18 +261,16 @@ def _kept(
         outside = value_range.outside(found.values) if found.values.some else 0.0
         beyond = f"; {outside:.2%} of the values lie outside and became black or white" if outside else ""
         notes.append(f"values were read as {value_range}{beyond}")
-    image_set = ImageSet(
-        images=recording.finish(),
-        labels=None if labels is None else labels[found.rows],
-        class_names=class_names,
+    return ImageSet(
+        images=images,
+        labels=None if labelled.labels is None else labelled.labels[found.rows],
+        class_names=labelled.class_names,
         source=shown(listing.path),
         notes=tuple(notes),
         value_range=value_range,
-        alpha=alpha,
+        alpha=_has_alpha(config),
         formats=dict(found.formats),
     ).checked()
-    recording.keep(key, image_set)
-    return image_set
 
 
 def _prepared_files(
@@ -297,9 +296,9 @@ def _prepared_file(
     """The prepared images of a file, the reason why it cannot be read, or None for a file that is not an image."""
     try:
         data = listing.read_image(file)
-        return (
-            None if data is None else [_fitted(each, config) for each in _pages(data, file.name, config, value_range)]
-        )
+        if data is None:
+            return None
+        return [_fitted(each, config) for each in _pages(data, file.name, config, value_range)]
     except DataError as error:
         return error
 

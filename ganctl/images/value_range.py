@@ -24,6 +24,7 @@ PERCENTILES = (0.5, 99.5)
 NARROW, NEARLY_ALL = 0.1, 0.99
 """If this share of the range holds this share of the values, the contrast is low."""
 _VALUES_OF_AN_IMAGE = 4096
+_MOST_VALUES = 2**22
 
 
 @dataclass
@@ -33,18 +34,26 @@ class Observed:
     Attributes:
         low: the smallest.
         high: the largest.
-        some: evenly spaced values of every image.
+        some: evenly spaced values of every image, at most _MOST_VALUES in all.
     """
 
     low: float = np.inf
     high: float = -np.inf
     some: list[np.ndarray] = field(default_factory=list)
+    _of_an_image: int = _VALUES_OF_AN_IMAGE
+    _kept: int = 0
 
     def add(self, image: np.ndarray) -> None:
         """Look at the values of one image."""
         values = image.reshape(-1)
         self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
-        self.some.append(values[:: max(1, values.size // _VALUES_OF_AN_IMAGE)].copy())
+        some = values[:: -(-values.size // self._of_an_image)].copy()
+        self.some.append(some)
+        self._kept += some.size
+        if self._kept > _MOST_VALUES and self._of_an_image > 1:
+            self._of_an_image //= 2
+            self.some = [each[::2].copy() for each in self.some]
+            self._kept = sum(each.size for each in self.some)
 
     def add_all(self, images: Iterable[np.ndarray]) -> Self:
         """Look at the values of several images."""
@@ -139,8 +148,8 @@ def find_range(values: Observed, kind: str, asked: Asked, source: str) -> ValueR
 
 def low_contrast(levels: np.ndarray) -> str | None:
     """Return a warning if nearly all values of images, uint8 [N,H,W,C], lie in a tenth of the range, or None."""
-    step = max(1, levels.size // 2**22)
-    counts = np.bincount(levels.reshape(-1)[::step], minlength=256)
+    some = levels[:: -(-levels.size // _MOST_VALUES)]  # whole images, because the others may not be in memory
+    counts = np.bincount(some.ravel(), minlength=256)
     width = round(256 * NARROW)
     totals = np.concatenate([[0], np.cumsum(counts)])
     most = int((totals[width:] - totals[:-width]).argmax())
