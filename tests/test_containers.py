@@ -135,7 +135,7 @@ def test_labels_beside_an_archive_are_named_by_their_path(tmp_path: Path) -> Non
     found = load("image_folder", path=path, labels=str(tmp_path / "mine.csv"))
     assert found.labels is not None
     assert found.labels.tolist() == [0, 0, 1, 1, 2]
-    with pytest.raises(DataError, match="There is no file"):
+    with pytest.raises(DataError, match=r"mine\.csv does not exist\. Correct `dataset\.labels`"):
         load("image_folder", path=path, labels="mine.csv")
 
 

@@ -135,7 +135,7 @@ def test_a_stylegan_folder_without_labels_has_none(tmp_path: Path) -> None:
     (write(tmp_path, names) / "dataset.json").write_text(json.dumps({"labels": None}))
     found = load("image_folder", path=tmp_path, image_size=8, channels=1)
     assert (len(found), found.labels) == (4, None)
-    assert found.notes[0] == "dataset.json says that there are no labels"
+    assert found.notes[0] == "dataset.json declares no labels"
 
 
 def test_pictures_that_a_file_forgets_are_named_and_left_out(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"There is no file .*gone.csv. Correct `dataset.labels`"):
+    with pytest.raises(DataError, match=r"gone\.csv does not exist\. Correct `dataset\.labels`"):
         read(write(tmp_path, FOUR), labels="gone.csv")
 
 

@@ -121,7 +121,11 @@ def test_labels_come_from_a_table_and_an_archive_is_packed_too(tmp_path: Path) -
         (["set", "-o", "there.zip/a.zip", "--image-size", "16"], "there.zip/a.zip cannot be written", 2),
         (["nowhere", "-o", "a.zip", "--image-size", "16"], "There is nothing at", 3),
         (["empty", "-o", "a.zip", "--image-size", "16"], "contains no JPEG", 3),
-        (["set", "-o", "a.zip", "--image-size", "16", "--labels", "gone.csv"], "There is no file", 3),
+        (
+            ["set", "-o", "a.zip", "--image-size", "16", "--labels", "gone.csv"],
+            "gone.csv does not exist. Correct `dataset.labels`",
+            3,
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

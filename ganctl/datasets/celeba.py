@@ -65,7 +65,7 @@ def _table_of(listing: Listing, path: Path) -> LabelFile:
             for name in _TABLES:
                 place = above / folder / name
                 if place.is_file():
-                    return LabelFile(place, str(place), ".", place.stat().st_mtime_ns, place.read_bytes)
+                    return LabelFile(place, str(place), place.stat().st_mtime_ns, place.read_bytes)
     raise DataError(
         f"There is no {_TABLES[0]} in {shown(path)}, beside it or above. `dataset.attributes` needs it: put it there."
     )

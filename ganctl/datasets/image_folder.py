@@ -65,6 +65,6 @@ def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile
     labels = read_labels(label_file, config.label_column)
     origin, name = shown(label_file.path), label_file.path.name
     if not labels:
-        return Labelled(files, notes=[f"{name} says that there are no labels"])
+        return Labelled(files, notes=[f"{name} declares no labels"])
     named = f"It names images as {next(iter(labels))!r}. "
     return labelled_by(listing, files, finder(labels, label_file, listing), origin, name, named)

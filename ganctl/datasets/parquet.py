@@ -12,7 +12,7 @@ from ganctl.host.files import shown
 from ganctl.images.data_paths import given_files
 from ganctl.images.folder_listing import Listing
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
-from ganctl.images.label_files import LABEL_COLUMNS, gaps_closed, numbered
+from ganctl.images.label_files import LABEL_COLUMNS, numbered, without_gaps
 from ganctl.images.listed_images import Labelled, labelled_by, read_listed
 from ganctl.images.parquet_tables import ParquetTables
 
@@ -82,6 +82,6 @@ def _with_names(values: list[Any], names: list[Any], origin: str) -> tuple[np.nd
         raise DataError(f"{origin}: the labels should be places in the list of class names.") from None
     if array.min() < 0 or array.max() >= len(names):
         raise DataError(f"{origin} has labels from {array.min()} to {array.max()}, but names for {len(names)} classes.")
-    present = np.unique(array)
-    notes = [gaps_closed(present)] if len(present) <= present[-1] else []
-    return np.searchsorted(present, array).astype(np.int32), tuple(str(names[label]) for label in present), notes
+    notes: list[str] = []
+    numbers, labels = without_gaps(array, notes)
+    return numbers, tuple(str(names[int(label)]) for label in labels), notes

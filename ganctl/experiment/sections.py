@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 
+MOST_CHANNELS = 16
+
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -160,7 +162,7 @@ class DatasetSection(Section):
     image_size: ImageSize | None = None
     """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
     set."""
-    channels: Annotated[int, Field(ge=1, le=16)] | None = None
+    channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | None = None
     """1 for grey, 3 for RGB, 2 or 4 for the same with transparency, or the number of bands in an npz or of pages in a
     TIFF; null: those of the data set."""
     alpha: bool | None = None

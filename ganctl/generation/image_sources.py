@@ -17,12 +17,12 @@ from ganctl.build.parts import Parts
 from ganctl.build.resolving import load_parts, read_dataset, read_feeds
 from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
-from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
 from ganctl.images.folder_listing import list_images
-from ganctl.images.image_set import MOST_CHANNELS, ImageSet, Track, fingerprint_of, gathered
+from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.images.value_range import BYTES, ValueRange
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder

@@ -26,8 +26,8 @@ class Write(Protocol):
 
         Args:
             batches: images [n, H, W, C].
-            classes: the classes from which they were drawn cyclically. A grid has a column for each, in several bands
-                if there are more than `draw.MOST_COLUMNS`; an npz has them as `labels`.
+            classes: the classes from which they were drawn cyclically. A grid has a column for each; more
+                than `draw.MOST_COLUMNS` columns wrap; an npz has them as `labels`.
             alpha: the last channel is transparency. An npz then has straight colours and an array `alpha` that is true.
         """
 
@@ -65,7 +65,7 @@ def writer_for(path: Path, count: int) -> Write:
 
 def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
     across = math.ceil(math.sqrt(count))
-    rows, columns = draw.banded(count, len(classes)) if len(classes) > 1 else (math.ceil(count / across), across)
+    rows, columns = draw.wrapped_shape(count, len(classes)) if len(classes) > 1 else (math.ceil(count / across), across)
     collected: list[np.ndarray] = []
     for batch in batches:
         collected.append(batch)
@@ -73,7 +73,7 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
             raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
         draw.check_fits_png(path, rows, columns, batch.shape[1:])  # now: drawing them all may take hours
     images = np.concatenate(collected)
-    arranged = draw.in_bands(images, len(classes)) if len(classes) > 1 else images
+    arranged = draw.wrapped(images, len(classes)) if len(classes) > 1 else images
     draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha))
 
 

@@ -172,7 +172,7 @@ class Archive:
         path: the archive.
 
     Raises:
-        DataError: it is no zip archive, or a damaged one.
+        DataError: it is not a zip archive, or it is damaged.
     """
 
     def __init__(self, path: Path) -> None:

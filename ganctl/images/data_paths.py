@@ -84,7 +84,7 @@ def _expanded(pattern: str) -> Iterator[str]:
 
 
 def _choices(inside: str) -> list[str]:
-    """Return what a pair of braces stands for; nothing if it is no pattern."""
+    """Return what a pair of braces stands for; an empty list if it is not a pattern."""
     limits = _RANGE.fullmatch(inside)
     if limits is None:
         return inside.split(",") if "," in inside else []

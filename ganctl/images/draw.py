@@ -19,7 +19,7 @@ LONGEST_CELL = 128
 """The most pixels of the longer side of each image on an enlarged sheet."""
 
 MOST_COLUMNS = 20
-"""The most classes side by side; more are laid out in several bands, one below the other."""
+"""The most classes side by side; with more, the columns wrap as lines of text do."""
 
 LONGEST_PNG_SIDE = 1_000_000
 """The limit of libpng; OpenCV would write a larger picture as an empty file."""
@@ -49,43 +49,43 @@ def grid(images: np.ndarray, rows: int, columns: int, *, alpha: bool = False) ->
     return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def banded(count: int, classes: int) -> tuple[int, int]:
-    """Return the rows and columns of the sheet that `in_bands` arranges, for `count` images."""
-    rows, bands, columns = _bands(count, classes)
-    return bands * rows, columns
+def wrapped_shape(count: int, classes: int) -> tuple[int, int]:
+    """Return the rows and columns of the sheet that `wrapped` arranges, for `count` images."""
+    rows, parts, columns = _wrapping(count, classes)
+    return parts * rows, columns
 
 
-def in_bands(images: np.ndarray, classes: int) -> np.ndarray:
+def wrapped(images: np.ndarray, classes: int) -> np.ndarray:
     """Arrange images whose classes repeat for a sheet with a column for each class.
 
-    With more than MOST_COLUMNS classes, the columns form bands of about equal width, one below the other. Each band has
-    all rows of its classes, so with one image per class the sheet reads like text. Fewer classes make a single band.
+    With more than MOST_COLUMNS classes, the columns wrap into parts of about equal width, one below the other. Each
+    part has all rows of its classes, so with one image per class the sheet reads like text. Fewer classes do not wrap.
 
     Args:
         images: [N,H,W,C]; the classes repeat cyclically.
         classes: their number.
 
     Returns:
-        Images [M,H,W,C] for a `layout` of the rows and columns of `banded`; empty cells are white.
+        Images [M,H,W,C] for a `layout` of the rows and columns of `wrapped_shape`; empty cells are white.
     """
-    rows, bands, columns = _bands(len(images), classes)
-    if bands == 1:
+    rows, parts, columns = _wrapping(len(images), classes)
+    if parts == 1:
         return images
-    cells = np.full((bands * rows * columns, *images.shape[1:]), 255, np.uint8)
+    cells = np.full((parts * rows * columns, *images.shape[1:]), 255, np.uint8)
     row, place = np.divmod(np.arange(len(images)), classes)
-    band, column = np.divmod(place, columns)
-    cells[(band * rows + row) * columns + column] = images
+    part, column = np.divmod(place, columns)
+    cells[(part * rows + row) * columns + column] = images
     return cells
 
 
-def _bands(count: int, classes: int) -> tuple[int, int, int]:
-    """Return the rows of each band, the number of bands, and the columns of each."""
+def _wrapping(count: int, classes: int) -> tuple[int, int, int]:
+    """Return the rows of each part, the number of parts, and the columns of each."""
     rows = math.ceil(count / classes)
     if classes <= MOST_COLUMNS:
         return rows, 1, classes
     used = min(classes, count)
-    bands = math.ceil(used / MOST_COLUMNS)
-    return rows, bands, math.ceil(used / bands)
+    parts = math.ceil(used / MOST_COLUMNS)
+    return rows, parts, math.ceil(used / parts)
 
 
 def check_fits_png(path: Path, rows: int, columns: int, image_shape: Sequence[int]) -> None:

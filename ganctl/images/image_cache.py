@@ -43,9 +43,16 @@ def load(key: str) -> ImageSet | None:
             return None
         if labels is not None and labels.shape != images.shape[:1]:
             return None
-        values = ValueRange(*facts["value_range"]) if facts["value_range"] else None
-        names, notes = tuple(facts["class_names"]), tuple(facts["notes"])
-        loaded = ImageSet(images, labels, names, facts["source"], notes, values, facts["alpha"], dict(facts["formats"]))
+        loaded = ImageSet(
+            images,
+            labels,
+            class_names=tuple(facts["class_names"]),
+            source=facts["source"],
+            notes=tuple(facts["notes"]),
+            value_range=ValueRange(*facts["value_range"]) if facts["value_range"] else None,
+            alpha=facts["alpha"],
+            formats=dict(facts["formats"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):

@@ -11,9 +11,9 @@ from typing import Protocol, Self, TypeVar
 import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
-from ganctl.images.label_files import ONE_HOT, gaps_closed
+from ganctl.images.label_files import ONE_HOT, without_gaps
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
 
@@ -23,7 +23,6 @@ Item = TypeVar("Item")
 _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
-MOST_CHANNELS = 16
 _CLASSES_SHOWN = 20
 
 JPEG, HALVED_JPEG = "JPEG", "JPEG shrunk to half or less"
@@ -169,7 +168,7 @@ def from_arrays(
 
     Args:
         images: [N,H,W], [N,H,W,C] or [N,C,H,W], of any numeric type.
-        labels: [N] or [N,1] integers, or None.
+        labels: [N] or [N,1] integers, one-hot [N,K], or None.
         class_names: a name for each label; further labels are named by their number.
         config: which of the images to keep, and how to prepare them.
         source: where the arrays come from, for messages.
@@ -183,8 +182,7 @@ def from_arrays(
     if labels is not None:
         labels = _whole_labels(labels, len(images), source, notes)
         if not class_names and config.classes is None and len(labels):
-            present, labels = _without_gaps(labels, notes)
-            class_names = tuple(map(str, present))
+            labels, class_names = without_gaps(labels, notes)
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.attributes is not None:
         notes.append("Warning: dataset.attributes is for `celeba` and has no effect.")
@@ -216,7 +214,8 @@ def from_arrays(
     pixels = _prepared(images, value_range, config, alpha=alpha)
     kept = None if images.dtype == np.uint8 and value_range == BYTES else value_range
     learned = alpha and pixels.shape[-1] in ALPHA_CHANNELS
-    return ImageSet(pixels, labels, class_names, source, tuple(notes), kept, learned).checked()
+    found = ImageSet(pixels, labels, class_names, source, tuple(notes), value_range=kept, alpha=learned)
+    return found.checked()
 
 
 def all_identical(images: np.ndarray) -> bool:
@@ -289,14 +288,6 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
         f"{source}: images must be [N,H,W] or [N,H,W,C] with 1 to {MOST_CHANNELS} channels. Received: "
         f"{list(images.shape)}"
     )
-
-
-def _without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[list[int], np.ndarray]:
-    """Number labels from 0 without gaps: a class without images would never be learned, but could be drawn."""
-    present, numbered = np.unique(labels, return_inverse=True)
-    if len(present) <= present[-1]:
-        notes.append(gaps_closed(present))
-    return present.tolist(), numbered.reshape(-1).astype(np.int32)
 
 
 def _whole_labels(labels: np.ndarray, count: int, source: str, notes: list[str]) -> np.ndarray:

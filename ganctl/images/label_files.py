@@ -40,14 +40,12 @@ class LabelFile:
     Attributes:
         path: where it is; a path through an archive does not exist on disk.
         name: its path relative to the images; absolute if it is beside an archive.
-        below: its folder, relative to the images; the file names images relative to this folder.
         modified: its modification time in nanoseconds.
         content: reads it; raises DataError.
     """
 
     path: Path
     name: str
-    below: str
     modified: int
     content: Callable[[], bytes]
 
@@ -77,15 +75,13 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
                 except DataError as error:
                     raise DataError(f"{shown(path)}: {error}.") from None
 
-            return LabelFile(
-                path, os.path.normpath(name), os.path.relpath(path.parent, listing.path), found.modified, content
-            )
+            return LabelFile(path, os.path.normpath(name), found.modified, content)
     if given is None:
         return None
     path = listing.path / names[0]
     if path.is_file():  # an absolute path beside an archive
-        return LabelFile(path, str(path), ".", path.stat().st_mtime_ns, path.read_bytes)
-    raise DataError(f"There is no file {shown(path)}. Correct `dataset.labels`; it is relative to the images.")
+        return LabelFile(path, str(path), path.stat().st_mtime_ns, path.read_bytes)
+    raise DataError(f"{shown(path)} does not exist. Correct `dataset.labels`, which is relative to the images.")
 
 
 def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
@@ -96,11 +92,11 @@ def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
         column: the column (or key) that holds the label; None: the one with a usual name, or the only one.
 
     Returns:
-        Integers, words, or lists of numbers; empty if the file says that there are no labels.
+        Integers, words, or lists of numbers; empty if the file declares none.
 
     Raises:
         DataError: the file is damaged, or not a file of labels.
-        ConfigurationError: there is no such column, or several columns could be meant.
+        ConfigurationError: the column does not exist, or several columns could be meant.
     """
     path = file.path
     with reading(path):
@@ -161,7 +157,7 @@ def _loosely(name: str) -> str:
 
 
 def _rows_of_table(text: str, path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table, whichever delimiter its first line has; raises DataError if that is no header."""
+    """Return the rows of a table, whichever delimiter its first line has; raises DataError if that is not a header."""
     header = text.split("\n", 1)[0]
     delimiter = max(_DELIMITERS, key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
@@ -242,11 +238,7 @@ def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...
         notes.append(ONE_HOT)
     numbers = [_whole(value) for value in values]
     if all(number is not None for number in numbers):
-        array = np.array(numbers, np.int64)
-        present = np.unique(array)
-        if len(present) <= present[-1]:
-            notes.append(gaps_closed(present))
-        return np.searchsorted(present, array).astype(np.int32), tuple(map(str, present.tolist())), notes
+        return (*without_gaps(np.array(numbers, np.int64), notes), notes)
     if not all(isinstance(value, str) and value for value in values):
         odd = next(value for value in values if not isinstance(value, str) or not value)
         raise DataError(f"{origin}: a label must be a whole number or a word. Received: {odd!r}")
@@ -255,10 +247,22 @@ def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...
     return np.array([places[value] for value in values], np.int32), tuple(names), notes
 
 
-def gaps_closed(present: np.ndarray) -> str:
-    """Return the note on labels, sorted, that are not 0, 1, 2 ... and were renumbered."""
-    first = ", ".join(f"{number} = {label}" for number, label in enumerate(present[:5].tolist()))
-    return f"the {len(present)} labels were numbered without gaps: {first}{', ...' if len(present) > 5 else ''}"
+def without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Number labels from 0 without gaps: a class without images would never be learned, but could be drawn.
+
+    Args:
+        labels: integers from 0, [N], N at least 1.
+        notes: gets another note if the numbers have changed.
+
+    Returns:
+        int32 [N], and the labels as names of the classes.
+    """
+    present, numbers = np.unique(labels, return_inverse=True)
+    if len(present) <= present[-1]:
+        first = ", ".join(f"{number} = {label}" for number, label in enumerate(present[:5].tolist()))
+        more = ", ..." if len(present) > 5 else ""
+        notes.append(f"the {len(present)} labels were numbered without gaps: {first}{more}")
+    return numbers.reshape(-1).astype(np.int32), tuple(map(str, present.tolist()))
 
 
 def _whole(value: Any) -> int | None:

@@ -27,7 +27,7 @@ class TarShards:
         shards: the archives.
 
     Raises:
-        DataError: one is no tar archive, a damaged one, or compressed.
+        DataError: one is not a tar archive, is damaged, or is compressed.
     """
 
     def __init__(self, shards: list[Path]) -> None:

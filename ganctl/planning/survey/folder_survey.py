@@ -309,7 +309,7 @@ def _copies(
         large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
         if large and time.monotonic() < end:
             for name in names:
-                # A file that has gone, or turns out damaged between its ends, is no copy; training reports it.
+                # A file that has gone, or turns out damaged between its ends, is not a copy; training reports it.
                 with suppress(DataError), listing.open(name) as file:
                     groups.setdefault(hashlib.file_digest(file, "sha256").digest(), []).append(name)
         else:
