@@ -11,7 +11,8 @@ from loaded_images import load
 from PIL import Image, ImageOps
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.images.decode import decode, read_header
+from ganctl.images.decode import decode
+from ganctl.images.headers import read_header
 
 pytestmark = pytest.mark.usefixtures("own_data_folders")
 

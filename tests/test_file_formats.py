@@ -25,9 +25,10 @@ from PIL import Image, ImageOps, features
 
 from ganctl.errors import DataError
 from ganctl.images import file_formats
-from ganctl.images.decode import UnreadFormatError, decode, read_header
+from ganctl.images.decode import decode
 from ganctl.images.file_formats import FIRST_BYTES, WAYS_OUT, format_of, image_kind, is_read
 from ganctl.images.folder_listing import list_images
+from ganctl.images.headers import UnreadFormatError, read_header
 from ganctl.planning.survey.image_glance import glance, mode_of, read_ends
 
 pytestmark = pytest.mark.usefixtures("own_data_folders")

@@ -30,9 +30,10 @@ from image_files import (
 from PIL import Image, ImageOps
 
 from ganctl.errors import DataError
-from ganctl.images.decode import decode, read_header
+from ganctl.images.decode import decode
 from ganctl.images.draw import grid, layout, write_png
 from ganctl.images.file_formats import image_kind
+from ganctl.images.headers import read_header
 from ganctl.images.resize import scale_to_fit, to_channels
 from ganctl.images.value_range import ValueRange
 

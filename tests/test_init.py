@@ -24,8 +24,9 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_editing import with_values
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.images.containers import ListedFile
-from ganctl.images.decode import Header, decode, read_header
+from ganctl.images.decode import decode
 from ganctl.images.folder_listing import Listing, list_images
+from ganctl.images.headers import Header, read_header
 from ganctl.planning.recipe.files import StartingFiles, plain_name
 from ganctl.planning.recipe.recipe import RECIPE
 from ganctl.planning.recipe.rules import (

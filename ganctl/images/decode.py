@@ -1,18 +1,5 @@
-"""Image files: their headers and their pixels.
+"""Pixels of image files: uint8, [H,W,3] RGB or [H,W,1] grey, with alpha as a further channel only on request."""
 
-The format of a file is determined by its first bytes (`file_formats`). Decoded pixels are uint8, [H,W,3] RGB or [H,W,1]
-grey, with alpha as a further channel only on request.
-"""
-
-import functools
-import importlib
-import io
-import operator
-import threading
-import warnings
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,95 +7,19 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.images.bands import straight
-from ganctl.images.file_formats import CAMERA_RAW, FIRST_BYTES, READ, format_of, image_kind, is_camera_raw
+from ganctl.images.headers import Header, opened, read_header, without_warnings
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, ValueRange
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
-    from PIL.Image import Exif, Image
-    from PIL.ImageFile import ImageFile
-    from PIL.JpegImagePlugin import JpegImageFile
-
-# Larger images take gigabytes to decode, from a file of possibly a few kilobytes.
-MAX_PIXELS = 100_000_000
+    from PIL.Image import Image
 
 INVISIBLE = "of the background's colour, so nothing is seen"
 """The conversion of a picture that blending over the background has made uniform."""
 # A picture that varies by no more than this many of 256 levels counts as uniform.
 _FAINT = 24
-
-_ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
-_SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
-_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
-_SHORT = 3
 _TGA_ALPHA_BITS = 0x0F
-
-# Pillow's modes in words.
-_MODES = {
-    "1": "grey",
-    "L": "grey",
-    "LA": "grey with alpha",
-    "I": "grey, 16 bits",
-    "I;16": "grey, 16 bits",
-    "I;16B": "grey, 16 bits",
-    "P": "palette",
-}
-_TIFF_COMPONENTS = {0: 1, 1: 1, 2: 3, 5: 4, 6: 3}  # by photometric interpretation; a palette's pixels tell
-
-# The module and class that read pixels which OpenCV reads wrongly or not at all. HEIC's returns upright images: it
-# removes the rotation from the EXIF block.
-_PILLOW_CLASSES = {
-    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIC": ("pillow_heif", "HeifImageFile"),
-    "JPEG 2000": ("PIL.Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
-    "PPM": ("PIL.PpmImagePlugin", "PpmImageFile"),
-    "TGA": ("PIL.TgaImagePlugin", "TgaImageFile"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
-}
-
-# `_without_warnings` changes a setting of the whole process; two threads at once would restore each other's state.
-_WARNINGS = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Header:
-    """The header of an image file, read without decoding a pixel.
-
-    Attributes:
-        kind: the file format.
-        width: in pixels, before any rotation.
-        height: in pixels, before any rotation.
-        orientation: EXIF's 1 to 8 if the decoder must rotate the image, otherwise 1.
-        components: of a JPEG or TIFF: 1 for grey, 3 for colour, 4 for CMYK; 0 if only the decoded pixels tell.
-        for_pillow: Pillow must decode it: OpenCV would refuse it, drop its alpha channel, or not turn it upright.
-        times_alpha: the decoder returns colours multiplied by alpha.
-        pages: number of pages; 1 for any format but TIFF.
-        mode: how its colours are stored, in words; empty if `image_glance.mode_of` must tell.
-    """
-
-    kind: str
-    width: int
-    height: int
-    orientation: int = 1
-    components: int = 0
-    for_pillow: bool = False
-    times_alpha: bool = False
-    pages: int = 1
-    mode: str = ""
-
-
-class UnreadFormatError(DataError):
-    """An image of a known format that ganctl does not read.
-
-    Attributes:
-        kind: the format.
-    """
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"it is {kind}, which is not read")
-        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -126,43 +37,6 @@ class Decoded:
     conversions: tuple[str, ...] = ()
     stored: np.ndarray | None = None
     header: Header | None = None
-
-
-def read_header(data: bytes, name: str = "") -> Header:
-    """Return the header of an image file.
-
-    Pillow's class for the format reads it. `PIL.Image.open` would only add a limit that is a setting of the user's
-    whole process, `PIL.Image.MAX_IMAGE_PIXELS`.
-
-    Args:
-        data: the whole file.
-        name: of the file; without it, a TGA is not recognised.
-
-    Raises:
-        UnreadFormatError: it is of a known format that is not read.
-        DataError: it is visibly damaged without decoding, cut off, too large, or not an image.
-    """
-    from PIL.Image import DecompressionBombError
-
-    start = data[:FIRST_BYTES]
-    kind = image_kind(start, name)
-    if kind is None:
-        other = format_of(start, name)
-        raise UnreadFormatError(other) if other else DataError(f"not a {READ}")
-    try:
-        header = _HEADER_READERS[kind](data)
-    except DataError:
-        raise
-    except DecompressionBombError as error:
-        raise DataError(f"it is too large: {error}") from None
-    except Exception:  # Pillow documents no exception types
-        raise DataError(f"its {kind} header is damaged or cut off") from None
-    if header.width < 1 or header.height < 1:
-        raise DataError(f"its {kind} header declares {header.width} x {header.height} pixels")
-    if header.width * header.height > MAX_PIXELS:
-        limit = f"more than the {MAX_PIXELS // 10**6} million that are accepted"
-        raise DataError(f"it declares {header.width} x {header.height} pixels, {limit}")
-    return header
 
 
 def decode(
@@ -242,17 +116,6 @@ def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:
     return levels
 
 
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings about damage that ganctl reports itself, or that does not matter.
-
-    Keep the body short, because all threads wait for each other here.
-    """
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _imread_flags(header: Header, least: int | tuple[int, int] | None) -> int:
     """OpenCV's flags: keep alpha and 16 bits, do not rotate, decode a large JPEG at a fraction of its size."""
     cv2 = opencv()
@@ -287,8 +150,8 @@ def _by_opencv(data: bytes, header: Header, least: int | tuple[int, int] | None,
 def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
     """Return the same as `_by_opencv` for a file that OpenCV would read wrongly or not at all; a TIFF is upright."""
     try:
-        with _without_warnings():
-            file = _opened(header.kind, data)
+        with without_warnings():
+            file = opened(header.kind, data)
             file.seek(page)
             if header.kind in ("PNG", "TIFF"):  # the others give no warnings, and may take longer
                 file.load()
@@ -315,15 +178,6 @@ def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
     return pixels.astype(pixels.dtype.newbyteorder("="))
 
 
-def _opened(kind: str, data: bytes) -> "ImageFile":
-    """Return Pillow's image of a file; its pixels are decoded on first use."""
-    module, name = _PILLOW_CLASSES[kind]
-    image: ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
-    if kind == "TGA" and not image.tile:  # its pixels would be black
-        raise DataError("its TGA header names a coding that Pillow cannot read")
-    return image
-
-
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Apply EXIF's orientation: 1 is upright, 2 to 4 are flips, 5 to 8 swap rows and columns."""
     if orientation in (5, 6, 7, 8):
@@ -333,160 +187,3 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return pixels
-
-
-@functools.cache
-def _jpeg_reader() -> "type[JpegImageFile]":
-    """Pillow's class, without its search for the resolution in the EXIF block, which takes longer than the rest."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    class Reader(JpegImageFile):
-        def getexif(self) -> "Exif":
-            raise SyntaxError  # as of an unreadable block
-
-    return Reader
-
-
-def _jpeg_header(data: bytes) -> Header:
-    file = io.BytesIO(data)
-    image = _jpeg_reader()(file)
-    # Pillow reads up to the pixels, and OpenCV fills missing ones with grey. Pixel data never contains these two bytes,
-    # the end marker: a file without them is cut off.
-    if not image.tile or data.rfind(b"\xff\xd9", file.tell()) < 0:
-        raise DataError("the JPEG is cut off")
-    return Header("JPEG", *image.size, _orientation(image), image.layers)
-
-
-def _png_header(data: bytes) -> Header:
-    from PIL.PngImagePlugin import PngImageFile
-
-    file = io.BytesIO(data)
-    with _without_warnings():
-        image = PngImageFile(file)
-    pixels = image.tile[0][2]
-    try:
-        image.verify()
-    except SyntaxError as error:
-        raise DataError(f"the PNG is damaged: {error}") from None
-    # Pillow verifies the checksum of every chunk but the last. With a wrong one, OpenCV's library prints a warning.
-    if file.read(4) != zlib.crc32(b"IEND").to_bytes(4):
-        raise DataError("the PNG is damaged or cut off at its end")
-    # Pillow finds an EXIF block after the pixels, where ExifTool puts it, only by decoding.
-    behind = max(data.find(b"eXIf" + magic, pixels) for magic in (b"II*\0", b"MM\0*"))
-    if behind > 0:
-        image.info["exif"] = data[behind + 4 :]
-    # OpenCV ignores the level that a grey PNG declares transparent.
-    hidden = image.mode in ("1", "L", "I;16", "I") and "transparency" in image.info
-    return Header("PNG", *image.size, _orientation(image), for_pillow=hidden)
-
-
-def _gif_header(data: bytes) -> Header:
-    from PIL.GifImagePlugin import GifImageFile
-
-    if data.rstrip(b"\0")[-1:] != b";":  # Pillow would only read up to the first frame's pixels
-        raise DataError("the GIF is cut off")
-    with _without_warnings():
-        return Header("GIF", *GifImageFile(io.BytesIO(data)).size)
-
-
-def _bmp_header(data: bytes) -> Header:
-    from PIL.BmpImagePlugin import BmpImageFile
-
-    try:
-        image = BmpImageFile(io.BytesIO(data))
-    except OSError as error:
-        raise DataError(f"its BMP header is damaged or cut off, or Pillow cannot read its kind: {error}") from None
-    order = (image.tile[0][3] or [""])[0]
-    # After a header of 40 bytes, OpenCV reads every 32-bit pixel as blue, green and red, whatever the file declares.
-    if data[14] == 40 and order in ("XBGR", "BGXR"):
-        raise DataError("its colour channels are in an unusual order and would be swapped; save it as PNG")
-    return Header("BMP", *image.size)
-
-
-def _webp_header(data: bytes) -> Header:
-    from PIL.WebPImagePlugin import WebPImageFile
-
-    image = WebPImageFile(io.BytesIO(data))
-    return Header("WebP", *image.size, _orientation(image))
-
-
-def _pillow_header(kind: str, data: bytes) -> Header:
-    """The header of a format whose pixels Pillow reads, too."""
-    with _without_warnings():
-        image = _opened(kind, data)
-    mode = _MODES.get(image.mode, image.mode)
-    return Header(kind, *image.size, _orientation(image), for_pillow=True, mode=mode)
-
-
-def _tiff_header(data: bytes) -> Header:
-    if is_camera_raw(data):
-        raise UnreadFormatError(CAMERA_RAW)
-    # Only the tags: Pillow opens only what it can decode, and OpenCV decodes more.
-    tags = _tags(data)
-    width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
-    extra = tags.get(_EXTRA_SAMPLES)
-    alpha = extra[0] if isinstance(extra, tuple) and extra else extra
-    sizes = _page_sizes(data)
-    if any(page_width * page_height > MAX_PIXELS for page_width, page_height in sizes):
-        raise DataError(f"one of its pages has more than the {MAX_PIXELS // 10**6} million pixels that are accepted")
-    # OpenCV rotates TIFFs itself, but fails if height and width change places.
-    turned = tags.get(_ORIENTATION) in (5, 6, 7, 8) and width != height
-    grey_with_alpha = tags.get(_SAMPLES_PER_PIXEL) == 2 and tags.get(_PHOTOMETRIC) in (0, 1)
-    return Header(
-        "TIFF",
-        width,
-        height,
-        components=_TIFF_COMPONENTS.get(tags.get(_PHOTOMETRIC, -1), 0),
-        for_pillow=turned or grey_with_alpha,
-        times_alpha=alpha in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA) and not turned,
-        pages=len(sizes),
-    )
-
-
-def _page_sizes(data: bytes) -> list[tuple[int, int]]:
-    """Return width and height of each page of a TIFF; a damaged chain of pages ends where it cannot be followed."""
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], "little" if data.startswith(b"II") else "big")
-
-    sizes: dict[int, tuple[int, int]] = {}
-    at = number(4, 4)
-    while at and at not in sizes and at + 2 <= len(data):
-        entries = [at + 2 + 12 * place for place in range(number(at, 2))]
-        sides = {number(entry, 2): number(entry + 8, 2 if number(entry + 2, 2) == _SHORT else 4) for entry in entries}
-        sizes[at] = sides.get(_WIDTH, 0), sides.get(_HEIGHT, 0)
-        at = number(at + 2 + 12 * len(entries), 4)
-    return list(sizes.values())
-
-
-def _orientation(image: "ImageFile") -> int:
-    """Return the orientation in an image's EXIF block; 1 if there is none or the block is damaged."""
-    exif = image.info.get("exif")
-    if not exif:
-        return 1
-    try:
-        orientation = _tags(exif).get(_ORIENTATION)
-    except Exception:  # Pillow documents no exception types
-        return 1
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-
-
-def _tags(data: bytes) -> "Exif":
-    """Return the tags in the first directory of a TIFF; an EXIF block has the same layout."""
-    from PIL.Image import Exif
-
-    tags = Exif()
-    with _without_warnings():
-        tags.load(data)
-    return tags
-
-
-_HEADER_READERS: dict[str, Callable[[bytes], Header]] = {
-    "JPEG": _jpeg_header,
-    "PNG": _png_header,
-    "GIF": _gif_header,
-    "BMP": _bmp_header,
-    "WebP": _webp_header,
-    "TIFF": _tiff_header,
-    **{kind: functools.partial(_pillow_header, kind) for kind in ("AVIF", "HEIC", "JPEG 2000", "PPM", "TGA")},
-}

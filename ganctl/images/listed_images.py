@@ -19,9 +19,10 @@ from ganctl.host.files import shown
 from ganctl.images import image_cache
 from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
 from ganctl.images.containers import ListedFile
-from ganctl.images.decode import INVISIBLE, Decoded, Header, UnreadFormatError, decode, read_header
+from ganctl.images.decode import INVISIBLE, Decoded, decode
 from ganctl.images.file_formats import READ, is_read
 from ganctl.images.folder_listing import Listing, counted, skipped_in_words, tolerated
+from ganctl.images.headers import Header, UnreadFormatError, read_header
 from ganctl.images.image_set import HALVED_JPEG, JPEG, ImageSet, Track, only_classes
 from ganctl.images.label_files import numbered
 from ganctl.images.resize import scale_to_fit, to_channels

@@ -19,9 +19,10 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.host.files import reading, shown
 from ganctl.images.containers import ListedFile, group_of
-from ganctl.images.decode import Header, UnreadFormatError, decode, read_header
+from ganctl.images.decode import decode
 from ganctl.images.file_formats import READ
 from ganctl.images.folder_listing import Listing, class_folders, list_images, skipped_in_words
+from ganctl.images.headers import Header, UnreadFormatError, read_header
 from ganctl.images.image_set import Track
 from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES, Ends, glance, mode_of, read_ends
 from ganctl.planning.survey.near_duplicates import Sketch, groups_of_near_duplicates

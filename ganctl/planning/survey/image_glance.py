@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ganctl.errors import DataError
 from ganctl.images.containers import ListedFile
-from ganctl.images.decode import Header, read_header
 from ganctl.images.file_formats import FIRST_BYTES, READ, image_kind
 from ganctl.images.folder_listing import Listing
+from ganctl.images.headers import Header, read_header
 
 HEAD_BYTES = 2**16
 TAIL_BYTES = 2**12

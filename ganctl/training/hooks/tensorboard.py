@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.images.decode import read_header
+from ganctl.images.headers import read_header
 from ganctl.lazy import tf
 from ganctl.run_folder.losses_csv import LossTable
 from ganctl.run_folder.metrics_csv import read_metrics
