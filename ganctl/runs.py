@@ -164,9 +164,9 @@ def evaluate(
     """Score generated images, as `ganctl evaluate` does.
 
     Args:
-        what: a run folder, checkpoint or generator file to draw from; or images, as an npz, a folder or a zip.
-        against: the real images: a data set's name, a run folder, an npz, a folder or a zip; by default the images that
-            the run was trained on.
+        what: a run folder, checkpoint or generator file to draw from; or images, as an npz, a folder or an archive.
+        against: the real images: a data set's name, a run folder, an npz, a folder or an archive; by default the images
+            that the run was trained on.
         num: number of samples, 50 to 50,000.
         features: the network whose features are compared; `auto` is `lite0`, which ships with ganctl. `classifier` is
             trained once, on the data set's labels; `inception` is the original FID network.

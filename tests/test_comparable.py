@@ -8,13 +8,16 @@ import cv2
 import numpy as np
 import pytest
 from conftest import RunCli, WriteYaml, untracked
+from image_files import write_images
 from sklearn.datasets import load_sample_image
 from small_runs import train
+from test_parquet import needs_pyarrow, table
+from test_webdataset import samples, shard
 
 from ganctl.build import resolving
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.image_scores import compression_notes, score_images
-from ganctl.generation.image_sources import read_both
+from ganctl.generation.image_sources import read_both, read_real_images, read_samples
 from ganctl.images import image_cache
 from ganctl.run_folder.paths import RunFolder
 
@@ -308,3 +311,16 @@ def test_a_picture_that_png_cannot_hold_does_not_lose_the_scores(
     assert scores.nearest_pairs is None
     assert "pairs.png would be" in scores.notes[0]
     assert not list(tmp_path.iterdir())
+
+
+@needs_pyarrow
+def test_tables_and_tar_archives_are_compared_as_folders_are(tmp_path: Path) -> None:
+    write_images(tmp_path / "set", 6)
+    shard(tmp_path / "a.tar", samples(range(6)))
+    table(tmp_path / "a.parquet", [(tmp_path / "set" / f"{n:03d}.png").read_bytes() for n in range(6)], list(range(6)))
+    expected = read_samples(tmp_path / "set", 6, 0, untracked)
+    for name in ("a.tar", "a.parquet"):
+        found = read_samples(tmp_path / name, 6, 0, untracked)
+        np.testing.assert_array_equal(found.images, expected.images)
+        real = read_real_images(str(tmp_path / name), expected, untracked)
+        np.testing.assert_array_equal(real.images.images, expected.images)

@@ -52,6 +52,9 @@ device_option = click.option(
 checkpoint_option = click.option(
     "--checkpoint", required=True, type=PATH, help="A run folder, a checkpoint, or a generator file."
 )
+label_column_option = click.option(
+    "--label-column", metavar="NAME", help="Column of the labels, if there are several: as `dataset.label_column`."
+)
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
 )

@@ -13,7 +13,7 @@ from ganctl.cli._printing import show, show_json
 @click.option(
     "--against",
     metavar="DATASET|RUN|IMAGES",
-    help="The real images: a data set's name, a run's training images, an npz, a folder or a zip.  [default: the "
+    help="The real images: a data set's name, a run's training images, an npz, a folder or an archive.  [default: the "
     "images that the run was trained on]",
 )
 @click.option("--num", type=click.IntRange(50, 50_000), default=10_000, show_default=True, help="Number of samples.")
@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Score generated images: KID, FD, precision, recall and more, each with its floor, and the protocol.
 
-    A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, a folder or a
-    zip. Scores are comparable only if the whole protocol is the same.
+    A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, a folder or an
+    archive. Scores are comparable only if the whole protocol is the same.
 
     \b
     ganctl evaluate outputs/quickstart

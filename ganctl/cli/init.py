@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganctl.cli._options import PATH, FiniteRange, device_option, json_option, output_option
+from ganctl.cli._options import PATH, FiniteRange, device_option, json_option, label_column_option, output_option
 from ganctl.cli._printing import show_json
 
 # Time limit for decoding pictures. Together with the measurements, the command takes under a minute.
@@ -23,19 +23,30 @@ DECODING_SECONDS = 15.0
     show_default=True,
     help="Time that training may take on this machine.",
 )
+@label_column_option
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @device_option
 @json_option
-def command(folder: Path, output: Path | None, minutes: float, force: bool, device: str, as_json: bool) -> None:
+def command(
+    folder: Path,
+    output: Path | None,
+    minutes: float,
+    label_column: str | None,
+    force: bool,
+    device: str,
+    as_json: bool,
+) -> None:
     """Examine the pictures in FOLDER and this machine; write the YAML of a GAN that learns them in the given time.
 
-    FOLDER may also be a zip archive. Reports what is in it: sizes, formats, damaged files, duplicates, classes.
+    FOLDER may also be a zip archive, a Parquet file or a tar archive, or a folder of the latter two. Reports what is in
+    it: sizes, formats, damaged files, duplicates, classes.
     FILE.yaml explains every choice. Beside it, FILE-crop.png previews how the pictures are cropped and scaled, and
     FILE-files.txt lists damaged and duplicate files, if there are any. Nothing in FOLDER is changed.
 
     \b
     ganctl init photos
     ganctl init photos -o cats.yaml --minutes 480
+    ganctl init train-00000-of-00001.parquet -o birds.yaml
     """
     from ganctl.planning.recipe.files import StartingFiles
     from ganctl.planning.survey.folder_survey import survey
@@ -47,7 +58,7 @@ def command(folder: Path, output: Path | None, minutes: float, force: bool, devi
     from ganctl.planning.survey.in_words import described, listed_files, warnings
 
     terminal = Terminal(quiet=as_json)
-    pictures = survey(folder, DECODING_SECONDS, terminal.track)
+    pictures = survey(folder, DECODING_SECONDS, terminal.track, label_column)
     lines = described(pictures)
     for title, line in lines:
         terminal.say(f"{title:<12}{line}")

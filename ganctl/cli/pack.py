@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ganctl.cli._options import PATH, output_option, quiet_option
+from ganctl.cli._options import PATH, label_column_option, output_option, quiet_option
 
 
 @click.command()
@@ -33,7 +33,7 @@ from ganctl.cli._options import PATH, output_option, quiet_option
     help="How to fit an image to that shape: crop the side that is too long, squash (distort) it, or pad with black.",
 )
 @click.option("--labels", help="File of labels, relative to FOLDER.  [default: as for `dataset.labels`]")
-@click.option("--label-column", help="Column of that file that holds the class, if it has several.")
+@label_column_option
 @quiet_option
 def command(folder: Path, output: Path | None, quiet: bool, image_size: str, channels: str, **keys: Any) -> None:
     """Write the images in FOLDER, as the networks would see them, to a StyleGAN archive.

@@ -14,7 +14,7 @@ from ganctl.images.data_paths import given_path
 from ganctl.images.folder_listing import Listing, list_images
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
 from ganctl.images.label_files import LabelFile, find_label_file
-from ganctl.images.listed_images import Labelled, labelled_by, read_listed
+from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed
 
 _IMAGES = "img_align_celeba"
 _WANTED = f"the folder or zip archive {_IMAGES}"
@@ -42,10 +42,10 @@ def celeba(config: DatasetSection, track: Track) -> ImageSet:
             listing = listing.without(file.name)
     attributes = config.attributes
     if attributes is None:
-        return read_listed(listing, lambda: Labelled(listing.files), "celeba", config, track)
+        return read_listed(Listed(listing, lambda: Labelled(listing.files), "celeba"), config, track)
     table = _table_of(listing, path)
     labels_from = ("celeba", str(table.path), table.modified, attributes)
-    return read_listed(listing, lambda: _labelled(listing, table, attributes), labels_from, config, track)
+    return read_listed(Listed(listing, lambda: _labelled(listing, table, attributes), labels_from), config, track)
 
 
 def _images_at(path: Path) -> Path:

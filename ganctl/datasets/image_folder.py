@@ -12,19 +12,24 @@ from ganctl.images.data_paths import given_path
 from ganctl.images.folder_listing import Listing, class_folders, list_images
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
 from ganctl.images.label_files import LabelFile, find_label_file, finder, read_labels
-from ganctl.images.listed_images import Labelled, labelled_by, read_listed, some_of
+from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed, some_of
 
 
-@registry.register("image_folder", source="your own image files", shape=None)
-def image_folder(config: DatasetSection, track: Track) -> ImageSet:
-    """Images (JPEG, PNG, TIFF, AVIF ...) in a folder or zip archive; sub-folders are classes; default: 64 x 64 RGB."""
+def listed(config: DatasetSection) -> Listed:
+    """Return the files of the folder or archive, and how to find their classes."""
     refuse_keys(config, "attributes")
     listing = list_images(given_path(config, "a folder or zip archive of images"))
     labels = find_label_file(listing, config.labels)
     if labels:
         listing = listing.without(labels.name)
     labels_from = (str(labels.path), config.label_column, labels.modified) if labels else None
-    return read_listed(listing, lambda: _labelled(listing, labels, config), labels_from, config, track)
+    return Listed(listing, lambda: _labelled(listing, labels, config), labels_from)
+
+
+@registry.register("image_folder", source="your own image files", shape=None, listed=listed, suffixes=(".zip",))
+def image_folder(config: DatasetSection, track: Track) -> ImageSet:
+    """Images (JPEG, PNG, TIFF, AVIF ...) in a folder or zip archive; sub-folders are classes; default: 64 x 64 RGB."""
+    return read_listed(listed(config), config, track)
 
 
 def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSection) -> Labelled:

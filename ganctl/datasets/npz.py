@@ -14,7 +14,9 @@ _IMAGES = ("images", "x_train", "train_images", "x", "X", "data", "arr_0")
 _LABELS = ("labels", "y_train", "train_labels", "y", "Y", "label", "targets")
 
 
-@registry.register("npz", source="your own NumPy archive, as `np.savez` writes it", shape=None)
+@registry.register(
+    "npz", source="your own NumPy archive, as `np.savez` writes it", shape=None, suffixes=(".npz", ".npy")
+)
 def npz(config: DatasetSection, track: Track) -> ImageSet:
     """A .npz with `images` (or x_train, train_images, x, data, arr_0) and `labels` (y_train, ...), or a .npy."""
     path = given_path(config, "an npz file")

@@ -13,7 +13,7 @@ from ganctl.images.data_paths import given_files
 from ganctl.images.folder_listing import Listing
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
 from ganctl.images.label_files import LABEL_COLUMNS, numbered, without_gaps
-from ganctl.images.listed_images import Labelled, labelled_by, read_listed
+from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed
 from ganctl.images.parquet_tables import ParquetTables
 
 _WANTED = "a Parquet file, a folder of them, or a pattern such as train-{0..3}.parquet"
@@ -22,9 +22,8 @@ _WANTED = "a Parquet file, a folder of them, or a pattern such as train-{0..3}.p
 _NO_LABEL = -1
 
 
-@registry.register("parquet", source="your own Parquet files, as the Hugging Face hub has them", shape=None)
-def parquet(config: DatasetSection, track: Track) -> ImageSet:
-    """Tables with a column `image` and, if there are any, classes in `label`; default: 64 x 64 RGB."""
+def listed(config: DatasetSection) -> Listed:
+    """Return the images of the tables, and how to find their classes."""
     refuse_keys(config, "labels", "attributes")
     shards, left_out = given_files(config, _WANTED, (".parquet",))
     tables = ParquetTables(shards)
@@ -33,7 +32,19 @@ def parquet(config: DatasetSection, track: Track) -> ImageSet:
         skipped["table that is not of the training part"] += left_out
     listing = Listing(tables, "", files, skipped)
     labels_from = ("parquet", config.label_column, [shard.stat().st_size for shard in shards])
-    return read_listed(listing, lambda: _labelled(listing, tables, config), labels_from, config, track)
+    return Listed(listing, lambda: _labelled(listing, tables, config), labels_from)
+
+
+@registry.register(
+    "parquet",
+    source="your own Parquet files, as the Hugging Face hub has them",
+    shape=None,
+    listed=listed,
+    suffixes=(".parquet",),
+)
+def parquet(config: DatasetSection, track: Track) -> ImageSet:
+    """Tables with a column `image` and, if there are any, classes in `label`; default: 64 x 64 RGB."""
+    return read_listed(listed(config), config, track)
 
 
 def _labelled(listing: Listing, tables: ParquetTables, config: DatasetSection) -> Labelled:

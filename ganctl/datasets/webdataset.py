@@ -12,7 +12,7 @@ from ganctl.images.data_paths import given_files
 from ganctl.images.folder_listing import Listing
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
 from ganctl.images.label_files import LABEL_COLUMNS
-from ganctl.images.listed_images import Labelled, labelled_by, read_listed
+from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed
 from ganctl.images.tar_shards import TarShards
 
 _WANTED = "a tar archive, a folder of them, or a pattern such as shards/{000..009}.tar"
@@ -24,9 +24,8 @@ _Sample = dict[str, ListedFile]
 """Its files by what stands behind the key: `jpg`, `cls` ..."""
 
 
-@registry.register("webdataset", source="your own tar archives, as WebDataset has them", shape=None)
-def webdataset(config: DatasetSection, track: Track) -> ImageSet:
-    """Samples `KEY.jpg` (or another format) with `KEY.cls` or `KEY.json` in tar archives; default: 64 x 64 RGB."""
+def listed(config: DatasetSection) -> Listed:
+    """Return the members of the archives, and how to find the images among them and their classes."""
     refuse_keys(config, "labels", "attributes")
     shards, left_out = given_files(config, _WANTED, _SUFFIXES)
     container = TarShards(shards)
@@ -34,7 +33,15 @@ def webdataset(config: DatasetSection, track: Track) -> ImageSet:
     if left_out:
         skipped["archive that is not of the training part"] += left_out
     listing = Listing(container, "", files, skipped)
-    return read_listed(listing, lambda: _labelled(listing, config), ("webdataset", config.label_column), config, track)
+    return Listed(listing, lambda: _labelled(listing, config), ("webdataset", config.label_column))
+
+
+@registry.register(
+    "webdataset", source="your own tar archives, as WebDataset has them", shape=None, listed=listed, suffixes=(".tar",)
+)
+def webdataset(config: DatasetSection, track: Track) -> ImageSet:
+    """Samples `KEY.jpg` (or another format) with `KEY.cls` or `KEY.json` in tar archives; default: 64 x 64 RGB."""
+    return read_listed(listed(config), config, track)
 
 
 def _labelled(listing: Listing, config: DatasetSection) -> Labelled:

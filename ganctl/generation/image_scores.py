@@ -134,7 +134,7 @@ def score_images(
     """Score samples of a generator, or existing images, and write the nearest pairs as a picture.
 
     Args:
-        what: a run folder, checkpoint or generator file to draw from; or images, as an npz, a folder or a zip.
+        what: a run folder, checkpoint or generator file to draw from; or images, as an npz, a folder or an archive.
         track: shows progress.
         against: as for `image_sources.read_real_images`.
         num: number of samples.

@@ -1,4 +1,4 @@
-"""The images to compare: samples of a run or checkpoint, an npz, a folder or a zip, and the real images."""
+"""The images to compare: samples of a run or checkpoint, an npz, a folder or an archive, and the real images."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from ganctl.build import catalog
+from ganctl.build import catalog, given_data
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import load_parts, read_dataset, read_feeds
 from ganctl.errors import DataError, UsageError, did_you_mean
@@ -21,7 +21,6 @@ from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
-from ganctl.images.folder_listing import list_images
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.images.value_range import BYTES, ValueRange
 from ganctl.run_folder import checkpoint
@@ -158,7 +157,7 @@ def read_both(
 def read_samples(
     path: Path, count: int, seed: int, track: Track, *, best: bool = False, like: Preparation | None = None
 ) -> Samples:
-    """Open a run folder, checkpoint or generator file to draw samples from, or read an npz, a folder or a zip.
+    """Open a run folder, checkpoint or generator file to draw samples from, or read an npz, a folder or an archive.
 
     Args:
         path: one of these.
@@ -166,11 +165,11 @@ def read_samples(
         seed: of the latent vectors.
         track: shows progress.
         best: use a run's checkpoint with the lowest KID instead of the latest.
-        like: how to prepare the images of an npz, folder or zip; None: keep their own size and channels.
+        like: how to prepare the images of an npz, folder or archive; None: keep their own size and channels.
     """
     if not path.exists():
         raise UsageError(
-            f"{path} does not exist. Name a run folder, a checkpoint, an npz, or a folder or zip of images."
+            f"{path} does not exist. Name a run folder, a checkpoint, an npz, or a folder or archive of images."
         )
     if not _is_checkpoint(path):
         if best:
@@ -212,7 +211,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     """Read the images to compare samples with.
 
     Args:
-        against: a data set of `ganctl list-datasets`, a run folder, an npz, a folder or a zip; None: the training
+        against: a data set of `ganctl list-datasets`, a run folder, an npz, a folder or an archive; None: the training
             images of the run that drew the samples.
         samples: the samples.
         track: shows progress.
@@ -223,10 +222,12 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     """
     if against is None:
         if samples.parts is None:
-            raise UsageError("Choose what to compare these images with: --against DATASET, RUN, npz, folder or zip.")
+            raise UsageError(
+                "Choose what to compare these images with: --against DATASET, RUN, npz, folder or archive."
+            )
         return _training_images(samples.parts, samples.fingerprint, track)
     if not against:
-        raise UsageError("--against is empty. Name a data set, a run folder, an npz, a folder or a zip.")
+        raise UsageError("--against is empty. Name a data set, a run folder, an npz, a folder or an archive.")
     path = _expanded(against)
     like = None
     if samples.parts is not None:
@@ -241,7 +242,9 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
         real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
-        raise UsageError(f"--against {shlex.quote(against)} is not a data set, run folder, npz, folder or zip.{hint}")
+        raise UsageError(
+            f"--against {shlex.quote(against)} is not a data set, run folder, npz, folder or archive.{hint}"
+        )
     if real.images.shape[:2] != samples.shape[:2]:
         own, other = ("x".join(map(str, shape[:2])) for shape in (samples.shape, real.images.shape))
         note = f"Warning: the samples are {own} and the real images {other}: part of the distance is due to sharpness."
@@ -286,25 +289,26 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
-    """Read an npz, folder or zip archive, prepared as for a run, or else in the usual shape of its images."""
-    name = "npz" if path.is_file() and path.suffix.lower() != ".zip" else "image_folder"
+    """Read an npz, folder or archive, prepared as for a run, or else in the usual shape of its images."""
+    name = given_data.dataset_for(path) or "npz"
     if like:
         return like.read(name, str(path), track)
+    section = DatasetSection(name=name, path=str(path))
     if name == "npz":
-        return read_dataset(DatasetSection(name=name, path=str(path)), track)
-    size, channels = _usual_shape(path)
+        return read_dataset(section, track)
+    size, channels = _usual_shape(section)
     section = DatasetSection(name=name, path=str(path), image_size=size, channels=1 if channels == 1 else 3)
     return read_dataset(section, track)
 
 
-def _usual_shape(path: Path) -> tuple[str, int]:
-    """Return HEIGHTxWIDTH and channels for the images of a folder or zip archive.
+def _usual_shape(section: DatasetSection) -> tuple[str, int]:
+    """Return HEIGHTxWIDTH and channels for the images of a folder or archive.
 
     The shape is that of most images or, if there is none, a square with the most frequent shorter side. The longer side
     has at most LARGEST_SIZE pixels. There is one channel only if all images are grey.
     """
-    listing = list_images(path)
-    files = listing.files
+    listed = given_data.listed_in(section)
+    listing, files = listed.listing, listed.labelled().files
     shapes: Counter[tuple[int, int]] = Counter()
     channels = 0
     for file in files[:: max(1, len(files) // LOOKED_AT)]:
@@ -315,7 +319,7 @@ def _usual_shape(path: Path) -> tuple[str, int]:
                 shapes[pixels.shape[:2]] += 1
                 channels = max(channels, pixels.shape[2])
     if not shapes:
-        raise DataError(f"{path} contains no readable image.")
+        raise DataError(f"{section.path} contains no readable image.")
     (shape, count), *_ = shapes.most_common(1)
     if count <= shapes.total() / 2:
         sides: Counter[int] = Counter()

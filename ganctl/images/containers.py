@@ -51,7 +51,13 @@ def group_of(name: str) -> str:
 
 
 class Container(Protocol):
-    """A folder or an archive of files."""
+    """A folder or an archive of files.
+
+    Attributes:
+        in_order: files should be opened one after another as they are listed, because neighbours are read together.
+    """
+
+    in_order: bool
 
     @property
     def path(self) -> Path:
@@ -79,6 +85,8 @@ class Folder:
     Links to files and folders are followed. A folder is listed only once, even if several links lead to it or form a
     loop; its own path takes precedence over a link.
     """
+
+    in_order = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -174,6 +182,8 @@ class Archive:
     Raises:
         DataError: it is not a zip archive, or it is damaged.
     """
+
+    in_order = False
 
     def __init__(self, path: Path) -> None:
         self.path = path

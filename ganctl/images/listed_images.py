@@ -66,15 +66,26 @@ class Labelled:
     notes: list[str] = field(default_factory=list)
 
 
-def read_listed(
-    listing: Listing, labelled: Callable[[], Labelled], labels_from: object, config: DatasetSection, track: Track
-) -> ImageSet:
+@dataclass(frozen=True)
+class Listed:
+    """Image files that a data set has found, none of which is read yet.
+
+    Attributes:
+        listing: the files.
+        labelled: returns which of them to read, and their classes; raises DataError and ConfigurationError.
+        labels_from: what determines the classes, apart from the files; its `repr` becomes part of the cache key.
+    """
+
+    listing: Listing
+    labelled: Callable[[], Labelled]
+    labels_from: object = None
+
+
+def read_listed(listed: Listed, config: DatasetSection, track: Track) -> ImageSet:
     """Return the images that the configuration selects, from the cache if the same files were read before.
 
     Args:
-        listing: the files.
-        labelled: returns which of them to read, and their classes; not called if the images are in the cache.
-        labels_from: what determines the classes, apart from the files; its `repr` becomes part of the cache key.
+        listed: the files; which of them to read is not asked if the images are in the cache.
         config: the shape and kind of the images.
         track: shows progress.
 
@@ -82,8 +93,8 @@ def read_listed(
         DataError: no file is an image, or too many are damaged.
         ConfigurationError: the configuration asks for channels or classes that the images do not have.
     """
-    key = _cache_key(listing, labels_from, config)
-    return image_cache.load(key) or _read(listing, labelled(), config, key, track)
+    key = _cache_key(listed, config)
+    return image_cache.load(key) or _read(listed.listing, listed.labelled(), config, key, track)
 
 
 def labelled_by(
@@ -132,13 +143,14 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
-def _cache_key(listing: Listing, labels_from: object, config: DatasetSection) -> str:
+def _cache_key(listed: Listed, config: DatasetSection) -> str:
+    listing = listed.listing
     asked_for = [*_shape(config), config.resize, config.classes, config.limit, config.value_range, config.background]
     asked_for += [config.pages, config.alpha]
     installed = [kind for kind in _READ_IF_INSTALLED if is_read(kind)]
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
-    if labels_from is not None:
-        digest.update(repr(labels_from).encode("utf-8", "surrogateescape"))
+    if listed.labels_from is not None:
+        digest.update(repr(listed.labels_from).encode("utf-8", "surrogateescape"))
     for file in listing.files:
         digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
     return digest.hexdigest()

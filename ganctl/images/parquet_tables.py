@@ -47,6 +47,8 @@ class ParquetTables:
         DataError: a file is damaged, it has other columns than the first one, or no column has images.
     """
 
+    in_order = True
+
     def __init__(self, shards: list[Path]) -> None:
         self._parquet = _pyarrow_parquet()
         self.path = shards[0] if len(shards) == 1 else Path(os.path.commonpath([shard.parent for shard in shards]))

@@ -30,6 +30,8 @@ class TarShards:
         DataError: one is not a tar archive, is damaged, or is compressed.
     """
 
+    in_order = False
+
     def __init__(self, shards: list[Path]) -> None:
         self.path = shards[0] if len(shards) == 1 else Path(os.path.commonpath([shard.parent for shard in shards]))
         self._places: dict[str, tuple[Path, int]] = {}

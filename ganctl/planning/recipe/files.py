@@ -10,6 +10,7 @@ from typing import Self
 
 import numpy as np
 
+from ganctl.build import given_data
 from ganctl.errors import UsageError
 from ganctl.host.files import is_text, shown, write_atomically, writing
 from ganctl.images.draw import write_png
@@ -37,7 +38,8 @@ class StartingFiles:
         Raises:
             UsageError: a file exists, cannot be written, or would be among the pictures.
         """
-        pictures_name = pictures.stem if pictures.suffix.lower() == ".zip" else pictures.absolute().name
+        is_archive = not pictures.is_dir() and given_data.dataset_for(pictures)
+        pictures_name = pictures.stem if is_archive else pictures.absolute().name
         path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures_name)}.yaml")
         for place in (path, pictures):
             if not is_text(place):

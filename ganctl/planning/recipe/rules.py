@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.build.given_data import IMAGE_FOLDER
 from ganctl.evaluation.reference import FEWEST_IMAGES
 from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import MOST_CHANNELS
 from ganctl.experiment.yaml_source import KeyPath
 from ganctl.planning.pace import format_duration
-from ganctl.planning.survey.folder_survey import Picture, Survey
+from ganctl.planning.survey.folder_survey import Survey
+from ganctl.planning.survey.picture import Picture
 
 ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
 """Sizes to choose from, and the iterations below which a smaller size is used.
@@ -42,6 +45,9 @@ MINUTES_BETWEEN_EVALUATIONS = 12
 SAMPLE_GRIDS = 40
 MOST_MINUTES_TO_LOSE = 10
 _EVALUATIONS = (1, 2, 4, 5, 8, 10)  # they divide the number of sample grids
+
+UNSEEN_SHARE = 0.05
+"""The share of pictures that may show nothing on white before black is laid behind transparency."""
 
 FEW, SOME = 100, 500
 """Below these numbers of pictures, `ganctl init` warns."""
@@ -196,8 +202,21 @@ def resize_of(pictures: Survey, sides: tuple[int, int] = (1, 1)) -> str:
     return "pad" if float(np.mean(pictures.kept_by(*sides) < 0.5)) > 0.5 else "crop"
 
 
+def background_of(pictures: Survey) -> str:
+    """Return the colour to lay behind transparency: white, or black if many pictures would show nothing on white."""
+    seen = _seen(pictures)
+    unseen = {colour: sum(colour in picture.unseen_on for picture in seen) for colour in ("white", "black")}
+    return "black" if unseen["white"] > max(UNSEEN_SHARE * len(seen), unseen["black"]) else "white"
+
+
 def channels_of(pictures: Survey) -> int:
-    """Return 1 if none of the decoded pictures is in colour, otherwise 3."""
+    """Return the number of channels that most decoded pictures have if they are bands, and otherwise 1 or 3.
+
+    It is 1 if none of them is in colour.
+    """
+    bands = [picture.channels for picture in _seen(pictures) if picture.channels not in (0, 1, 3)]
+    if len(bands) > len(_seen(pictures)) / 2:
+        return max(set(bands), key=bands.count)
     return 3 if any(picture.coloured for picture in _seen(pictures)) else 1
 
 
@@ -238,7 +257,7 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
     iterations = SAMPLE_GRIDS * between
     saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
     found = [
-        Choice(("dataset", "path"), str(pictures.path.absolute()), ""),
+        *_how_to_read(pictures),
         Choice(("dataset", "image_size"), cost.image_size, _why_size(pictures, cost, sizes, rate, seconds)),
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
         Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost)),
@@ -284,6 +303,36 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
         Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
         Choice(("outputs", "checkpoint_every"), saved, f"About every {format_duration(saved / rate)}."),
     ]
+    return found
+
+
+def _how_to_read(pictures: Survey) -> list[Choice]:
+    """The choices of where the pictures are, and of keys that only unusual ones need."""
+    found = [Choice(("dataset", "path"), str(pictures.path.absolute()), "")]
+    if pictures.dataset != IMAGE_FOLDER:
+        found.insert(0, Choice(("dataset", "name"), pictures.dataset, ""))
+    if pictures.label_column is not None:
+        found.append(Choice(("dataset", "label_column"), pictures.label_column, ""))
+    if pictures.stored and pictures.stored.asked != "auto":
+        found.append(Choice(("dataset", "value_range"), pictures.stored.asked, pictures.stored.reason))
+    if pictures.pages != "first":
+        found.append(
+            Choice(
+                ("dataset", "pages"),
+                pictures.pages,
+                f"Most files are TIFFs with more than {MOST_CHANNELS} pages, or with different numbers of them.",
+            )
+        )
+    background = background_of(pictures)
+    if background != "white":
+        unseen = sum("white" in picture.unseen_on for picture in _seen(pictures))
+        found.append(
+            Choice(
+                ("dataset", "background"),
+                background,
+                f"On white, {unseen:,} of {len(_seen(pictures)):,} transparent pictures would show nothing.",
+            )
+        )
     return found
 
 
@@ -346,7 +395,13 @@ def _seen(pictures: Survey) -> list[Picture]:
 
 def _why_channels(pictures: Survey) -> str:
     seen = _seen(pictures)
+    if channels_of(pictures) not in (1, 3):
+        return "Most pictures have this number of bands, which are not colours."
     coloured = sum(picture.coloured for picture in seen)
+    transparent = sum(picture.transparent for picture in seen)
+    if transparent:
+        rest = f"{transparent:,} have transparent parts, laid over {background_of(pictures)}; 4 learns transparency."
+        return f"{coloured:,} of {len(seen):,} pictures are in colour; {rest}"
     if not coloured:
         return f"None of the {len(seen):,} pictures examined is in colour."
     grey = len(seen) - coloured

@@ -4,9 +4,11 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
+from ganctl.images.bands import visible
 from ganctl.images.decode import decode
 from ganctl.images.resize import centred, resized, scale_to_fit, to_channels
-from ganctl.planning.survey.folder_survey import Picture, Survey
+from ganctl.planning.survey.folder_survey import Survey
+from ganctl.planning.survey.picture import Picture
 
 ROWS, COLUMNS = 4, 3
 ORIGINAL, RESULT = 192, 128
@@ -35,7 +37,7 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
             data = pictures.read(picture.name)
             if data is None:
                 continue
-            original, seen = (decode(data, s, name=picture.name).pixels for s in (ORIGINAL, dataset.sides))
+            original, seen = (_decoded(data, side, picture, pictures, dataset) for side in (ORIGINAL, dataset.sides))
         except DataError:
             continue  # a photo of which only the ends were read so far
         top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
@@ -43,6 +45,20 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
         _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
         place += 1
     return sheet
+
+
+def _decoded(
+    data: bytes, least: int | tuple[int, int] | None, picture: Picture, pictures: Survey, dataset: DatasetSection
+) -> np.ndarray:
+    """The pixels that training reads, at least of a side, or of a height and width."""
+    return decode(
+        data,
+        least,
+        value_range=pictures.value_range,
+        background=dataset.background_colour,
+        name=picture.name,
+        page=picture.page,
+    ).pixels
 
 
 def _chosen(pictures: Survey, shape: tuple[int, int]) -> list[Picture]:
@@ -61,9 +77,9 @@ def _framed(pixels: np.ndarray, resize: str, shape: tuple[int, int]) -> np.ndarr
     """The original, with a frame around the part that is kept in the shape of a height and width."""
     scale = ORIGINAL / max(pixels.shape[:2])
     if scale > 1:  # magnify a small one, so that its pixels can be seen
-        small = to_channels(pixels, 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
+        small = to_channels(visible(pixels), 3).repeat(int(scale), axis=0).repeat(int(scale), axis=1)
     else:
-        small = to_channels(resized(pixels, *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
+        small = to_channels(resized(visible(pixels), *(max(1, round(side * scale)) for side in pixels.shape[:2])), 3)
     height, width = small.shape[:2]
     top, left, bottom, right = 0, 0, height, width
     if resize == "crop":
@@ -79,7 +95,8 @@ def _framed(pixels: np.ndarray, resize: str, shape: tuple[int, int]) -> np.ndarr
 def _result(pixels: np.ndarray, dataset: DatasetSection) -> np.ndarray:
     """What the networks get, enlarged so that its pixels can be seen."""
     size, channels = dataset.sides or (ORIGINAL, ORIGINAL), dataset.channels or 3
-    result = to_channels(to_channels(scale_to_fit(pixels, size, dataset.resize), channels), 3)
+    fitted = visible(to_channels(scale_to_fit(pixels, size, dataset.resize), channels))
+    result = to_channels(fitted, 3)
     times = max(1, RESULT // max(size))
     shown = result.repeat(times, axis=0).repeat(times, axis=1)
     longest = max(shown.shape[:2])

@@ -7,84 +7,35 @@ decoded as in training: only this shows damage in the middle, and pictures that 
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 
-from ganctl.errors import DataError
+from ganctl.build import given_data
+from ganctl.errors import ConfigurationError, DataError, UsageError
+from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.host.files import reading, shown
-from ganctl.images.containers import ListedFile, group_of
-from ganctl.images.decode import decode
+from ganctl.images.containers import ListedFile
 from ganctl.images.file_formats import READ
-from ganctl.images.folder_listing import Listing, class_folders, list_images, skipped_in_words
-from ganctl.images.headers import Header, UnreadFormatError, read_header
+from ganctl.images.folder_listing import Listing, skipped_in_words
+from ganctl.images.headers import UnreadFormatError
 from ganctl.images.image_set import Track
-from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES, Ends, glance, mode_of, read_ends
-from ganctl.planning.survey.near_duplicates import Sketch, groups_of_near_duplicates
+from ganctl.images.listed_images import Labelled, Listed
+from ganctl.images.value_range import Observed, ValueRange
+from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES
+from ganctl.planning.survey.near_duplicates import groups_of_near_duplicates
+from ganctl.planning.survey.picture import Look, Picture, glance_at, look_at, with_levels
+from ganctl.planning.survey.stored_values import StoredValues
 
-_DECODED_SIDE = 64  # a large JPEG is decoded at a fraction of its size, as long as no side becomes shorter than this
 _FILES_AT_ONCE = 32
 # Large files that are equal at both ends are compared as a whole for at most this long.
 _COMPARING_SECONDS = 5.0
-_COLOURLESS = 8  # levels between the channels of a picture that only looks grey, such as a scan
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The properties of an image file.
-
-    Attributes:
-        name: its path below the folder.
-        kind: the file format.
-        height: in pixels, after EXIF's rotation.
-        width: in pixels, after EXIF's rotation.
-        mode: how its colours are stored.
-        rotated: whether EXIF rotates it.
-        digest: equal for files of equal content, and for large files that are equal at both ends.
-        sketch: a small copy and hash of it; None if it was not decoded.
-    """
-
-    name: str
-    kind: str
-    height: int
-    width: int
-    mode: str
-    rotated: bool
-    digest: bytes
-    sketch: Sketch | None = None
-
-    @property
-    def short_side(self) -> int:
-        """The shorter side in pixels."""
-        return min(self.height, self.width)
-
-    @property
-    def kept(self) -> float:
-        """The share of its area that the centred square keeps."""
-        return self.kept_by(1, 1)
-
-    def kept_by(self, height: int, width: int) -> float:
-        """Return the share of its area that the centre in the shape of a height and width keeps."""
-        sides = self.height * width, self.width * height
-        return min(sides) / max(sides)
-
-    @property
-    def group(self) -> str:
-        """The sub-folder that contains it; empty for the folder itself."""
-        return group_of(self.name)
-
-    @property
-    def coloured(self) -> bool:
-        """Whether it is in colour; True if it was not decoded, unless its file can only hold grey."""
-        if self.sketch is None:
-            return not self.mode.startswith("grey")
-        copy = self.sketch.copy
-        return bool((copy.max(axis=2) - copy.min(axis=2)).max() > _COLOURLESS)
 
 
 @dataclass(frozen=True)
@@ -92,6 +43,8 @@ class Survey:
     """A folder or archive of pictures.
 
     Attributes:
+        path: as it was given: a folder, an archive or a table.
+        dataset: the name of the data set that reads it.
         listing: its files.
         pictures: the readable image files, sorted by name.
         damaged: the other image files, and why they cannot be read.
@@ -99,8 +52,15 @@ class Survey:
         copies: groups of files with the same content, names in order.
         trusted: number of large files counted as copies because their ends are equal, for lack of time.
         near: groups of decoded pictures that are nearly the same; of copies, only the first is included.
+        classes: the number of pictures of each class; empty without classes.
+        label_notes: how the classes were found.
+        stored: values that are not bytes, if there are any among the decoded pictures.
+        pages: how `dataset.pages` should be.
+        label_column: the column that was asked for.
     """
 
+    path: Path
+    dataset: str
     listing: Listing
     pictures: tuple[Picture, ...]
     damaged: dict[str, str]
@@ -108,17 +68,30 @@ class Survey:
     copies: tuple[tuple[str, ...], ...]
     trusted: int
     near: tuple[tuple[str, ...], ...]
+    classes: dict[str, int]
+    label_notes: tuple[str, ...] = ()
+    stored: StoredValues | None = None
+    pages: Literal["first", "each"] = "first"
+    label_column: str | None = None
+
+    def by_page(self) -> Self:
+        """Return the survey with each page as a picture if most files have pages that cannot be channels of one."""
+        counts = [picture.pages for picture in self.pictures if picture.pages > 1]
+        stacks = len(counts) > len(self.pictures) / 2 and (max(counts) > MOST_CHANNELS or len(set(counts)) > 1)
+        if not stacks:
+            return self
+        each = (replace(picture, page=page) for picture in self.pictures for page in range(picture.pages))
+        return replace(self, pictures=tuple(each), pages="each")
 
     @property
     def folder(self) -> Path:
         """Where the pictures lie."""
-        return self.listing.path
+        return self.path / self.listing.below
 
     @property
-    def path(self) -> Path:
-        """The path that `dataset.path` takes: a folder or an archive."""
-        archive = self.listing.container.path
-        return archive if archive.is_file() else self.folder
+    def value_range(self) -> ValueRange | None:
+        """Black and white of values that are not bytes."""
+        return self.stored.value_range if self.stored else None
 
     @property
     def skipped(self) -> Counter[str]:
@@ -139,13 +112,6 @@ class Survey:
     def distinct(self) -> int:
         """The number of pictures, counting a file and its copies once."""
         return len(self.pictures) - sum(len(group) - 1 for group in self.copies)
-
-    @cached_property
-    def classes(self) -> dict[str, int]:
-        """The number of pictures of each class, if the sub-folders are classes; otherwise empty."""
-        counts = Counter(picture.group for picture in self.pictures)
-        names = class_folders(counts + Counter(group_of(name) for name in self.damaged))
-        return {name: counts[name] for name in names}
 
     @property
     def sub_folders(self) -> int:
@@ -202,112 +168,127 @@ class Survey:
             "copies": [list(group) for group in self.copies],
             "near_duplicates": [list(group) for group in self.near],
             "classes": self.classes,
+            "values": self.stored.as_json() if self.stored else None,
+            "files_with_pages": len({picture.name for picture in self.pictures if picture.pages > 1}),
+            "transparent": sum(picture.transparent for picture in self.pictures),
         }
 
 
-def survey(folder: Path, seconds: float, track: Track) -> Survey:
-    """Survey a folder or zip archive.
+def survey(path: Path, seconds: float, track: Track, label_column: str | None = None) -> Survey:
+    """Survey the images that a data set finds at a path.
 
     Args:
-        folder: a folder of image files, also in sub-folders, or a zip archive of one.
+        path: a folder of image files, also in sub-folders, or what else `given_data.dataset_for` knows.
         seconds: the time for decoding pictures; of the others, only the ends are read.
         track: shows progress.
+        label_column: as `dataset.label_column`.
 
     Raises:
         DataError: it does not exist, is another file, or contains no readable picture.
+        UsageError: several columns could hold the labels.
     """
-    with reading(folder):
-        if not folder.exists():
-            raise DataError(f"There is nothing at {shown(folder)}. Name a folder of pictures.")
-    listing = list_images(folder)
-    sizes = {file.name: file.size for file in listing.files}
-    pictures: dict[str, Picture] = {}
-    damaged: dict[str, str] = {}
-    looks = _looks(listing, seconds)
-    for number, look in track(looks, "Looking at pictures", total=len(listing.files)):
-        file = listing.files[number]
+    with reading(path):
+        if "{" not in path.name and not path.exists():  # `dataset.path` takes patterns such as {00..09}
+            raise DataError(f"There is nothing at {shown(path)}. Name a folder of pictures.")
+        name = given_data.dataset_for(path) or given_data.IMAGE_FOLDER
+    listed = given_data.listed_in(DatasetSection(name=name, path=str(path), label_column=label_column))
+    listing, labelled = listed.listing, _labelled(listed)
+    pictures: dict[ListedFile, Picture] = {}
+    damaged: dict[ListedFile, str] = {}
+    deep: dict[ListedFile, np.ndarray] = {}
+    values, kinds = Observed(), set[str]()
+    for number, look in track(_looks(listing, labelled.files, seconds), "Looking at pictures", len(labelled.files)):
+        file = labelled.files[number]
         if look is None:
             listing.skip(file)
         elif isinstance(look, UnreadFormatError):
             listing.skip_as(look.kind, file)
         elif isinstance(look, DataError):
-            damaged[file.name] = str(look)
+            damaged[file] = str(look)
         else:
-            pictures[file.name] = look
+            pictures[file] = look.picture
+            values.add_all(look.stored)
+            kinds.update(stored.dtype.kind for stored in look.stored)
+            if look.small is not None:
+                deep[file] = look.small
     if not pictures:
-        raise _no_pictures(listing, damaged)
-    ordered = [pictures[file.name] for file in listing.files if file.name in pictures]
-    copies, trusted = _copies(listing, ordered, sizes)
+        raise _no_pictures(path / listing.below, listing, {file.name: reason for file, reason in damaged.items()})
+    stored = None
+    if deep:
+        stored = StoredValues.of(values, kinds, len(deep), shown(path))
+        pictures |= {file: with_levels(pictures[file], small, stored.value_range) for file, small in deep.items()}
+    ordered = [pictures[file] for file in labelled.files if file in pictures]
+    copies, trusted = _copies(listing, ordered)
     again = {name for group in copies for name in group[1:]}
     candidates = [picture for picture in ordered if picture.sketch is not None and picture.name not in again]
     near = groups_of_near_duplicates([picture.sketch for picture in candidates if picture.sketch is not None])
     return Survey(
-        listing,
-        tuple(ordered),
-        {file.name: damaged[file.name] for file in listing.files if file.name in damaged},
-        sum(sizes[name] for name in (*pictures, *damaged)),
-        copies,
-        trusted,
-        tuple(tuple(candidates[place].name for place in group) for group in near),
-    )
+        path=path,
+        dataset=name,
+        listing=listing,
+        pictures=tuple(ordered),
+        damaged={file.name: damaged[file] for file in labelled.files if file in damaged},
+        file_bytes=sum(picture.size for picture in ordered) + sum(file.size for file in damaged),
+        copies=copies,
+        trusted=trusted,
+        near=tuple(tuple(candidates[place].name for place in group) for group in near),
+        classes=_classes(labelled, pictures),
+        label_notes=tuple(labelled.notes),
+        stored=stored,
+        label_column=label_column,
+    ).by_page()
 
 
-def _looks(listing: Listing, seconds: float) -> Iterator[tuple[int, Picture | DataError | None]]:
+def _labelled(listed: Listed) -> Labelled:
+    try:
+        return listed.labelled()
+    except ConfigurationError as error:
+        if error.key != "dataset.label_column":
+            raise
+        raise UsageError(f"--label-column: {error}") from None
+
+
+def _classes(labelled: Labelled, pictures: Mapping[ListedFile, Picture]) -> dict[str, int]:
+    """The number of readable pictures of each class; empty without classes."""
+    if labelled.labels is None:
+        return {}
+    read = [file in pictures for file in labelled.files]
+    counts = np.bincount(labelled.labels[read], minlength=len(labelled.class_names))
+    return dict(zip(labelled.class_names, counts.tolist(), strict=True))
+
+
+def _looks(
+    listing: Listing, files: Sequence[ListedFile], seconds: float
+) -> Iterator[tuple[int, Look | DataError | None]]:
     """Look at all files in random order, decoding until the time is over: each one's number and result."""
-    order = np.random.default_rng(0).permutation(len(listing.files))
+    random, numbers = np.random.default_rng(0), np.arange(len(files))
+    starts = range(0, len(files), _FILES_AT_ONCE)
+    if listing.container.in_order:
+        blocks = [numbers[start : start + _FILES_AT_ONCE] for start in random.permutation(starts)]
+    else:
+        order = random.permutation(numbers)
+        blocks = [order[start : start + _FILES_AT_ONCE] for start in starts]
     end = time.monotonic() + seconds
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(order), _FILES_AT_ONCE):
-            block = order[start : start + _FILES_AT_ONCE]
-            files = [listing.files[number] for number in block]
-            look = _decoded if time.monotonic() < end else _glanced
-            yield from zip(block.tolist(), pool.map(lambda file, look=look: look(listing, file), files), strict=True)
+        for block in blocks:
+            look = look_at if time.monotonic() < end else glance_at
+            yield from zip(
+                block.tolist(),
+                pool.map(lambda number, look=look: look(listing, files[number]), block.tolist()),
+                strict=True,
+            )
 
 
-def _decoded(listing: Listing, file: ListedFile) -> Picture | DataError | None:
-    """A picture from its whole file, the reason why it cannot be read, or None for a file that is not an image."""
-    try:
-        data = listing.read_image(file)
-        if data is None:
-            return None
-        header = read_header(data, file.name)
-        sketch = Sketch.of(decode(data, _DECODED_SIDE, header).pixels)
-    except DataError as error:
-        return error
-    tail = data[max(HEAD_BYTES, len(data) - TAIL_BYTES) :]
-    return _picture(file.name, header, Ends(data[:HEAD_BYTES], tail, len(data)), sketch)
-
-
-def _glanced(listing: Listing, file: ListedFile) -> Picture | DataError | None:
-    """A picture from the ends of its file."""
-    try:
-        ends = read_ends(listing, file)
-        return None if ends is None else _picture(file.name, glance(listing, file, ends), ends)
-    except DataError as error:
-        return error
-
-
-def _picture(name: str, header: Header, ends: Ends, sketch: Sketch | None = None) -> Picture:
-    height, width = header.height, header.width
-    if header.orientation in (5, 6, 7, 8):
-        height, width = width, height
-    digest = hashlib.blake2b(ends.head, digest_size=16, key=str(ends.size).encode())
-    digest.update(ends.tail)
-    mode = mode_of(ends.head, header)
-    return Picture(name, header.kind, height, width, mode, header.orientation != 1, digest.digest(), sketch)
-
-
-def _copies(
-    listing: Listing, pictures: list[Picture], sizes: dict[str, int]
-) -> tuple[tuple[tuple[str, ...], ...], int]:
+def _copies(listing: Listing, pictures: list[Picture]) -> tuple[tuple[tuple[str, ...], ...], int]:
     """Groups of files with the same content, and how many of them were compared at their ends only."""
-    alike: dict[bytes, list[str]] = {}
+    alike: dict[bytes, list[Picture]] = {}
     for picture in pictures:
-        alike.setdefault(picture.digest, []).append(picture.name)
+        alike.setdefault(picture.digest, []).append(picture)
     groups: dict[bytes, list[str]] = {}
     end, trusted = time.monotonic() + _COMPARING_SECONDS, 0
-    for digest, names in alike.items():
-        large = len(names) > 1 and sizes[names[0]] > HEAD_BYTES + TAIL_BYTES
+    for digest, same in alike.items():
+        names = [picture.name for picture in same]
+        large = len(names) > 1 and same[0].size > HEAD_BYTES + TAIL_BYTES
         if large and time.monotonic() < end:
             for name in names:
                 # A file that has gone, or turns out damaged between its ends, is not a copy; training reports it.
@@ -319,8 +300,8 @@ def _copies(
     return tuple(tuple(names) for names in groups.values() if len(names) > 1), trusted
 
 
-def _no_pictures(listing: Listing, damaged: dict[str, str]) -> DataError:
-    place = shown(listing.path)
+def _no_pictures(folder: Path, listing: Listing, damaged: dict[str, str]) -> DataError:
+    place = shown(folder)
     if damaged:
         name, reason = next(iter(damaged.items()))
         first = f"{shown(Path(name))}: {reason}"

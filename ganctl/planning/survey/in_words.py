@@ -12,6 +12,7 @@ from ganctl.planning.survey.folder_survey import Survey
 
 _NAMED = 3  # in the terminal; the list of files has all of them
 _CLASSES_NAMED = 12
+_WARNING = "Warning: "
 _TINY = 16  # pixels; a picture with a shorter side below this has nothing to learn from
 
 
@@ -27,7 +28,9 @@ def described(pictures: Survey) -> list[tuple[str, str]]:
     lines = [
         ("folder", f"{shown(pictures.folder)}: {len(found):,} pictures ({kinds}), {_size(pictures.file_bytes)}"),
         ("sizes", f"{least} to {most}, median {middle}" if least != most else f"all {least}"),
-        ("modes", f"{modes}{f'; {rotated:,} turned by EXIF' if rotated else ''}; transparency is laid over white"),
+        ("modes", f"{modes}{f'; {rotated:,} turned by EXIF' if rotated else ''}{_transparent(pictures)}"),
+        *_values(pictures),
+        *_pages(pictures),
         ("damaged", _damaged(pictures)),
         ("skipped", skipped_in_words(pictures.skipped) or "none"),
         ("copies", _groups(pictures.copies, "have the same content as another") + _trusted(pictures)),
@@ -63,6 +66,12 @@ def warnings(pictures: Survey, listed: str) -> list[str]:
             f"{what} are learned as often as they occur: the discriminator memorizes these pictures sooner, and the "
             f"generator draws them more often. Remove all but one of each group in {listed}, unless that is what you "
             "want."
+        )
+    found += [note.removeprefix(_WARNING) for note in pictures.label_notes if note.startswith(_WARNING)]
+    if pictures.pages == "first" and any(picture.pages > 1 for picture in pictures.pictures):
+        found.append(
+            "Of TIFFs with several pages, only the first is used. Set `dataset.pages` to `each` (pictures of their "
+            "own) or `channels` (of one picture) to use all."
         )
     tiny = int((pictures.short_sides < _TINY).sum())
     if tiny:
@@ -127,11 +136,43 @@ def _surplus(groups: Iterable[Sequence[str]]) -> int:
     return sum(len(group) - 1 for group in groups)
 
 
+def _transparent(pictures: Survey) -> str:
+    """How many of the pictures are transparent in parts, if any."""
+    transparent = sum(picture.transparent for picture in pictures.pictures)
+    return f"; {transparent:,} have transparent parts{_of_how_many(pictures)}" if transparent else ""
+
+
+def _values(pictures: Survey) -> list[tuple[str, str]]:
+    """A line on values that are not bytes, if there are any."""
+    stored = pictures.stored
+    if stored is None:
+        return []
+    which = "all pictures" if stored.pictures == len(pictures.pictures) else f"{stored.pictures:,} pictures"
+    line = f"{which} have more than 8 bits, or floats: {stored.low:g} to {stored.high:g}, read as {stored.value_range}"
+    return [("values", line)]
+
+
+def _pages(pictures: Survey) -> list[tuple[str, str]]:
+    """A line on files with several pages, if there are any."""
+    counts = sorted({picture.name: picture.pages for picture in pictures.pictures if picture.pages > 1}.values())
+    if not counts:
+        return []
+    pages = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+    use = "each is a picture of its own" if pictures.pages == "each" else "only the first is used"
+    return [("pages", f"{len(counts):,} TIFF{'s' * (len(counts) > 1)} with {pages} pages: {use}")]
+
+
 def _classes(pictures: Survey) -> str:
     if pictures.classes:
         counts = [f"{shown(Path(name))} {count:,}" for name, count in pictures.classes.items()]
         more = f" and {len(counts) - _CLASSES_NAMED} more" if len(counts) > _CLASSES_NAMED else ""
-        return f"{len(counts)} sub-folder{'s' * (len(counts) > 1)}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
+        notes = [note for note in pictures.label_notes if not note.startswith(_WARNING)]
+        what = "sub-folder" if not notes else "class" if len(counts) == 1 else "classe"
+        several = "s" * (len(counts) > 1)
+        origin = f" ({'; '.join(notes)})" if notes else ""
+        return f"{len(counts)} {what}{several}{origin}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
+    if pictures.label_notes:
+        return f"none: {'; '.join(note.removeprefix(_WARNING) for note in pictures.label_notes)}"
     if pictures.sub_folders:
         several = "s" * (pictures.sub_folders > 1)
         return f"none: pictures lie in {pictures.sub_folders} sub-folder{several} and beside them"
