@@ -13,7 +13,7 @@ from ganctl.build.resolving import check_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.augmentation import memory_of
-from ganctl.game.feed import Feed
+from ganctl.game.feed import PAIR, Feed
 from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
@@ -48,11 +48,17 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
     averages = [
         Average(role, averaged(role), experiment.training.ema) for role in networks if averaged(role) in networks
     ]
-    feeds = _make_feeds(experiment, by_role)
+    feeds = _make_feeds(parts, by_role)
     played = {role: as_played(network, experiment) for role, network in networks.items()}
     jit = experiment.training.xla is True
     game = Game(networks, players, feeds, experiment.seed, averages, played=played, jit=jit)
     _check_enough(game, by_role)
+    if parts.model.paired and len({tuple(draws) for draws in game.draws.values()}) > 1:
+        raise ConfigurationError(
+            f"{parts.model.place}: '{parts.model.name}' learns from pairs, so every turn must draw as many images of "
+            f"one feed as of the others. Received: {game.draws}",
+            key="model.name",
+        )
     return game
 
 
@@ -82,13 +88,24 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
     return advancing(players, networks)
 
 
-def _make_feeds(experiment: Experiment, images: Mapping[str, ImageSet]) -> dict[str, Feed]:
+def _make_feeds(parts: Parts, images: Mapping[str, ImageSet]) -> dict[str, Feed]:
     """The game's feeds, by role: in the device's memory if all images fit there, otherwise in the host's."""
+    experiment, paired = parts.experiment, parts.model.paired
+    if paired and len({len(found) for found in images.values()}) > 1:
+        counts = " and ".join(f"{len(found)} images called `{role}`" for role, found in images.items())
+        raise DataError(
+            f"{experiment.dataset.name}: the model '{parts.model.name}' learns from pairs. Received: {counts}"
+        )
     resident = _fits_on_device(sum(found.images.nbytes for found in images.values()))
     sampling, seed, flip = experiment.dataset.sampling, experiment.seed, experiment.dataset.flip
     return {
         role: Feed(
-            found.images, found.labels, ImageOrder(len(found), sampling, seed, role), flip=flip, resident=resident
+            found.images,
+            found.labels,
+            ImageOrder(len(found), sampling, seed, PAIR if paired else role),
+            flip=flip,
+            resident=resident,
+            paired=paired,
         )
         for role, found in images.items()
     }

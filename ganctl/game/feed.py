@@ -23,6 +23,9 @@ Tensor = Any
 
 CHUNK_BYTES = 2**27
 
+PAIR = "pair"
+"""What the order and the mirroring of paired feeds are keyed by, instead of each one's role."""
+
 
 class ImageBatch(NamedTuple):
     """Real images of one turn: float32 [N, H, W, C] in [-1, 1], and int32 labels [N] (zeros without labels)."""
@@ -40,6 +43,7 @@ class Feed:
         order: chooses the images of each round.
         flip: mirror each image at random.
         resident: keep the images on the device; otherwise stream them from the host.
+        paired: its images belong to those of other feeds, which are mirrored together with them.
     """
 
     def __init__(
@@ -50,9 +54,11 @@ class Feed:
         *,
         flip: bool = False,
         resident: bool = True,
+        paired: bool = False,
     ) -> None:
         self._order = order
         self._flip = flip
+        self._paired = paired
         self._images = images
         self._labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
         self._thread = None if resident else ThreadPoolExecutor(1, thread_name_prefix="feed")
@@ -113,6 +119,8 @@ class Feed:
         """Return the batch as the networks see it: float32 in [-1, 1], mirrored at random with `flip` (traced)."""
         pixels = as_networks_see(tf.cast(images, tf.float32))
         if self._flip:
+            if self._paired:
+                key = key.beside(PAIR)
             mirrored = key.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
             pixels = tf.where(mirrored, pixels[:, :, ::-1], pixels)
         return ImageBatch(pixels, labels)

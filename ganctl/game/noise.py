@@ -37,6 +37,10 @@ class Key:
         """Return a key for a place within this one."""
         return Key(self._seed, self._step, *self._where, *where)
 
+    def beside(self, *where: str | int) -> "Key":
+        """Return a key for another place than this one within the same larger place."""
+        return Key(self._seed, self._step, *self._where[:-1], *where)
+
     def number(self, each_step: int) -> TensorLike:
         """Return the running index of this place in the whole run, int64: step * each_step + the last of `where`.
 

@@ -34,6 +34,7 @@ class ModelEntry(Entry):
         noise_given: the arguments with which a generator that draws its own noise takes it as an input, for export.
         feeds: the roles of the images that it learns from.
         samplers: its ways to draw, by name. The first is the default.
+        paired: image k of one feed belongs to image k of every other: they are seen together, and mirrored together.
     """
 
     players: Callable[..., list[Player]] = generator_and_discriminator
@@ -42,6 +43,7 @@ class ModelEntry(Entry):
     noise_given: Mapping[str, Any] = field(default_factory=dict)
     feeds: tuple[str, ...] = (REAL,)
     samplers: Mapping[str, Sampler] = field(default_factory=lambda: {"samples": NoiseSampler()})
+    paired: bool = False
 
     def __post_init__(self) -> None:
         if not self.samplers:

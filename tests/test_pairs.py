@@ -1,0 +1,129 @@
+"""Models that learn from pairs see both images of a pair together, mirrored together, whatever the order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from ganctl import models
+from ganctl.build import games, resolving
+from ganctl.errors import ConfigurationError, DataError
+from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.yaml_source import YamlSource
+from ganctl.game import ForwardPass, Game, ImageSampler, Networks, Player, Setup, Term, Turn
+from ganctl.game.noise import Key
+from ganctl.images.image_set import ImageSet
+from ganctl.lazy import tf
+
+COUNT, SIDE = 12, 4
+
+
+def apart(batch: Any) -> Any:
+    """How far the two images of a pair are from each other, in levels: 0 only if both were drawn and mirrored alike."""
+    return tf.reduce_max(tf.abs(batch.images["source"].pixels - batch.images["target"].pixels)) * 127.5
+
+
+def players(networks: Networks, setup: Setup) -> list[Player]:
+    def term(batch: Any) -> Any:
+        made = batch.networks["generator"](batch.images["source"].pixels)
+        return tf.reduce_mean(tf.abs(made - batch.images["target"].pixels))
+
+    draws = dict.fromkeys(("source", "target"), setup.training.batch_size)
+    turn = Turn("generate", ForwardPass, [Term("l1", term)], measures={"apart": apart}, draws=draws)
+    return [Player("generator", "g", ["generator"], setup.optimizer("generator"), [turn], updates=2)]
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """A model of pairs, and the same model of two feeds that have nothing to do with each other."""
+    with models.registry.temporarily():
+        for name, paired in (("of_pairs", True), ("of_two", False)):
+            models.registry.register(
+                name,
+                source="this test",
+                players=players,
+                feeds=("source", "target"),
+                samplers={"translated": ImageSampler(gives="target", source="source")},
+                paired=paired,
+            )(make)
+        yield
+
+
+def make(image_shape: tuple[int, int, int]) -> dict[str, Any]:
+    return {
+        "generator": keras.Sequential(
+            [keras.Input(image_shape), keras.layers.Conv2D(image_shape[-1], 1, dtype="float32")]
+        )
+    }
+
+
+def pairs(count: int = COUNT) -> dict[str, ImageSet]:
+    """Each image is a ramp of its own, the same on both sides."""
+    ramps = np.arange(count)[:, None, None, None] * 10 + np.arange(SIDE)[:, None]
+    images = np.broadcast_to(ramps, (count, SIDE, SIDE, 1)).astype(np.uint8)
+    return {role: ImageSet(images, None, (), role) for role in ("source", "target")}
+
+
+def game(model: str, images: dict[str, ImageSet], **dataset: Any) -> Game:
+    data = {
+        "name": "pairs",
+        "dataset": {"name": "npz", "path": "unused", "image_size": SIDE, "channels": 1, **dataset},
+        "model": {"name": model},
+        "training": {"batch_size": 4, "precision": "float32"},
+    }
+    return games.make_game(resolving.resolve(Experiment.from_source(YamlSource("test", data))), images)
+
+
+def farthest(played: Game, rounds: int = 9) -> float:
+    """The largest distance within a pair over several passes through the images."""
+    rows = played.play(played.chunk(0, rounds)).numpy()
+    return float(rows[:, played.columns.index("apart")].max())
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "replacement", "window"])
+@pytest.mark.parametrize("flip", [False, True])
+def test_both_images_of_a_pair_are_seen_together(sampling: str, flip: bool) -> None:
+    assert farthest(game("of_pairs", pairs(), sampling=sampling, flip=flip)) < 0.01
+    assert farthest(game("of_two", pairs(), sampling=sampling, flip=flip)) > 5
+
+
+def test_mirrored_pairs_are_really_mirrored() -> None:
+    played = game("of_pairs", pairs(), flip=True)
+    keys = {role: Key(0, 0, "generator", "generate", 0, role) for role in played.feeds}
+    seen = [feed.prepare(*feed.look_up(tf.range(COUNT)), keys[role]) for role, feed in played.feeds.items()]
+    np.testing.assert_array_equal(seen[0].pixels, seen[1].pixels)
+    rising = np.diff(seen[0].pixels.numpy()[:, 0, :, 0], axis=1).mean(axis=1) > 0
+    assert 0 < rising.sum() < COUNT, "some are mirrored, others are not"
+
+
+def test_streamed_pairs_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCTL_RESIDENT_BYTES", "0")
+    played = game("of_pairs", pairs(), flip=True)
+    assert not played.feeds["source"].resident
+    assert farthest(played) < 0.01
+
+
+def test_sides_of_different_length_are_no_pairs() -> None:
+    images = {"source": pairs()["source"], "target": pairs(COUNT - 1)["target"]}
+    with pytest.raises(DataError, match="learns from pairs"):
+        game("of_pairs", images)
+
+
+def test_a_turn_that_draws_one_side_alone_is_the_authors_mistake() -> None:
+    def lopsided(networks: Networks, setup: Setup) -> list[Player]:
+        (player,) = players(networks, setup)
+        turn = Turn("generate", ForwardPass, player.turns[0].terms, draws={"source": 4, "target": 2})
+        return [Player(player.name, "g", ["generator"], player.optimizer, [turn])]
+
+    models.registry.register(
+        "lopsided",
+        source="this test",
+        players=lopsided,
+        feeds=("source", "target"),
+        samplers={"translated": ImageSampler(gives="target", source="source")},
+        paired=True,
+    )(make)
+    with pytest.raises(ConfigurationError, match="every turn must draw as many images of one feed as of the others"):
+        game("lopsided", pairs())
