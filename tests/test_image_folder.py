@@ -68,6 +68,7 @@ def test_sub_folders_are_classes_and_nested_ones_belong_to_them(tmp_path: Path) 
     assert loaded.labels.tolist() == [0, 0, 0, 1, 1]
     assert "1 .txt file without an image" in loaded.notes[-1]
     dogs = load("image_folder", path=tmp_path, classes=[1])
+    assert load("image_folder", path=tmp_path, classes=["Dogs"]).class_names == dogs.class_names
     assert (len(dogs), dogs.class_names, dogs.labels.tolist()) == (2, ("dogs",), [0, 0])
     with pytest.raises(ConfigurationError, match="no image has the class 2"):
         load("image_folder", path=tmp_path, classes=[2])

@@ -199,6 +199,57 @@ def test_wrong_classes_are_mistakes_in_the_configuration(labels: Any, classes: l
     assert error.value.key == "dataset.classes"
 
 
+NAMES = ("cat", "7", "dog", "Cow")
+
+
+@pytest.mark.parametrize(
+    ("classes", "kept", "names"),
+    [
+        (["dog", 0], [2, 0], ("dog", "cat")),
+        (["7"], [1], ("7",)),  # the name comes before the number
+        (["3", "cat"], [3, 0], ("Cow", "cat")),
+        ([3], [3], ("Cow",)),
+        (["cow"], [3], ("Cow",)),
+    ],
+)
+def test_classes_are_given_by_name_or_number(classes: list[Any], kept: list[int], names: tuple[str, ...]) -> None:
+    labels = np.arange(24) % 4
+    taken = from_arrays(numbered(24), labels, NAMES, section(classes=classes), "test")
+    assert taken.class_names == names
+    assert [kept[label] for label in taken.labels] == [int(image[0, 0, 0]) % 4 for image in taken.images]
+    assert len(taken) == 6 * len(kept)
+
+
+@pytest.mark.parametrize(
+    ("classes", "names", "message"),
+    [
+        (["dgo"], NAMES, r"no class is called 'dgo'. Did you mean 'dog'\? The names: cat, 7, dog, Cow"),
+        (["dog", 2], NAMES, r"a class is listed twice. Received: \['dog', 2\]"),
+        (["a"], ("a", "b", "a", "c"), "several classes are called 'a'. Give the number of one of them: 0, 2"),
+        (["A"], ("a", "b", "c", "c"), ""),
+        (["C"], ("a", "b", "c", "c"), "several classes are called 'C'"),
+        (["9"], NAMES, "no image has the class 9"),
+        (["-1"], NAMES, "no image has the class -1"),
+    ],
+)
+def test_a_class_that_cannot_be_found_is_a_mistake(classes: list[Any], names: tuple[str, ...], message: str) -> None:
+    def read() -> Any:
+        return from_arrays(numbered(8), np.arange(8) % 4, names, section(classes=classes), "test")
+
+    if not message:
+        assert read().class_names == ("a",)
+        return
+    with pytest.raises(ConfigurationError, match=message) as error:
+        read()
+    assert error.value.key == "dataset.classes"
+
+
+@pytest.mark.parametrize("wrong", [-1, True, 1.5, "", None, [1]])
+def test_what_is_neither_a_name_nor_a_number_of_a_class(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="give the number of a class, from 0, or its name"):
+        section(classes=[wrong])
+
+
 def test_whole_numbers_that_leave_the_images_black_are_warned_about() -> None:
     black = from_arrays(np.eye(8, dtype=np.uint8)[None].repeat(4, 0), None, (), section(), "test")
     assert any("the images are black" in note for note in black.notes)

@@ -70,3 +70,16 @@ def test_blank_pictures_without_transparency_are_not_meant(tmp_path: Path) -> No
 def test_what_is_no_colour_is_a_mistake(name: str) -> None:
     with pytest.raises(ValueError, match='give the name of a colour, such as black, or "#rrggbb"'):
         DatasetSection(name="npz", background=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["#ffff", "#fff8", "#ffffffff", "#10203080", "rgba(1, 2, 3, 128)", "hsva(0, 0%, 0%, 9)"]
+)
+def test_a_background_with_transparency_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="give the name of a colour"):
+        DatasetSection(name="npz", background=name)
+
+
+@pytest.mark.parametrize("name", ["#0f0", "#00ff00", "rgb(0, 255, 0)", "hsl(120, 100%, 50%)", "lime"])
+def test_every_way_to_write_an_opaque_colour_means_it(name: str) -> None:
+    assert DatasetSection(name="npz", background=name).background_colour == (0, 255, 0)

@@ -45,6 +45,12 @@ def _value_range(ends: Any) -> Any:
     return [float(end) for end in ends]
 
 
+def _class(given: Any) -> int | str:
+    if (type(given) is str and given) or (type(given) is int and given >= 0):
+        return given
+    raise ValueError("give the number of a class, from 0, or its name (in quotes if YAML reads it as something else)")
+
+
 def _colour_name(name: str) -> str:
     _rgb(name)
     return name
@@ -55,9 +61,11 @@ def _rgb(name: str) -> tuple[int, int, int]:
     from PIL import ImageColor
 
     try:
-        red, green, blue = ImageColor.getrgb(name)[:3]
+        red, green, blue, *alpha = ImageColor.getrgb(name)
     except ValueError:
         raise ValueError('give the name of a colour, such as black, or "#rrggbb"') from None
+    if alpha:
+        raise ValueError('a background has no transparency: give the name of a colour, such as black, or "#rrggbb"')
     return red, green, blue
 
 
@@ -85,6 +93,11 @@ ValueRange = Annotated[
             ]
         }
     ),
+]
+ClassGiven = Annotated[
+    int | str,
+    PlainValidator(_class),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "minLength": 1}]}),
 ]
 
 
@@ -188,8 +201,8 @@ class DatasetSection(Section):
     attributes: Annotated[list[str], Field(min_length=1)] | None = None
     """Attributes of `celeba` that make classes, one of each combination that occurs, such as [Smiling, Male]; null: no
     labels."""
-    classes: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None
-    """Use only the images with these labels; null: all."""
+    classes: Annotated[list[ClassGiven], Field(min_length=1)] | None = None
+    """Use only the images of these classes, given by name or number, such as [cat, 7]; null: all."""
     limit: Count | None = None
     """Use only the first N images; null: all."""
     holdout: Share = 0.0

@@ -1,6 +1,5 @@
 """Trained generators: the weights that a run saved, loaded into the network that its experiment builds."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 from ganctl.build.networks import as_played, make_networks
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, resolve
-from ganctl.errors import UsageError, did_you_mean
+from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
@@ -20,11 +19,10 @@ from ganctl.game.inputs import class_count, takes_classes
 from ganctl.game.players import averaged
 from ganctl.game.sampler import Sampler
 from ganctl.generation import drawing
+from ganctl.images.class_names import class_number
 from ganctl.images.value_range import ValueRange
 from ganctl.lazy import in_own_session, keras, tf
 from ganctl.run_folder import checkpoint
-
-_INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +105,11 @@ class TrainedGenerator:
         return drawing.choose_classes(self.network, numbers, len(self.class_names))
 
     def _number_of(self, wanted: int | str) -> int:
-        """Return the number of a class, given by name or number. A name comes first, in any case of its letters."""
-        if not isinstance(wanted, str):
-            return wanted
-        for names in (list(self.class_names), [name.lower() for name in self.class_names]):
-            for text in (wanted, wanted.lower()):
-                if text in names:
-                    return names.index(text)
-        if _INTEGER.fullmatch(wanted):
-            return int(wanted)
-        known = ", ".join(self.class_names[:20]) or "none"
-        raise UsageError(
-            f"classes: no class is called {wanted!r}.{did_you_mean(wanted, self.class_names)} The names: {known}"
-        )
+        """Return the number of a class, given by name or number; raises UsageError."""
+        try:
+            return class_number(wanted, self.class_names)
+        except LookupError as error:
+            raise UsageError(f"classes: {error}") from None
 
     @property
     def value_range(self) -> ValueRange | None:

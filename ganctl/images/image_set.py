@@ -3,7 +3,7 @@
 import hashlib
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, Self, TypeVar
@@ -13,6 +13,7 @@ import numpy as np
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
+from ganctl.images.class_names import class_number
 from ganctl.images.label_files import ONE_HOT, without_gaps
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
@@ -233,18 +234,27 @@ def refuse_keys(config: DatasetSection, *names: str) -> None:
 
 
 def only_classes(
-    labels: np.ndarray | None, class_names: tuple[str, ...], wanted: list[int]
+    labels: np.ndarray | None, class_names: tuple[str, ...], given: Sequence[int | str]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Select the images of some classes; raises ConfigurationError.
 
+    Args:
+        labels: int32 [N], or None.
+        class_names: the name of each label.
+        given: the classes, by number or name.
+
     Returns:
-        The rows with a wanted label; their labels, renumbered from 0 in the order of `wanted`; and the names of the
+        The rows with a wanted label; their labels, renumbered from 0 in the order of `given`; and the names of the
         wanted classes.
     """
     if labels is None:
         raise ConfigurationError("the data set has no labels to choose by. Remove the key.", key="dataset.classes")
+    try:
+        wanted = [class_number(each, class_names) for each in given]
+    except LookupError as error:
+        raise ConfigurationError(str(error), key="dataset.classes") from None
     if len(set(wanted)) < len(wanted):
-        raise ConfigurationError(f"a class is listed twice. Received: {wanted}", key="dataset.classes")
+        raise ConfigurationError(f"a class is listed twice. Received: {list(given)}", key="dataset.classes")
     present = np.unique(labels).tolist()
     for number in wanted:
         if number not in present:
