@@ -297,3 +297,31 @@ def test_the_table_of_a_split_tree_may_lie_beside_its_parts(tmp_path: Path) -> N
     (tmp_path / "labels.csv").write_text("file,label\ntrain/a.png,cat\ntrain/b.png,dog\ntest/c.png,cat\n")
     assert read(tmp_path) == {1: "cat", 2: "dog"}
     assert read(tmp_path, labels="labels.csv") == {1: "cat", 2: "dog"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "expected"),
+    [
+        ([1, 0, 2, 1], ["zebra", "ape", "cat"], ("zebra", "ape", "cat")),
+        (["1", "0", "0", "1"], ["zebra", "ape", "cat"], ("zebra", "ape")),
+        ([2, 0, 2, 0], ["zebra", "ape", "cat"], ("zebra", "cat")),
+        ([1, 0, 3, 1], ["zebra", "ape", "cat"], ("0", "1", "3")),
+        (["b", "a", "b", "a"], ["zebra", "ape"], ("a", "b")),
+    ],
+)
+def test_a_json_file_names_its_classes(
+    labels: list[Any], names: list[str], expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    pairs = list(zip(["a.png", "b.png", "c.png", "below/d.png"], labels, strict=True))
+    (write(tmp_path, FOUR) / "dataset.json").write_text(json.dumps({"labels": pairs, "class_names": names}))
+    found = load("image_folder", path=tmp_path, image_size=4)
+    assert found.class_names == expected
+    assert any("`class_names` has no effect" in note for note in found.notes) == (expected[-1] in "3b")
+
+
+@pytest.mark.parametrize("names", ["ape", [1, 2], ["ape", ""], {"ape": 0}])
+def test_names_that_are_no_list_of_words_are_refused(names: Any, tmp_path: Path) -> None:
+    content = {"labels": [["a.png", 0]], "class_names": names}
+    (write(tmp_path, FOUR) / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="`class_names` should be a list of words"):
+        load("image_folder", path=tmp_path, image_size=4)

@@ -41,6 +41,29 @@ class ClassList(click.ParamType):
         return parts
 
 
+class ValueRange(click.ParamType):
+    """`auto`, `percentiles`, or LOW,HIGH: the values of black and white."""
+
+    name = "value range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | list[float]:
+        """Return the word or the two numbers; fails if it is something else."""
+        if value in ("auto", "percentiles") or isinstance(value, list):
+            return value
+        try:
+            low, high = map(float, value.split(","))
+        except ValueError:
+            low = high = math.nan
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            self.fail(
+                f"{value!r} is neither auto nor percentiles nor LOW,HIGH: the value of black and a larger value of "
+                "white, such as 0,4095.",
+                param,
+                ctx,
+            )
+        return [low, high]
+
+
 run_argument = click.argument("run", type=PATH)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -76,6 +99,18 @@ def _as_typed(_: click.Context, __: click.Parameter, overrides: tuple[str, ...])
 def classes_option(help: str) -> Callable[[Function], Function]:
     """Return `--classes 0,1,shirt`; None if it is not given."""
     return click.option("--classes", type=ClassList(), help=help)
+
+
+def value_range_option(help: str) -> Callable[[Function], Function]:
+    """Return `--value-range`, as a value of `dataset.value_range`."""
+    return click.option(
+        "--value-range",
+        type=ValueRange(),
+        default="auto",
+        show_default=True,
+        metavar="auto|percentiles|LOW,HIGH",
+        help=help,
+    )
 
 
 def output_option(help: str, *short: str, default: Path | None = None) -> Callable[[Function], Function]:

@@ -1,6 +1,7 @@
 """A folder of the user's own image files."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ganctl.images.containers import ListedFile
 from ganctl.images.data_paths import given_path
 from ganctl.images.folder_listing import Listing, class_folders, list_images
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
-from ganctl.images.label_files import LabelFile, find_label_file, finder, read_labels
+from ganctl.images.label_files import LabelFile, find_label_file, finder, named_or_numbered, read_labels
 from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed, some_of
 
 
@@ -69,7 +70,12 @@ def _labelled_by(label_file: LabelFile, listing: Listing, files: list[ListedFile
     """The same by a file of labels; images that it does not name are left out."""
     labels = read_labels(label_file, config.label_column)
     origin, name = shown(label_file.path), label_file.path.name
-    if not labels:
+    by_name, class_names = labels.by_name, labels.class_names
+    if not by_name:
         return Labelled(files, notes=[f"{name} declares no labels"])
-    named = f"It names images as {next(iter(labels))!r}. "
-    return labelled_by(listing, files, finder(labels, label_file, listing), origin, name, named)
+    named = f"It names images as {next(iter(by_name))!r}. "
+
+    def number(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+        return named_or_numbered(values, class_names, origin)
+
+    return labelled_by(listing, files, finder(by_name, label_file, listing), origin, name, named, number)

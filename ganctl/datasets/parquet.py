@@ -1,18 +1,17 @@
 """Tables of images in Parquet files, as the Hugging Face hub has them."""
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from ganctl.datasets import registry
-from ganctl.errors import ConfigurationError, DataError
+from ganctl.errors import ConfigurationError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
 from ganctl.images.data_paths import given_files
 from ganctl.images.folder_listing import Listing
 from ganctl.images.image_set import ImageSet, Track, refuse_keys
-from ganctl.images.label_files import LABEL_COLUMNS, numbered, without_gaps
+from ganctl.images.label_files import LABEL_COLUMNS, numbered, with_names
 from ganctl.images.listed_images import Labelled, Listed, labelled_by, read_listed
 from ganctl.images.parquet_tables import ParquetTables
 
@@ -60,7 +59,7 @@ def _labelled(listing: Listing, tables: ParquetTables, config: DatasetSection) -
     labels = dict(zip(listing.files, values, strict=True))
 
     def named(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-        return _with_names(values, names, origin)
+        return with_names(values, names, origin)
 
     number = named if names else numbered
     return labelled_by(listing, listing.files, labels.get, shown(listing.path), f"column `{column}`", number=number)
@@ -83,16 +82,3 @@ def _label_column(tables: ParquetTables, given: str | None, origin: str) -> str 
             key="dataset.label_column",
         )
     return usual or next(iter(classes), None)
-
-
-def _with_names(values: list[Any], names: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-    """Return classes for labels that are places in a list of names, as `numbered` does."""
-    try:
-        array = np.array([operator.index(value) for value in values], np.int64)
-    except TypeError:
-        raise DataError(f"{origin}: the labels should be places in the list of class names.") from None
-    if array.min() < 0 or array.max() >= len(names):
-        raise DataError(f"{origin} has labels from {array.min()} to {array.max()}, but names for {len(names)} classes.")
-    notes: list[str] = []
-    numbers, labels = without_gaps(array, notes)
-    return numbers, tuple(str(names[int(label)]) for label in labels), notes

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import operator
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,6 +51,20 @@ class LabelFile:
     content: Callable[[], bytes]
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The content of a file of labels.
+
+    Attributes:
+        by_name: the label of each image, by the image's name relative to the file: integers, words, or lists of
+            numbers; empty if the file declares none.
+        class_names: names of the labels 0, 1, 2 ..., if the file has them as `class_names`.
+    """
+
+    by_name: dict[str, Any]
+    class_names: tuple[str, ...] = ()
+
+
 def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
     """Return the given file of labels, or the first of a usual name; None if there is none of a usual name.
 
@@ -84,15 +99,12 @@ def find_label_file(listing: Listing, given: str | None) -> LabelFile | None:
     raise DataError(f"{shown(path)} does not exist. Correct `dataset.labels`, which is relative to the images.")
 
 
-def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
-    """Return the label of each image, by the image's name relative to the file.
+def read_labels(file: LabelFile, column: str | None) -> Labels:
+    """Return the label of each image, and the names of the classes if the file has them.
 
     Args:
         file: the file.
         column: the column (or key) that holds the label; None: the one with a usual name, or the only one.
-
-    Returns:
-        Integers, words, or lists of numbers; empty if the file declares none.
 
     Raises:
         DataError: the file is damaged, or not a file of labels.
@@ -107,24 +119,35 @@ def read_labels(file: LabelFile, column: str | None) -> dict[str, Any]:
         raise DataError(f"{shown(path)} is not UTF-8. Save it as UTF-8.") from None
     try:
         if path.suffix.lower() in _TABLES:
-            return _of_rows(_rows_of_table(text, path), path, column)
+            return Labels(_of_rows(_rows_of_table(text, path), path, column))
         if path.suffix.lower() == ".jsonl":
-            return _of_rows(_rows_of_lines(text), path, column)
+            return Labels(_of_rows(_rows_of_lines(text), path, column))
         found = json.loads(text)
     except (ValueError, RecursionError, csv.Error) as error:
         raise DataError(f"{shown(path)} cannot be read as a file of labels: {error}.") from None
+    class_names: tuple[str, ...] = ()
     if isinstance(found, dict) and "labels" in found:
+        class_names = _names(found.get("class_names"), path)
         found = found["labels"]
     if found is None:
-        return {}
+        return Labels({})
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
-        return _of_rows(found, path, column)
+        return Labels(_of_rows(found, path, column), class_names)
     pairs = list(found.items()) if isinstance(found, dict) else found
     if not isinstance(pairs, list) or not all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
     ):
         raise DataError(f"{shown(path)} should contain `labels`: a list of pairs of an image's name and its label.")
-    return _by_name(pairs, path)
+    return Labels(_by_name(pairs, path), class_names)
+
+
+def _names(given: Any, path: Path) -> tuple[str, ...]:
+    """Return `class_names` of a file; none if it has none."""
+    if given is None:
+        return ()
+    if not isinstance(given, list) or not all(isinstance(name, str) and name for name in given):
+        raise DataError(f"{shown(path)}: `class_names` should be a list of words. Received: {given!r:.80}")
+    return tuple(given)
 
 
 def finder(labels: Mapping[str, Any], file: LabelFile, listing: Listing) -> Callable[[ListedFile], Any]:
@@ -245,6 +268,36 @@ def numbered(values: list[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...
     names = sorted(set(values), key=natural_order)
     places: Mapping[str, int] = {name: number for number, name in enumerate(names)}
     return np.array([places[value] for value in values], np.int32), tuple(names), notes
+
+
+def with_names(values: list[Any], names: Sequence[Any], origin: str) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return classes for labels that are places in a list of names, as `numbered` does.
+
+    Raises:
+        DataError: a label is not a place in the list.
+    """
+    try:
+        array = np.array([operator.index(value) for value in values], np.int64)
+    except TypeError:
+        raise DataError(f"{origin}: the labels should be places in the list of class names.") from None
+    if array.min() < 0 or array.max() >= len(names):
+        raise DataError(f"{origin} has labels from {array.min()} to {array.max()}, but names for {len(names)} classes.")
+    notes: list[str] = []
+    numbers, labels = without_gaps(array, notes)
+    return numbers, tuple(str(names[int(label)]) for label in labels), notes
+
+
+def named_or_numbered(
+    values: list[Any], names: Sequence[str], origin: str
+) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return classes by `with_names` if all labels are whole numbers within the list of names, else by `numbered`."""
+    places = [_whole(value) for value in values]
+    if names and all(place is not None and place < len(names) for place in places):
+        return with_names(places, names, origin)
+    numbers, class_names, notes = numbered(values, origin)
+    if names:
+        notes.append(f"`class_names` has no effect: the labels are not places in this list of {len(names)}")
+    return numbers, class_names, notes
 
 
 def without_gaps(labels: np.ndarray, notes: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ganctl.errors import UsageError
 from ganctl.host.files import replacement_for, shown, writing
@@ -34,7 +35,8 @@ def write(path: Path, images: ImageSet, track: Track) -> None:
     """Write images and labels as an archive, which appears whole or not at all.
 
     The PNGs are stored in folders of IN_A_FOLDER: `00000/img00000000.png` and so on. `dataset.json` beside the folders
-    has `labels`: a list of pairs of a file's name and a whole number, or null.
+    has `labels`: a list of pairs of a file's name and a whole number, or null. With labels it also has `class_names`,
+    the name of each number, which ganctl reads, and programs of the StyleGAN family do not.
 
     Args:
         path: where to write it; nothing is there yet.
@@ -45,12 +47,15 @@ def write(path: Path, images: ImageSet, track: Track) -> None:
         UsageError: it cannot be written.
     """
     names = [f"{number // IN_A_FOLDER:05d}/img{number:08d}.png" for number in range(len(images))]
-    labels = None if images.labels is None else list(zip(names, images.labels.tolist(), strict=True))
+    told: dict[str, Any] = {"labels": None}
+    if images.labels is not None:
+        labels = list(zip(names, images.labels.tolist(), strict=True))
+        told = {"labels": labels, "class_names": images.class_names}
     with writing(path), replacement_for(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for number, name in track(enumerate(names), "Packing images", total=len(names)):
             image = images.images[number]
             archive.writestr(_entry(name), to_png(straight(image) if images.alpha else image))
-        archive.writestr(_entry(LABELS), json.dumps({"labels": labels}))
+        archive.writestr(_entry(LABELS), json.dumps(told))
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
