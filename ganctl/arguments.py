@@ -7,6 +7,7 @@ Floor 2. May import nothing.
 """
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,16 @@ def _plugins(value: Any) -> Any:
     raise ValueError("")
 
 
+def _value_range(value: Any) -> Any:
+    ends = _as_list(value)
+    if isinstance(ends, str) and ends in ("auto", "percentiles"):
+        return ends
+    numbers = isinstance(ends, list) and len(ends) == 2 and all(type(end) in (int, float) for end in ends)
+    if not numbers or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
+        raise ValueError("")
+    return [float(end) for end in ends]
+
+
 _number = BeforeValidator(_as_python)
 _A_PATH = Must("a path, as a string or a Path")
 
@@ -112,6 +123,11 @@ Plugins = Annotated[
 ]
 Features = Annotated[
     Literal["auto", "lite0", "classifier", "inception"], Must("'auto', 'lite0', 'classifier' or 'inception'")
+]
+ValueRange = Annotated[
+    Literal["auto", "percentiles"] | Sequence[float],
+    PlainValidator(_value_range),
+    Must("'auto', 'percentiles', or [LOW, HIGH]: the value of black and a larger value of white"),
 ]
 
 

@@ -36,6 +36,7 @@ from ganctl.arguments import (
     Seed,
     Text,
     Truncation,
+    ValueRange,
     checked,
 )
 from ganctl.build import resolving
@@ -156,6 +157,7 @@ def evaluate(
     seed: Seed = 0,
     best: Flag = False,
     pairs: OptionalPath = None,
+    value_range: ValueRange = "auto",
     device: Text = "auto",
     plugins: Plugins = (),
     allow_plugins: Flag = False,
@@ -174,6 +176,8 @@ def evaluate(
         seed: of the latent vectors.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         pairs: FILE.png to write the samples nearest to real images to; by default samples/nearest.png of the run.
+        value_range: which stored values are black and white in an npz, a folder or a zip, on both sides: `auto`,
+            `percentiles` or `[LOW, HIGH]`. A run trained on more than 8 bits has its own range.
         device: as for `train`.
         plugins: Python files that the run needs.
         allow_plugins: also run the plugins that it names.
@@ -201,6 +205,7 @@ def evaluate(
             best=best,
             pairs=None if pairs is None else _user_path(pairs),
             device=device,
+            value_range=value_range if isinstance(value_range, str) else list(value_range),
         )
     _warn(note for note in scores.notes if note.startswith("Warning: "))
     return scores
@@ -409,6 +414,7 @@ class Run:
         inception_graph: OptionalPath = None,
         seed: Seed = 0,
         pairs: OptionalPath = None,
+        value_range: ValueRange = "auto",
         device: Text = "auto",
         quiet: Flag = False,
     ) -> Scores:
@@ -426,6 +432,7 @@ class Run:
             seed=seed,
             best=self._best,
             pairs=pairs,
+            value_range=value_range,
             device=device,
             plugins=self._plugins,
             allow_plugins=self._allow_plugins,

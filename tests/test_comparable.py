@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import RunCli, WriteYaml, untracked
 from image_files import write_images
 from sklearn.datasets import load_sample_image
@@ -14,11 +15,15 @@ from small_runs import train
 from test_parquet import needs_pyarrow, table
 from test_webdataset import samples, shard
 
+import ganctl
 from ganctl.build import resolving
+from ganctl.cli import commands
+from ganctl.errors import DataError, UsageError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.image_scores import compression_notes, score_images
-from ganctl.generation.image_sources import read_both, read_real_images, read_samples
+from ganctl.generation.image_sources import Samples, read_both, read_real_images, read_samples
 from ganctl.images import image_cache
+from ganctl.images.value_range import ValueRange
 from ganctl.run_folder.paths import RunFolder
 
 COUNT = 96
@@ -324,3 +329,135 @@ def test_tables_and_tar_archives_are_compared_as_folders_are(tmp_path: Path) -> 
         np.testing.assert_array_equal(found.images, expected.images)
         real = read_real_images(str(tmp_path / name), expected, untracked)
         np.testing.assert_array_equal(real.images.images, expected.images)
+
+
+# --- black and white of values that are not bytes
+
+
+def floats(path: Path, portraits: np.ndarray, low: float, high: float) -> Path:
+    np.savez(path, images=(portraits / 255 * (high - low) + low).astype(np.float32))
+    return path
+
+
+def scale_warnings(notes: tuple[str, ...]) -> list[str]:
+    return [note for note in notes if "different scales" in note]
+
+
+def test_one_range_is_given_for_both_sides(portraits: np.ndarray, tmp_path: Path) -> None:
+    one, other = (floats(tmp_path / f"{low}.npz", portraits, low, -20) for low in (-80, -70))
+    with pytest.raises(DataError, match=r"Set `--value-range` to `-[0-9.]+,-[0-9.]+`, to another range, or to `perc"):
+        read_both(one, str(other), COUNT, 0, untracked)
+    samples, real = read_both(one, str(other), COUNT, 0, untracked, value_range=[-80.0, -20.0])
+    np.testing.assert_array_equal(samples.images, portraits)
+    expected = np.rint((portraits / 255 * 50 + 10) / 60 * 255)
+    np.testing.assert_allclose(real.images.images, expected, atol=1)
+    assert not scale_warnings(real.notes)
+    samples, real = read_both(one, str(other), COUNT, 0, untracked, value_range="percentiles")
+    np.testing.assert_allclose(samples.images.astype(int), real.images.images.astype(int), atol=1)
+
+
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_ranges_that_differ_are_a_warning(kind: str, portraits: np.ndarray, tmp_path: Path) -> None:
+    """The samples are 12 bits as the real images are, but darker."""
+    sides = []
+    for name, factor in (("dark", 3), ("bright", 16)):
+        deep, path = portraits.astype(np.uint16) * factor, tmp_path / name
+        if kind == "npz":
+            path = path.with_suffix(".npz")
+            np.savez(path, images=deep)
+        else:
+            path.mkdir()
+            for number, image in enumerate(deep):
+                cv2.imwrite(str(path / f"{number:03d}.png"), image[..., ::-1])
+        sides.append(path)
+    dark, bright = sides
+    samples, real = read_both(dark, str(bright), COUNT, 0, untracked)
+    (warning,) = scale_warnings(real.notes)
+    assert "read as 0 (black) to 1023 (white), but the real images as 0 (black) to 4095 (white)" in warning
+    assert "`--value-range LOW,HIGH`" in warning
+    samples, real = read_both(dark, str(bright), COUNT, 0, untracked, value_range=[0.0, 4095.0])
+    assert not scale_warnings(real.notes)
+    for found, factor in ((samples.images, 3), (real.images.images, 16)):
+        np.testing.assert_allclose(found, portraits * (factor / 4095 * 255), atol=0.51)
+
+
+def test_bytes_have_the_scale_of_any_other_values(portraits: np.ndarray, folder: Path, tmp_path: Path) -> None:
+    path = floats(tmp_path / "floats.npz", portraits, 0, 1)
+    samples, real = read_both(path, str(folder), COUNT, 0, untracked)
+    np.testing.assert_array_equal(samples.images, real.images.images)
+    assert not scale_warnings(real.notes)
+
+
+def test_a_named_data_set_keeps_its_own_values(portraits: np.ndarray, tmp_path: Path) -> None:
+    path = floats(tmp_path / "decibels.npz", portraits, -80, -20)
+    samples, real = read_both(path, "fashion_mnist_mini", COUNT, 0, untracked, value_range=[-80.0, -20.0])
+    np.testing.assert_array_equal(samples.images, portraits)
+    np.testing.assert_array_equal(
+        real.images.images,
+        read_both(path, "fashion_mnist_mini", 60, 0, untracked, value_range="percentiles")[1].images.images,
+    )
+    assert len(np.unique(real.images.images)) > 200
+
+
+def test_the_range_of_a_run_comes_first(portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    np.savez(tmp_path / "deep.npz", images=portraits.astype(np.uint16) * 16)
+    run = run_on(tmp_path / "deep.npz", tiny_yaml, tmp_path, name="npz")
+    with pytest.raises(
+        UsageError, match=r"--value-range: .* was trained on values that were read as 0 \(black\) to 4095"
+    ):
+        read_both(tmp_path / "deep.npz", str(run.path), COUNT, 0, untracked, value_range=[0.0, 9.0])
+    with pytest.raises(UsageError, match="--value-range is for an npz, a folder or a zip, and neither side is one"):
+        read_both(run.path, str(run.path), COUNT, 0, untracked, value_range="percentiles")
+
+
+def test_images_are_read_with_the_range_of_the_run_that_drew_the_samples(
+    portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    """They are darker than the run's training images, and alone would have another white."""
+    np.savez(tmp_path / "dark.npz", images=portraits.astype(np.uint16) * 3)
+    run = run_on(tmp_path / "dark.npz", tiny_yaml, tmp_path, name="npz")
+    parts, white = resolving.load_parts(run.config), ValueRange(0, 4095)
+    drawn = Samples("drawn", (60, 40, 3), lambda: portraits, parts, value_range=white)
+    real = read_real_images(str(tmp_path / "dark.npz"), drawn, untracked).images
+    assert real.value_range == white
+    np.testing.assert_allclose(real.images, portraits * (3 / 4095 * 255), atol=0.51)
+
+
+def test_a_run_on_other_values_takes_a_range_for_images_from_outside(
+    portraits: np.ndarray, tiny_yaml: WriteYaml, tmp_path: Path
+) -> None:
+    path = floats(tmp_path / "decibels.npz", portraits, -80, -20)
+    run = run_on(path, tiny_yaml, tmp_path, name="npz", value_range=[-80, -20])
+    with pytest.raises(DataError, match="Set `--value-range` to"):
+        read_both(path, str(run.path), COUNT, 0, untracked)
+    samples, real = read_both(path, str(run.path), COUNT, 0, untracked, value_range=[-80.0, -20.0])
+    np.testing.assert_array_equal(samples.images, real.images.images)
+
+
+def test_low_contrast_names_the_option(portraits: np.ndarray, folder: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "dark.npz", images=portraits // 20)
+    samples, _ = read_both(tmp_path / "dark.npz", str(folder), COUNT, 0, untracked)
+    assert any("`--value-range percentiles` spreads them" in note for note in samples.notes)
+
+
+def test_a_range_is_given_on_the_command_line_and_in_python(
+    portraits: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = floats(tmp_path / "a.npz", portraits, 0, 1), []
+
+    def stop(*_: Any, value_range: Any, **__: Any) -> Any:
+        seen.append(value_range)
+        raise UsageError("seen")
+
+    monkeypatch.setattr("ganctl.generation.image_scores.read_both", stop)
+    for words in ([], ["--value-range", "-80,-20"], ["--value-range", "percentiles"]):
+        CliRunner().invoke(commands, ["evaluate", str(path), "--against", str(path), *words])
+    assert seen == ["auto", [-80.0, -20.0], "percentiles"]
+    seen.clear()
+    for given in ((-80, -20), np.array([0, 4095]), "percentiles"):
+        with pytest.raises(UsageError, match="seen"):
+            ganctl.evaluate(path, against=path, value_range=given, quiet=True)
+    assert seen == [[-80.0, -20.0], [0.0, 4095.0], "percentiles"]
+    for wrong in ("all", (1,), (3, 2), (0, float("nan")), (True, 5), None):
+        with pytest.raises(UsageError, match=r"value_range must be 'auto', 'percentiles', or \[LOW, HIGH\]"):
+            ganctl.evaluate(path, against=path, value_range=wrong, quiet=True)

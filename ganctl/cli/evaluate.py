@@ -1,10 +1,11 @@
 """`ganctl evaluate`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ganctl.cli._options import PATH, best_option, device_option, json_option, seed_option
+from ganctl.cli._options import PATH, best_option, device_option, json_option, seed_option, value_range_option
 from ganctl.cli._printing import show, show_json
 
 
@@ -33,6 +34,10 @@ from ganctl.cli._printing import show, show_json
     type=PATH,
     help="Write the samples nearest to real images to FILE.png.  [default: samples/nearest.png of the run]",
 )
+@value_range_option(
+    "Which stored values are black and white in an npz, a folder or a zip, on both sides. A run trained on more than 8 "
+    "bits has its own range."
+)
 @json_option
 @device_option
 def command(
@@ -44,12 +49,13 @@ def command(
     seed: int,
     best: bool,
     pairs: Path | None,
+    value_range: Any,
     as_json: bool,
     device: str,
 ) -> None:
     """Score generated images: KID, FD, precision, recall and more, each with its floor, and the protocol.
 
-    A floor is the score of real images against other real images. IMAGES is an npz with uint8 `images`, a folder or an
+    A floor is the score of real images against other real images. IMAGES is an npz with `images`, a folder or an
     archive. Scores are comparable only if the whole protocol is the same.
 
     \b
@@ -72,6 +78,7 @@ def command(
         best=best,
         pairs=pairs,
         device=device,
+        value_range=value_range,
     )
     for note in scores.notes:
         show(note, err=True)

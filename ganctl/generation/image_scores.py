@@ -15,6 +15,7 @@ from ganctl.generation.image_sources import read_both
 from ganctl.host.device import select_device
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import JPEG, Track
+from ganctl.images.value_range import Asked
 from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
 
 # If the shares of JPEG files on the two sides differ by more than this, only one side counts as compressed.
@@ -130,6 +131,7 @@ def score_images(
     best: bool,
     pairs: Path | None,
     device: str,
+    value_range: Asked = "auto",
 ) -> Scores:
     """Score samples of a generator, or existing images, and write the nearest pairs as a picture.
 
@@ -144,6 +146,7 @@ def score_images(
         best: draw from a run's checkpoint with the lowest KID instead of the latest.
         pairs: path of the picture; by default in the run's folder, if a run was compared with its own images.
         device: as for `select_device`.
+        value_range: as for `read_both`.
 
     Raises:
         UsageError: the request cannot be scored.
@@ -152,7 +155,7 @@ def score_images(
     if pairs is not None and (pairs.suffix.lower() != ".png" or not pairs.absolute().parent.is_dir()):
         raise UsageError(f"--pairs takes FILE.png in an existing folder. Received: {pairs}")
     select_device(device)
-    samples, real = read_both(what, against, num, seed, track, best=best)
+    samples, real = read_both(what, against, num, seed, track, best=best, value_range=value_range)
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     found = evaluate(samples.images, reference)

@@ -17,14 +17,17 @@ from ganctl.build.parts import Parts
 from ganctl.build.resolving import load_parts, read_dataset, read_feeds
 from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
+from ganctl.experiment.keys_as_options import naming_options, with_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
-from ganctl.images.value_range import BYTES, ValueRange
+from ganctl.images.value_range import BYTES, Asked, ValueRange
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
+
+_OPTION = "--value-range"
 
 LARGEST_SIZE = 256
 """Images of a folder are read in their own size, up to this one."""
@@ -45,6 +48,7 @@ class Samples:
         run: its folder, if a run folder was given.
         notes: notes for the user.
         formats: of the image files, as in `ImageSet`; empty if they are drawn, or not in files of their own.
+        value_range: as in `ImageSet`: of the samples, or of the training images of the run that drew them.
     """
 
     description: str
@@ -55,6 +59,7 @@ class Samples:
     run: RunFolder | None = None
     notes: tuple[str, ...] = ()
     formats: Mapping[str, int] = field(default_factory=dict)
+    value_range: ValueRange | None = None
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -91,7 +96,12 @@ class Preparation:
 
     @classmethod
     def of(
-        cls, run: str, parts: Parts, shape: tuple[int, int, int], value_range: ValueRange | None = None
+        cls,
+        run: str,
+        parts: Parts,
+        shape: tuple[int, int, int],
+        value_range: ValueRange | None = None,
+        given: Asked = "auto",
     ) -> Self | None:
         """Return how a run prepared its images; None if no data set can make images of this shape.
 
@@ -101,6 +111,10 @@ class Preparation:
             shape: of the images that the networks see, [H, W, C].
             value_range: black and white of its images, if they were not bytes. Only a range beyond bytes applies to
                 other images too: bytes may be samples of the run, which are levels already.
+            given: the user's `--value-range` for the other images.
+
+        Raises:
+            UsageError: a range is given, but that of the run applies.
         """
         height, width, channels = shape
         if channels > MOST_CHANNELS:
@@ -111,13 +125,20 @@ class Preparation:
             ends = [value_range.black, value_range.white]
         else:
             ends = [0.0, BYTES.white] if isinstance(asked, str) else asked
+        range_of_run = ends[1] > BYTES.white
+        if range_of_run and given != "auto":
+            raise UsageError(
+                f"{_OPTION}: {run} was trained on values that were read as {ValueRange(*ends)}, and images compared "
+                "with it are read in the same way. Leave it out."
+            )
+        usual: Asked = asked if isinstance(asked, str) else "auto"
         prepared = {
             "image_size": f"{height}x{width}",
             "channels": channels,
             "alpha": config.alpha,
             "background": config.background,
             "resize": config.resize,
-            "value_range": ends if ends[1] > BYTES.white else asked if isinstance(asked, str) else "auto",
+            "value_range": ends if range_of_run else usual if given == "auto" else given,
         }
         # Not validated: a plugin's images may be larger than those that `dataset.image_size` allows.
         return cls(run, DatasetSection(name=config.name).model_copy(update=prepared))
@@ -130,7 +151,14 @@ class Preparation:
 
 
 def read_both(
-    path: Path, against: str | None, count: int, seed: int, track: Track, *, best: bool = False
+    path: Path,
+    against: str | None,
+    count: int,
+    seed: int,
+    track: Track,
+    *,
+    best: bool = False,
+    value_range: Asked = "auto",
 ) -> tuple[Samples, RealImages]:
     """Read samples and the images to compare them with.
 
@@ -143,19 +171,57 @@ def read_both(
         seed: of the latent vectors.
         track: shows progress.
         best: as for `read_samples`.
+        value_range: which stored values are black and white in an npz, a folder or a zip, as `dataset.value_range`.
+
+    Raises:
+        UsageError: a side cannot be read as asked, or `value_range` applies to neither side.
+        DataError: images cannot be read.
     """
-    run = RunFolder(_expanded(against)) if against and not _is_dataset(against) else None
+    others = _expanded(against) if against and not _is_dataset(against) else None
+    outside = _holds_images(path) or (others is not None and _holds_images(others))
+    if value_range != "auto" and not outside:
+        raise UsageError(f"{_OPTION} is for an npz, a folder or a zip, and neither side is one. Leave it out.")
+    run = RunFolder(others) if others else None
     if run is None or not run.exists or not path.exists() or _is_checkpoint(path):
-        samples = read_samples(path, count, seed, track, best=best)
-        return samples, read_real_images(against, samples, track)
-    parts = load_parts(run.config)
-    real = _training_images(parts, "", track)
-    like = Preparation.of(str(run.path), parts, real.images.shape, real.images.value_range)
-    return read_samples(path, count, seed, track, best=best, like=like), real
+        samples = read_samples(path, count, seed, track, best=best, value_range=value_range)
+        real = read_real_images(against, samples, track, value_range=value_range)
+    else:
+        parts = load_parts(run.config)
+        real = _training_images(parts, "", track)
+        like = Preparation.of(str(run.path), parts, real.images.shape, real.images.value_range, value_range)
+        samples = read_samples(path, count, seed, track, best=best, like=like, value_range=value_range)
+    if against is None or value_range != "auto":
+        return samples, real
+    return samples, replace(real, notes=(*real.notes, *_scale_notes(samples, real, known=not outside)))
+
+
+def _scale_notes(samples: Samples, real: RealImages, *, known: bool) -> list[str]:
+    """Return a warning if black and white differ; bytes are levels already, on any side.
+
+    Args:
+        samples: one side.
+        real: the other side.
+        known: both sides have their range from elsewhere, so no option changes it.
+    """
+    own, other = samples.value_range, real.images.value_range
+    if own is None or other is None or own == other:
+        return []
+    way = "" if known else f" `{_OPTION} LOW,HIGH` reads images alike."
+    return [
+        f"Warning: the samples were read as {own}, but the real images as {other}, so the figures compare different "
+        f"scales.{way}"
+    ]
 
 
 def read_samples(
-    path: Path, count: int, seed: int, track: Track, *, best: bool = False, like: Preparation | None = None
+    path: Path,
+    count: int,
+    seed: int,
+    track: Track,
+    *,
+    best: bool = False,
+    like: Preparation | None = None,
+    value_range: Asked = "auto",
 ) -> Samples:
     """Open a run folder, checkpoint or generator file to draw samples from, or read an npz, a folder or an archive.
 
@@ -166,6 +232,7 @@ def read_samples(
         track: shows progress.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         like: how to prepare the images of an npz, folder or archive; None: keep their own size and channels.
+        value_range: of the images of an npz, folder or archive, unless `like` has one.
     """
     if not path.exists():
         raise UsageError(
@@ -174,7 +241,7 @@ def read_samples(
     if not _is_checkpoint(path):
         if best:
             raise UsageError(f"--best: {path} is not a run folder, so it has no scores.")
-        found = _read(path, track, like)
+        found = _images_at(path, track, like, value_range)
         chosen = choose(len(found), count)
         return Samples(
             f"{len(chosen):,} images of {path}",
@@ -182,6 +249,7 @@ def read_samples(
             lambda: found.images[chosen],
             notes=found.notes,
             formats=found.formats,
+            value_range=found.value_range,
         )
     trained = TrainedGenerator.load(path, best=best)
 
@@ -204,10 +272,11 @@ def read_samples(
         str(trained.source.facts.get("dataset_fingerprint", "")),
         run if run.exists else None,
         tuple(f"Warning: skipped: {problem}" for problem in trained.problems),
+        value_range=trained.value_range,
     )
 
 
-def read_real_images(against: str | None, samples: Samples, track: Track) -> RealImages:
+def read_real_images(against: str | None, samples: Samples, track: Track, *, value_range: Asked = "auto") -> RealImages:
     """Read the images to compare samples with.
 
     Args:
@@ -215,6 +284,7 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
             images of the run that drew the samples.
         samples: the samples.
         track: shows progress.
+        value_range: as for `read_samples`.
 
     Raises:
         UsageError: `against` does not exist, or is missing for samples that were not drawn from a run.
@@ -231,14 +301,15 @@ def read_real_images(against: str | None, samples: Samples, track: Track) -> Rea
     path = _expanded(against)
     like = None
     if samples.parts is not None:
-        like = Preparation.of(str(samples.run.path if samples.run else "the generator"), samples.parts, samples.shape)
+        drawn_by = str(samples.run.path if samples.run else "the generator")
+        like = Preparation.of(drawn_by, samples.parts, samples.shape, samples.value_range, value_range)
     if _is_dataset(against):
         found = like.read(against, None, track) if like else read_dataset(DatasetSection(name=against), track)
         real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     elif (run := RunFolder(path)).exists:
         real = _training_images(load_parts(run.config), "", track)
     elif path.exists():
-        found = _read(path, track, like)
+        found = _images_at(path, track, like, value_range)
         real = RealImages(OTHER_IMAGES, found, notes=_notes_on_real(found))
     else:
         hint = did_you_mean(against, [entry.name for entry in catalog.datasets])
@@ -288,16 +359,31 @@ def _is_checkpoint(path: Path) -> bool:
     )
 
 
-def _read(path: Path, track: Track, like: Preparation | None) -> ImageSet:
+def _holds_images(path: Path) -> bool:
+    """Whether a path is an npz, a folder or an archive."""
+    return path.exists() and not _is_checkpoint(path)
+
+
+def _images_at(path: Path, track: Track, like: Preparation | None, value_range: Asked) -> ImageSet:
+    """Read an npz, folder or archive as `_read` does; errors and notes name `--value-range` in place of the key."""
+    options = {"dataset.value_range": _OPTION}
+    with naming_options(options):
+        found = _read(path, track, like, value_range)
+    return replace(found, notes=tuple(with_options(note, options) for note in found.notes))
+
+
+def _read(path: Path, track: Track, like: Preparation | None, value_range: Asked) -> ImageSet:
     """Read an npz, folder or archive, prepared as for a run, or else in the usual shape of its images."""
     name = given_data.dataset_for(path) or "npz"
     if like:
         return like.read(name, str(path), track)
     section = DatasetSection(name=name, path=str(path))
     if name == "npz":
-        return read_dataset(section, track)
+        return read_dataset(DatasetSection(name=name, path=str(path), value_range=value_range), track)
     size, channels = _usual_shape(section)
-    section = DatasetSection(name=name, path=str(path), image_size=size, channels=1 if channels == 1 else 3)
+    section = DatasetSection(
+        name=name, path=str(path), image_size=size, channels=1 if channels == 1 else 3, value_range=value_range
+    )
     return read_dataset(section, track)
 
 

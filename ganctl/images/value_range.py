@@ -4,7 +4,7 @@ Networks learn levels from 0 (black) to 255 (white). Values stored as 12 bits in
 another black and another white, found by looking at all images of a set or given by `dataset.value_range`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ganctl.errors import DataError
 
-Asked = Literal["auto", "percentiles"] | Sequence[float]
+Asked = Literal["auto", "percentiles"] | list[float]
 
 BITS = (8, 10, 12, 14, 16)
 """The depths that integers may have: white is the largest value of the smallest depth that holds all of them."""
