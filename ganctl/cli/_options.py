@@ -82,6 +82,16 @@ seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
 )
 
+value_range_option = click.option(
+    "--value-range",
+    type=ValueRange(),
+    default="auto",
+    show_default=True,
+    metavar="auto|percentiles|LOW,HIGH",
+    help="Which stored values become black and white, if pixels have more than 8 bits or are floats: two numbers, the "
+    "0.5th and 99.5th percentiles of a set, or the usual range that holds all its values (auto).",
+)
+
 
 def set_option(help: str = "Override a key of the file; may be repeated.") -> Callable[[Function], Function]:
     """Return `--set KEY=VALUE`, which may be repeated; `resume` has its own help for it."""
@@ -99,18 +109,6 @@ def _as_typed(_: click.Context, __: click.Parameter, overrides: tuple[str, ...])
 def classes_option(help: str) -> Callable[[Function], Function]:
     """Return `--classes 0,1,shirt`; None if it is not given."""
     return click.option("--classes", type=ClassList(), help=help)
-
-
-def value_range_option(help: str) -> Callable[[Function], Function]:
-    """Return `--value-range`, as a value of `dataset.value_range`."""
-    return click.option(
-        "--value-range",
-        type=ValueRange(),
-        default="auto",
-        show_default=True,
-        metavar="auto|percentiles|LOW,HIGH",
-        help=help,
-    )
 
 
 def output_option(help: str, *short: str, default: Path | None = None) -> Callable[[Function], Function]:

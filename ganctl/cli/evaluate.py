@@ -34,10 +34,7 @@ from ganctl.cli._printing import show, show_json
     type=PATH,
     help="Write the samples nearest to real images to FILE.png.  [default: samples/nearest.png of the run]",
 )
-@value_range_option(
-    "Which stored values are black and white in an npz, a folder or a zip, on both sides. A run trained on more than 8 "
-    "bits has its own range."
-)
+@value_range_option
 @json_option
 @device_option
 def command(
@@ -56,7 +53,8 @@ def command(
     """Score generated images: KID, FD, precision, recall and more, each with its floor, and the protocol.
 
     A floor is the score of real images against other real images. IMAGES is an npz with `images`, a folder or an
-    archive. Scores are comparable only if the whole protocol is the same.
+    archive. Scores are comparable only if the whole protocol is the same. --value-range applies to IMAGES on both
+    sides; a run that was trained on more than 8 bits has its own range.
 
     \b
     ganctl evaluate outputs/quickstart

@@ -37,10 +37,7 @@ _OPTIONS = {
     show_default=True,
     help="How to fit an image to that shape: crop the side that is too long, squash (distort) it, or pad with black.",
 )
-@value_range_option(
-    "Which stored values become black and white, if pixels have more than 8 bits or are floats: two numbers, the 0.5th "
-    "and 99.5th percentiles of all images, or the usual range that holds all values (auto)."
-)
+@value_range_option
 @click.option(
     "--pages",
     type=click.Choice(["first", "each"]),
