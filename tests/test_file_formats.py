@@ -289,7 +289,6 @@ UNREAD = {
     "x.psd": (b"8BPS\0\1" + bytes(100), "Photoshop"),
     "x.xcf": (b"gimp xcf v011" + bytes(100), "GIMP"),
     "x.exr": (b"\x76\x2f\x31\x01" + bytes(100), "OpenEXR"),
-    "x.npy": (b"\x93NUMPY\1\0" + bytes(100), "NumPy"),
     "x.parquet": (b"PAR1" + bytes(100), "Parquet"),
     "x.tar": (b"000.png".ljust(257, b"\0") + b"ustar\0" + bytes(249), "tar"),
     "x.mp4": (box(b"isom", b"isom", b"avc1"), "video"),
@@ -302,12 +301,15 @@ UNREAD = {
 
 
 @pytest.fixture
-def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_formats, "is_read", lambda kind: kind != "HEIC" and is_read(kind))
+def without_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no decoder of an extra were installed."""
+    monkeypatch.setattr(
+        file_formats, "is_read", lambda kind: kind not in ("HEIC", "BigTIFF", "multi-band TIFF") and is_read(kind)
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in UNREAD if name != "far.dng"])
-@pytest.mark.usefixtures("without_heif")
+@pytest.mark.usefixtures("without_decoders")
 def test_what_is_not_read_is_known_by_its_first_bytes(name: str) -> None:
     data, kind = UNREAD[name]
     assert format_of(data[:FIRST_BYTES], name) == kind
@@ -339,7 +341,7 @@ def test_text_is_of_no_format(text: bytes) -> None:
     assert format_of(text, "x.txt") is None
 
 
-@pytest.mark.usefixtures("without_heif")
+@pytest.mark.usefixtures("without_decoders")
 def test_skipped_files_are_counted_by_what_they_are(tmp_path: Path) -> None:
     write_images(tmp_path, 3)
     for name, (data, _) in UNREAD.items():
@@ -361,7 +363,6 @@ def test_skipped_files_are_counted_by_what_they_are(tmp_path: Path) -> None:
         "1 Photoshop file",
         "1 GIMP file",
         "1 OpenEXR file",
-        "1 NumPy file",
         "1 Parquet file",
         "1 tar file",
         "1 .txt file without an image",
@@ -373,7 +374,7 @@ def test_skipped_files_are_counted_by_what_they_are(tmp_path: Path) -> None:
 def test_an_npz_is_sent_to_its_own_data_set(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8), np.uint8))
     with pytest.raises(
-        DataError, match=r"Skipped: 1 NumPy file \(arrays are read from an npz, with `dataset.name: npz`"
+        DataError, match=r"x\.npz is not a folder .*, but an npz: an array of .* is read with `dataset.name: npz`"
     ):
         load("image_folder", path=tmp_path / "x.npz")
 
@@ -382,15 +383,17 @@ def test_an_npz_is_sent_to_its_own_data_set(tmp_path: Path) -> None:
     ("name", "way"),
     [
         ("x.heic", "pip install pillow-heif"),
+        ("big.tif", r"pip install 'ganctl\[tiff\]'"),
+        ("bands.tif", r"pip install 'ganctl\[tiff\]'"),
         ("x.tar", "name: webdataset"),
         ("x.parquet", "name: parquet"),
         ("nikon.nef", "raw converter"),
         ("far.dng", "raw converter"),
     ],
 )
-@pytest.mark.usefixtures("without_heif")
+@pytest.mark.usefixtures("without_decoders")
 def test_a_folder_of_nothing_else_is_refused_with_the_way_out(name: str, way: str, tmp_path: Path) -> None:
-    data, kind = UNREAD[name]
+    data, kind = {**UNREAD, "bands.tif": (tiff(*SIZE, (0x115, 3, 5)), "multi-band TIFF")}[name]
     for number in range(3):
         (tmp_path / f"{number}{Path(name).suffix}").write_bytes(data)
     with pytest.raises(DataError, match=way) as error:

@@ -49,7 +49,7 @@ from ganctl.planning.survey.image_glance import HEAD_BYTES, Ends, glance, mode_o
 from ganctl.planning.survey.in_words import described, listed_files, warnings
 from ganctl.planning.survey.near_duplicates import MAX_DISTANCE, Sketch, groups_of_near_duplicates
 
-READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
+READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM, TGA or .npy"
 LONG, NEVER = 60.0, 0.0
 
 

@@ -77,7 +77,8 @@ def _key_and_extension(name: str) -> tuple[str, str]:
 def _image(listing: Listing, sample: _Sample) -> ListedFile | None:
     """Return the file of a sample that is its image, and count the others; a plain extension comes first."""
     others = [extension for extension in sample if extension not in (_CLASS, _FACTS)]
-    others.sort(key=lambda extension: extension.count("."))
+    # An array beside a picture describes it.
+    others.sort(key=lambda extension: (extension == "npy", extension.count(".")))
     if len(others) < 2:
         return sample[others[0]] if others else None
     images = [extension for extension in others if listing.may_be_image(sample[extension])] or others[:1]

@@ -176,11 +176,11 @@ class DatasetSection(Section):
     """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
     set."""
     channels: Annotated[int, Field(ge=1, le=MOST_CHANNELS)] | None = None
-    """1 for grey, 3 for RGB, 2 or 4 for the same with transparency, or the number of bands in an npz or of pages in a
-    TIFF; null: those of the data set."""
+    """1 for grey, 3 for RGB, 2 or 4 for the same with transparency, or the number of bands in an npz, in .npy files or
+    in TIFFs, or of pages in a TIFF; null: those of the data set."""
     alpha: bool | None = None
-    """Whether the last of 2 or 4 channels is transparency; null: true for image files, and for an npz only if it has an
-    array `alpha` that is true."""
+    """Whether the last of 2 or 4 channels is transparency; null: true for image files, but not for .npy files, and for
+    an npz only if it has an array `alpha` that is true."""
     resize: Literal["crop", "squash", "pad"] = "crop"
     """How to fit an image to that shape: crop the side that is too long, squash (distort) it, or pad it with black."""
     value_range: ValueRange = "auto"
@@ -206,7 +206,7 @@ class DatasetSection(Section):
     limit: Count | None = None
     """Use only the first N images; null: all."""
     holdout: Share = 0.0
-    """Fraction of the images held out from training."""
+    """Fraction of the images held out from training; with `pages: each`, whole files."""
     sampling: Literal["shuffle", "replacement", "window"] = "shuffle"
     """How to draw batches: every image once per pass over the data (shuffle), independent draws (replacement), or
     consecutive images from a random start (window)."""

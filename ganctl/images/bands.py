@@ -4,13 +4,27 @@ Pictures whose transparency is learned have their colours multiplied by alpha (p
 invisible pixels hold nothing to learn, and resizing mixes colours correctly. Files are written with straight colours.
 """
 
+from typing import Literal
+
 import numpy as np
 
 from ganctl.errors import ConfigurationError
+from ganctl.experiment.sections import MOST_CHANNELS
 from ganctl.images.resize import to_channels
 
 ALPHA_CHANNELS = (2, 4)
 _LIGHT, _DARK, _SQUARES = 230, 180, 8
+
+
+def channel_axis(shape: tuple[int, ...]) -> Literal[-1, 0] | None:
+    """Return which of the three axes of an image is that of its channels; None: it has none of 1 to 16 channels.
+
+    [3,8,8] is more likely to be 8 x 8 pixels in colour than 3 x 8 pixels with 8 bands.
+    """
+    first, _, last = shape
+    if 1 <= last <= 4 or (1 <= last <= MOST_CHANNELS and first not in (1, 3)):
+        return -1
+    return 0 if 1 <= first <= MOST_CHANNELS else None
 
 
 def with_alpha(image: np.ndarray, channels: int) -> np.ndarray:
@@ -58,9 +72,10 @@ def every_band(image: np.ndarray) -> np.ndarray:
 def check_bands(stored: int, wanted: int) -> None:
     """Raise ConfigurationError unless the numbers of channels are equal, or one is grey and the other RGB."""
     if stored != wanted and {stored, wanted} != {1, 3}:
+        alpha = ", or, if the last channel is transparency, `dataset.alpha: true`" if stored in ALPHA_CHANNELS else ""
         raise ConfigurationError(
             f"the images have {stored} channels, which cannot become {wanted}: only grey and RGB can be converted. "
-            f"Set {stored}, or, if the last channel is transparency, `dataset.alpha: true`.",
+            f"Set {stored}{alpha}.",
             key="dataset.channels",
         )
 

@@ -76,7 +76,11 @@ class Container(Protocol):
 def container_at(path: Path) -> Container:
     """Return the folder or zip archive at a path; raises DataError if it is neither, or a damaged archive."""
     with reading(path):
-        return Folder(path) if path.is_dir() else Archive(path)
+        if path.is_dir():
+            return Folder(path)
+    if path.suffix.lower() == ".npz":  # a zip archive, too, but of arrays of many images
+        raise DataError(f"{shown(path)} is not a folder or a zip archive of images, but an npz: {WAYS_OUT[NUMPY]}.")
+    return Archive(path)
 
 
 class Folder:

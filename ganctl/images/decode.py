@@ -1,4 +1,4 @@
-"""Pixels of image files: uint8, [H,W,3] RGB or [H,W,1] grey, with alpha as a further channel only on request."""
+"""Pixels of image files: uint8, [H,W,3] RGB or [H,W,1] grey; on request with alpha, or with all bands."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.images.bands import straight
-from ganctl.images.headers import Header, opened, read_header, without_warnings
+from ganctl.images import npy_images, tifffile_pages
+from ganctl.images.bands import straight, visible
+from ganctl.images.file_formats import NUMPY
+from ganctl.images.headers import Header, opened, read_header
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, ValueRange
+from ganctl.images.warning_filter import without_warnings
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.Image import Image
@@ -27,7 +30,7 @@ class Decoded:
     """The pixels of a file, and the conversions that they went through.
 
     Attributes:
-        pixels: uint8 [H,W,3] RGB or [H,W,1] grey; with alpha as a further channel if that was requested.
+        pixels: uint8 [H,W,3] RGB or [H,W,1] grey; with alpha as a further channel, or all bands, if that was requested.
         conversions: in words.
         stored: the values in the file [H,W,C], without alpha; None if they are bytes.
         header: of the file; None if the image does not come from one.
@@ -48,6 +51,7 @@ def decode(
     *,
     name: str = "",
     keep_alpha: bool = False,
+    keep_bands: bool = False,
     page: int = 0,
 ) -> Decoded:
     """Decode the bytes of an image file.
@@ -64,29 +68,37 @@ def decode(
             0 to 65535 for 16-bit values; for other values, the smallest and the largest in the file.
         background: the colour behind transparency.
         keep_alpha: return an alpha channel, if there is one, as the last of 2 or 4 channels.
+        keep_bands: return all bands of a file that has them, not only those that `bands.visible` shows.
         name: of the file, as for `read_header`.
         page: of a TIFF, from 0.
     """
     header = header or read_header(data, name)
-    pixels = _by_pillow(data, header, page) if header.for_pillow else _by_opencv(data, header, least, page)
+    pixels = _pixels(data, header, least, page)
     conversions = ["CMYK"] if header.components == 4 else []
-    stored, pixels = pixels, _levels(pixels, value_range)
+    # The values of an .npy file, also of its alpha, have one range, as in an npz.
+    of_type = not header.bands and header.kind != NUMPY
+    stored, pixels = pixels, _levels(pixels, value_range, alpha_of_type=of_type)
     if stored.dtype != np.uint8:
         conversions.append("16-bit" if stored.dtype == np.uint16 else str(stored.dtype))
     elif header.times_alpha and pixels.ndim == 3 and pixels.shape[2] == 4:
         pixels = straight(pixels)  # OpenCV's TIFF library multiplies straight colours by alpha when it decodes them
     pixels = pixels.reshape(*pixels.shape[:2], -1)
+    if header.bands:
+        bands = None if stored.dtype == np.uint8 else stored.reshape(pixels.shape)
+        shown = pixels if keep_bands else visible(pixels)
+        if header.orientation != 1:
+            conversions.append("rotated by EXIF")
+        return Decoded(_turned(shown, header.orientation), tuple(conversions), bands, header)
     transparent = pixels.shape[2] in (2, 4) and pixels[..., -1].min() < 255
     if transparent and not keep_alpha:
         conversions.append("alpha over white" if background == WHITE else "alpha over the background")
     if pixels.shape[2] == 1:
         conversions.append("grey")
-    elif pixels.shape[2] >= 3:
-        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    pixels = _swapped(pixels)
     if header.orientation != 1:
         conversions.append("rotated by EXIF")
     deep = None if stored.dtype == np.uint8 else stored.reshape(*stored.shape[:2], -1)
-    if deep is not None and deep.shape[2] in (2, 4):
+    if deep is not None and of_type and deep.shape[2] in (2, 4):
         deep = deep[..., :-1]
     blended = pixels if keep_alpha else over(pixels, background)
     if (
@@ -99,19 +111,37 @@ def decode(
     return Decoded(_turned(blended, header.orientation), tuple(conversions), deep, header)
 
 
-def _levels(stored: np.ndarray, value_range: ValueRange | None) -> np.ndarray:
-    """Return stored values as bytes; an alpha channel has the range of its type."""
+def _pixels(data: bytes, header: Header, least: int | tuple[int, int] | None, page: int) -> np.ndarray:
+    """Return the stored values [H,W] or [H,W,C], colours in the order blue, green, red, alpha last; bands as stored."""
+    if header.kind != NUMPY and not header.for_tifffile:
+        return _by_pillow(data, header, page) if header.for_pillow else _by_opencv(data, header, least, page)
+    try:
+        values = npy_images.values_of(data) if header.kind == NUMPY else tifffile_pages.values_of(data, page)
+    except DataError:
+        raise
+    except Exception:  # tifffile documents no exception types
+        raise DataError(f"its {header.kind} data is damaged or in a variant that tifffile cannot read") from None
+    return values if header.bands else _swapped(values)
+
+
+def _swapped(pixels: np.ndarray) -> np.ndarray:
+    """Swap red and blue of pixels [H,W] or [H,W,C]; grey stays as it is."""
+    return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]] if pixels.ndim == 3 and pixels.shape[2] >= 3 else pixels
+
+
+def _levels(stored: np.ndarray, value_range: ValueRange | None, *, alpha_of_type: bool) -> np.ndarray:
+    """Return stored values as bytes; `alpha_of_type`: an alpha channel of 16 bits has the range of its type."""
     if stored.dtype == np.uint8:
         return stored if value_range is None or value_range.white > BYTES.white else value_range.levels(stored)
-    if stored.dtype.kind not in "uif" or not np.isfinite(stored).all():
+    if stored.dtype.kind not in "buif" or not np.isfinite(stored).all():
         raise DataError(f"its pixels are {stored.dtype} or contain a value that is not finite (NaN or infinity)")
     if value_range is None:
-        value_range = ValueRange(0, 65535)
-        if stored.dtype != np.uint16:
+        value_range = ValueRange(0, 1 if stored.dtype == bool else 65535)
+        if stored.dtype not in (np.uint16, bool):
             low, high = float(stored.min()), float(stored.max())
             value_range = ValueRange(low, high if high > low else low + 1)
     levels = value_range.levels(stored)
-    if stored.ndim == 3 and stored.shape[2] in (2, 4) and stored.dtype == np.uint16:
+    if alpha_of_type and stored.ndim == 3 and stored.shape[2] in (2, 4) and stored.dtype == np.uint16:
         levels[..., -1] = ValueRange(0, 65535).levels(stored[..., -1])
     return levels
 
@@ -173,9 +203,7 @@ def _by_pillow(data: bytes, header: Header, page: int) -> np.ndarray:
     if header.kind == "TGA" and not data[17] & _TGA_ALPHA_BITS and pixels.shape[2:] == (4,):
         # Without a declared alpha channel, the fourth byte of each pixel may never have been filled.
         pixels = pixels if pixels[..., 3].any() else pixels[..., :3]
-    if pixels.ndim == 3 and pixels.shape[2] >= 3:
-        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
-    return pixels.astype(pixels.dtype.newbyteorder("="))
+    return _swapped(pixels).astype(pixels.dtype.newbyteorder("="))
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -13,13 +13,16 @@ from pathlib import PurePath
 FIRST_BYTES = 4096
 """How many bytes at the beginning of a file are enough to tell its format."""
 
-READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
-"""The formats that are read, in words; PPM also stands for PGM and PBM. HEIC needs a decoder of its own."""
+READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM, TGA or .npy"
+"""The formats that are read, in words; PPM also stands for PGM and PBM. HEIC and BigTIFF need decoders of their
+own."""
 
 CAMERA_RAW, VIDEO = "camera raw", "video"
 NUMPY, PARQUET, TAR = "NumPy", "Parquet", "tar"
+BIG_TIFF, BAND_TIFF = "BigTIFF", "multi-band TIFF"
+"""TIFFs that a library of its own reads; that a TIFF has more than four channels shows only in its header."""
 _TAR_MAGIC = 257
-_ALWAYS_READ = {"JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "PPM", "TGA"}
+_ALWAYS_READ = {"JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF", "PPM", "TGA", NUMPY}
 
 WAYS_OUT = {
     "AVIF": "AVIF is read with Pillow 11.3 or later: `pip install --upgrade pillow`",
@@ -27,14 +30,15 @@ WAYS_OUT = {
     "JPEG 2000": "JPEG 2000 needs a Pillow that was built with OpenJPEG: `pip install --upgrade pillow`",
     CAMERA_RAW: "export camera raw as JPEG or TIFF from a raw converter",
     "JPEG XL": "convert JPEG XL to PNG, for example with `djxl`",
-    "BigTIFF": "save BigTIFF as TIFF (smaller than 4 GiB) or PNG",
+    BIG_TIFF: "BigTIFF is read once its decoder is installed: `pip install 'ganctl[tiff]'`",
+    BAND_TIFF: "a TIFF of more than 4 channels is read once its decoder is installed: `pip install 'ganctl[tiff]'`",
     "DICOM": "convert DICOM to PNG or TIFF",
     "SVG": "render SVG as PNG",
     "PDF": "render PDF as PNG",
     "Photoshop": "export Photoshop as PNG",
     "GIMP": "export GIMP as PNG",
     "OpenEXR": "convert OpenEXR to TIFF",
-    NUMPY: "arrays are read from an npz, with `dataset.name: npz`",
+    NUMPY: "an array of many images, or an npz, is read with `dataset.name: npz`",
     PARQUET: "tables of images are read with `dataset.name: parquet`",
     TAR: "archives of images are read with `dataset.name: webdataset`, or unpack them",
     VIDEO: "extract the frames of a video, for example with `ffmpeg -i FILE frames/%06d.png`",
@@ -50,8 +54,8 @@ _MAGIC = (
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
-    (b"II+\0", "BigTIFF"),
-    (b"MM\0+", "BigTIFF"),
+    (b"II+\0", BIG_TIFF),
+    (b"MM\0+", BIG_TIFF),
     (b"%PDF-", "PDF"),
     (b"8BPS\0\1", "Photoshop"),
     (b"gimp xcf ", "GIMP"),
@@ -187,8 +191,14 @@ def _has_pillow_heif() -> bool:
     return importlib.util.find_spec("pillow_heif") is not None
 
 
+def _has_tifffile() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("tifffile", "imagecodecs"))
+
+
 _READ_IF_INSTALLED: dict[str, Callable[[], bool]] = {
     "AVIF": _pillow_reads_avif,
+    BAND_TIFF: _has_tifffile,
+    BIG_TIFF: _has_tifffile,
     "HEIC": _has_pillow_heif,
     "JPEG 2000": _pillow_reads_jpeg_2000,
 }

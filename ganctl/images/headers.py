@@ -7,16 +7,29 @@ import functools
 import importlib
 import io
 import operator
-import threading
-import warnings
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ganctl.errors import DataError
-from ganctl.images.file_formats import CAMERA_RAW, FIRST_BYTES, READ, format_of, image_kind, is_camera_raw
+from ganctl.experiment.sections import MOST_CHANNELS
+from ganctl.images import file_formats, npy_images, tifffile_pages
+from ganctl.images.bands import ALPHA_CHANNELS
+from ganctl.images.file_formats import (
+    BAND_TIFF,
+    BIG_TIFF,
+    CAMERA_RAW,
+    FIRST_BYTES,
+    NUMPY,
+    READ,
+    format_of,
+    image_kind,
+    is_camera_raw,
+)
+from ganctl.images.warning_filter import without_warnings
 
 if TYPE_CHECKING:  # Pillow is loaded at first use
     from PIL.Image import Exif
@@ -30,6 +43,10 @@ _ORIENTATION, _WIDTH, _HEIGHT, _PHOTOMETRIC = 0x112, 0x100, 0x101, 0x106
 _SAMPLES_PER_PIXEL, _EXTRA_SAMPLES = 0x115, 0x152
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _SHORT = 3
+# A TIFF of more samples per pixel holds bands, whatever it says of its colours.
+_MOST_COLOURS = 4
+# As many values as the largest picture with transparency has.
+_MAX_VALUES = 4 * MAX_PIXELS
 
 # Pillow's modes in words.
 _MODES = {
@@ -55,9 +72,6 @@ _PILLOW_CLASSES = {
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
 }
 
-# `without_warnings` changes a setting of the whole process; two threads at once would restore each other's state.
-_WARNINGS = threading.Lock()
-
 
 @dataclass(frozen=True)
 class Header:
@@ -72,6 +86,8 @@ class Header:
         for_pillow: Pillow must decode it: OpenCV would refuse it, drop its alpha channel, or not turn it upright.
         times_alpha: the decoder returns colours multiplied by alpha.
         pages: number of pages; 1 for any format but TIFF.
+        bands: the number of channels, if they are not grey or RGB, perhaps with alpha; otherwise 0.
+        for_tifffile: tifffile must decode it: a BigTIFF, or a TIFF of more than four channels.
         mode: how its colours are stored, in words; empty if `image_glance.mode_of` must tell.
     """
 
@@ -83,6 +99,8 @@ class Header:
     for_pillow: bool = False
     times_alpha: bool = False
     pages: int = 1
+    bands: int = 0
+    for_tifffile: bool = False
     mode: str = ""
 
 
@@ -133,17 +151,6 @@ def read_header(data: bytes, name: str = "") -> Header:
         limit = f"more than the {MAX_PIXELS // 10**6} million that are accepted"
         raise DataError(f"it declares {header.width} x {header.height} pixels, {limit}")
     return header
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings about damage that ganctl reports itself, or that does not matter.
-
-    Keep the body short, because all threads wait for each other here.
-    """
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def opened(kind: str, data: bytes) -> "ImageFile":
@@ -243,6 +250,11 @@ def _tiff_header(data: bytes) -> Header:
         raise UnreadFormatError(CAMERA_RAW)
     # Only the tags: Pillow opens only what it can decode, and OpenCV decodes more.
     tags = _tags(data)
+    samples = tags.get(_SAMPLES_PER_PIXEL, 1)
+    if isinstance(samples, int) and samples > _MOST_COLOURS:
+        if not file_formats.is_read(BAND_TIFF):
+            raise UnreadFormatError(BAND_TIFF)
+        return _tifffile_header("TIFF", data)
     width, height = (operator.index(tags[tag]) for tag in (_WIDTH, _HEIGHT))
     extra = tags.get(_EXTRA_SAMPLES)
     alpha = extra[0] if isinstance(extra, tuple) and extra else extra
@@ -261,6 +273,51 @@ def _tiff_header(data: bytes) -> Header:
         times_alpha=alpha in (_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA) and not turned,
         pages=len(sizes),
     )
+
+
+def _tifffile_header(kind: str, data: bytes) -> Header:
+    """The header of a TIFF that only tifffile reads."""
+    pages = tifffile_pages.pages_of(data)
+    first = pages[0]
+    if first.raw:
+        raise UnreadFormatError(CAMERA_RAW)
+    if most := max((page.channels for page in pages if page.channels > MOST_CHANNELS), default=0):
+        raise DataError(f"it has {most} bands, more than the {MOST_CHANNELS} that are accepted")
+    if any(page.height * page.width * max(_MOST_COLOURS, page.channels) > _MAX_VALUES for page in pages):
+        raise DataError(
+            f"one of its pages has more than the {MAX_PIXELS // 10**6} million pixels of {_MOST_COLOURS} channels, or "
+            "as many values of more channels, that are accepted"
+        )
+    bands = first.channels > _MOST_COLOURS or (first.channels in ALPHA_CHANNELS and not first.alpha)
+    return Header(
+        kind,
+        first.width,
+        first.height,
+        first.orientation,
+        times_alpha=first.times_alpha,
+        pages=len(pages),
+        bands=first.channels if bands else 0,
+        for_tifffile=True,
+        mode=_in_words(first.channels, first.dtype, alpha=first.alpha),
+    )
+
+
+def _npy_header(data: bytes) -> Header:
+    layout = npy_images.layout_of(data)
+    return Header(
+        NUMPY,
+        layout.width,
+        layout.height,
+        bands=0 if layout.channels in (1, 3) else layout.channels,
+        mode=_in_words(layout.channels, layout.dtype),
+    )
+
+
+def _in_words(channels: int, dtype: np.dtype, *, alpha: bool = False) -> str:
+    """The mode of an image that may have any number of channels of any type."""
+    names = {1: "grey", 3: "RGB"} | ({2: "grey with alpha", 4: "RGBA"} if alpha else {})
+    name = names.get(channels, f"{channels} bands")
+    return name if dtype == np.uint8 else f"{name}, {dtype.name}"
 
 
 def _page_sizes(data: bytes) -> list[tuple[int, int]]:
@@ -308,5 +365,7 @@ _HEADER_READERS: dict[str, Callable[[bytes], Header]] = {
     "BMP": _bmp_header,
     "WebP": _webp_header,
     "TIFF": _tiff_header,
+    BIG_TIFF: functools.partial(_tifffile_header, BIG_TIFF),
+    NUMPY: _npy_header,
     **{kind: functools.partial(_pillow_header, kind) for kind in ("AVIF", "HEIC", "JPEG 2000", "PPM", "TGA")},
 }

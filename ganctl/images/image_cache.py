@@ -52,7 +52,10 @@ def load(key: str) -> ImageSet | None:
             value_range=ValueRange(*facts["value_range"]) if facts["value_range"] else None,
             alpha=facts["alpha"],
             formats=dict(facts["formats"]),
+            file_numbers=None if facts["file_numbers"] is None else np.array(facts["file_numbers"], np.int32),
         )
+        if loaded.file_numbers is not None and loaded.file_numbers.shape != images.shape[:1]:
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     with suppress(OSError):
@@ -112,6 +115,7 @@ class Recording:
             "notes": image_set.notes,
             "alpha": image_set.alpha,
             "formats": dict(image_set.formats),
+            "file_numbers": None if image_set.file_numbers is None else image_set.file_numbers.tolist(),
             "value_range": astuple(image_set.value_range) if image_set.value_range else None,
         }
         target = cache_folder() / f"{key}.npy"

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
-from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
+from ganctl.images.bands import ALPHA_CHANNELS, channel_axis, check_bands, premultiplied, with_alpha
 from ganctl.images.class_names import class_number
 from ganctl.images.label_files import ONE_HOT, without_gaps
 from ganctl.images.resize import over, scale_to_fit, to_channels
@@ -51,6 +51,7 @@ class ImageSet:
         alpha: the last channel is transparency, and the colours are multiplied by it.
         formats: the number of files that were read in each format; empty if unknown. JPEGs that were shrunk to half or
             less are counted as HALVED_JPEG.
+        file_numbers: int32 [N], the file that each image comes from, if a file gave several (`dataset.pages: each`).
     """
 
     images: np.ndarray
@@ -61,6 +62,7 @@ class ImageSet:
     value_range: ValueRange | None = None
     alpha: bool = False
     formats: Mapping[str, int] = field(default_factory=dict)
+    file_numbers: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -108,15 +110,29 @@ class ImageSet:
 
     def first(self, count: int) -> Self:
         """Return the first images."""
-        return replace(self, images=self.images[:count], labels=None if self.labels is None else self.labels[:count])
+        return self._with(self.images[:count], slice(count))
 
     def split(self, holdout: float) -> tuple[Self, Self | None]:
-        """Return the training images and the held-out ones, if any; the choice depends only on their number."""
+        """Return the training images and the held-out ones, if any; the choice depends only on their number.
+
+        Of files with several images, whole files are held out: pages of one stack are nearly the same image. The choice
+        then depends on the number of images in each file, too.
+        """
         if not holdout:
             return self, None
         kept = min(len(self) - 1, max(1, round(len(self) * holdout)))
-        order = np.random.default_rng(0).permutation(len(self))
-        return self.rows(np.sort(order[kept:])), self.rows(np.sort(order[:kept]))
+        if self.file_numbers is None:
+            order = np.random.default_rng(0).permutation(len(self))
+            return self.rows(np.sort(order[kept:])), self.rows(np.sort(order[:kept]))
+        if (self.file_numbers == self.file_numbers[0]).all():
+            training, held_out = replace(self, file_numbers=None).split(holdout)
+            note = (
+                "Warning: all images are pages of one file, so held-out images may be nearly the same as training "
+                "images."
+            )
+            return training.noted(note), held_out
+        chosen = np.isin(self.file_numbers, _files_of(self.file_numbers, kept))
+        return self.rows(np.flatnonzero(~chosen)), self.rows(np.flatnonzero(chosen))
 
     def describe(self) -> str:
         """Return one line: number and shape of the images, number of classes, range of pixel values."""
@@ -136,7 +152,13 @@ class ImageSet:
         images = scratch_array((len(rows), *self.shape))
         for start, block in _blocks(images):
             block[:] = self.images[rows[start : start + len(block)]]
-        return replace(self, images=images, labels=None if self.labels is None else self.labels[rows])
+        return self._with(images, rows)
+
+    def _with(self, images: np.ndarray, rows: np.ndarray | slice) -> Self:
+        """The set with some of its images, and what is known of them."""
+        labels = None if self.labels is None else self.labels[rows]
+        numbers = None if self.file_numbers is None else self.file_numbers[rows]
+        return replace(self, images=images, labels=labels, file_numbers=numbers)
 
 
 def fingerprint_of(feeds: Mapping[str, ImageSet]) -> str:
@@ -224,6 +246,18 @@ def all_identical(images: np.ndarray) -> bool:
     return not any((block != images[0]).any() for _, block in _blocks(images))
 
 
+def _files_of(file_numbers: np.ndarray, most: int) -> np.ndarray:
+    """Return the numbers of files that have at most so many images together, chosen at random; at least one file."""
+    numbers, counts = np.unique(file_numbers, return_counts=True)
+    order = np.random.default_rng(0).permutation(len(numbers))
+    chosen, left = [], most
+    for place in order:
+        if counts[place] <= left:
+            chosen.append(numbers[place])
+            left -= counts[place]
+    return np.array(chosen or [numbers[order[counts[order].argmin()]]])
+
+
 def refuse_keys(config: DatasetSection, *names: str) -> None:
     """Raise ConfigurationError if a key is given that the data set would ignore, and that would change its labels."""
     for name in names:
@@ -287,11 +321,10 @@ def _channels_last(images: np.ndarray, source: str, notes: list[str]) -> np.ndar
     """Bring images to [N,H,W,C], with up to 16 channels."""
     if images.ndim == 3:
         return images[..., np.newaxis]
-    last, first = (images.shape[axis] if images.ndim == 4 else 0 for axis in (3, 1))
-    # [N,3,8,8] is more likely to be 8 x 8 pixels in colour than 3 x 8 pixels with 8 bands.
-    if 1 <= last <= 4 or (1 <= last <= MOST_CHANNELS and first not in (1, 3)):
+    axis = channel_axis(images.shape[1:]) if images.ndim == 4 else None
+    if axis == -1:
         return images
-    if 1 <= first <= MOST_CHANNELS:
+    if axis == 0:
         notes.append("channels-first images were made channels-last")
         return images.transpose(0, 2, 3, 1)
     raise DataError(

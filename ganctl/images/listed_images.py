@@ -17,10 +17,10 @@ from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
 from ganctl.images import image_cache
-from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, with_alpha
+from ganctl.images.bands import ALPHA_CHANNELS, check_bands, premultiplied, with_alpha
 from ganctl.images.containers import ListedFile
 from ganctl.images.decode import INVISIBLE, Decoded, decode
-from ganctl.images.file_formats import READ, is_read
+from ganctl.images.file_formats import BAND_TIFF, BIG_TIFF, READ, is_read
 from ganctl.images.folder_listing import Listing, counted, skipped_in_words, tolerated
 from ganctl.images.headers import Header, UnreadFormatError, read_header
 from ganctl.images.image_set import HALVED_JPEG, JPEG, ImageSet, Track, only_classes
@@ -32,10 +32,10 @@ _DEFAULT_SIZE = 64
 _DEFAULT_CHANNELS = 3
 
 # Increase it whenever the same files would yield different pixels: older cache entries are then ignored.
-_CACHE_VERSION = 4
+_CACHE_VERSION = 5
 
 # Formats that are read if a decoder is installed: installing one must not leave an older cache entry in use.
-_READ_IF_INSTALLED = ("AVIF", "HEIC", "JPEG 2000")
+_READ_IF_INSTALLED = ("AVIF", BAND_TIFF, BIG_TIFF, "HEIC", "JPEG 2000")
 
 _FILES_AT_ONCE = 128
 
@@ -47,6 +47,18 @@ SHOWN = 5
 
 # The conversion of a TIFF with further pages.
 _FIRST_PAGE = "of whose pages only the first is used"
+
+
+class _OtherChannelsError(DataError):
+    """An image whose channels cannot become those that `dataset.channels` asks for.
+
+    Attributes:
+        channels: that it has.
+    """
+
+    def __init__(self, channels: int, wanted: int) -> None:
+        super().__init__(f"its channels are {channels}, and `dataset.channels` is {wanted}")
+        self.channels = channels
 
 
 @dataclass(frozen=True)
@@ -197,6 +209,8 @@ class _Found:
         values: the stored values, where they are not bytes or percentiles are asked for.
         kinds: NumPy's kinds of these values.
         formats: the number of images in each format.
+        of_bands: the number of images whose channels are bands.
+        other_channels: the number of refused images by their channels, which cannot become those that are wanted.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -207,6 +221,8 @@ class _Found:
     values: Observed = field(default_factory=Observed)
     kinds: set[str] = field(default_factory=set)
     formats: Counter[str] = field(default_factory=Counter)
+    of_bands: int = 0
+    other_channels: Counter[int] = field(default_factory=Counter)
 
 
 def _recorded(
@@ -226,21 +242,50 @@ def _recorded(
         elif isinstance(outcome, UnreadFormatError):
             found.unread.append((outcome.kind, files[row]))
         elif isinstance(outcome, DataError):
+            if isinstance(outcome, _OtherChannelsError):
+                found.other_channels[outcome.channels] += 1
+                if found.other_channels.total() > tolerated(len(files)):
+                    _refuse_channels(found, config)
             found.refused.append(f"{shown(listing.path / files[row].name)}: {outcome}")
         else:
             recording.append(outcome.pixels)
             found.converted.update(outcome.conversions)
             found.rows.append(row)
             found.formats[_format(outcome.header, config)] += 1
+            found.of_bands += _has_bands(outcome.header)
             if outcome.stored is not None:
                 found.values.add(outcome.stored)
                 found.kinds.add(outcome.stored.dtype.kind)
+    if found.other_channels.total() > len(found.rows):
+        _refuse_channels(found, config)
+    if _learns_alpha(config) and 0 < found.of_bands < len(found.rows):
+        raise ConfigurationError(
+            f"{found.of_bands:,} of {len(found.rows):,} files hold {config.channels} bands, the others pictures with "
+            "transparency. If the last band is transparency, too, set `true`.",
+            key="dataset.alpha",
+        )
     return found
+
+
+def _refuse_channels(found: _Found, config: DatasetSection) -> None:
+    """Raise ConfigurationError, because most images cannot have the channels that are asked for."""
+    ((stored, _),) = found.other_channels.most_common(1)
+    wanted = _shape(config)[2]
+    if stored in (1, 3):
+        raise ConfigurationError(
+            f"the files have {stored} channel{'s' * (stored > 1)}, which cannot become {wanted}: pictures have 1 "
+            "channel (grey), 3 (RGB), or 2 or 4 (the same with transparency, so not with `dataset.alpha: false`). "
+            "Other bands come from TIFFs, .npy files or an npz that hold them, or from pages with "
+            "`dataset.pages: channels`.",
+            key="dataset.channels",
+        )
+    check_bands(stored, wanted)
 
 
 def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange:
     """Return black and white of the values of a set."""
-    return find_range(found.values, "f" if "f" in found.kinds else "u", config.value_range, source)
+    kind = "f" if "f" in found.kinds else "b" if found.kinds == {"b"} else "u"
+    return find_range(found.values, kind, config.value_range, source)
 
 
 def _as_set(
@@ -274,6 +319,7 @@ def _as_set(
         outside = value_range.outside(found.values) if found.values.some else 0.0
         beyond = f"; {outside:.2%} of the values lie outside and became black or white" if outside else ""
         notes.append(f"values were read as {value_range}{beyond}")
+    several = len(set(found.rows)) < len(found.rows)
     return ImageSet(
         images=images,
         labels=None if labelled.labels is None else labelled.labels[found.rows],
@@ -281,8 +327,9 @@ def _as_set(
         source=shown(listing.path),
         notes=tuple(notes),
         value_range=value_range,
-        alpha=_has_alpha(config),
+        alpha=_learns_alpha(config) and not found.of_bands,
         formats=dict(found.formats),
+        file_numbers=np.array(found.rows, np.int32) if several else None,
     ).checked()
 
 
@@ -319,6 +366,8 @@ def _prepared_file(
 def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None) -> list[Decoded]:
     """Decode a file: one image, or all pages, as `dataset.pages` says."""
     header = read_header(data, name)
+    if config.alpha and header.bands in ALPHA_CHANNELS:
+        header = replace(header, bands=0)
 
     def page(number: int) -> Decoded:
         return decode(
@@ -327,7 +376,8 @@ def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRan
             header=header,
             value_range=value_range,
             background=config.background_colour,
-            keep_alpha=_has_alpha(config),
+            keep_alpha=_learns_alpha(config),
+            keep_bands=True,
             page=number,
         )
 
@@ -360,8 +410,10 @@ def _fitted(decoded: Decoded, config: DatasetSection) -> Decoded:
     if config.resize != "pad" and any(np.less(decoded.pixels.shape[:2], (height, width))):
         conversions.append("enlarged")
     pixels = decoded.pixels
-    if _has_alpha(config):
+    if _learns_alpha(config) and not _has_bands(decoded.header):
         pixels = premultiplied(with_alpha(pixels, channels))
+    elif pixels.shape[2] != channels and {pixels.shape[2], channels} != {1, 3}:
+        raise _OtherChannelsError(pixels.shape[2], channels)
     pixels = to_channels(scale_to_fit(pixels, (height, width), config.resize), channels)
     looked_at = decoded.pixels if config.value_range == "percentiles" else None
     stored = looked_at if decoded.stored is None else decoded.stored
@@ -394,21 +446,23 @@ def _judged(listing: Listing, read: int, refused: list[str]) -> list[str]:
     return [f"Warning: {len(refused)} images cannot be read and are left out: {'; '.join(examples)}"] if refused else []
 
 
-def _has_alpha(config: DatasetSection) -> bool:
-    """Return whether transparency is learned; raises ConfigurationError if pictures cannot have these channels."""
+def _learns_alpha(config: DatasetSection) -> bool:
+    """Return whether transparency is learned, except of files that have bands instead; raises ConfigurationError."""
     channels = config.channels or _DEFAULT_CHANNELS
     if config.pages == "channels":
         if config.alpha:
             raise ConfigurationError("pages that become channels hold no transparency. Remove it.", key="dataset.alpha")
         return False
-    if channels > 4 or (channels in ALPHA_CHANNELS and config.alpha is False):
+    if config.alpha and channels > max(ALPHA_CHANNELS):
         raise ConfigurationError(
-            "pictures have 1 channel (grey), 3 (RGB), or 2 or 4 (the same with transparency, so not with "
-            "`dataset.alpha: false`). Other bands come from an npz, or from pages (`dataset.pages: channels`). "
-            f"Received: {channels}",
-            key="dataset.channels",
+            f"transparency is the last of 2 or 4 channels, but `dataset.channels` is {channels}. Remove it.",
+            key="dataset.alpha",
         )
-    return channels in ALPHA_CHANNELS
+    return channels in ALPHA_CHANNELS and config.alpha is not False
+
+
+def _has_bands(header: Header | None) -> bool:
+    return header is not None and header.bands > 0
 
 
 def _shape(config: DatasetSection) -> tuple[int, int, int]:

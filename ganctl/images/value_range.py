@@ -46,6 +46,8 @@ class Observed:
     def add(self, image: np.ndarray) -> None:
         """Look at the values of one image."""
         values = image.reshape(-1)
+        if values.dtype == bool:  # NumPy's percentiles are those of numbers
+            values = values.view(np.uint8)
         self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
         some = values[:: -(-values.size // self._of_an_image)].copy()
         self.some.append(some)
