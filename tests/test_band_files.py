@@ -15,8 +15,9 @@ from loaded_images import load, section
 from PIL import Image
 
 from ganctl.errors import ConfigurationError, DataError
-from ganctl.images import headers
+from ganctl.images import file_formats, headers, listed_images
 from ganctl.images.decode import decode
+from ganctl.images.file_formats import is_read
 from ganctl.images.headers import read_header
 from ganctl.images.image_set import ImageSet, from_arrays
 from ganctl.images.value_range import ValueRange
@@ -280,6 +281,32 @@ def test_a_tiff_of_bands_that_is_cut_off_is_refused(options: dict[str, Any], cap
 def test_a_tiff_of_more_than_16_bands_is_refused() -> None:
     with pytest.raises(DataError, match="it has 20 bands, more than the 16 that are accepted"):
         read_header(band_tiff(RANDOM.random((8, 8, 20))))
+
+
+def test_a_tiff_of_bands_of_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = band_tiff(random_images(6)[0])
+    monkeypatch.setattr(headers, "_MAX_VALUES", 20 * 20 * 6)
+    assert read_header(data).bands == 6
+    monkeypatch.setattr(headers, "_MAX_VALUES", 20 * 20 * 6 - 1)
+    with pytest.raises(DataError, match="as many values of more channels"):
+        read_header(data)
+
+
+def test_installing_the_decoder_of_bands_leaves_no_older_set_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(tmp_path, 3)
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.asarray(noise(9)), photometric="rgb", bigtiff=True)
+    (tmp_path / "big.tif").write_bytes(buffer.getvalue())
+    with monkeypatch.context() as without:
+        for module in (file_formats, listed_images):
+            without.setattr(module, "is_read", lambda kind: "TIFF" not in kind and is_read(kind))
+        found = load("image_folder", path=tmp_path, image_size=32)
+        assert len(found) == 3
+        assert any("1 BigTIFF file (" in note for note in found.notes)
+    found = load("image_folder", path=tmp_path, image_size=32)
+    np.testing.assert_array_equal(found.images[-1], np.asarray(noise(9)))
 
 
 def test_a_tiff_of_bands_lies_as_its_tag_says() -> None:
