@@ -58,6 +58,18 @@ def test_bands_never_become_colours_in_silence(channels: int, asked: int) -> Non
     assert error.value.key == "dataset.channels"
 
 
+@pytest.mark.parametrize("size", [4, 5, 8, 13, 20])
+@pytest.mark.parametrize("resize", ["crop", "squash", "pad"])
+def test_every_band_is_resized_as_a_grey_image_is(size: int, resize: str) -> None:
+    """OpenCV refuses to shrink more than four channels by a factor that is not whole."""
+    images = random_images(3, 7)
+    found = read(images, image_size=f"{size}x7", resize=resize).images
+    for band in range(7):
+        alone = read(images[..., band : band + 1], image_size=f"{size}x7", resize=resize).images
+        # OpenCV rounds single channels in another way.
+        np.testing.assert_allclose(found[..., band : band + 1].astype(int), alone, atol=1)
+
+
 def test_an_array_says_itself_that_it_has_alpha(tmp_path: Path) -> None:
     images = random_images(6, 4)
     np.savez(tmp_path / "icons.npz", images=images, alpha=True)

@@ -12,6 +12,8 @@ Resize = Literal["crop", "squash", "pad"]
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 _LUMINANCE = (0.299, 0.587, 0.114)
+# OpenCV averages no more channels than this by a factor that is not whole.
+_AT_ONCE = 4
 
 
 def over(image: np.ndarray, background: Colour = WHITE) -> np.ndarray:
@@ -76,12 +78,15 @@ def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
     It shrinks by averaging and enlarges by cubic interpolation; each axis needs at most one of the two.
     """
+    if image.shape[2] > _AT_ONCE:
+        parts = (image[..., start : start + _AT_ONCE] for start in range(0, image.shape[2], _AT_ONCE))
+        return np.concatenate([resized(part, height, width) for part in parts], axis=2)
     cv2 = opencv()
     for rows, columns, interpolation in (
         (min(height, image.shape[0]), min(width, image.shape[1]), cv2.INTER_AREA),
         (height, width, cv2.INTER_CUBIC),
     ):
         if image.shape[:2] != (rows, columns):
-            resized = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=interpolation)
-            image = resized.reshape(rows, columns, -1)
+            fitted = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=interpolation)
+            image = fitted.reshape(rows, columns, -1)
     return image
