@@ -18,6 +18,7 @@ from ganctl.errors import DataError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
+from ganctl.generation.image_sources import read_samples
 from ganctl.images.image_set import ImageSet
 from ganctl.images.value_range import ValueRange
 from ganctl.planning.recipe.recipe import RECIPE
@@ -253,3 +254,30 @@ def test_from_a_table_of_the_hub_to_a_trained_gan(run_cli: RunCli, tmp_path: Pat
         done = run_cli(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs" / "birds" / "samples" / "real.png").is_file()
+
+
+def test_bands_are_chosen_and_compared_as_bands(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(6):
+        np.save(tmp_path / f"{number}.npy", random.integers(0, 256, (20, 20, 5), np.uint8))
+    found = look(tmp_path)
+    assert (chosen(found)["channels"].value, found.near) == (5, ())
+    assert learned(found).shape == (16, 16, 5)
+    assert contact_sheet(found, dataset(found)).shape[2] == 3
+    samples = read_samples(tmp_path, 6, 0, untracked)
+    np.testing.assert_array_equal(samples.images, [np.load(tmp_path / f"{number}.npy") for number in range(6)])
+
+
+@pytest.mark.slow
+def test_bands_are_trained_by_what_init_writes(run_cli: RunCli, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    (tmp_path / "bands").mkdir()
+    for number in range(60):
+        np.save(tmp_path / "bands" / f"{number}.npy", random.random((20, 20, 5), np.float32))
+    for command in (
+        ["init", "bands", "--minutes", 1],
+        ["train", "bands.yaml", "--set", "training.iterations=2", "--quiet"],
+        ["evaluate", "bands", "--against", "outputs/bands", "--num", 50],
+    ):
+        done = run_cli(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr

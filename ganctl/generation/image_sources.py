@@ -381,9 +381,7 @@ def _read(path: Path, track: Track, like: Preparation | None, value_range: Asked
     if name == "npz":
         return read_dataset(DatasetSection(name=name, path=str(path), value_range=value_range), track)
     size, channels = _usual_shape(section)
-    section = DatasetSection(
-        name=name, path=str(path), image_size=size, channels=1 if channels == 1 else 3, value_range=value_range
-    )
+    section = DatasetSection(name=name, path=str(path), image_size=size, channels=channels, value_range=value_range)
     return read_dataset(section, track)
 
 
@@ -391,19 +389,20 @@ def _usual_shape(section: DatasetSection) -> tuple[str, int]:
     """Return HEIGHTxWIDTH and channels for the images of a folder or archive.
 
     The shape is that of most images or, if there is none, a square with the most frequent shorter side. The longer side
-    has at most LARGEST_SIZE pixels. There is one channel only if all images are grey.
+    has at most LARGEST_SIZE pixels. There is one channel only if all images are grey, and there
+    are as many as bands if most images have those.
     """
     listed = given_data.listed_in(section)
     listing, files = listed.listing, listed.labelled().files
     shapes: Counter[tuple[int, int]] = Counter()
-    channels = 0
+    channels = Counter[int]()
     for file in files[:: max(1, len(files) // LOOKED_AT)]:
         with suppress(DataError):
             data = listing.read_image(file)
             if data is not None:
-                pixels = decode(data, name=file.name).pixels
+                pixels = decode(data, name=file.name, keep_bands=True).pixels
                 shapes[pixels.shape[:2]] += 1
-                channels = max(channels, pixels.shape[2])
+                channels[pixels.shape[2]] += 1
     if not shapes:
         raise DataError(f"{section.path} contains no readable image.")
     (shape, count), *_ = shapes.most_common(1)
@@ -414,4 +413,7 @@ def _usual_shape(section: DatasetSection) -> tuple[str, int]:
         shape = (sides.most_common(1)[0][0],) * 2
     scale = min(1.0, LARGEST_SIZE / max(shape))
     height, width = (max(4, round(side * scale)) for side in shape)
-    return f"{height}x{width}", channels
+    bands, _ = channels.most_common(1)[0]
+    if bands in (1, 3):
+        bands = max(number for number in channels if number in (1, 3))
+    return f"{height}x{width}", bands

@@ -130,7 +130,11 @@ def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
     copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # the disk is so slow that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
-    images = np.stack([to_channels(resized(copy, *cost.sides), channels) for copy in chosen])
+    sized = (resized(copy, *cost.sides) for copy in chosen)
+    if channels in (1, 3):
+        images = np.stack([to_channels(copy, channels) for copy in sized])
+    else:
+        images = np.stack([copy[..., np.arange(channels) % copy.shape[2]] for copy in sized])
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
     experiment = recipe.with_keys("dataset", image_size=cost.image_size, channels=channels, path=None)
     experiment = experiment.with_keys("model", **arguments).with_keys("training", batch_size=batch)

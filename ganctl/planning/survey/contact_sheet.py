@@ -58,6 +58,7 @@ def _decoded(
         background=dataset.background_colour,
         name=picture.name,
         page=picture.page,
+        keep_bands=True,
     ).pixels
 
 

@@ -135,7 +135,7 @@ def look_at(listing: Listing, file: ListedFile) -> Look | DataError | None:
         sketch = None if stored else Sketch.of(visible(middle.pixels))
     except DataError as error:
         return error
-    channels = middle.pixels.shape[2]
+    channels = header.bands or middle.pixels.shape[2]
     seen = replace(picture, sketch=sketch, channels=channels, transparent=transparent, unseen_on=unseen)
     return Look(seen, stored)
 
