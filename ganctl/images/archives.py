@@ -22,6 +22,7 @@ import numpy as np
 
 from ganctl.errors import DataError
 from ganctl.host.files import reading, shown
+from ganctl.images.file_formats import FIRST_BYTES, WAYS_OUT, format_of
 
 # Larger arrays are refused before anything is allocated; `image_folder` maps such data from disk.
 MAX_BYTES = 16 * 2**30
@@ -150,6 +151,9 @@ def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as archive:
             yield archive
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
+        kind = format_of(_magic(path, FIRST_BYTES), path.name) if path.is_file() else None
+        if kind in WAYS_OUT:
+            raise DataError(f"{shown(path)} is not an npz file. It is {kind}: {WAYS_OUT[kind]}.") from error
         raise DataError(f"{shown(path)} is not a readable npz file: {error}.") from error
 
 

@@ -21,7 +21,7 @@ from ganctl.errors import DataError
 from ganctl.host import run_marks
 from ganctl.host.files import reading, shown
 from ganctl.images.archives import MOST_COMPRESSION
-from ganctl.images.file_formats import FIRST_BYTES, NUMPY, PARQUET, TAR, WAYS_OUT, format_of
+from ganctl.images.file_formats import FIRST_BYTES, HDF5, NUMPY, PARQUET, TAR, WAYS_OUT, format_of
 
 MAX_FILE_BYTES = 2**29
 
@@ -258,6 +258,6 @@ def _no_archive(path: Path, error: Exception) -> str:
             return f"{shown(path)} is a damaged zip archive, perhaps cut off: {error}. Get it again."
         file.seek(0)
         kind = format_of(file.read(FIRST_BYTES), path.name)
-    if kind in (NUMPY, PARQUET, TAR):
-        return f"{shown(path)} is not a folder or a zip archive, but a {kind} file: {WAYS_OUT[kind]}."
+    if kind in (NUMPY, PARQUET, TAR, HDF5):
+        return f"{shown(path)} is not a folder or a zip archive. It is {kind}: {WAYS_OUT[kind]}."
     return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."

@@ -18,7 +18,7 @@ READ = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM, TGA or .npy"
 own."""
 
 CAMERA_RAW, VIDEO = "camera raw", "video"
-NUMPY, PARQUET, TAR = "NumPy", "Parquet", "tar"
+NUMPY, PARQUET, TAR, HDF5 = "NumPy", "Parquet", "tar", "HDF5"
 BIG_TIFF, BAND_TIFF = "BigTIFF", "multi-band TIFF"
 """TIFFs that a library of its own reads; that a TIFF has more than four channels shows only in its header."""
 _TAR_MAGIC = 257
@@ -41,6 +41,7 @@ WAYS_OUT = {
     NUMPY: "an array of many images, or an npz, is read with `dataset.name: npz`",
     PARQUET: "tables of images are read with `dataset.name: parquet`",
     TAR: "archives of images are read with `dataset.name: webdataset`, or unpack them",
+    HDF5: "save the arrays of HDF5 as an npz: `np.savez(FILE, images=..., labels=...)`",
     VIDEO: "extract the frames of a video, for example with `ffmpeg -i FILE frames/%06d.png`",
 }
 """What to do about a format that is not read."""
@@ -62,6 +63,7 @@ _MAGIC = (
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"\x93NUMPY", NUMPY),
     (b"PAR1", PARQUET),
+    (b"\x89HDF\r\n\x1a\n", HDF5),
     (b"\x1a\x45\xdf\xa3", VIDEO),  # Matroska and WebM
     (b"\0\0\x01\xba", VIDEO),  # MPEG
     *((start, CAMERA_RAW) for start in (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")),
