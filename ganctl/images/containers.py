@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Protocol, cast
 
 from ganctl.errors import DataError
@@ -46,8 +46,9 @@ class ListedFile:
 
 def group_of(name: str) -> str:
     """Return the top-level sub-folder of a path below the folder; empty for the folder itself."""
-    parts = PurePath(name).parts
-    return parts[0] if len(parts) > 1 else ""
+    # Not by pathlib, which takes a second for 150,000 names.
+    top, separator, _ = name.partition(os.sep)
+    return top if separator else ""
 
 
 class Container(Protocol):

@@ -38,6 +38,10 @@ _CACHE_VERSION = 5
 _READ_IF_INSTALLED = ("AVIF", BAND_TIFF, BIG_TIFF, "HEIC", "JPEG 2000")
 
 _FILES_AT_ONCE = 128
+# In a row: threads that hand over single files spend much of their time on handing over.
+_FILES_OF_A_THREAD = 8
+# More than there are processors would wait for each other in the Python parts of reading.
+_THREADS = max(2, os.cpu_count() or 1)
 
 Numbering = Callable[[list[Any], str], tuple[np.ndarray, tuple[str, ...], list[str]]]
 """Turns labels, and the place that they come from, into classes, int32 [N], the name of each class, and notes."""
@@ -339,11 +343,16 @@ def _prepared_files(
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or sys.maxsize  # not the number of files: one may have several pages
     start = 0
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         while start < len(files) and wanted > 0:
             block = files[start : start + min(wanted, _FILES_AT_ONCE)]
-            settings = itertools.repeat(config), itertools.repeat(value_range)
-            for row, outcome in enumerate(pool.map(_prepared_file, itertools.repeat(listing), block, *settings), start):
+            parts = [block[at : at + _FILES_OF_A_THREAD] for at in range(0, len(block), _FILES_OF_A_THREAD)]
+
+            def prepared(part: list[ListedFile]) -> list[list[Decoded] | DataError | None]:
+                return [_prepared_file(listing, file, config, value_range) for file in part]
+
+            outcomes = itertools.chain.from_iterable(pool.map(prepared, parts))
+            for row, outcome in enumerate(outcomes, start):
                 for each in outcome[:wanted] if isinstance(outcome, list) else [outcome]:
                     wanted -= isinstance(each, Decoded)
                     yield row, each
