@@ -382,7 +382,7 @@ def test_an_npz_is_sent_to_its_own_data_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data_set", ["npz", "image_folder"])
 def test_a_file_of_hdf5_is_named_with_the_way_out(data_set: str, tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(88))
-    with pytest.raises(DataError, match=r"x\.h5 is not .* It is HDF5: .* as an npz: `np\.savez\("):
+    with pytest.raises(DataError, match=r"x\.h5 is not .* HDF5.*: .* as an npz: `np\.savez\("):
         load(data_set, path=tmp_path / "x.h5")
 
 

@@ -153,7 +153,7 @@ def _npz(path: Path) -> Iterator[zipfile.ZipFile]:
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError) as error:
         kind = format_of(_magic(path, FIRST_BYTES), path.name) if path.is_file() else None
         if kind in WAYS_OUT:
-            raise DataError(f"{shown(path)} is not an npz file. It is {kind}: {WAYS_OUT[kind]}.") from error
+            raise DataError(f"{shown(path)} is not an npz file. Its format is {kind}: {WAYS_OUT[kind]}.") from error
         raise DataError(f"{shown(path)} is not a readable npz file: {error}.") from error
 
 

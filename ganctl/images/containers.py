@@ -260,5 +260,6 @@ def _no_archive(path: Path, error: Exception) -> str:
         file.seek(0)
         kind = format_of(file.read(FIRST_BYTES), path.name)
     if kind in (NUMPY, PARQUET, TAR, HDF5):
-        return f"{shown(path)} is not a folder or a zip archive. It is {kind}: {WAYS_OUT[kind]}."
+        a = "an" if kind == HDF5 else "a"
+        return f"{shown(path)} is not a folder or a zip archive, but {a} {kind} file: {WAYS_OUT[kind]}."
     return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."
