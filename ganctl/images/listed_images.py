@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -239,27 +240,28 @@ def _recorded(
 ) -> _Found:
     """Read files, append their images to a recording, and return the outcome."""
     found = _Found()
-    outcomes = _prepared_files(listing, files, config, value_range)
-    for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
-        if outcome is None:
-            found.others.append(files[row])
-        elif isinstance(outcome, UnreadFormatError):
-            found.unread.append((outcome.kind, files[row]))
-        elif isinstance(outcome, DataError):
-            if isinstance(outcome, _OtherChannelsError):
-                found.other_channels[outcome.channels] += 1
-                if found.other_channels.total() > tolerated(len(files)):
-                    _refuse_channels(found, config)
-            found.refused.append(f"{shown(listing.path / files[row].name)}: {outcome}")
-        else:
-            recording.append(outcome.pixels)
-            found.converted.update(outcome.conversions)
-            found.rows.append(row)
-            found.formats[_format(outcome.header, config)] += 1
-            found.of_bands += _has_bands(outcome.header)
-            if outcome.stored is not None:
-                found.values.add(outcome.stored)
-                found.kinds.add(outcome.stored.dtype.kind)
+    # Closed here: left to the garbage collector, the threads might have to end themselves.
+    with closing(_prepared_files(listing, files, config, value_range)) as outcomes:
+        for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
+            if outcome is None:
+                found.others.append(files[row])
+            elif isinstance(outcome, UnreadFormatError):
+                found.unread.append((outcome.kind, files[row]))
+            elif isinstance(outcome, DataError):
+                if isinstance(outcome, _OtherChannelsError):
+                    found.other_channels[outcome.channels] += 1
+                    if found.other_channels.total() > tolerated(len(files)):
+                        _refuse_channels(found, config)
+                found.refused.append(f"{shown(listing.path / files[row].name)}: {outcome}")
+            else:
+                recording.append(outcome.pixels)
+                found.converted.update(outcome.conversions)
+                found.rows.append(row)
+                found.formats[_format(outcome.header, config)] += 1
+                found.of_bands += _has_bands(outcome.header)
+                if outcome.stored is not None:
+                    found.values.add(outcome.stored)
+                    found.kinds.add(outcome.stored.dtype.kind)
     if found.other_channels.total() > len(found.rows):
         _refuse_channels(found, config)
     if _learns_alpha(config) and 0 < found.of_bands < len(found.rows):
@@ -339,7 +341,7 @@ def _as_set(
 
 def _prepared_files(
     listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
-) -> Iterator[tuple[int, Decoded | DataError | None]]:
+) -> Generator[tuple[int, Decoded | DataError | None], None, None]:
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or sys.maxsize  # not the number of files: one may have several pages
     start = 0

@@ -7,9 +7,9 @@ decoded as in training: only this shows damage in the middle, and pictures that 
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -197,20 +197,21 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
     damaged: dict[ListedFile, str] = {}
     deep: dict[ListedFile, np.ndarray] = {}
     values, kinds = Observed(), set[str]()
-    for number, look in track(_looks(listing, labelled.files, seconds), "Looking at pictures", len(labelled.files)):
-        file = labelled.files[number]
-        if look is None:
-            listing.skip(file)
-        elif isinstance(look, UnreadFormatError):
-            listing.skip_as(look.kind, file)
-        elif isinstance(look, DataError):
-            damaged[file] = str(look)
-        else:
-            pictures[file] = look.picture
-            values.add_all(look.stored)
-            kinds.update(stored.dtype.kind for stored in look.stored)
-            if look.small is not None:
-                deep[file] = look.small
+    with closing(_looks(listing, labelled.files, seconds)) as looks:
+        for number, look in track(looks, "Looking at pictures", len(labelled.files)):
+            file = labelled.files[number]
+            if look is None:
+                listing.skip(file)
+            elif isinstance(look, UnreadFormatError):
+                listing.skip_as(look.kind, file)
+            elif isinstance(look, DataError):
+                damaged[file] = str(look)
+            else:
+                pictures[file] = look.picture
+                values.add_all(look.stored)
+                kinds.update(stored.dtype.kind for stored in look.stored)
+                if look.small is not None:
+                    deep[file] = look.small
     if not pictures:
         raise _no_pictures(path / listing.below, listing, {file.name: reason for file, reason in damaged.items()})
     stored = None
@@ -259,7 +260,7 @@ def _classes(labelled: Labelled, pictures: Mapping[ListedFile, Picture]) -> dict
 
 def _looks(
     listing: Listing, files: Sequence[ListedFile], seconds: float
-) -> Iterator[tuple[int, Look | DataError | None]]:
+) -> Generator[tuple[int, Look | DataError | None], None, None]:
     """Look at all files in random order, decoding until the time is over: each one's number and result."""
     random, numbers = np.random.default_rng(0), np.arange(len(files))
     starts = range(0, len(files), _FILES_AT_ONCE)
