@@ -334,7 +334,7 @@ def test_a_survey_says_bands_and_types(tmp_path: Path) -> None:
 
 
 def stacks(folder: Path, *counts: int) -> Path:
-    """A TIFF of so many pages for each number; every pixel of file 2 is 20 to 29."""
+    """Write a TIFF for each number of pages; the pixels of file 2 have values from 20 to 29."""
     for number, count in enumerate(counts):
         pages = [Image.new("L", (8, 8), 10 * number + page) for page in range(count)]
         pages[0].save(folder / f"{number}.tif", save_all=True, append_images=pages[1:])

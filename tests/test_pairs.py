@@ -39,16 +39,20 @@ def players(networks: Networks, setup: Setup) -> list[Player]:
 def registered() -> Iterator[None]:
     """A model of pairs, and the same model of two feeds that have nothing to do with each other."""
     with models.registry.temporarily():
-        for name, paired in (("of_pairs", True), ("of_two", False)):
-            models.registry.register(
-                name,
-                source="this test",
-                players=players,
-                feeds=("source", "target"),
-                samplers={"translated": ImageSampler(gives="target", source="source")},
-                paired=paired,
-            )(make)
+        register("of_pairs", players, paired=True)
+        register("of_two", players, paired=False)
         yield
+
+
+def register(name: str, players: Any, *, paired: bool) -> None:
+    models.registry.register(
+        name,
+        source="this test",
+        players=players,
+        feeds=("source", "target"),
+        samplers={"translated": ImageSampler(gives="target", source="source")},
+        paired=paired,
+    )(make)
 
 
 def make(image_shape: tuple[int, int, int]) -> dict[str, Any]:
@@ -117,13 +121,6 @@ def test_a_turn_that_draws_one_side_alone_is_the_authors_mistake() -> None:
         turn = Turn("generate", ForwardPass, player.turns[0].terms, draws={"source": 4, "target": 2})
         return [Player(player.name, "g", ["generator"], player.optimizer, [turn])]
 
-    models.registry.register(
-        "lopsided",
-        source="this test",
-        players=lopsided,
-        feeds=("source", "target"),
-        samplers={"translated": ImageSampler(gives="target", source="source")},
-        paired=True,
-    )(make)
+    register("lopsided", lopsided, paired=True)
     with pytest.raises(ConfigurationError, match="every turn must draw as many images of one feed as of the others"):
         game("lopsided", pairs())

@@ -38,10 +38,10 @@ def command(
 ) -> None:
     """Examine the pictures in FOLDER and this machine; write the YAML of a GAN that learns them in the given time.
 
-    FOLDER may also be a zip archive, a Parquet file or a tar archive, or a folder of the latter two. Reports what is in
-    it: sizes, formats, damaged files, duplicates, classes.
-    FILE.yaml explains every choice. Beside it, FILE-crop.png previews how the pictures are cropped and scaled, and
-    FILE-files.txt lists damaged and duplicate files, if there are any. Nothing in FOLDER is changed.
+    FOLDER may also be a zip archive, a Parquet file or a tar archive, or a folder of Parquet files or tar archives.
+    Reports what is in it: sizes, formats, damaged files, duplicates, classes. FILE.yaml explains every choice. Beside
+    it, FILE-crop.png previews how the pictures are cropped and scaled, and FILE-files.txt lists damaged and duplicate
+    files, if there are any. Nothing in FOLDER is changed.
 
     \b
     ganctl init photos

@@ -377,11 +377,10 @@ def _read(path: Path, track: Track, like: Preparation | None, value_range: Asked
     name = given_data.dataset_for(path) or "npz"
     if like:
         return like.read(name, str(path), track)
-    section = DatasetSection(name=name, path=str(path))
-    if name == "npz":
-        return read_dataset(DatasetSection(name=name, path=str(path), value_range=value_range), track)
-    size, channels = _usual_shape(section)
-    section = DatasetSection(name=name, path=str(path), image_size=size, channels=channels, value_range=value_range)
+    section = DatasetSection(name=name, path=str(path), value_range=value_range)
+    if name != "npz":
+        size, channels = _usual_shape(section)
+        section = section.model_copy(update={"image_size": size, "channels": channels})
     return read_dataset(section, track)
 
 
@@ -389,8 +388,8 @@ def _usual_shape(section: DatasetSection) -> tuple[str, int]:
     """Return HEIGHTxWIDTH and channels for the images of a folder or archive.
 
     The shape is that of most images or, if there is none, a square with the most frequent shorter side. The longer side
-    has at most LARGEST_SIZE pixels. There is one channel only if all images are grey, and there
-    are as many as bands if most images have those.
+    has at most LARGEST_SIZE pixels. There is one channel only if all images are grey, and one for each band if most
+    images have bands.
     """
     listed = given_data.listed_in(section)
     listing, files = listed.listing, listed.labelled().files

@@ -113,15 +113,22 @@ def decode(
 
 def _pixels(data: bytes, header: Header, least: int | tuple[int, int] | None, page: int) -> np.ndarray:
     """Return the stored values [H,W] or [H,W,C], colours in the order blue, green, red, alpha last; bands as stored."""
-    if header.kind != NUMPY and not header.for_tifffile:
+    if header.kind == NUMPY:
+        values = npy_images.values_of(data)
+    elif header.for_tifffile:
+        values = _by_tifffile(data, header, page)
+    else:
         return _by_pillow(data, header, page) if header.for_pillow else _by_opencv(data, header, least, page)
+    return values if header.bands else _swapped(values)
+
+
+def _by_tifffile(data: bytes, header: Header, page: int) -> np.ndarray:
     try:
-        values = npy_images.values_of(data) if header.kind == NUMPY else tifffile_pages.values_of(data, page)
+        return tifffile_pages.values_of(data, page)
     except DataError:
         raise
     except Exception:  # tifffile documents no exception types
         raise DataError(f"its {header.kind} data is damaged or in a variant that tifffile cannot read") from None
-    return values if header.bands else _swapped(values)
 
 
 def _swapped(pixels: np.ndarray) -> np.ndarray:

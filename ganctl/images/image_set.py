@@ -247,7 +247,7 @@ def all_identical(images: np.ndarray) -> bool:
 
 
 def _files_of(file_numbers: np.ndarray, most: int) -> np.ndarray:
-    """Return the numbers of files that have at most so many images together, chosen at random; at least one file."""
+    """Return the numbers of randomly chosen files with at most `most` images in all; at least one file."""
     numbers, counts = np.unique(file_numbers, return_counts=True)
     order = np.random.default_rng(0).permutation(len(numbers))
     chosen, left = [], most

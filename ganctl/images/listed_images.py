@@ -41,8 +41,8 @@ _READ_IF_INSTALLED = ("AVIF", BAND_TIFF, BIG_TIFF, "HEIC", "JPEG 2000")
 _FILES_AT_ONCE = 128
 # In a row: threads that hand over single files spend much of their time on handing over.
 _FILES_OF_A_THREAD = 8
-# More than there are processors would wait for each other in the Python parts of reading.
-_THREADS = max(2, os.cpu_count() or 1)
+THREADS = max(2, os.cpu_count() or 1)
+"""How many threads read files: more than there are processors would wait for each other in the Python parts."""
 
 Numbering = Callable[[list[Any], str], tuple[np.ndarray, tuple[str, ...], list[str]]]
 """Turns labels, and the place that they come from, into classes, int32 [N], the name of each class, and notes."""
@@ -189,7 +189,7 @@ def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str
         with image_cache.Recording(_shape(config)) as recording:
             found = _recorded(listing, labelled.files, config, recording, value_range, track)
             if values is None:
-                # Later, bytes whose percentiles are asked for are no longer seen as they are stored.
+                # The second pass sees bytes scaled to the percentiles, no longer as they are stored.
                 values = found.values
                 if value_range is None and found.kinds:
                     value_range = _range_of(found, config, shown(listing.path))
@@ -345,7 +345,7 @@ def _prepared_files(
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or sys.maxsize  # not the number of files: one may have several pages
     start = 0
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         while start < len(files) and wanted > 0:
             block = files[start : start + min(wanted, _FILES_AT_ONCE)]
             parts = [block[at : at + _FILES_OF_A_THREAD] for at in range(0, len(block), _FILES_OF_A_THREAD)]

@@ -17,7 +17,7 @@ from ganctl.game.sampler import REAL
 from ganctl.host.device import Device
 from ganctl.host.files import shown
 from ganctl.images.image_set import ImageSet
-from ganctl.images.resize import resized, to_channels
+from ganctl.images.resize import resized
 from ganctl.planning import pace
 from ganctl.planning.measured_choices import choose_precision, choose_xla
 from ganctl.planning.recipe.rectangles import rectangles
@@ -130,11 +130,7 @@ def _rate(parts: Parts, pictures: Survey, cost: Cost, batch: int, device: Device
     copies = [picture.sketch.copy for picture in pictures.pictures if picture.sketch is not None]
     copies = copies or [np.full((16, 16, 3), 128, np.uint8)]  # the disk is so slow that none was decoded
     chosen = [copies[place % len(copies)] for place in range(max(_PICTURES_MEASURED, batch))]
-    sized = (resized(copy, *cost.sides) for copy in chosen)
-    if channels in (1, 3):
-        images = np.stack([to_channels(copy, channels) for copy in sized])
-    else:
-        images = np.stack([copy[..., np.arange(channels) % copy.shape[2]] for copy in sized])
+    images = np.stack([resized(copy, *cost.sides)[..., np.arange(channels) % 3] for copy in chosen])
     arguments = {"capacity": cost.capacity} if cost.capacity is not None else {}
     experiment = recipe.with_keys("dataset", image_size=cost.image_size, channels=channels, path=None)
     experiment = experiment.with_keys("model", **arguments).with_keys("training", batch_size=batch)

@@ -18,7 +18,8 @@ from typing import Literal, Self
 import numpy as np
 
 from ganctl.build import given_data
-from ganctl.errors import ConfigurationError, DataError, UsageError
+from ganctl.errors import DataError
+from ganctl.experiment.keys_as_options import naming_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.host.files import reading, shown
 from ganctl.images.containers import ListedFile
@@ -26,7 +27,7 @@ from ganctl.images.file_formats import READ
 from ganctl.images.folder_listing import Listing, skipped_in_words
 from ganctl.images.headers import UnreadFormatError
 from ganctl.images.image_set import Track
-from ganctl.images.listed_images import Labelled, Listed
+from ganctl.images.listed_images import THREADS, Labelled
 from ganctl.images.value_range import Observed, ValueRange
 from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES
 from ganctl.planning.survey.near_duplicates import groups_of_near_duplicates
@@ -192,7 +193,9 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
             raise DataError(f"There is nothing at {shown(path)}. Name a folder of pictures.")
         name = given_data.dataset_for(path) or given_data.IMAGE_FOLDER
     listed = given_data.listed_in(DatasetSection(name=name, path=str(path), label_column=label_column))
-    listing, labelled = listed.listing, _labelled(listed)
+    listing = listed.listing
+    with naming_options({"dataset.label_column": "--label-column"}):
+        labelled = listed.labelled()
     pictures: dict[ListedFile, Picture] = {}
     damaged: dict[ListedFile, str] = {}
     deep: dict[ListedFile, np.ndarray] = {}
@@ -210,8 +213,8 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
                 pictures[file] = look.picture
                 values.add_all(look.stored)
                 kinds.update(stored.dtype.kind for stored in look.stored)
-                if look.small is not None:
-                    deep[file] = look.small
+                if (small := look.small) is not None:
+                    deep[file] = small
     if not pictures:
         raise _no_pictures(path / listing.below, listing, {file.name: reason for file, reason in damaged.items()})
     stored = None
@@ -240,15 +243,6 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
     ).by_page()
 
 
-def _labelled(listed: Listed) -> Labelled:
-    try:
-        return listed.labelled()
-    except ConfigurationError as error:
-        if error.key != "dataset.label_column":
-            raise
-        raise UsageError(f"--label-column: {error}") from None
-
-
 def _classes(labelled: Labelled, pictures: Mapping[ListedFile, Picture]) -> dict[str, int]:
     """The number of readable pictures of each class; empty without classes."""
     if labelled.labels is None:
@@ -270,7 +264,7 @@ def _looks(
         order = random.permutation(numbers)
         blocks = [order[start : start + _FILES_AT_ONCE] for start in starts]
     end = time.monotonic() + seconds
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for block in blocks:
             look = look_at if time.monotonic() < end else glance_at
             yield from zip(

@@ -167,10 +167,10 @@ def _classes(pictures: Survey) -> str:
         counts = [f"{shown(Path(name))} {count:,}" for name, count in pictures.classes.items()]
         more = f" and {len(counts) - _CLASSES_NAMED} more" if len(counts) > _CLASSES_NAMED else ""
         notes = [note for note in pictures.label_notes if not note.startswith(_WARNING)]
-        what = "sub-folder" if not notes else "class" if len(counts) == 1 else "classe"
-        several = "s" * (len(counts) > 1)
+        one, several = ("class", "classes") if notes else ("sub-folder", "sub-folders")
+        what = one if len(counts) == 1 else several
         origin = f" ({'; '.join(notes)})" if notes else ""
-        return f"{len(counts)} {what}{several}{origin}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
+        return f"{len(counts)} {what}{origin}: {', '.join(counts[:_CLASSES_NAMED])}{more}"
     if pictures.label_notes:
         return f"none: {'; '.join(note.removeprefix(_WARNING) for note in pictures.label_notes)}"
     if pictures.sub_folders:
