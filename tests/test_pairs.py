@@ -1,14 +1,16 @@
 """Models that learn from pairs see both images of a pair together, mirrored together, whatever the order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from ganctl import models
+from ganctl import datasets, models
 from ganctl.build import games, resolving
+from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
@@ -70,14 +72,22 @@ def pairs(count: int = COUNT) -> dict[str, ImageSet]:
     return {role: ImageSet(images, None, (), role) for role in ("source", "target")}
 
 
-def game(model: str, images: dict[str, ImageSet], **dataset: Any) -> Game:
+def parts(name: str, model: str, **dataset: Any) -> Parts:
     data = {
         "name": "pairs",
-        "dataset": {"name": "npz", "path": "unused", "image_size": SIDE, "channels": 1, **dataset},
+        "dataset": {"name": name, "path": "unused", "image_size": SIDE, "channels": 1, **dataset},
         "model": {"name": model},
         "training": {"batch_size": 4, "precision": "float32"},
     }
-    return games.make_game(resolving.resolve(Experiment.from_source(YamlSource("test", data))), images)
+    return resolving.resolve(Experiment.from_source(YamlSource("test", data)))
+
+
+def track(sequence: Iterable[Any], description: str, total: int | None) -> Iterable[Any]:
+    return sequence
+
+
+def game(model: str, images: dict[str, ImageSet], **dataset: Any) -> Game:
+    return games.make_game(parts("npz", model, **dataset), images)
 
 
 def farthest(played: Game, rounds: int = 9) -> float:
@@ -124,3 +134,49 @@ def test_a_turn_that_draws_one_side_alone_is_the_authors_mistake() -> None:
     register("lopsided", lopsided, paired=True)
     with pytest.raises(ConfigurationError, match="every turn must draw as many images of one feed as of the others"):
         game("lopsided", pairs())
+
+
+def test_pairs_of_a_data_set_can_be_seen_apart() -> None:
+    """A model of two unpaired feeds takes the two sides of pairs; a model of pairs does not take unpaired images."""
+    clothes = pairs()
+    with datasets.registry.temporarily():
+        datasets.registry.register("the_pairs", source="this test")(lambda config, track: clothes)
+        datasets.registry.register("the_kinds", source="this test")(
+            lambda config, track: {"a": clothes["source"], "b": clothes["target"]}
+        )
+        models.registry.register(
+            "of_kinds",
+            source="this test",
+            players=players,
+            feeds=("a", "b"),
+            samplers={"a_to_b": ImageSampler(gives="b", source="a")},
+        )(make)
+        assert resolving.read_feeds(parts("the_pairs", "of_kinds"), track) == {
+            "a": clothes["source"],
+            "b": clothes["target"],
+        }
+        with pytest.raises(ConfigurationError, match="learns from `source` and `target`"):
+            resolving.read_feeds(parts("the_kinds", "of_pairs"), track)
+
+
+def test_images_kept_apart_are_the_held_out_ones() -> None:
+    sides, tests = pairs(), pairs(3)
+    with datasets.registry.temporarily():
+        datasets.registry.register("with_tests", source="this test")(
+            lambda config, track: {role: replace(sides[role], apart=tests[role]) for role in sides}
+        )
+        feeds, held_out = resolving.read_split(parts("with_tests", "of_pairs", holdout=0.5), track)
+    assert {role: len(images) for role, images in feeds.items()} == {"source": COUNT, "target": COUNT}
+    assert held_out == tests
+
+
+def test_a_grid_shows_input_output_and_truth_in_rows() -> None:
+    given = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    truth = np.repeat(np.repeat(given, 2, axis=1), 2, axis=2).repeat(3, axis=3) + 200
+    drawn = np.full((4, 4, 4, 3), 100, np.uint8)
+    images = {"source": given, "target": truth}
+    shown = ImageSampler(gives="target", source="source", truth=True).cells(drawn, 2, images)
+    assert shown.shape == (12, 4, 4, 3), "the small grey inputs are shown in the size and the colours of the outputs"
+    assert shown[:, 0, 0, 0].tolist() == [0, 1, 100, 100, 200, 201, 2, 3, 100, 100, 202, 203]
+    plain = ImageSampler(gives="target", source="source").cells(drawn, 2, images)
+    assert plain[:, 0, 0, 0].tolist() == [0, 1, 100, 100, 2, 3, 100, 100]

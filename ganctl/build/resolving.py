@@ -17,7 +17,7 @@ from ganctl.experiment.yaml_source import KeyPath
 from ganctl.game.augmentation import Augmentation, remembers
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.game.players import Setup, generator_and_discriminator
-from ganctl.game.sampler import REAL
+from ganctl.game.sampler import PAIRED, REAL, UNPAIRED
 from ganctl.images.image_set import ImageSet, Track
 from ganctl.registry import Entry, Registry, keyword_only, made_by
 
@@ -249,6 +249,8 @@ def read_feeds(parts: Parts, track: Track) -> dict[str, ImageSet]:
             if not isinstance(images, ImageSet):
                 received = f"{parts.dataset.place}: '{parts.dataset.name}' must return a {ImageSet.__module__}.ImageSet"
                 raise ConfigurationError(f"{received}, or a mapping of them. Received: {type(images).__qualname__}")
+        if set(by_role) == set(PAIRED) and set(feeds) == set(UNPAIRED):  # the two sides of pairs, not seen together
+            by_role = {role: by_role[side] for role, side in zip(UNPAIRED, PAIRED, strict=True)}
         if set(by_role) != set(feeds):
             raise ConfigurationError(
                 f"the data set '{parts.dataset.name}' provides images called {_listed(by_role)}; "
@@ -256,6 +258,16 @@ def read_feeds(parts: Parts, track: Track) -> dict[str, ImageSet]:
                 key="dataset.name",
             )
     return {role: by_role[role] for role in feeds}
+
+
+def read_split(parts: Parts, track: Track) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:
+    """Read the images of every feed, by role: those to train on, and the held-out ones, empty if there are none.
+
+    Raises DataError and ConfigurationError. Pairs are held out together.
+    """
+    split = {role: images.split(parts.experiment.dataset.holdout) for role, images in read_feeds(parts, track).items()}
+    held_out = {role: apart for role, (_, apart) in split.items() if apart is not None}
+    return {role: kept for role, (kept, _) in split.items()}, held_out
 
 
 def _listed(roles: Collection[str]) -> str:

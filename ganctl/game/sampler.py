@@ -16,6 +16,10 @@ from ganctl.lazy import tf
 
 REAL = "real"
 """The feed of a model that learns from a single feed."""
+PAIRED = ("source", "target")
+"""The feeds of a model that learns from pairs: input images, and what is to become of them."""
+UNPAIRED = ("a", "b")
+"""The feeds of a model that learns from two kinds of images that do not belong together."""
 
 
 MANY_CLASSES = 20
@@ -121,9 +125,11 @@ class ImageSampler(Sampler):
 
     Attributes:
         source: that feed.
+        truth: image k of the feed that is imitated is the true output for image k of `source`; grids show it.
     """
 
     source: str = "source"
+    truth: bool = False
 
     @property
     def takes(self) -> str:
@@ -141,20 +147,46 @@ class ImageSampler(Sampler):
         num_classes: int,
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
-        """Return images of the feed, for every other row of the grid."""
-        count = max(1, rows // 2) * columns
+        """Return images of the feed, for every other row of the grid, or every third one if the truth is shown."""
+        count = max(1, rows // (3 if self.truth else 2)) * columns
         given = as_networks_see(tf.cast(self._repeated(images, count), tf.float32))
         return GridInputs(given, tf.zeros([count], tf.int32))
 
     def cells(self, drawn: np.ndarray, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return rows of input images, each above the row of images made from them."""
-        given = self._repeated(images, len(drawn))
-        rows = [part[start : start + columns] for start in range(0, len(drawn), columns) for part in (given, drawn)]
+        """Return rows of input images, each above the row of images made from them and, if known, the true ones.
+
+        Inputs of another size or number of channels are shown in those of the outputs.
+        """
+        count = len(drawn)
+        parts = [_as_shown(self._repeated(images, count), drawn.shape[1:]), drawn]
+        if self.truth:
+            parts.append(_repeated(images[self.gives], count))
+        rows = [part[start : start + columns] for start in range(0, count, columns) for part in parts]
         return np.concatenate(rows)
 
     def _repeated(self, images: Mapping[str, np.ndarray], count: int) -> np.ndarray:
-        found = images[self.source]
-        return found[np.arange(count) % len(found)]
+        return _repeated(images[self.source], count)
+
+
+def _repeated(found: np.ndarray, count: int) -> np.ndarray:
+    return found[np.arange(count) % len(found)]
+
+
+def _as_shown(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return images [N, H, W, C] in another size, each pixel repeated or left out, and with another number of channels.
+
+    Grey is repeated for colour, and colour averaged for grey; of other numbers of channels, the first ones are shown.
+    """
+    height, width, channels = shape
+    down = np.arange(height) * images.shape[1] // height
+    across = np.arange(width) * images.shape[2] // width
+    found = images[:, down][:, :, across]
+    if found.shape[-1] == channels:
+        return found
+    if channels == 1:
+        return found[..., :3].mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    chosen = np.minimum(np.arange(channels), found.shape[-1] - 1)
+    return found[..., chosen]
 
 
 def drawing_role(sampler: Sampler, networks: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ganctl.build import catalog, given_data
 from ganctl.build.parts import Parts
-from ganctl.build.resolving import load_parts, read_dataset, read_feeds
+from ganctl.build.resolving import load_parts, read_dataset, read_split
 from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.keys_as_options import naming_options, with_options
@@ -255,8 +255,7 @@ def read_samples(
 
     def draw() -> np.ndarray:
         if trained.sampler.takes:
-            holdout = trained.parts.experiment.dataset.holdout
-            given = read_feeds(trained.parts, track)[trained.sampler.takes].split(holdout)[0].images
+            given = read_split(trained.parts, track)[0][trained.sampler.takes].images
             drawn = translate(trained.played, given, count, seed)
         else:
             drawn = trained.draw(count, seed)
@@ -339,12 +338,12 @@ def _expanded(path: str) -> Path:
 
 
 def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages:
-    split = {role: s.split(parts.experiment.dataset.holdout) for role, s in read_feeds(parts, track).items()}
-    training, held_out = split[parts.sampler.gives]
+    feeds, held_out = read_split(parts, track)
+    training = feeds[parts.sampler.gives]
     notes: tuple[str, ...] = ()
-    if fingerprint and fingerprint != fingerprint_of({role: kept for role, (kept, _) in split.items()}):
+    if fingerprint and fingerprint != fingerprint_of(feeds):
         notes = (f"Warning: {training.source} has changed since training.",)
-    return RealImages(TRAINING_IMAGES, training, held_out, notes)
+    return RealImages(TRAINING_IMAGES, training, held_out.get(parts.sampler.gives), notes)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -52,6 +52,7 @@ class ImageSet:
         formats: the number of files that were read in each format; empty if unknown. JPEGs that were shrunk to half or
             less are counted as HALVED_JPEG.
         file_numbers: int32 [N], the file that each image comes from, if a file gave several (`dataset.pages: each`).
+        apart: images that the data set keeps for tests, such as those of a folder `test`; never trained on.
     """
 
     images: np.ndarray
@@ -63,6 +64,7 @@ class ImageSet:
     alpha: bool = False
     formats: Mapping[str, int] = field(default_factory=dict)
     file_numbers: np.ndarray | None = None
+    apart: Self | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -116,8 +118,11 @@ class ImageSet:
         """Return the training images and the held-out ones, if any; the choice depends only on their number.
 
         Of files with several images, whole files are held out: pages of one stack are nearly the same image. The choice
-        then depends on the number of images in each file, too.
+        then depends on the number of images in each file, too. Images that the data set keeps apart are the held-out
+        ones, whatever `holdout` is.
         """
+        if self.apart is not None:
+            return replace(self, apart=None), self.apart
         if not holdout:
             return self, None
         kept = min(len(self) - 1, max(1, round(len(self) * holdout)))

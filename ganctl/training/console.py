@@ -31,7 +31,7 @@ class TrainingConsole(Terminal):
         self.say(f"xla         {'on' if training.xla else 'off'} ({prepared.xla_reason})")
         self.say(f"parameters  {counts}")
         for role, images in prepared.feeds.items():
-            held_out = prepared.held_out if images is prepared.images else None
+            held_out = prepared.held_out.get(role)
             which = f" ({role})" if len(prepared.feeds) > 1 else ""
             self.say(f"images      {images.describe()}{which}{f', {len(held_out):,} held out' if held_out else ''}")
             if images.num_classes:

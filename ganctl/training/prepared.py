@@ -12,7 +12,7 @@ from ganctl import plugins
 from ganctl.build import footprint
 from ganctl.build.games import make_game
 from ganctl.build.parts import Parts
-from ganctl.build.resolving import read_feeds
+from ganctl.build.resolving import read_split
 from ganctl.evaluation.features import check_available
 from ganctl.evaluation.reference import check_enough
 from ganctl.experiment.experiment import Experiment
@@ -51,7 +51,7 @@ class Prepared:
         parts: the resolved experiment, with `auto` replaced by what it became.
         device: where it is played.
         feeds: the training images of each feed, by role, without the held-out ones.
-        held_out: images of the kind that samples imitate, which are not trained on.
+        held_out: images of each feed that are not trained on, by role; empty if there are none.
         game: the game.
         precision_reason, xla_reason: why each was chosen.
     """
@@ -59,7 +59,7 @@ class Prepared:
     parts: Parts
     device: Device
     feeds: Mapping[str, ImageSet]
-    held_out: ImageSet | None
+    held_out: Mapping[str, ImageSet]
     game: Game
     precision_reason: str
     xla_reason: str
@@ -71,8 +71,7 @@ class Prepared:
         `pretrained` as in `ganctl.build.networks.make_networks`.
         """
         experiment, main = parts.experiment, parts.sampler.gives
-        split = {role: s.split(experiment.dataset.holdout) for role, s in read_feeds(parts, track).items()}
-        feeds, held_out = {role: kept for role, (kept, _) in split.items()}, split[main][1]
+        feeds, held_out = read_split(parts, track)
         if experiment.evaluation.every:
             check_enough(feeds[main])
             check_available(experiment.evaluation.features, feeds[main])
@@ -156,7 +155,7 @@ class Prepared:
             "dataset": {
                 "source": self.images.source,
                 "images": len(self.images),
-                "held_out": len(self.held_out) if self.held_out else 0,
+                "held_out": len(self.held_out.get(self.parts.sampler.gives, ())),
                 "shape": list(self.images.shape),
                 "classes": list(self.images.class_names),
                 **self._value_range,

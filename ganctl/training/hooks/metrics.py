@@ -25,7 +25,7 @@ class Metrics(Hook):
         sampler: how samples are drawn.
         distribution: of the latent vectors.
         feeds: the training images by role; those that the sampler imitates are the reference.
-        held_out: real images outside the training images, if any.
+        held_out: real images outside the training images, by role, if any.
         seed: of the latent vectors.
     """
 
@@ -35,12 +35,12 @@ class Metrics(Hook):
         sampler: Sampler,
         distribution: str,
         feeds: Mapping[str, ImageSet],
-        held_out: ImageSet | None,
+        held_out: Mapping[str, ImageSet],
         seed: int,
     ) -> None:
         self.every = section.every
         self._section, self._sampler, self._distribution, self._seed = section, sampler, distribution, seed
-        self._feeds, self._training, self._held_out = feeds, feeds[sampler.gives], held_out
+        self._feeds, self._training, self._held_out = feeds, feeds[sampler.gives], held_out.get(sampler.gives)
         self._reference: Reference | None = None
 
     def start(self, run: RunInPlay, step: int) -> None:
