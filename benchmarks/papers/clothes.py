@@ -1,0 +1,136 @@
+"""The embedded clothes as folders of pictures, and runs on them through the program itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.recipes import CONFIGS, run_ganctl
+from ganctl.build.resolving import read_dataset
+from ganctl.evaluation.features.classifier import classifier_extractor
+from ganctl.evaluation.features.extractor import Extractor
+from ganctl.experiment.sections import DatasetSection
+from ganctl.images.draw import write_png
+from ganctl.images.image_set import ImageSet
+from ganctl.images.opencv import opencv
+
+TESTS = 2000
+"""Images that no run learns from."""
+
+
+@dataclass(frozen=True)
+class Clothes:
+    """The embedded pictures, in an order of their own.
+
+    Attributes:
+        images: uint8 [N, 28, 28, 1].
+        labels: int32 [N].
+        class_names: the name of each label.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+    @classmethod
+    def read(cls) -> tuple["Clothes", "Clothes"]:
+        """Return the pictures to learn from and the TESTS others, both shuffled by a fixed seed."""
+        found = read_dataset(DatasetSection.model_validate({"name": "fashion_mnist_mini"}), lambda s, *_, **__: s)
+        assert found.labels is not None
+        order = np.random.default_rng(0).permutation(len(found))
+        every = cls(found.images[order], found.labels[order], found.class_names)
+        return every.part(slice(TESTS, None)), every.part(slice(TESTS))
+
+    def part(self, rows: slice) -> "Clothes":
+        """Return some of them."""
+        return Clothes(self.images[rows], self.labels[rows], self.class_names)
+
+    def halves(self) -> tuple["Clothes", "Clothes"]:
+        """Return two halves that share no picture."""
+        middle = len(self.images) // 2
+        return self.part(slice(middle)), self.part(slice(middle, None))
+
+    def as_set(self) -> ImageSet:
+        """Return them as a data set."""
+        return ImageSet(self.images, self.labels, self.class_names, "clothes")
+
+
+def write_folder(images: np.ndarray, folder: Path) -> None:
+    """Write images [N, H, W, C] as 00000.png and so on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(images):
+        write_png(folder / f"{number:05d}.png", image)
+
+
+def read_folder(folder: Path) -> np.ndarray:
+    """Return what `write_folder` wrote, grey, [N, H, W, 1]."""
+    paths = sorted(folder.glob("*.png"))
+    cv2 = opencv()
+    return np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in paths])[..., np.newaxis]
+
+
+def train(config: str, run: Path, seed: int, settings: Mapping[str, object]) -> None:
+    """Train a shipped configuration with further settings in a new run folder; raises GanctlError."""
+    words = ["train", str(config_path(config)), "--output-dir", str(run.parent), "--run-name", run.name]
+    for override in as_overrides(settings):
+        words += ["--set", override]
+    run_ganctl([*words, "--seed", str(seed), "--quiet"])
+
+
+def config_path(name: str) -> Path:
+    """Return the file of a shipped configuration."""
+    return CONFIGS / f"{name}.yaml"
+
+
+def as_overrides(settings: Mapping[str, object]) -> tuple[str, ...]:
+    """Return settings as `--set` takes them; JSON is valid YAML."""
+    return tuple(f"{key}={json.dumps(value)}" for key, value in settings.items())
+
+
+def translate(run: Path, given: Path, made: Path, *options: str) -> np.ndarray:
+    """Have a run translate a folder of pictures into another; returns them [N, H, W, 1]."""
+    run_ganctl(["translate", "--checkpoint", str(run), str(given), "--output", str(made), *options])
+    return read_folder(made)
+
+
+def kernel_distance(made: Path, real: Path) -> float:
+    """Return the KID of a folder of pictures against another, in Lite0 features."""
+    scores = json.loads(run_ganctl(["evaluate", str(made), "--against", str(real), "--num", str(TESTS), "--json"]))
+    return float(scores["kid"])
+
+
+def l1(made: np.ndarray, true: np.ndarray) -> float:
+    """Return the mean absolute difference on [0, 1]."""
+    return float(np.abs(made.astype(np.float64) - true).mean() / 255)
+
+
+def psnr(made: np.ndarray, true: np.ndarray) -> float:
+    """Return the peak signal-to-noise ratio in dB, the mean over images."""
+    errors = np.square(made.astype(np.float64) - true).mean(axis=(1, 2, 3))
+    return float((10 * np.log10(255.0**2 / np.maximum(errors, 1e-3))).mean())
+
+
+def judge_of(clothes: Clothes) -> Extractor:
+    """Return a classifier of real clothes, trained now or taken from the cache."""
+    return classifier_extractor(clothes.as_set())
+
+
+def accuracy(judge: Extractor, images: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of images that a classifier names rightly."""
+    assert judge.probabilities is not None
+    return float((judge.probabilities(judge.features(images)).argmax(1) == labels).mean())
+
+
+def first(count: int, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the first images of every row of a picture."""
+    return {title: images[:count] for title, images in rows.items()}
+
+
+def resized(images: np.ndarray, side: int, how: str) -> np.ndarray:
+    """Return square images [N, H, W, 1] with another side; `how` is the end of OpenCV's name, such as `CUBIC`."""
+    cv2 = opencv()
+    flag = getattr(cv2, f"INTER_{how}")
+    found = [cv2.resize(image[..., 0], (side, side), interpolation=flag) for image in images]
+    return np.stack(found)[..., np.newaxis]

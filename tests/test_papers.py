@@ -1,0 +1,80 @@
+"""The proofs of papers: what they say of figures, the page they write, and that every run can be trained."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.papers import clothes, page
+from benchmarks.papers.__main__ import table, verdicts
+from benchmarks.papers.proof import Expected, Measured, Proof, averaged
+from benchmarks.papers.proofs import PROOFS
+from ganctl.build.resolving import load_parts
+from ganctl.host.device import select_device
+from ganctl.training.prepared import Prepared
+
+RUNS = [
+    Measured({"ours": {"L1": 0.1, "KID": 0.3}, "control": {"L1": 0.3}}, {"made": np.zeros((2, 4, 4, 1), np.uint8)}),
+    Measured({"ours": {"L1": 0.2, "KID": 0.1}, "control": {"L1": 0.1}}),
+]
+
+
+def proof(*expected: Expected) -> Proof:
+    return Proof("ours", "A paper", "It is better.", "the same without it.", expected, lambda seed, folder: RUNS[0])
+
+
+def test_a_claim_is_judged_by_the_mean_over_seeds_and_counted_by_seed() -> None:
+    claim = proof(
+        Expected("L1", "ours", "<", "control"),
+        Expected("L1", "ours", "<", "control", plus=-0.1),
+        Expected("KID", "ours", ">", 0.15),
+    )
+    lines = verdicts(claim, RUNS)
+    assert [line.split()[0] for line in lines] == ["holds", "FAILS", "holds"]
+    assert "L1 of ours < L1 of control - 0.1  (0.15 and 0.1; 1 of 2 seeds)" in lines[1]
+    assert "KID of ours > 0.15  (0.2 and 0.15; 1 of 2 seeds)" in lines[2]
+    assert averaged(RUNS)["ours"]["L1"] == pytest.approx((0.15, 0.0707), abs=1e-4)
+    assert averaged(RUNS[:1])["ours"]["L1"] == (0.1, 0.0)
+    assert table(RUNS).row_count == 2
+
+
+def test_the_page_keeps_the_other_proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "PAGE", tmp_path / "papers.md")
+    monkeypatch.setattr(page, "PICTURES", tmp_path / "images")
+    page.PAGE.write_text("# Papers\n\nText.\n\n## first\n\nKept.\n\n## ours\n\nOld.\n\n## last\n\nKept, too.\n")
+    page.write(page.Entry.of(proof(Expected("L1", "ours", "<", "control")), RUNS, "abc1234"))
+    text = page.PAGE.read_text()
+    assert "Old." not in text
+    assert text.index("Kept.") < text.index("It is better.") < text.index("Kept, too.")
+    assert "| ours | 0.15 ± 0.071 | 0.2 ± 0.14 |" in text
+    assert "- L1 of ours < L1 of control: yes, 0.15 and 0.2 (1 of 2 seeds)" in text
+    assert (tmp_path / "images" / "ours.png").read_bytes().startswith(b"\x89PNG")
+    page.write(page.Entry.of(proof(Expected("L1", "ours", "<", "control")), RUNS, "abc1234"))
+    assert page.PAGE.read_text() == text, "written twice, it is the same"
+
+
+@pytest.mark.parametrize("name", [proof.name for proof in PROOFS])
+def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All settings are valid, the data set reads what was written, and the game is built; the training is left out."""
+    built: list[str] = []
+
+    def build(config: str, run: Path, seed: int, settings: dict[str, Any]) -> None:
+        words = clothes.as_overrides({**settings, "dataset.limit": 64})
+        parts = load_parts(clothes.config_path(config), words)
+        parts = parts.with_training(precision="float32", xla=False)
+        prepared = Prepared.make(parts, select_device("cpu"), lambda sequence, *_, **__: sequence)
+        assert prepared.game.columns
+        built.append(run.name)
+
+    real = clothes.Clothes.read
+    monkeypatch.setattr(clothes.Clothes, "read", lambda: tuple(part.part(slice(150)) for part in real()))
+    monkeypatch.setattr(clothes, "train", build)
+    monkeypatch.setattr(clothes, "translate", lambda run, given, made, *_: np.zeros((150, 28, 28, 1), np.uint8))
+    monkeypatch.setattr(clothes, "kernel_distance", lambda made, real: 0.5)
+    monkeypatch.setattr(clothes, "accuracy", lambda judge, images, labels: 0.5)
+    monkeypatch.setattr(clothes, "judge_of", lambda given: None)
+    claim = next(each for each in PROOFS if each.name == name)
+    found = claim.measure(0, tmp_path)
+    assert len(set(built)) == len(built) >= 2, "the paper's run and its control, each in a folder of its own"
+    assert verdicts(claim, [found]), "all figures of the claim are there"
