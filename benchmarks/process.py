@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from benchmarks import columns
 from benchmarks.speed_recipes import Recipe
@@ -16,6 +16,14 @@ from ganctl.errors import GanctlError
 
 CHECKOUT = Path(__file__).parents[1]
 _LAST_LINES = 15
+
+
+class _Named(Protocol):
+    """What is played."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
 
 
 class Worker:
@@ -27,15 +35,25 @@ class Worker:
         folder: what `benchmarks.preparation` wrote.
         purpose: `measure` or `check`.
         isa: the instructions to be content with.
+        module: the program that plays.
     """
 
-    def __init__(self, column: str, recipe: Recipe, folder: Path, purpose: str, isa: str | None) -> None:
+    def __init__(
+        self,
+        column: str,
+        recipe: _Named,
+        folder: Path,
+        purpose: str,
+        isa: str | None,
+        *,
+        module: str = "benchmarks.worker",
+    ) -> None:
         self.column = column
         self._began = time.perf_counter()
         self._log = folder / f"{purpose}-{column}.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.worker", column, recipe.name, str(folder), purpose],
+                [sys.executable, "-m", module, column, recipe.name, str(folder), purpose],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
