@@ -105,6 +105,9 @@ def made() -> dict[str, Callable[[], object]]:
         "enlarged": lambda: enlarged(np.zeros((2, 5), np.float32), sizes, 2, 4),
         "reduced": lambda: reduced(np.zeros((2, 16, 16, 3), np.float32), sizes, 2, 4),
         "MinibatchStandardDeviation": lambda: ganctl.layers.MinibatchStandardDeviation()(maps),
+        "InstanceNormalization": lambda: ganctl.layers.InstanceNormalization()(maps),
+        "ReflectionPadding2D": lambda: ganctl.layers.ReflectionPadding2D(1)(maps),
+        "PixelShuffle": lambda: ganctl.layers.PixelShuffle(2)(maps),
     }
 
 
