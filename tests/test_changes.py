@@ -31,7 +31,7 @@ FIELDS = {key: (section, name) for key, section, name in fields_of(Experiment)}
 # What 521f522 answered by regular expressions on the key. A new key needs a mark on its field, and a place here.
 BEFORE: dict[Resume, str] = {
     Resume.FREE: """
-        dataset.path evaluation.every evaluation.num evaluation.features
+        dataset.path dataset.path_b evaluation.every evaluation.num evaluation.features
         outputs.sample_every outputs.sample_grid outputs.checkpoint_every outputs.keep outputs.tensorboard
     """,
     Resume.LABEL: "name run_name root_dir plugins",
@@ -43,7 +43,8 @@ BEFORE: dict[Resume, str] = {
     Resume.NO: """
         dataset.name dataset.image_size dataset.channels dataset.resize dataset.flip dataset.classes dataset.limit
         dataset.holdout dataset.sampling dataset.value_range dataset.alpha dataset.background dataset.labels
-        dataset.label_column dataset.attributes dataset.pages
+        dataset.label_column dataset.attributes dataset.pages dataset.source_size dataset.direction dataset.base
+        dataset.transform dataset.amount dataset.shift
         model.name model.latent_distribution
         loss.name loss.penalties loss.penalties.0.name loss.penalties.0.weight loss.penalties.0.every
         training.discriminator_batches training.ema

@@ -35,9 +35,7 @@ def image_folder(config: DatasetSection, track: Track) -> ImageSet:
 
 def _labelled(listing: Listing, label_file: LabelFile | None, config: DatasetSection) -> Labelled:
     """The files to read, and their classes: by a file of labels, or by the sub-folders."""
-    groups: dict[str, list[ListedFile]] = {}
-    for file in listing.files:
-        groups.setdefault(file.group, []).append(file)
+    groups = listing.groups()
     for name, group in list(groups.items()):
         if not any(listing.may_be_image(file) for file in group):
             listing.skip(*groups.pop(name))

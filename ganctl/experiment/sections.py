@@ -172,6 +172,9 @@ class DatasetSection(Section):
     path: Annotated[str | None, Resume.FREE] = None
     """Folder, npz file, idx files, archive, or pattern of archives such as shards/{000..009}.tar, depending on the data
     set; null: its usual location."""
+    path_b: Annotated[str | None, Resume.FREE] = None
+    """Second folder or zip archive of `image_pairs` and `unpaired`, if `path` holds only one kind of images; null:
+    `path` holds both."""
     image_size: ImageSize | None = None
     """Height and width in pixels: one number for squares, or HEIGHTxWIDTH, such as 64x96; null: those of the data
     set."""
@@ -190,8 +193,27 @@ class DatasetSection(Section):
     """Colour behind transparent pixels: a name such as black, or "#rrggbb"."""
     pages: Literal["first", "each", "channels"] = "first"
     """Pages of a TIFF: use the first, each as an image of its own, or all of them as the channels of one image."""
+    source_size: ImageSize | None = None
+    """Height and width of the `source` images of `image_pairs`, as in `image_size`, for models that enlarge; null: as
+    `image_size`."""
+    direction: Literal["a_to_b", "b_to_a"] = "a_to_b"
+    """Which side of a pair is the input: `a_to_b` makes b from a. Of `derived`, b is the image, and a what the
+    transform makes of it."""
+    base: str | None = None
+    """Data set from whose images `derived` makes pairs; the other keys of this section apply to it. null: the one that
+    reads `path`, or `fashion_mnist_mini` without a path."""
+    transform: Literal["downscale", "grey", "edges", "noise", "mask", "posterise"] | None = None
+    """What `derived` makes of each image: a smaller one, a grey one, its edges, a noisy one, one with a hole, or one
+    with few levels."""
+    amount: float | None = None
+    """Strength of the transform: the factor of `downscale` (default 4), the threshold of `edges` (100), the standard
+    deviation of `noise` in levels of 255 (25), the side of the hole of `mask` as a share of the image's (0.5), or the
+    number of levels of `posterise` (4)."""
     flip: bool = False
-    """Mirror each training image from left to right at random."""
+    """Mirror each training image from left to right at random; the two images of a pair together."""
+    shift: Share = 0.0
+    """Translate each training image at random, up and down by at most this share of its height, and sideways of its
+    width; the border is filled with its mirror image, and the two images of a pair move together. 0: off."""
     labels: str | None = None
     """File of labels (CSV, JSON or JSONL) of an `image_folder`, relative to the images; null: `dataset.json`,
     `metadata.csv`, `metadata.jsonl` or `labels.csv` beside the images if there is one, otherwise the sub-folders."""

@@ -262,4 +262,4 @@ def _no_archive(path: Path, error: Exception) -> str:
     if kind in (NUMPY, PARQUET, TAR, HDF5):
         a = "an" if kind == HDF5 else "a"
         return f"{shown(path)} is not a folder or a zip archive, but {a} {kind} file: {WAYS_OUT[kind]}."
-    return f"{shown(path)} is not a folder or a zip archive. `image_folder` reads a folder of images, or a zip of one."
+    return f"{shown(path)} is not a folder or a zip archive. Give a folder of images, or a zip of one."

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import DatasetSection
@@ -23,17 +24,24 @@ _MOST_FILES = 1_000_000
 _SECONDS_WITHOUT_AN_ANSWER = 20.0
 
 
-def given_path(config: DatasetSection, wanted: str) -> Path:
-    """Return `path:` as absolute; raises ConfigurationError if the key is missing, DataError if nothing is there."""
-    if config.path is None:
-        raise ConfigurationError(f"the data set '{config.name}' needs the path of {wanted}.", key="dataset.path")
-    path = Path(os.path.expanduser(config.path)).absolute()
+def given_path(config: DatasetSection, wanted: str, key: Literal["path", "path_b"] = "path") -> Path:
+    """Return `path:` as absolute; raises ConfigurationError if the key is missing, DataError if nothing is there.
+
+    Args:
+        config: has the path.
+        wanted: what it must name, in words.
+        key: the key that has the path.
+    """
+    given = getattr(config, key)
+    if given is None:
+        raise ConfigurationError(f"the data set '{config.name}' needs the path of {wanted}.", key=f"dataset.{key}")
+    path = Path(os.path.expanduser(given)).absolute()
     with reading(path):
         if not path.exists():
-            raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.path`.")
+            raise DataError(f"There is nothing at {shown(path)}. Put {wanted} there, or correct `dataset.{key}`.")
         if not path.is_file() and not path.is_dir():
             # A pipe would block for ever, and /dev/zero would fill the memory.
-            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.path` must name {wanted}.")
+            raise DataError(f"{shown(path)} is neither a file nor a folder. `dataset.{key}` must name {wanted}.")
     return path
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 from pathlib import Path, PurePath
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ganctl.errors import DataError
 from ganctl.images.containers import MAX_FILE_BYTES, Archive, Container, ListedFile, container_at
@@ -54,6 +54,18 @@ class Listing:
         """Return the file of a name, listed or not, if there is one."""
         found = self.container.find(os.path.normpath(os.path.join(self.below, name)))
         return found and ListedFile(name, found.size, found.modified)
+
+    def groups(self) -> dict[str, list[ListedFile]]:
+        """Return the files by the sub-folder that they lie in; an empty name: in no sub-folder."""
+        groups: dict[str, list[ListedFile]] = {}
+        for file in self.files:
+            groups.setdefault(file.group, []).append(file)
+        return groups
+
+    def inside(self, folder: str) -> Self:
+        """Return the listing of a sub-folder, in which nothing is skipped yet."""
+        files = [_seen_from(folder, file) for file in self.files if file.group == folder]
+        return replace(self, below=os.path.join(self.below, folder), files=files, skipped=Counter())
 
     def without(self, name: str) -> Self:
         """Return the listing without the file of a name."""
@@ -107,21 +119,24 @@ def list_images(path: Path) -> Listing:
     part is listed: the others are there for comparison and are not classes. If all files of an archive lie in one
     folder, that folder is listed: it is what was packed.
     """
+    whole = list_everything(path)
+    training = training_part(whole)
+    if training is None:
+        return whole
+    skipped = Counter(whole.skipped)
+    for file in whole.files:
+        if file.group != training:
+            skipped[f"file of `{file.group}`, which is not the training part" if file.group else "file beside it"] += 1
+    return replace(whole.inside(training), skipped=+skipped)
+
+
+def list_everything(path: Path) -> Listing:
+    """List the same files with those of a split tree that are not for training; raises DataError."""
     container = container_at(path)
     files, skipped = container.files()
     files.sort(key=lambda file: os.fsencode(file.name))
     below = _only_folder(files) if isinstance(container, Archive) else ""
-    files = [_seen_from(below, file) for file in files]
-    training = _training_part(container, below, files)
-    if training is None:
-        return Listing(container, below, files, +skipped)
-    kept = []
-    for file in files:
-        if file.group == training:
-            kept.append(_seen_from(training, file))
-        else:
-            skipped[f"file of `{file.group}`, which is not the training part" if file.group else "file beside it"] += 1
-    return Listing(container, os.path.join(below, training), kept, +skipped)
+    return Listing(container, below, [_seen_from(below, file) for file in files], +skipped)
 
 
 def _only_folder(files: list[ListedFile]) -> str:
@@ -133,19 +148,22 @@ def _seen_from(folder: str, file: ListedFile) -> ListedFile:
     return ListedFile(os.path.relpath(file.name, folder), file.size, file.modified) if folder else file
 
 
-def _training_part(container: Container, below: str, files: list[ListedFile]) -> str | None:
+def training_part(whole: Listing) -> str | None:
     """Return the sub-folder with the training pictures, if the sub-folders with pictures are the parts of a split."""
-    groups: dict[str, list[ListedFile]] = {}
-    for file in files:
-        groups.setdefault(file.group, []).append(file)
-    training = [group for group in groups if group.lower() in _TRAINING]
+    groups = whole.groups()
+    training = [group for group in groups if part_of(group) == "training"]
     if len(training) != 1:
         return None
-    whole = Listing(container, below, files)
-    others = [group for group in groups if group.lower() not in _TRAINING | _NOT_TRAINING]
+    others = [group for group in groups if part_of(group) is None]
     if any(whole.may_be_image(file) for group in others for file in groups[group]):
         return None
     return training[0]
+
+
+def part_of(word: str) -> Literal["training", "other"] | None:
+    """Return which part of a split data set a word such as `train` or `val` means; None: it means none."""
+    word = word.lower()
+    return "training" if word in _TRAINING else "other" if word in _NOT_TRAINING else None
 
 
 def training_files(names: list[str]) -> list[str] | None:

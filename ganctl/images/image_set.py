@@ -84,12 +84,16 @@ class ImageSet:
         """Return the set with further notes."""
         return replace(self, notes=(*self.notes, *notes))
 
-    def checked(self) -> Self:
-        """Return the set with warnings about doubtful training data; raises DataError if it cannot be trained on."""
-        if len(self) < 2:
+    def checked(self, fewest: int = 2) -> Self:
+        """Return the set with warnings about doubtful training data; raises DataError if it cannot be trained on.
+
+        Args:
+            fewest: fewer images are an error.
+        """
+        if len(self) < fewest:
             raise DataError(f"{self.source}: {len(self)} images are too few to train on.")
         notes = []
-        if all_identical(self.images):
+        if len(self) > 1 and all_identical(self.images):
             notes.append("Warning: all images are identical.")
         elif warning := low_contrast(self.images):
             notes.append(warning)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,9 @@ _FILES_AT_ONCE = 128
 _FILES_OF_A_THREAD = 8
 THREADS = max(2, os.cpu_count() or 1)
 """How many threads read files: more than there are processors would wait for each other in the Python parts."""
+
+Half = Literal["", "left", "right"]
+"""Which half of a picture is an image; empty: all of it."""
 
 Numbering = Callable[[list[Any], str], tuple[np.ndarray, tuple[str, ...], list[str]]]
 """Turns labels, and the place that they come from, into classes, int32 [N], the name of each class, and notes."""
@@ -91,11 +94,17 @@ class Listed:
         listing: the files.
         labelled: returns which of them to read, and their classes; raises DataError and ConfigurationError.
         labels_from: what determines the classes, apart from the files; its `repr` becomes part of the cache key.
+        half: the half of each picture that is an image, of pictures that show two side by side; empty: all of it.
+        numbered: say of each image which file it comes from, also if no file gives several.
+        fewest: fewer images are an error.
     """
 
     listing: Listing
     labelled: Callable[[], Labelled]
     labels_from: object = None
+    half: Half = ""
+    numbered: bool = False
+    fewest: int = 2
 
 
 def read_listed(listed: Listed, config: DatasetSection, track: Track) -> ImageSet:
@@ -111,7 +120,7 @@ def read_listed(listed: Listed, config: DatasetSection, track: Track) -> ImageSe
         ConfigurationError: the configuration asks for channels or classes that the images do not have.
     """
     key = _cache_key(listed, config)
-    return image_cache.load(key) or _read(listed.listing, listed.labelled(), config, key, track)
+    return image_cache.load(key) or _read(listed, listed.labelled(), config, key, track)
 
 
 def labelled_by(
@@ -168,12 +177,14 @@ def _cache_key(listed: Listed, config: DatasetSection) -> str:
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
     if listed.labels_from is not None:
         digest.update(repr(listed.labels_from).encode("utf-8", "surrogateescape"))
+    if listed.numbered or listed.half:
+        digest.update(repr((listed.half, listed.numbered, listed.fewest)).encode())
     for file in listing.files:
         digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
     return digest.hexdigest()
 
 
-def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str, track: Track) -> ImageSet:
+def _read(listed: Listed, labelled: Labelled, config: DatasetSection, key: str, track: Track) -> ImageSet:
     """Decode the images that the configuration selects and keep them in the cache.
 
     The range of values that are not bytes is known only when all images have been seen: such a set is read twice.
@@ -187,15 +198,15 @@ def _read(listing: Listing, labelled: Labelled, config: DatasetSection, key: str
     values = None
     while True:
         with image_cache.Recording(_shape(config)) as recording:
-            found = _recorded(listing, labelled.files, config, recording, value_range, track)
+            found = _recorded(listed, labelled.files, config, recording, value_range, track)
             if values is None:
                 # The second pass sees bytes scaled to the percentiles, no longer as they are stored.
                 values = found.values
                 if value_range is None and found.kinds:
-                    value_range = _range_of(found, config, shown(listing.path))
+                    value_range = _range_of(found, config, shown(listed.listing.path))
                     continue
             image_set = _as_set(
-                listing, labelled, replace(found, values=values), value_range, recording.finish(), config
+                listed, labelled, replace(found, values=values), value_range, recording.finish(), config
             )
             recording.keep(key, image_set)
             return image_set
@@ -231,7 +242,7 @@ class _Found:
 
 
 def _recorded(
-    listing: Listing,
+    listed: Listed,
     files: list[ListedFile],
     config: DatasetSection,
     recording: image_cache.Recording,
@@ -239,9 +250,9 @@ def _recorded(
     track: Track,
 ) -> _Found:
     """Read files, append their images to a recording, and return the outcome."""
-    found = _Found()
+    listing, found = listed.listing, _Found()
     # Closed here: left to the garbage collector, the threads might have to end themselves.
-    with closing(_prepared_files(listing, files, config, value_range)) as outcomes:
+    with closing(_prepared_files(listed, files, config, value_range)) as outcomes:
         for row, outcome in track(outcomes, "Reading images", total=min(len(files), config.limit or len(files))):
             if outcome is None:
                 found.others.append(files[row])
@@ -295,7 +306,7 @@ def _range_of(found: _Found, config: DatasetSection, source: str) -> ValueRange:
 
 
 def _as_set(
-    listing: Listing,
+    listed: Listed,
     labelled: Labelled,
     found: _Found,
     value_range: ValueRange | None,
@@ -303,6 +314,7 @@ def _as_set(
     config: DatasetSection,
 ) -> ImageSet:
     """Return the images that were found, with notes on how they were read."""
+    listing = listed.listing
     listing.skip(*found.others)
     for kind, file in found.unread:
         listing.skip_as(kind, file)
@@ -335,12 +347,12 @@ def _as_set(
         value_range=value_range,
         alpha=_learns_alpha(config) and not found.of_bands,
         formats=dict(found.formats),
-        file_numbers=np.array(found.rows, np.int32) if several else None,
-    ).checked()
+        file_numbers=np.array(found.rows, np.int32) if several or listed.numbered else None,
+    ).checked(listed.fewest)
 
 
 def _prepared_files(
-    listing: Listing, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
+    listed: Listed, files: list[ListedFile], config: DatasetSection, value_range: ValueRange | None
 ) -> Generator[tuple[int, Decoded | DataError | None], None, None]:
     """Read files in order until enough of them are images: each one's number and outcome."""
     wanted = config.limit or sys.maxsize  # not the number of files: one may have several pages
@@ -351,7 +363,7 @@ def _prepared_files(
             parts = [block[at : at + _FILES_OF_A_THREAD] for at in range(0, len(block), _FILES_OF_A_THREAD)]
 
             def prepared(part: list[ListedFile]) -> list[list[Decoded] | DataError | None]:
-                return [_prepared_file(listing, file, config, value_range) for file in part]
+                return [_prepared_file(listed, file, config, value_range) for file in part]
 
             outcomes = itertools.chain.from_iterable(pool.map(prepared, parts))
             for row, outcome in enumerate(outcomes, start):
@@ -362,19 +374,34 @@ def _prepared_files(
 
 
 def _prepared_file(
-    listing: Listing, file: ListedFile, config: DatasetSection, value_range: ValueRange | None
+    listed: Listed, file: ListedFile, config: DatasetSection, value_range: ValueRange | None
 ) -> list[Decoded] | DataError | None:
     """The prepared images of a file, the reason why it cannot be read, or None for a file that is not an image."""
     try:
-        data = listing.read_image(file)
+        data = listed.listing.read_image(file)
         if data is None:
             return None
-        return [_fitted(each, config) for each in _pages(data, file.name, config, value_range)]
+        pages = _pages(data, file.name, config, value_range, listed.half)
+        return [_fitted(_half_of(each, listed.half), config) for each in pages]
     except DataError as error:
         return error
 
 
-def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None) -> list[Decoded]:
+def _half_of(decoded: Decoded, half: Half) -> Decoded:
+    """Return one half of a decoded picture, as if it were a file of its own; raises DataError if it has no middle."""
+    if not half:
+        return decoded
+    height, width = decoded.pixels.shape[:2]
+    if width % 2:
+        raise DataError(f"its width is {width}, an odd number, so it does not show two images side by side")
+    pixels = decoded.pixels[:, : width // 2] if half == "left" else decoded.pixels[:, width // 2 :]
+    header = decoded.header and replace(decoded.header, width=width // 2, height=height, orientation=1)
+    return replace(decoded, pixels=pixels, header=header)
+
+
+def _pages(
+    data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None, half: Half
+) -> list[Decoded]:
     """Decode a file: one image, or all pages, as `dataset.pages` says."""
     header = read_header(data, name)
     if config.alpha and header.bands in ALPHA_CHANNELS:
@@ -383,7 +410,8 @@ def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRan
     def page(number: int) -> Decoded:
         return decode(
             data,
-            least=_shape(config)[:2],
+            # A JPEG that is decoded at a half of its size may have no middle column any more.
+            least=None if half else _shape(config)[:2],
             header=header,
             value_range=value_range,
             background=config.background_colour,
