@@ -13,7 +13,7 @@ from ganctl.build.resolving import check_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.augmentation import memory_of
-from ganctl.game.feed import PAIR, Feed
+from ganctl.game.feed import PAIR, Feed, Shift
 from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
@@ -48,7 +48,8 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
     averages = [
         Average(role, averaged(role), experiment.training.ema) for role in networks if averaged(role) in networks
     ]
-    feeds = _make_feeds(parts, by_role)
+    with located(experiment):
+        feeds = _make_feeds(parts, by_role)
     played = {role: as_played(network, experiment) for role, network in networks.items()}
     jit = experiment.training.xla is True
     game = Game(networks, players, feeds, experiment.seed, averages, played=played, jit=jit)
@@ -98,6 +99,7 @@ def _make_feeds(parts: Parts, images: Mapping[str, ImageSet]) -> dict[str, Feed]
         )
     resident = _fits_on_device(sum(found.images.nbytes for found in images.values()))
     sampling, seed, flip = experiment.dataset.sampling, experiment.seed, experiment.dataset.flip
+    shifts = _shifts(parts, {role: found.shape for role, found in images.items()})
     return {
         role: Feed(
             found.images,
@@ -106,9 +108,42 @@ def _make_feeds(parts: Parts, images: Mapping[str, ImageSet]) -> dict[str, Feed]
             flip=flip,
             resident=resident,
             paired=paired,
+            shift=shifts.get(role),
         )
         for role, found in images.items()
     }
+
+
+def _shifts(parts: Parts, shapes: Mapping[str, tuple[int, int, int]]) -> dict[str, Shift]:
+    """Return how the images of each feed are translated; raises ConfigurationError.
+
+    A step is a pixel or, of pairs of two sizes, a pixel of the smaller image.
+    """
+    share = parts.experiment.dataset.shift
+    if not share:
+        return {}
+    steps = {role: shape[:2] for role, shape in shapes.items()}
+    if parts.model.paired:
+        least = min(height for height, _ in steps.values()), min(width for _, width in steps.values())
+        if any(height % least[0] or width % least[1] for height, width in steps.values()):
+            received = " and ".join(f"`{role}` of {height}x{width}" for role, (height, width) in steps.items())
+            raise ConfigurationError(
+                "the two images of a pair can be translated together only if the sides of one are whole multiples of "
+                f"the other's. Received: {received}. Set it to 0.",
+                key="dataset.shift",
+            )
+        steps = dict.fromkeys(steps, least)
+    shifts = {}
+    for role, (rows, columns) in steps.items():
+        most = int(share * rows), int(share * columns)
+        if not any(most):
+            raise ConfigurationError(
+                f"{share:g} of the sides of images of {rows}x{columns} is less than a pixel. Choose a larger share, or "
+                "0 for no translation.",
+                key="dataset.shift",
+            )
+        shifts[role] = Shift(most, (shapes[role][0] // rows, shapes[role][1] // columns))
+    return shifts
 
 
 def _constrain(parts: Parts, networks: Mapping[str, Any]) -> None:

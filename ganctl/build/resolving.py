@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ganctl import plugins
 from ganctl.build import catalog
+from ganctl.build.catalog import OWN_KEYS
 from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
 from ganctl.experiment.experiment import Experiment
@@ -19,9 +20,13 @@ from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
 from ganctl.game.players import Setup, generator_and_discriminator
 from ganctl.game.sampler import PAIRED, REAL, UNPAIRED
 from ganctl.images.image_set import ImageSet, Track
-from ganctl.registry import Entry, Registry, keyword_only, made_by
+from ganctl.registry import Entry, Registry, accepted, keyword_only, made_by
 
 Shape = tuple[int, int, int]
+Item = TypeVar("Item")
+
+# How many other models or data sets an error names.
+_NAMED = 6
 
 
 def load_parts(path: Path, overrides: tuple[str, ...] = ()) -> Parts:
@@ -46,7 +51,8 @@ def resolve(experiment: Experiment) -> Parts:
         experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
         dataset = catalog.datasets.get(experiment.dataset.name)
         resolved = _with_augmentations(_with_loss(_with_model(experiment)))
-        resolved = resolved.with_keys("dataset", path=_absolute(resolved.dataset.path))
+        paths = {key: _absolute(getattr(resolved.dataset, key)) for key in ("path", "path_b")}
+        resolved = resolved.with_keys("dataset", **paths)
         parts = Parts(
             resolved,
             dataset,
@@ -55,6 +61,9 @@ def resolve(experiment: Experiment) -> Parts:
             *_penalties_and_constraints(resolved.loss.penalties),
             {section.name: _augmentation(section) for section in resolved.training.augment},
         )
+        _check_own_keys(parts)
+        if dataset.feeds:
+            _by_feed(parts, dict.fromkeys(dataset.feeds))
         _check_judged(parts)
         shape = _shape_in_advance(resolved, dataset.shape)
         if shape:
@@ -154,6 +163,18 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
     return resolved
 
 
+def _check_own_keys(parts: Parts) -> None:
+    """Refuse keys of other data sets than the experiment's."""
+    section = parts.experiment.dataset
+    for key in OWN_KEYS:
+        if getattr(section, key) != DatasetSection.model_fields[key].default and key not in parts.dataset.own_keys:
+            users = [entry.name for entry in catalog.datasets if key in entry.own_keys]
+            raise ConfigurationError(
+                f"the data set '{section.name}' has no key '{key}'; {_alternatives(users)} it. Remove the key.",
+                key=f"dataset.{key}",
+            )
+
+
 def _check_judged(parts: Parts) -> None:
     """Refuse augmentations that learn how real images are judged, if the loss gives single scores no meaning."""
     for index, (name, augmentation) in enumerate(parts.augmentations.items()):
@@ -241,23 +262,44 @@ def _augmentation(section: AugmentationSection) -> Augmentation:
 
 def read_feeds(parts: Parts, track: Track) -> dict[str, ImageSet]:
     """Read the images of every feed of the model, by role; raises DataError and ConfigurationError."""
-    experiment, feeds = parts.experiment, parts.model.feeds
+    experiment, make = parts.experiment, parts.dataset.make
     with located(experiment):
-        made = parts.dataset.make(experiment.dataset, track)
+        made = make(experiment.dataset, track, **accepted(make, {"seed": experiment.seed}))
         by_role = made if isinstance(made, Mapping) else {REAL: made}
         for images in by_role.values():
             if not isinstance(images, ImageSet):
                 received = f"{parts.dataset.place}: '{parts.dataset.name}' must return a {ImageSet.__module__}.ImageSet"
                 raise ConfigurationError(f"{received}, or a mapping of them. Received: {type(images).__qualname__}")
-        if set(by_role) == set(PAIRED) and set(feeds) == set(UNPAIRED):  # the two sides of pairs, not seen together
-            by_role = {role: by_role[side] for role, side in zip(UNPAIRED, PAIRED, strict=True)}
-        if set(by_role) != set(feeds):
-            raise ConfigurationError(
-                f"the data set '{parts.dataset.name}' provides images called {_listed(by_role)}; "
-                f"the model '{parts.model.name}' learns from {_listed(feeds)}. Choose a data set that provides them.",
-                key="dataset.name",
-            )
-    return {role: by_role[role] for role in feeds}
+        return _by_feed(parts, by_role)
+
+
+def _by_feed(parts: Parts, by_role: Mapping[str, Item]) -> dict[str, Item]:
+    """Return what a data set provides by the model's feeds; raises ConfigurationError if it is of other roles."""
+    feeds = parts.model.feeds
+    served = _served(by_role, feeds)
+    if served is None:
+        fitting = [entry.name for entry in catalog.models if _served(by_role, entry.feeds) is not None]
+        providers = [entry.name for entry in catalog.datasets if _served(dict.fromkeys(entry.feeds), feeds) is not None]
+        others = [f"another model ({_some(fitting)})"] if fitting else []
+        if providers or set(feeds) != {REAL}:
+            others.append(f"another data set ({_some(providers)})" if providers else "a data set that provides them")
+        raise ConfigurationError(
+            f"the data set '{parts.dataset.name}' provides images called {_listed(by_role)}; the model "
+            f"'{parts.model.name}' learns from {_listed(feeds)}. Choose {' or '.join(others or ['another data set'])}.",
+            key="dataset.name",
+        )
+    return served
+
+
+def _served(by_role: Mapping[str, Item], feeds: Sequence[str]) -> dict[str, Item] | None:
+    """Return images by the feeds of a model, or None if they are others than it learns from."""
+    if set(by_role) == set(PAIRED) and set(feeds) == set(UNPAIRED):  # the two sides of pairs, not seen together
+        return {role: by_role[side] for role, side in zip(UNPAIRED, PAIRED, strict=True)}
+    return {role: by_role[role] for role in feeds} if set(by_role) == set(feeds) else None
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
 
 
 def read_split(parts: Parts, track: Track) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:

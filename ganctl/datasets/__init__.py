@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # it loads NumPy, which a list of names does not need
     from ganctl.images.listed_images import Listed
 
 
+OWN_KEYS = ("path_b", "source_size", "direction", "base", "transform", "amount")
+"""Keys of the section `dataset` that only some data sets use. Any other data set refuses them."""
+
+
 @dataclass(frozen=True)
 class DatasetEntry(Entry):
     """A registered data set.
@@ -23,13 +27,17 @@ class DatasetEntry(Entry):
         listed: finds the image files without reading them, so that `ganctl init` can survey them; None: they are not
             files of their own.
         suffixes: the ends of the names of its files, lower case: a path with one of them is read by this data set.
+        feeds: the roles of its images, if it returns a mapping; empty: known only when they are read.
+        own_keys: those of OWN_KEYS that it uses.
     """
 
     shape: tuple[int, int, int] | None = None
     listed: "Callable[[DatasetSection], Listed] | None" = None
     suffixes: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    own_keys: tuple[str, ...] = ()
 
 
-registry = Registry("data set", "dataset.name", DatasetEntry, injected=("config", "track"))
+registry = Registry("data set", "dataset.name", DatasetEntry, injected=("config", "track", "seed"))
 
 import_siblings(__name__, list(__path__))

@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,33 @@ class ImageBatch(NamedTuple):
     labels: Tensor
 
 
+@dataclass(frozen=True)
+class Shift:
+    """A random translation by whole steps, up or down and sideways; the border is filled with its mirror image.
+
+    The image is mirrored at the outer edge of its border pixels. So an image and the same image in a larger size stay
+    over each other if the larger one moves by as many times more pixels.
+
+    Attributes:
+        most: the most steps down and to the right, and as many up and to the left.
+        pixels: how many pixels a step is, downwards and sideways.
+    """
+
+    most: tuple[int, int]
+    pixels: tuple[int, int] = (1, 1)
+
+    def applied(self, images: Tensor, key: Key) -> Tensor:
+        """Return images [N, H, W, C], each translated by steps of its own (traced)."""
+        for axis, name in enumerate(("shift down", "shift right")):
+            side = images.shape[1 + axis]
+            steps = key.integers(name, [images.shape[0], 1], 2 * self.most[axis] + 1) - self.most[axis]
+            places = tf.range(side)[None] - steps * self.pixels[axis]
+            places = tf.where(places < 0, -1 - places, places)
+            places = tf.where(places >= side, 2 * side - 1 - places, places)
+            images = tf.gather(images, places, axis=1 + axis, batch_dims=1)
+        return images
+
+
 class Feed:
     """The training images of one data set.
 
@@ -43,7 +71,8 @@ class Feed:
         order: chooses the images of each round.
         flip: mirror each image at random.
         resident: keep the images on the device; otherwise stream them from the host.
-        paired: its images belong to those of other feeds, which are mirrored together with them.
+        paired: its images belong to those of other feeds, which are mirrored and translated together with them.
+        shift: how images are translated at random.
     """
 
     def __init__(
@@ -55,8 +84,10 @@ class Feed:
         flip: bool = False,
         resident: bool = True,
         paired: bool = False,
+        shift: Shift | None = None,
     ) -> None:
         self._order = order
+        self._shift = shift
         self._flip = flip
         self._paired = paired
         self._images = images
@@ -116,13 +147,15 @@ class Feed:
         return row
 
     def prepare(self, images: Tensor, labels: Tensor, key: Key) -> ImageBatch:
-        """Return the batch as the networks see it: float32 in [-1, 1], mirrored at random with `flip` (traced)."""
+        """Return the batch as the networks see it: float32 in [-1, 1], mirrored and translated at random (traced)."""
         pixels = as_networks_see(tf.cast(images, tf.float32))
+        if self._paired:
+            key = key.beside(PAIR)
         if self._flip:
-            if self._paired:
-                key = key.beside(PAIR)
             mirrored = key.uniform("flip", [images.shape[0], 1, 1, 1]) < 0.5
             pixels = tf.where(mirrored, pixels[:, :, ::-1], pixels)
+        if self._shift:
+            pixels = self._shift.applied(pixels, key)
         return ImageBatch(pixels, labels)
 
     def close(self) -> None:

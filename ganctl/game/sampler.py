@@ -3,7 +3,7 @@
 The code that draws, scores, exports or shows samples uses the sampler and depends on no model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,15 @@ class Sampler:
         """Return the images [N, H, W, C] of a grid, row by row, given what was drawn from its inputs."""
         raise NotImplementedError
 
+    def true_cells(self, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return the images [N, H, W, C] of a grid of known inputs and outputs, row by row; None: they are unknown.
+
+        Args:
+            columns: of the grid.
+            images: uint8 [M, H, W, C] of every feed.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class NoiseSampler(Sampler):
@@ -161,8 +170,15 @@ class ImageSampler(Sampler):
         parts = [_as_shown(self._repeated(images, count), drawn.shape[1:]), drawn]
         if self.truth:
             parts.append(_repeated(images[self.gives], count))
-        rows = [part[start : start + columns] for start in range(0, count, columns) for part in parts]
-        return np.concatenate(rows)
+        return _in_rows(parts, columns)
+
+    def true_cells(self, columns: int, images: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """Return rows of input images, each above the row of true outputs, in whole rows; None without `truth`."""
+        if not self.truth:
+            return None
+        true = images[self.gives]
+        count = -(-len(true) // columns) * columns
+        return _in_rows([_as_shown(self._repeated(images, count), true.shape[1:]), _repeated(true, count)], columns)
 
     def _repeated(self, images: Mapping[str, np.ndarray], count: int) -> np.ndarray:
         return _repeated(images[self.source], count)
@@ -170,6 +186,12 @@ class ImageSampler(Sampler):
 
 def _repeated(found: np.ndarray, count: int) -> np.ndarray:
     return found[np.arange(count) % len(found)]
+
+
+def _in_rows(parts: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Return the images of several sets [N, H, W, C]: a row of the first, below it that of the second, and so on."""
+    starts = range(0, len(parts[0]), columns)
+    return np.concatenate([part[start : start + columns] for start in starts for part in parts])
 
 
 def _as_shown(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -177,7 +177,7 @@ def _cache_key(listed: Listed, config: DatasetSection) -> str:
     digest = hashlib.sha256(json.dumps([_CACHE_VERSION, str(listing.path), asked_for, installed]).encode())
     if listed.labels_from is not None:
         digest.update(repr(listed.labels_from).encode("utf-8", "surrogateescape"))
-    if listed.numbered or listed.half:
+    if listed.numbered or listed.half or listed.fewest != 2:
         digest.update(repr((listed.half, listed.numbered, listed.fewest)).encode())
     for file in listing.files:
         digest.update(b"%b\0%d\0%d\0" % (os.fsencode(file.name), file.size, file.modified))
@@ -399,9 +399,7 @@ def _half_of(decoded: Decoded, half: Half) -> Decoded:
     return replace(decoded, pixels=pixels, header=header)
 
 
-def _pages(
-    data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None, half: Half
-) -> list[Decoded]:
+def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None, half: Half) -> list[Decoded]:
     """Decode a file: one image, or all pages, as `dataset.pages` says."""
     header = read_header(data, name)
     if config.alpha and header.bands in ALPHA_CHANNELS:
@@ -505,5 +503,9 @@ def _has_bands(header: Header | None) -> bool:
 
 
 def _shape(config: DatasetSection) -> tuple[int, int, int]:
-    height, width = config.sides or (_DEFAULT_SIZE, _DEFAULT_SIZE)
-    return height, width, config.channels or _DEFAULT_CHANNELS
+    return *sides_of(config), config.channels or _DEFAULT_CHANNELS
+
+
+def sides_of(config: DatasetSection) -> tuple[int, int]:
+    """Return the height and width that image files get."""
+    return config.sides or (_DEFAULT_SIZE, _DEFAULT_SIZE)

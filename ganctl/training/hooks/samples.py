@@ -74,11 +74,7 @@ class Samples(Hook):
         ]
         self._paint = [painted_by(run.game.played[role]) for role in self._roles]
         self._score = tf.function(lambda pictures, classes: self._judge(run, pictures, classes), autograph=False)
-        real = [
-            draw.grid(images, math.ceil(len(images) / c), c, alpha=self._feeds[role].alpha)
-            for role, (images, c) in ((role, self._across(images)) for role, images in self._real.items())
-        ]
-        draw.write_png(run.folder.real_samples, draw.stacked(real))
+        draw.write_png(run.folder.real_samples, self._real_picture())
         return self.act(run, step) if step == 0 else None
 
     def act(self, run: RunInPlay, step: int) -> Later:
@@ -125,14 +121,24 @@ class Samples(Hook):
         shown = ((pictures, self._inputs[0].classes), (real, classes))
         return [self._score(batch, of).numpy()[:, 0] for batch, of in shown]
 
-    def _across(self, images: np.ndarray) -> tuple[np.ndarray, int]:
-        """Return images, and how many of them form a row."""
-        return images, min(self._columns, len(images))
+    def _real_picture(self) -> np.ndarray:
+        """Return the real images of all feeds: inputs above the outputs that belong to them, others in grids."""
+        left, grids = dict(self._real), []
+        for sampler in self._samplers:
+            if {sampler.takes, sampler.gives} <= left.keys():
+                columns = min(self._columns, len(left[sampler.gives]))
+                cells = sampler.true_cells(columns, left)
+                if cells is not None:
+                    grids.append(self._laid_out(sampler.gives, cells, columns))
+                    del left[sampler.takes], left[sampler.gives]
+        grids += [self._laid_out(role, images, min(self._columns, len(images))) for role, images in left.items()]
+        return draw.stacked(grids)
+
+    def _laid_out(self, role: str, cells: np.ndarray, columns: int) -> np.ndarray:
+        return draw.grid(cells, math.ceil(len(cells) / columns), columns, alpha=self._feeds[role].alpha)
 
     def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
-        cells = sampler.cells(pixels, self._columns, self._real)
-        alpha = self._feeds[sampler.gives].alpha
-        return draw.grid(cells, len(cells) // self._columns, self._columns, alpha=alpha)
+        return self._laid_out(sampler.gives, sampler.cells(pixels, self._columns, self._real), self._columns)
 
 
 def painted_by(network: Any) -> Callable[[Any], Any]:
