@@ -203,17 +203,19 @@ def _two_folders(listing: Listing) -> tuple[Listing, Listing] | None:
 
 def _inside(listing: Listing, *, halves: bool) -> Sides:
     """Return the two sides of one part of the data; raises DataError."""
-    folders = _two_folders(listing)
-    if folders is not None:
-        return Sides(*folders)
+    two = _two_folders(listing)
+    if two is not None:
+        return Sides(*two)
     groups = _groups_of_pictures(listing)
     if not groups:
         raise DataError(f"{shown(listing.path)} contains no pictures. {_WANTED if halves else _WANTED_KINDS}")
     if not halves or "" not in groups:
-        if groups == [""]:
-            holds = "pictures"
-        else:
-            holds = f"{len(groups)} folders with pictures ({some_of([group or '.' for group in groups])})"
+        folders = [group for group in groups if group]
+        holds = (
+            f"{len(folders)} folder{'s' * (len(folders) != 1)} with pictures ({some_of(folders)})" if folders else ""
+        )
+        if "" in groups:
+            holds = f"pictures beside {holds}" if holds else "pictures"
         raise DataError(
             f"{shown(listing.path)} holds {holds}, so it is unclear which are side a and which are side b. "
             f"{_WANTED if halves else _WANTED_KINDS}"
