@@ -22,7 +22,8 @@ from ganctl.build.optimizers import make_optimizer
 from ganctl.cli import commands
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
-from ganctl.game import Game, Key
+from ganctl.game import Game, ImageSampler, Key
+from ganctl.game.sampler import PAIRED
 from ganctl.host.device import Device
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
@@ -33,6 +34,7 @@ from ganctl.training.prepared import Prepared
 
 Changes = tuple[str, ...]
 PAIR = "tiny_test_pair"
+TRANSLATOR = "tiny_test_translator"
 
 
 def keys_of(section: type[BaseModel], path: str = "") -> Iterator[str]:
@@ -117,8 +119,9 @@ class Looks:
     def images(self, changes: Changes) -> Any:
         """The data set."""
         section = self._experiment(changes).dataset
-        images = datasets.registry.get(section.name).make(section, untracked)
-        return images.shape, images.fingerprint()
+        made = datasets.registry.get(section.name).make(section, untracked)
+        by_role = made if isinstance(made, dict) else {"real": made}
+        return [(role, images.shape, images.fingerprint()) for role, images in by_role.items()]
 
     def number_of_images(self, changes: Changes) -> int:
         """How many images there are to learn from."""
@@ -216,6 +219,13 @@ def told_apart(networks: dict[str, Any]) -> Any:
 def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looks]:
     with models.registry.temporarily():
         models.registry.register(PAIR, source="this test")(tiny_pair)
+        models.registry.register(
+            TRANSLATOR,
+            source="this test",
+            feeds=PAIRED,
+            samplers={"translated": ImageSampler(gives="target", source="source")},
+            paired=True,
+        )(tiny_pair)
         folder = tmp_path_factory.mktemp("looks")
         path = tiny_yaml({"model": {"name": PAIR}})
         data = dict(np.load(str(resolving.load_experiment(path).dataset.path)))
@@ -233,6 +243,11 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
         ]
         (folder / "pictures" / "mine.csv").write_text("\n".join(["file,label,half", *rows]))
         write_images(folder / "faces", 4)
+        write_images(folder / "faces_again", 4)
+        for number, picture in enumerate(write_images(folder / "others", 5)[1:]):
+            picture.rename(picture.with_name(f"{number:03d}.png"))
+        for number in range(2):
+            write_images(folder / "in_classes" / str(number), 2)
         (folder / "list_attr_celeba.txt").write_text("4\nMale\n000 1\n001 -1\n002 1\n003 -1\n")
         yield Looks(path, folder)
 
@@ -242,6 +257,9 @@ PENALTY = "loss.penalties=[{name: gradient_penalty}]"
 BANDS = "dataset.path=FOLDER/bands.npz"
 PICTURES = "dataset={name: image_folder, path: FOLDER/pictures, image_size: 8}"
 FACES = "dataset={name: celeba, path: FOLDER/faces, image_size: 8}"
+OF_PAIRS = f"model.name={TRANSLATOR}"
+IN_PAIRS = "dataset={name: image_pairs, path: FOLDER/faces, path_b: FOLDER/others, image_size: 8}"
+DERIVED = "dataset={name: derived, path: FOLDER/in_classes, image_size: 8, transform: downscale}"
 
 # For every key: what to look at, the change, and what else must be given for the key to matter.
 CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[str, ...]]] = {
@@ -252,6 +270,12 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "plugins": (lambda looks: looks.accepted, "plugins=[nonesuch.py]"),
     "dataset.name": (lambda looks: looks.images, "dataset={name: fashion_mnist_mini, image_size: 8, limit: 64}"),
     "dataset.path": (lambda looks: looks.images, "dataset.path=FOLDER/other.npz"),
+    "dataset.path_b": (lambda looks: looks.images, "dataset.path_b=FOLDER/faces_again", IN_PAIRS, OF_PAIRS),
+    "dataset.source_size": (lambda looks: looks.images, "dataset.source_size=4", IN_PAIRS, OF_PAIRS),
+    "dataset.direction": (lambda looks: looks.images, "dataset.direction=b_to_a", IN_PAIRS, OF_PAIRS),
+    "dataset.base": (lambda looks: looks.images, "dataset.base=celeba", DERIVED, OF_PAIRS),
+    "dataset.transform": (lambda looks: looks.images, "dataset.transform=grey", DERIVED, OF_PAIRS),
+    "dataset.amount": (lambda looks: looks.images, "dataset.amount=2", DERIVED, OF_PAIRS),
     "dataset.image_size": (lambda looks: looks.images, "dataset.image_size=9"),
     "dataset.channels": (lambda looks: looks.images, "dataset.channels=3"),
     "dataset.alpha": (lambda looks: looks.images, "dataset.alpha=true", BANDS, "dataset.channels=null"),
@@ -268,6 +292,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     ),
     "dataset.attributes": (lambda looks: looks.images, "dataset.attributes=[Male]", FACES),
     "dataset.flip": (lambda looks: looks.pixels, "dataset.flip=true"),
+    "dataset.shift": (lambda looks: looks.pixels, "dataset.shift=0.25"),
     "dataset.classes": (lambda looks: looks.images, "dataset.classes=[3]"),
     "dataset.limit": (lambda looks: looks.images, "dataset.limit=20"),
     "dataset.holdout": (lambda looks: looks.number_of_images, "dataset.holdout=0.25"),

@@ -211,11 +211,8 @@ def _inside(listing: Listing, *, halves: bool) -> Sides:
         raise DataError(f"{shown(listing.path)} contains no pictures. {_WANTED if halves else _WANTED_KINDS}")
     if not halves or "" not in groups:
         folders = [group for group in groups if group]
-        holds = (
-            f"{len(folders)} folder{'s' * (len(folders) != 1)} with pictures ({some_of(folders)})" if folders else ""
-        )
-        if "" in groups:
-            holds = f"pictures beside {holds}" if holds else "pictures"
+        some = f"{len(folders)} folder{'s' * (len(folders) != 1)} with pictures ({some_of(folders)})"
+        holds = " beside ".join(["pictures"] * ("" in groups) + [some] * bool(folders))
         raise DataError(
             f"{shown(listing.path)} holds {holds}, so it is unclear which are side a and which are side b. "
             f"{_WANTED if halves else _WANTED_KINDS}"
