@@ -16,8 +16,10 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import ForwardPass, Game, ImageSampler, Networks, Player, Setup, Term, Turn
 from ganctl.game.noise import Key
+from ganctl.images import draw
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf
+from ganctl.training.hooks.samples import Samples
 
 COUNT, SIDE = 12, 4
 
@@ -180,3 +182,105 @@ def test_a_grid_shows_input_output_and_truth_in_rows() -> None:
     assert shown[:, 0, 0, 0].tolist() == [0, 1, 100, 100, 200, 201, 2, 3, 100, 100, 202, 203]
     plain = ImageSampler(gives="target", source="source").cells(drawn, 2, images)
     assert plain[:, 0, 0, 0].tolist() == [0, 1, 100, 100, 2, 3, 100, 100]
+
+
+# ---- translation
+
+
+def ramps(height: int, width: int, factor: int = 1) -> np.ndarray:
+    """Images in which every pixel of the smallest size is told apart, enlarged by repeating pixels."""
+    small = np.random.default_rng(0).integers(0, 256, (COUNT, height, width, 1), np.uint8)
+    return small.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def prepared(played: Game, role: str, step: int = 0, count: int = COUNT) -> np.ndarray:
+    """Images of a feed as a turn sees them, in levels."""
+    feed = played.feeds[role]
+    images = tf.constant(np.tile(feed._images, (count // COUNT, 1, 1, 1)))
+    key = Key(0, step, "generator", "generate", 0, role)
+    seen = feed.prepare(images, tf.zeros([count], tf.int32), key).pixels
+    return np.asarray((seen.numpy() * 127.5 + 127.5).round().astype(np.uint8))
+
+
+def translated(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """The same by NumPy: mirrored at the outer edges."""
+    height, width = image.shape[:2]
+    padded = np.pad(image, ((height, height), (width, width), (0, 0)), "symmetric")
+    return padded[height - down : 2 * height - down, width - right : 2 * width - right]
+
+
+def test_images_are_translated_by_whole_pixels_with_mirrored_borders() -> None:
+    images = ramps(8, 6)
+    played = game("of_pairs", {role: ImageSet(images, None, (), role) for role in ("source", "target")}, shift=0.34)
+    seen = prepared(played, "source", count=COUNT * 20)
+    steps = {(down, right) for down in range(-3, 4) for right in range(-3, 4)}
+    found = [
+        [step for step in steps if np.array_equal(image, translated(images[place % COUNT], *step))]
+        for place, image in enumerate(seen)
+    ]
+    assert all(found)
+    moves = {step for (step,) in found}
+    assert {down for down, _ in moves} == {-2, -1, 0, 1, 2}, "0.34 of 8 rows is 2"
+    assert {right for _, right in moves} == {-2, -1, 0, 1, 2}, "0.34 of 6 columns is 2"
+    assert len(moves) > 20, "both directions are drawn apart"
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_pairs_of_two_sizes_are_translated_together(flip: bool) -> None:
+    small, large = ramps(4, 6), ramps(4, 6, 4)
+    images = {"source": ImageSet(small, None, (), "source"), "target": ImageSet(large, None, (), "target")}
+    played = game("of_pairs", images, shift=0.5, flip=flip)
+    source, target = (prepared(played, role, count=COUNT * 5) for role in images)
+    np.testing.assert_array_equal(source.repeat(4, axis=1).repeat(4, axis=2), target)
+    assert (source != np.tile(small, (5, 1, 1, 1))).any()
+    apart_too = game("of_two", images, shift=0.5, flip=flip)
+    source, target = (prepared(apart_too, role) for role in images)
+    assert (source.repeat(4, axis=1).repeat(4, axis=2) != target).any()
+
+
+def test_without_translation_images_are_as_before() -> None:
+    images = {role: ImageSet(ramps(4, 4), None, (), role) for role in ("source", "target")}
+    plain = [prepared(game("of_pairs", images, flip=True, **keys), "source") for keys in ({}, {"shift": 0.0})]
+    np.testing.assert_array_equal(*plain)
+    moved = prepared(game("of_pairs", images, flip=False, shift=0.25), "source", step=1)
+    assert (moved != prepared(game("of_pairs", images, flip=False, shift=0.25), "source", step=2)).any()
+
+
+def test_translations_that_make_no_sense_are_refused() -> None:
+    images = {"source": ImageSet(ramps(4, 4), None, (), ""), "target": ImageSet(ramps(6, 8), None, (), "")}
+    with pytest.raises(
+        ConfigurationError, match=r"whole multiples of the other's\. Received: `source` of 4x4"
+    ) as caught:
+        game("of_pairs", images, shift=0.5)
+    assert "dataset.shift" in str(caught.value)
+    images["target"] = images["source"]
+    with pytest.raises(ConfigurationError, match=r"0\.2 of the sides of images of 4x4 is less than a pixel"):
+        game("of_pairs", images, shift=0.2)
+
+
+# ---- samples/real.png
+
+
+def test_real_pairs_are_shown_above_each_other() -> None:
+    given = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    truth = np.repeat(np.repeat(given, 2, axis=1), 2, axis=2).repeat(3, axis=3) + 200
+    images = {"source": given, "target": truth}
+    cells = ImageSampler(gives="target", source="source", truth=True).true_cells(2, images)
+    assert cells is not None
+    assert cells.shape == (12, 4, 4, 3)
+    assert cells[:, 0, 0, 0].tolist() == [0, 1, 200, 201, 2, 3, 202, 203, 4, 0, 204, 200], "rows are full"
+    assert ImageSampler(gives="target", source="source").true_cells(2, images) is None
+
+
+def test_the_picture_of_real_images_shows_pairs() -> None:
+    given, true = pairs()["source"].images // 2, pairs()["source"].images // 2 + 100
+    clothes = {role: ImageSet(images, None, (), role) for role, images in (("source", given), ("target", true))}
+
+    def picture(truth: bool) -> np.ndarray:
+        samplers = [ImageSampler(gives="target", source="source", truth=truth)]
+        return Samples(1, "3x4", samplers, "normal", clothes, 0, lambda score: score)._real_picture()
+
+    rows = [side[start : start + 4] for start in (0, 4, 8) for side in (given, true)]
+    np.testing.assert_array_equal(picture(truth=True), draw.grid(np.concatenate(rows), 6, 4))
+    one_above_the_other = draw.stacked([draw.grid(side, 3, 4) for side in (given, true)])
+    np.testing.assert_array_equal(picture(truth=False), one_above_the_other)
