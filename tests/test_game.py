@@ -163,7 +163,7 @@ def test_what_is_read_ahead_is_used_also_when_calls_change_their_length(monkeypa
     gathered: list[int] = []
     gather = streamed._gather
     monkeypatch.setattr(
-        streamed, "_gather", lambda draws, at, count: (gathered.append(count), gather(draws, at, count))[1]
+        streamed, "_gather", lambda draws, at, n, drawn: (gathered.append(n), gather(draws, at, n, drawn))[1]
     )
     step = 0
     for rounds in (8, 8, 5, 9, 8):

@@ -12,8 +12,9 @@ from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
 from ganctl.game.passes import GanPass, Kind, MixedPass
-from ganctl.game.players import Setup, discriminator, generator, generator_and_discriminator, on_passes
+from ganctl.game.players import Setup, discriminator, generator, generator_and_discriminator, on_passes, refuse_together
 from ganctl.game.sampler import REAL, ImageSampler, NoiseSampler, Sampler
+from ganctl.game.stages import Stage
 
 __all__ = [
     "CLASSES",
@@ -37,6 +38,7 @@ __all__ = [
     "Player",
     "Sampler",
     "Setup",
+    "Stage",
     "Term",
     "Turn",
     "arrange_inputs",
@@ -49,5 +51,6 @@ __all__ = [
     "lengths",
     "mean",
     "on_passes",
+    "refuse_together",
     "takes_classes",
 ]

@@ -60,6 +60,14 @@ class Shift:
             places = tf.where(places >= side, 2 * side - 1 - places, places)
             images = tf.gather(images, places, axis=1 + axis, batch_dims=1)
         return images
+class _Ahead(NamedTuple):
+    """Images that are being read for the next chunk: its place, and the arrays to come."""
+
+    step: int
+    drawn: int
+    draws: Sequence[int]
+    rounds: int
+    read: Future[tuple[np.ndarray, np.ndarray]]
 
 
 class Feed:
@@ -93,7 +101,7 @@ class Feed:
         self._images = images
         self._labels = np.zeros(len(images), np.int32) if labels is None else np.asarray(labels, np.int32)
         self._thread = None if resident else ThreadPoolExecutor(1, thread_name_prefix="feed")
-        self._ahead: tuple[int, int, Future[tuple[np.ndarray, np.ndarray]]] | None = None
+        self._ahead: _Ahead | None = None
         if resident:
             self._device_images = tf.constant(images)
             self._device_labels = tf.constant(self._labels)
@@ -110,12 +118,17 @@ class Feed:
         shape = self._images.shape[1:]
         return tf.TensorSpec([None, width, *shape], tf.uint8), tf.TensorSpec([None, width], tf.int32)
 
-    def chunk(self, draws: Sequence[int], step: int, rounds: int) -> Any:
-        """Return the chunk of `rounds` rounds after `step`, as described by `signature`."""
+    def chunk(self, draws: Sequence[int], step: int, rounds: int, drawn: int | None = None) -> Any:
+        """Return the chunk of `rounds` rounds after `step`, as described by `signature`.
+
+        `draws` and `drawn` as in `ImageOrder.rounds`.
+        """
+        drawn = step * sum(draws) if drawn is None else drawn
         if self._thread is None:
-            return tf.constant(self._order.rounds(draws, step, rounds))
-        pixels, labels = self._gathered(draws, step, rounds)
-        self._ahead = (step + rounds, rounds, self._thread.submit(self._gather, draws, step + rounds, rounds))
+            return tf.constant(self._order.rounds(draws, step, rounds, drawn))
+        pixels, labels = self._gathered(draws, step, rounds, drawn)
+        step, drawn = step + rounds, drawn + rounds * sum(draws)
+        self._ahead = _Ahead(step, drawn, draws, rounds, self._thread.submit(self._gather, draws, step, rounds, drawn))
         return tf.constant(pixels), tf.constant(labels)
 
     def max_rounds(self, draws: Sequence[int]) -> int:
@@ -123,19 +136,20 @@ class Feed:
         size = sum(draws) * math.prod(self._images.shape[1:])
         return sys.maxsize if self.resident else max(1, CHUNK_BYTES // max(size, 1))
 
-    def _gathered(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    def _gathered(self, draws: Sequence[int], step: int, rounds: int, drawn: int) -> tuple[np.ndarray, np.ndarray]:
         """Use the images read ahead as far as they go: a chunk may be shorter or longer than the previous one."""
-        start, count, future = self._ahead or (-1, 0, None)
-        if future is None or start != step:
-            return self._gather(draws, step, rounds)
-        pixels, labels = (array[:rounds] for array in future.result())
-        if count < rounds:
-            more_pixels, more_labels = self._gather(draws, step + count, rounds - count)
+        ahead = self._ahead
+        if ahead is None or (ahead.step, ahead.drawn, ahead.draws) != (step, drawn, draws):
+            return self._gather(draws, step, rounds, drawn)
+        pixels, labels = (array[:rounds] for array in ahead.read.result())
+        if ahead.rounds < rounds:
+            done = ahead.rounds
+            more_pixels, more_labels = self._gather(draws, step + done, rounds - done, drawn + done * sum(draws))
             pixels, labels = np.concatenate([pixels, more_pixels]), np.concatenate([labels, more_labels])
         return pixels, labels
 
-    def _gather(self, draws: Sequence[int], step: int, rounds: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = self._order.rounds(draws, step, rounds)
+    def _gather(self, draws: Sequence[int], step: int, rounds: int, drawn: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = self._order.rounds(draws, step, rounds, drawn)
         # Sorted reads walk a memory-mapped file forwards, which spinning disks and network drives need.
         ascending, back = np.unique(indices, return_inverse=True)
         return self._images[ascending][back.reshape(indices.shape)], self._labels[indices]

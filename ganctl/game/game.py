@@ -5,19 +5,21 @@ round, every player takes its turns once. All of it is compiled, many rounds per
 step).
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.freezing import frozen
 from ganctl.game.gradients import gradients_of, sum_of
 from ganctl.game.noise import Key, seed_layers
+from ganctl.game.stages import Stage, StageInPlay, Stages, measured
 from ganctl.game.traced_gradients import forgotten_with_owner
-from ganctl.keras_internals import layers_of
-from ganctl.lazy import keras, tf
+from ganctl.lazy import tf
 
 Tensor = Any
 Networks = Mapping[str, Any]
@@ -107,6 +109,7 @@ class Game:
         feeds: the sources of real images, by role.
         seed: the experiment's seed.
         averages: running averages (EMA), updated once per round.
+        stages: who plays when; after the last `until`, and without stages, every player plays.
         played: what is called in place of the networks of these roles: other networks with the same layers and
             variables, which compute the same function faster.
         jit: compile the round with XLA.
@@ -120,6 +123,7 @@ class Game:
         seed: int,
         averages: Sequence[Average] = (),
         *,
+        stages: Sequence[Stage] = (),
         played: Networks | None = None,
         jit: bool = False,
     ) -> None:
@@ -130,28 +134,42 @@ class Game:
         for player in players:
             player.optimizer.build(self.moved[player.name])
         _refuse_shared_names(players)
-        turns = [(player, turn) for player in players for _ in range(player.updates) for turn in player.turns]
-        self.draws = {name: [t.draws[name] for _, t in turns if name in t.draws] for name in feeds}
-        self.columns = list(dict.fromkeys(name for player, turn in turns for name in _measured(player, turn)))
+        self.columns = list(dict.fromkeys(name for player in players for name in measured(player)))
+        self.stages = Stages(stages, players, list(feeds), averages, partial(self._compiled, jit))
+
+    def _compiled(self, jit: bool, stage: StageInPlay) -> Any:
+        one = partial(self._play_round, stage)
         # AutoGraph would leave generated code in the temporary folder if the process is killed.
-        self._round = tf.function(self._play_round, jit_compile=True, autograph=False) if jit else self._play_round
-        self.play = tf.function(
-            self._play_rounds,
-            input_signature=[{name: feed.signature(sum(self.draws[name])) for name, feed in feeds.items()}],
+        one = tf.function(one, jit_compile=True, autograph=False) if jit else one
+        return tf.function(
+            partial(self._play_rounds, one),
+            input_signature=[{name: feed.signature(sum(stage.draws[name])) for name, feed in self.feeds.items()}],
             autograph=False,
         )
 
-    def chunk(self, step: int, rounds: int) -> dict[str, Any]:
-        """Return the images of `rounds` rounds after `step`: the argument of `play`."""
-        return {name: feed.chunk(self.draws[name], step, rounds) for name, feed in self.feeds.items()}
+    @property
+    def play(self) -> Any:
+        """What plays the next rounds: a `chunk` to float32 [rounds, columns]; NaN in the columns of who rests."""
+        return self.stages.now(self.step).play
 
-    def _play_rounds(self, chunk: dict[str, Any]) -> Tensor:
+    @property
+    def draws(self) -> Mapping[str, list[int]]:
+        """The numbers of images that the turns of the next round take from each feed."""
+        return self.stages.now(self.step).draws
+
+    def chunk(self, step: int, rounds: int) -> dict[str, Any]:
+        """Return the images of `rounds` rounds after `step`, all of one stage: the argument of `play`."""
+        stage = self.stages.at(step)
+        stage.refuse_crossing(step, rounds)
+        return {n: f.chunk(stage.draws[n], step, rounds, stage.drawn_before(n, step)) for n, f in self.feeds.items()}
+
+    def _play_rounds(self, play_round: Callable[..., Tensor], chunk: dict[str, Any]) -> Tensor:
         """Play the rounds of a chunk; returns float32 [rounds, columns]."""
         rounds = tf.shape(tf.nest.flatten(chunk)[0])[0]
 
         def one(i: Tensor, rows: Any) -> tuple[Tensor, Any]:
             pieces = tf.nest.map_structure(lambda tensor: tensor[i], chunk)
-            rows = rows.write(i, self._round({name: feed.look_up(pieces[name]) for name, feed in self.feeds.items()}))
+            rows = rows.write(i, play_round({name: feed.look_up(pieces[name]) for name, feed in self.feeds.items()}))
             self.step.assign_add(1)
             return i + 1, rows
 
@@ -160,10 +178,10 @@ class Game:
         return rows.stack()
 
     @forgotten_with_owner
-    def _play_round(self, images: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+    def _play_round(self, stage: StageInPlay, images: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
         values: dict[str, list[Tensor]] = defaultdict(list)
         taken = dict.fromkeys(self.feeds, 0)
-        for player in self.players:
+        for player in stage.players:
             place = Key(self.seed, self.step, player.name)
             keys = {t.name: [place.narrow(t.name, update) for update in range(player.updates)] for t in player.turns}
             ahead = {t.name: t.ahead(self.played, keys[t.name]) for t in player.turns}
@@ -177,9 +195,10 @@ class Game:
                         taken[name] += count
                     for name, value in self._turn(player, turn, batches, key).items():
                         values[name].append(tf.cast(value, tf.float32))
-        for average in self.averages:
+        for average in stage.averages:
             self._follow(average)
-        return tf.stack([sum_of(values[name]) / len(values[name]) for name in self.columns])
+        means = [sum_of(values[name]) / len(values[name]) if name in values else math.nan for name in self.columns]
+        return tf.stack(means)
 
     def _turn(self, player: Player, turn: Turn, images: Mapping[str, ImageBatch], key: Key) -> dict[str, Tensor]:
         variables = self.moved[player.name]
@@ -216,11 +235,6 @@ def _refuse_shared_names(players: Sequence[Player]) -> None:
             raise ValueError(f"Two terms or measures of the turn '{turn.name}' have the same name. Received: {names}")
 
 
-def _measured(player: Player, turn: Turn) -> list[str]:
-    own = [f"{player.prefix}_loss", f"{player.prefix}_grad_norm"]
-    return [*own, *turn.measures, *(term.name for term in turn.terms)]
-
-
 def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Tensor:
     if gradient is None:
         if not all(term.partial for term in turn.terms):
@@ -230,31 +244,3 @@ def _reached(gradient: Tensor, variable: Any, player: Player, turn: Turn) -> Ten
             )
         return tf.zeros(variable.shape, variable.dtype)
     return gradient
-
-
-@contextmanager
-def frozen(opponents: Mapping[Any, str]) -> Iterator[None]:
-    """Freeze networks while the body is traced; every layer's own flags are restored, even after Ctrl-C.
-
-    No gradient reaches them anyway: this matters only to BatchNorm. `moving`: it normalises with the moving statistics,
-    as Keras 3 does with `trainable = False`. `batch`: with the batch's, as Keras did in 2018 and PyTorch does, and the
-    moving statistics stay unchanged because a momentum of 1 writes them back.
-    """
-    held = [(layer, layer.trainable, how) for network, how in opponents.items() for layer in layers_of(network)]
-    norms = [
-        (layer, layer.momentum)
-        for layer, _, how in held
-        if how == "batch" and isinstance(layer, keras.layers.BatchNormalization)
-    ]
-    try:
-        for layer, _ in norms:
-            layer.momentum = 1.0
-        for layer, _, how in held:
-            if how == "moving":
-                layer.trainable = False
-        yield
-    finally:
-        for layer, momentum in norms:
-            layer.momentum = momentum
-        for layer, trainable, _ in held:  # outer layers first: their setter reaches inwards
-            layer.trainable = trainable

@@ -27,16 +27,17 @@ class ImageOrder:
         self._entropy = (seed, *name.encode())
         self._permutation = lru_cache(maxsize=4)(self._shuffled)
 
-    def rounds(self, draws: Sequence[int], step: int, count: int) -> np.ndarray:
+    def rounds(self, draws: Sequence[int], step: int, count: int, drawn: int | None = None) -> np.ndarray:
         """Return int32 indices [count, sum(draws)] for the rounds step .. step + count - 1.
 
         Args:
             draws: number of images that each turn of a round takes, in the order of the turns.
             step: completed rounds before the first one.
             count: number of rounds.
+            drawn: number of images that all rounds before the first one have taken; None: as many each as these.
         """
         if self._sampling == "shuffle":
-            return self._consecutive(sum(draws), step, count)
+            return self._consecutive(sum(draws), step * sum(draws) if drawn is None else drawn, count)
         rows = [self._independent(draws, at) for at in range(step, step + count)]
         return np.asarray(rows, np.int32).reshape(count, sum(draws))
 
@@ -46,8 +47,8 @@ class ImageOrder:
     def _shuffled(self, epoch: int) -> np.ndarray:
         return self._generator(0, epoch).permutation(self._size)
 
-    def _consecutive(self, width: int, step: int, count: int) -> np.ndarray:
-        positions = np.arange(step * width, (step + count) * width, dtype=np.int64)
+    def _consecutive(self, width: int, drawn: int, count: int) -> np.ndarray:
+        positions = np.arange(drawn, drawn + count * width, dtype=np.int64)
         epochs, within = np.divmod(positions, self._size)
         indices = np.empty(len(positions), np.int32)
         for epoch in np.unique(epochs):
@@ -56,7 +57,7 @@ class ImageOrder:
 
     def _independent(self, draws: Sequence[int], step: int) -> np.ndarray:
         generator = self._generator(1, step)
-        if self._sampling == "replacement":
+        if self._sampling == "replacement" or not draws:
             return generator.integers(0, self._size, sum(draws))
         starts = [int(generator.integers(0, max(1, self._size - draw + 1))) for draw in draws]
         return (

@@ -77,6 +77,21 @@ class Setup:
         )
 
 
+def refuse_together(setup: Setup, one: str, other: str) -> None:
+    """Raise ConfigurationError unless `training.stages` keeps two players apart: they never play in one iteration.
+
+    For players that would undo each other's work, such as pre-training and the game that follows it.
+    """
+    for start, _, players in setup.training.who_plays():
+        if players is None or {one, other} <= set(players):
+            when = f"after iteration {start:,}" if start else "from the first iteration on"
+            raise ConfigurationError(
+                f"`{one}` and `{other}` would play together {when}, and must not. Give each a stage of its own, such "
+                f"as [{{until: 500, players: [{one}]}}, {{players: [discriminator, {other}]}}].",
+                key="training.stages",
+            )
+
+
 def generator_and_discriminator(networks: Networks, setup: Setup) -> list[Player]:
     """Return the discriminator and the generator as players."""
     return [discriminator(setup), generator(setup)]

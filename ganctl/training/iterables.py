@@ -118,7 +118,7 @@ class IteratedFeed:
         """Return the TensorSpec of a chunk whose rounds take `width` examples each."""
         return tf.TensorSpec([None, width, *self._shape], tf.float32)
 
-    def chunk(self, draws: Sequence[int], step: int, rounds: int) -> Any:
+    def chunk(self, draws: Sequence[int], step: int, rounds: int, drawn: int | None = None) -> Any:
         """Return the next batches, one for each draw; raises StopIteration at the end of the iterable."""
         taken = [[self._next(draw) for draw in draws] for _ in range(rounds)]
         return tf.constant(np.stack([np.concatenate(batches) for batches in taken]))
