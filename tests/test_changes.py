@@ -38,6 +38,7 @@ BEFORE: dict[Resume, str] = {
     Resume.ASK: """
         seed training.iterations_per_epoch training.batch_size training.fakes training.frozen_batchnorm
         training.precision training.xla training.rewrites
+        training.stages training.stages.0.until training.stages.0.players
         optimizer.PLAYER.learning_rate optimizer.PLAYER.beta_1 optimizer.PLAYER.beta_2 optimizer.PLAYER.clipvalue
     """,
     Resume.NO: """

@@ -142,6 +142,11 @@ class Looks:
         """How often each player moves in a round."""
         return {player.name: player.updates for player in self._prepared(changes).game.players}
 
+    def playing(self, changes: Changes) -> Any:
+        """Who plays in each of the first rounds."""
+        game = self._prepared(changes).game
+        return [[player.name for player in game.stages.at(step).players] for step in range(5)]
+
     def optimizers(self, changes: Changes) -> Any:
         """The optimizers of generator and discriminator."""
         sections = self._experiment(changes).optimizer
@@ -323,6 +328,17 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         }.items()
     },
     "training.iterations": (lambda looks: looks.files, "training.iterations=6"),
+    "training.stages": (lambda looks: looks.playing, "training.stages=[{until: 2, players: [generator]}]"),
+    "training.stages[].until": (
+        lambda looks: looks.playing,
+        "training.stages=[{until: 3, players: [generator]}]",
+        "training.stages=[{until: 2, players: [generator]}]",
+    ),
+    "training.stages[].players": (
+        lambda looks: looks.playing,
+        "training.stages=[{players: [generator]}]",
+        "training.stages=[{players: [discriminator]}]",
+    ),
     "training.iterations_per_epoch": (lambda looks: looks.files, "training.iterations_per_epoch=3"),
     "training.batch_size": (lambda looks: looks.order, "training.batch_size=6"),
     "training.disc_updates": (lambda looks: looks.updates, "training.disc_updates=2"),

@@ -9,7 +9,7 @@ from ganctl.build.network_checks import normalised_to_zero
 from ganctl.build.networks import as_played, discriminators, make_networks
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
-from ganctl.build.resolving import check_players, located, make_setup
+from ganctl.build.resolving import check_players, check_stage_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.augmentation import memory_of
@@ -19,6 +19,7 @@ from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
 from ganctl.game.passes import augments
 from ganctl.game.players import advancing, averaged
+from ganctl.game.stages import Stage
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf, unnamed_variables
 from ganctl.registry import accepted
@@ -52,14 +53,16 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
         feeds = _make_feeds(parts, by_role)
     played = {role: as_played(network, experiment) for role, network in networks.items()}
     jit = experiment.training.xla is True
-    game = Game(networks, players, feeds, experiment.seed, averages, played=played, jit=jit)
-    _check_enough(game, by_role)
-    if parts.model.paired and len({tuple(draws) for draws in game.draws.values()}) > 1:
-        raise ConfigurationError(
-            f"{parts.model.place}: '{parts.model.name}' learns from pairs, so every turn must draw as many images of "
-            f"one feed as of the others. Received: {game.draws}",
-            key="model.name",
-        )
+    stages = [Stage(stage.players, stage.until) for stage in experiment.training.stages]
+    game = Game(networks, players, feeds, experiment.seed, averages, stages=stages, played=played, jit=jit)
+    for stage in game.stages:
+        _check_enough(stage.draws, by_role)
+        if parts.model.paired and len({tuple(draws) for draws in stage.draws.values()}) > 1:
+            raise ConfigurationError(
+                f"{parts.model.place}: '{parts.model.name}' learns from pairs, so every turn must draw as many images "
+                f"of one feed as of the others. Received: {stage.draws}",
+                key="model.name",
+            )
     return game
 
 
@@ -78,12 +81,14 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
         # A player that the file does not mention gets the settings of its kind: discriminator_b those of discriminator.
         kind = "discriminator" if name.split("_")[0] == "discriminator" else "generator"
         section = getattr(experiment.optimizer, name, getattr(experiment.optimizer, kind))
-        return make_optimizer(section, fused=experiment.training.rewrites, rounds=experiment.training.iterations)
+        rounds = max(1, experiment.training.iterations_of(name))
+        return make_optimizer(section, fused=experiment.training.rewrites, rounds=rounds)
 
     own_keys = accepted(parts.model.players, experiment.model.arguments)
     players = parts.model.players(networks, make_setup(parts, optimizer, num_classes), **own_keys)
     _check_augmented(experiment, players)
     check_players(experiment, asked)
+    check_stage_players(experiment, [player.name for player in players])
     for player in players:
         set_steps_per_iteration(player.optimizer, player.updates * len(player.turns))
     return advancing(players, networks)
@@ -192,10 +197,10 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
         )
 
 
-def _check_enough(game: Game, images: Mapping[str, ImageSet]) -> None:
+def _check_enough(draws: Mapping[str, Sequence[int]], images: Mapping[str, ImageSet]) -> None:
     """Raise DataError if one update takes more images than there are."""
     for role, found in images.items():
-        most = max(game.draws[role], default=0)
+        most = max(draws[role], default=0)
         if most > len(found):
             raise DataError(
                 f"{found.source}: {len(found)} images are fewer than the {most} that one update takes. "

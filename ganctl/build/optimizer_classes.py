@@ -121,13 +121,15 @@ class FusedRMSprop(_WithSlots, keras.optimizers.RMSprop):
 class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
     """The learning rate as a function of the iteration r = 0, 1, ...: all steps of an iteration have the same rate.
 
+    Only iterations in which the optimizer steps count: in some stages, its player may rest.
+
     learning_rate * min(1, (r + 1) / warmup) * f(r / iterations), with f(x) = 1 - x for `linear` and
     (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, equation 5);
     divided by 1 + decay * step if there is a decay, which counts steps as it does without a schedule.
 
     Args:
         section: the keys of an optimizer's section that determine the rate.
-        iterations: number of iterations of the whole run.
+        iterations: number of them in the whole run.
         steps_per_iteration: number of the optimizer's steps in each of them.
     """
 

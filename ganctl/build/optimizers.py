@@ -13,7 +13,7 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
         section: name and settings.
         fused: update each variable with one TensorFlow operation; the same update up to rounding. For Adam and
             RMSprop.
-        rounds: number of iterations of the whole run, at the end of which a schedule reaches zero.
+        rounds: number of iterations in which its player plays, at the end of which a schedule reaches zero.
     """
     from ganctl.build import optimizer_classes as classes
 

@@ -53,6 +53,7 @@ def resolve(experiment: Experiment) -> Parts:
         resolved = _with_augmentations(_with_loss(_with_model(experiment)))
         paths = {key: _absolute(getattr(resolved.dataset, key)) for key in ("path", "path_b")}
         resolved = resolved.with_keys("dataset", **paths)
+        check_stages(resolved)
         parts = Parts(
             resolved,
             dataset,
@@ -72,6 +73,7 @@ def resolve(experiment: Experiment) -> Parts:
             asked: list[str] = []
             generator_and_discriminator({}, make_setup(parts, asked.append))
             check_players(resolved, asked)
+            check_stage_players(resolved, asked)
         resolved.resolved_run_name()
     return parts
 
@@ -212,6 +214,34 @@ def check_players(experiment: Experiment, players: Collection[str]) -> None:
             raise ConfigurationError(
                 f"this game has no player '{name}'.{hint} Its players: {known}.", key=f"optimizer.{name}"
             )
+
+
+def check_stages(experiment: Experiment) -> None:
+    """Refuse stages that do not follow each other, or that name a player twice."""
+    before = 0
+    for index, stage in enumerate(stages := experiment.training.stages):
+        key = f"training.stages.{index}"
+        if stage.until is None and index < len(stages) - 1:
+            raise ConfigurationError("only the last stage may leave out `until`.", key=key)
+        if stage.until is not None and stage.until <= before:
+            raise ConfigurationError(
+                f"must be above {before}, where the stage before it ends. Received: {stage.until}", key=f"{key}.until"
+            )
+        if len(set(stage.players)) < len(stage.players):
+            raise ConfigurationError(f"names a player twice. Received: {stage.players}", key=f"{key}.players")
+        before = stage.until or before
+
+
+def check_stage_players(experiment: Experiment, players: Collection[str]) -> None:
+    """Refuse stages of players that are not in the game."""
+    for index, stage in enumerate(experiment.training.stages):
+        for place, name in enumerate(stage.players):
+            if name not in players:
+                known = ", ".join(sorted(players))
+                raise ConfigurationError(
+                    f"this game has no player '{name}'.{did_you_mean(name, players)} Its players: {known}.",
+                    key=f"training.stages.{index}.players.{place}",
+                )
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
 
     from ganctl.host.device import select_device
     from ganctl.host.huge_pages import command_for_huge_pages
-    from ganctl.planning.pace import format_duration, measure
+    from ganctl.planning.pace import format_duration, measure, shares
     from ganctl.training.console import TrainingConsole
     from ganctl.training.prepared import Prepared, prepare_process
 
@@ -46,14 +46,16 @@ def command(config: str, overrides: tuple[str, ...], seconds: float, device: str
     # A run's own weights replace pre-trained ones, whose file may no longer exist.
     prepared = Prepared.make(parts, chosen, console.track, pretrained=not saved)
     console.introduce(prepared)
-    pace = measure(prepared.game, seconds)
     training = prepared.experiment.training
+    span = (done, training.iterations)
+    pace = measure(prepared.game, seconds, *span)
+    images = sum(share * sum(map(sum, stage.draws.values())) for stage, share in shares(prepared.game, *span))
     left = max(0, training.iterations - done)
     facts = {
         "iterations_per_second": pace.iterations_per_second,
         "slowest": pace.slowest,
         "fastest": pace.fastest,
-        "images_per_second": pace.iterations_per_second * sum(map(sum, prepared.game.draws.values())),
+        "images_per_second": pace.iterations_per_second * images,
         "compile_seconds": pace.compile_seconds,
         "iterations": training.iterations,
         "iterations_done": done,

@@ -310,9 +310,11 @@ class OptimizerSection(Section):
     decay: Annotated[float, Field(ge=0), Resume.NO] = 0.0
     """Inverse time decay: the learning rate at update t is divided by 1 + decay * t, as in Keras 2."""
     schedule: Annotated[Literal["constant", "linear", "cosine"], Resume.NO] = "constant"
-    """Learning-rate decay: none (constant), linear, or cosine, reaching 0 at training.iterations."""
+    """Learning-rate decay: none (constant), linear, or cosine, reaching 0 at the last iteration in which the player
+    plays: training.iterations, unless it rests in the last of training.stages."""
     warmup: Annotated[int, Field(ge=0), Resume.NO] = 0
-    """Linear warm-up: iterations over which the learning rate rises to its scheduled value; 0: off."""
+    """Linear warm-up: iterations over which the learning rate rises to its scheduled value; 0: off. Iterations in
+    which the player rests (training.stages) do not count."""
     clipvalue: Annotated[Positive | None, Resume.ASK] = None
     """Gradient clipping: limit every entry of a gradient to plus or minus this value; null: off."""
 
@@ -345,11 +347,26 @@ class OptimizersSection(Section):
     """The discriminator's optimizer."""
 
 
+class StageSection(Section):
+    """A part of a run in which only some players play."""
+
+    on_resume = Resume.ASK
+
+    until: Count | None = None
+    """Last iteration of the stage; null: the stage lasts to the end of the run, which only the last one can."""
+    players: Annotated[list[str], Field(min_length=1)]
+    """Who plays in it, such as [generator]. The others rest: nothing of theirs changes, and their cells in losses.csv
+    are empty."""
+
+
 class TrainingSection(Section):
     """How to train."""
 
     iterations: Annotated[Count, Resume.LENGTH] = 10_000
     """Length of the run. An iteration is disc_updates discriminator updates, then gen_updates generator updates."""
+    stages: Annotated[list[StageSection], Resume.ASK] = []
+    """Stages, such as [{until: 500, players: [generator]}]: who plays until which iteration. In the iterations after
+    the last `until`, all players play; so they do throughout if the list is empty."""
     iterations_per_epoch: Annotated[Count, Resume.ASK] = 200
     """Iterations that count as one epoch in losses.csv and losses.png; not a pass over the data."""
     batch_size: Annotated[int, Field(ge=1, le=65_536), Resume.ASK] = 64
@@ -380,6 +397,25 @@ class TrainingSection(Section):
     rewrites: Annotated[bool, Resume.ASK] = True
     """Use faster equivalents of layers and optimizers (fused or merged operations), equal up to rounding; false: use
     Keras' own. Without them, a residual network in bfloat16 may not repeat to the last bit (docs/performance.md)."""
+
+    def who_plays(self) -> list[tuple[int, int | None, list[str] | None]]:
+        """Return for each stage its first iteration from 0, that after its last, if it ends, and who plays.
+
+        None instead of a list of players means all of them; so it is in the iterations after the last `until`.
+        """
+        starts = [0, *(stage.until for stage in self.stages if stage.until is not None)]
+        follows = [] if self.stages and self.stages[-1].until is None else [(starts[-1], None, None)]
+        stages = zip(starts, self.stages, strict=False)
+        return [*((start, stage.until, stage.players) for start, stage in stages), *follows]
+
+    def iterations_of(self, player: str) -> int:
+        """Return in how many iterations of the run a player plays."""
+        total = self.iterations
+        return sum(
+            max(0, min(total if until is None else until, total) - start)
+            for start, until, players in self.who_plays()
+            if players is None or player in players
+        )
 
 
 class EvaluationSection(Section):

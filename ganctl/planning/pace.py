@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from ganctl.game.game import Game
+from ganctl.game.stages import StageInPlay
 
 try:
     import resource
@@ -33,24 +34,54 @@ class Pace:
     peak_bytes: int | None
 
 
-def measure(game: Game, seconds: float) -> Pace:
-    """Play for about `seconds`, in calls like those of training. This advances the game: do not train it afterwards."""
-    compile_seconds = _timed(game, 1)
-    most = min((feed.max_rounds(game.draws[name]) for name, feed in game.feeds.items()), default=sys.maxsize)
+def shares(game: Game, first: int, last: int) -> list[tuple[StageInPlay, float]]:
+    """Return the stages that the iterations from `first` to `last` belong to, each with its share of them.
+
+    If there are no such iterations, as in a finished run, those of the whole run count.
+    """
+    first = first if first < last else 0
+    ends = [(stage, last if stage.until is None else min(stage.until, last)) for stage in game.stages]
+    lengths = [(stage, max(0, end - max(stage.start, first))) for stage, end in ends]
+    return [(stage, length / max(1, last - first)) for stage, length in lengths if length]
+
+
+def measure(game: Game, seconds: float, first: int = 0, last: int = sys.maxsize) -> Pace:
+    """Play for about `seconds`, in calls like those of training. This advances the game: do not train it afterwards.
+
+    Each stage that the iterations from `first` to `last` belong to is played, and counts by its share of them.
+    """
+    parts = shares(game, first, last)
+    paces = [_pace_of(game, stage, seconds / len(parts)) for stage, _ in parts]
+
+    def overall(rate: str) -> float:
+        return 1.0 / sum(share / getattr(pace, rate) for pace, (_, share) in zip(paces, parts, strict=True))
+
+    compile_seconds = sum(pace.compile_seconds for pace in paces)
+    rates = [overall(rate) for rate in ("iterations_per_second", "slowest", "fastest")]
+    return paces[0] if len(paces) == 1 else Pace(rates[0], rates[1], rates[2], compile_seconds, peak_bytes())
+
+
+def _pace_of(game: Game, stage: StageInPlay, seconds: float) -> Pace:
+    game.step.assign(stage.start)
+    compile_seconds = _timed(game, stage, 1)
+    most = stage.most_rounds(game.feeds, stage.start)
     rounds = 1
-    while (taken := _timed(game, rounds)) < seconds / (2 * CALLS) and 2 * rounds <= most:
+    while (taken := _timed(game, stage, rounds)) < seconds / (2 * CALLS) and 2 * rounds <= most:
         rounds *= 2
     rounds = min(max(1, int(rounds * seconds / CALLS / taken)), most)
-    taken_each = [_timed(game, rounds) for _ in range(CALLS)]
-    while sum(taken_each) < seconds / 2:  # when images are streamed, a call has few rounds
-        taken_each.append(_timed(game, rounds))
+    taken_each = [_timed(game, stage, rounds) for _ in range(CALLS)]
+    while sum(taken_each) < seconds / 2:  # when images are streamed or a stage is short, a call has few rounds
+        taken_each.append(_timed(game, stage, rounds))
     rate = len(taken_each) * rounds / sum(taken_each)
     return Pace(rate, rounds / max(taken_each), rounds / min(taken_each), compile_seconds, peak_bytes())
 
 
-def _timed(game: Game, rounds: int) -> float:
+def _timed(game: Game, stage: StageInPlay, rounds: int) -> float:
+    step = int(game.step.numpy())
+    if stage.until is not None and step + rounds > stage.until:
+        game.step.assign(step := stage.start)  # once more from the start of the stage
     began = time.monotonic()
-    game.play(game.chunk(int(game.step.numpy()), rounds)).numpy()
+    game.play(game.chunk(step, rounds)).numpy()
     return max(time.monotonic() - began, 1e-9)
 
 

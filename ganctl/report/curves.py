@@ -10,7 +10,8 @@ from ganctl.run_folder.losses_csv import COUNTERS, Panel, column_of, read_losses
 MAX_POINTS = 2000
 """The most points of a curve: more than a screen is wide, but few enough for a page of twenty to open at once."""
 LAST_ROWS = 100
-"""A single iteration's loss is mostly chance, so the final value of a run is the mean of this many rows."""
+"""A single iteration's loss is mostly chance, so the final value of a run is the mean of this many rows, the last in
+which it was measured."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
     notes = [f"Unreadable lines of {path.name}, left out: {unreadable}."] if unreadable else []
     at = losses.column("iteration")
     order = np.argsort(at, kind="stable")
-    at, rows = at[order], rows[order]
+    at, rows, unmeasured = at[order], rows[order], losses.empty[order]
     size = -(-len(rows) // max_points)
     if size > 1:
         notes.append(
@@ -76,7 +77,7 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
             "iterations, and the pale band spans their minimum to their maximum."
         )
     measured, empty = [], []
-    for name, values in zip(losses.columns, rows.T, strict=True):
+    for name, values, absent in zip(losses.columns, rows.T, unmeasured.T, strict=True):
         if name in COUNTERS:
             continue
         missing = np.isnan(values)
@@ -86,7 +87,7 @@ def read_curves(path: Path, max_points: int = MAX_POINTS) -> Curves:
         infinite = np.isinf(values)
         notes += [
             f"{name} is {what} in {_described(at[where])}."
-            for what, where in (("infinite", infinite), ("not a number", missing))
+            for what, where in (("infinite", infinite), ("not a number", missing & ~absent))
             if where.any()
         ]
         values = np.where(infinite, np.nan, values)
@@ -121,5 +122,5 @@ def _thinned(values: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _final(values: np.ndarray) -> float:
-    last = values[-LAST_ROWS:]
-    return float(last[~np.isnan(last)].mean()) if not np.isnan(last).all() else float("nan")
+    known = values[~np.isnan(values)]
+    return float(known[-LAST_ROWS:].mean()) if len(known) else float("nan")

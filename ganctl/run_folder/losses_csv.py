@@ -7,7 +7,7 @@ line that is not a row is skipped.
 import os
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,16 +89,31 @@ def column_of(name: str) -> Column:
 
 
 class LossTable:
-    """Turns measured rows into the rows of losses.csv: a column that this game does not measure stays empty."""
+    """Turns measured rows into the rows of losses.csv: a column that this game does not measure stays empty.
 
-    def __init__(self, measured: Sequence[str], iterations_per_epoch: int) -> None:
+    Args:
+        measured: what the game measures, in the order of its rows.
+        iterations_per_epoch: iterations that count as an epoch.
+        measured_in: returns what it measures in an iteration; None: everything in each.
+    """
+
+    def __init__(
+        self,
+        measured: Sequence[str],
+        iterations_per_epoch: int,
+        measured_in: Callable[[int], Collection[str]] | None = None,
+    ) -> None:
         self._measured = list(measured)
         self._per_epoch = iterations_per_epoch
+        self._measured_in = measured_in
         self.columns = [*COUNTERS, *_FIXED, *(name for name in measured if name not in _FIXED)]
 
     def values(self, iteration: int, row: np.ndarray) -> dict[str, float]:
         """Return one measured row by column name, with iteration, epoch (from 0) and values derived from others."""
         found = dict(zip(self._measured, map(float, row), strict=True))
+        if self._measured_in is not None:
+            played = self._measured_in(iteration)
+            found = {name: value for name, value in found.items() if name in played}
         if {"d_accuracy_real", "d_accuracy_fake"} <= found.keys():
             # Precision = true positives / all judged real; real and generated images are equal in number.
             right, wrong = found["d_accuracy_real"], 1.0 - found["d_accuracy_fake"]
@@ -128,11 +143,13 @@ class Losses:
     Attributes:
         columns: the names in its header.
         rows: float64 [rows, columns] in the order of the file; an empty cell is NaN.
+        empty: boolean [rows, columns]: which cells are empty, because nothing was measured; in others, NaN is a value.
         unreadable: how many complete lines are not rows.
     """
 
     columns: tuple[str, ...] = ()
     rows: np.ndarray = field(default_factory=lambda: np.empty([0, 0]))
+    empty: np.ndarray = field(default_factory=lambda: np.empty([0, 0], bool))
     unreadable: int = 0
 
     def column(self, name: str) -> np.ndarray:
@@ -160,18 +177,21 @@ def read_losses(path: Path) -> Losses:
     header = next(lines, b"").decode("utf-8", errors="replace").rstrip("\r\n")
     columns = tuple(header.split(",")) if header else ()
     # Lists of Python floats would take five times the memory, and this may run while a run trains.
-    numbers, count, unreadable = array("d"), 0, 0
+    numbers, empty, count, unreadable = array("d"), bytearray(), 0, 0
     for line in lines:
+        cells = line.rstrip(b"\r\n").split(b",")
         try:
-            row = [float(cell) if cell else np.nan for cell in line.rstrip(b"\r\n").split(b",")]
+            row = [float(cell) if cell else np.nan for cell in cells]
         except ValueError:
             row = []
         if row and len(row) == len(columns) and np.isfinite(row[0]):
             numbers.extend(row)
+            empty.extend(not cell for cell in cells)
             count += 1
         else:
             unreadable += 1
-    return Losses(columns, np.frombuffer(numbers).reshape(count, len(columns)), unreadable)
+    shape = (count, len(columns))
+    return Losses(columns, np.frombuffer(numbers).reshape(shape), np.frombuffer(empty, bool).reshape(shape), unreadable)
 
 
 def last_iteration(path: Path) -> int:

@@ -30,6 +30,9 @@ class TrainingConsole(Terminal):
         self.say(f"precision   {training.precision} ({prepared.precision_reason})")
         self.say(f"xla         {'on' if training.xla else 'off'} ({prepared.xla_reason})")
         self.say(f"parameters  {counts}")
+        for stage in game.stages if len(game.stages) > 1 else ():
+            when = f"until {stage.until:,}" if stage.until else f"from {stage.start + 1:,} on"
+            self.say(f"stage       {when}: {', '.join(player.name for player in stage.players)}")
         for role, images in prepared.feeds.items():
             held_out = prepared.held_out.get(role)
             which = f" ({role})" if len(prepared.feeds) > 1 else ""

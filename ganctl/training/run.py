@@ -13,6 +13,7 @@ from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.console import TrainingConsole
+from ganctl.training.hooks import stage_facts
 from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
 from ganctl.training.transfer import transfer
@@ -74,7 +75,7 @@ def train(
             folder.append_log(f"init: {line}")
         if start:
             # A run that is killed before its first checkpoint starts again, then also from these weights.
-            state = {**prepared.checkpoint_facts, "step": 0}
+            state = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
             checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
         folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
         console.play(prepared, folder)

@@ -33,7 +33,7 @@ class Trainer:
         self.run = run
         self._hooks = hooks
         self._seconds_per_call = seconds_per_call
-        self._rounds_per_call = 1
+        self._rounds_per_call, self._stage = 1, run.game.stages.now(run.game.step)
 
     def train(self) -> None:
         """Play until the last iteration.
@@ -50,7 +50,7 @@ class Trainer:
                 hooks.start(step)
                 while step < run.iterations and not interruption.requested:
                     rows = self._play(step, self._rounds_from(step), hooks)
-                    diverged = find_divergence(rows, game.columns, game.players)
+                    diverged = self._divergence(step, rows)
                     if diverged:
                         rows = rows[: diverged.row + 1]
                     hooks.rows(step, rows)
@@ -68,6 +68,12 @@ class Trainer:
                 raise interruption.error(
                     f"Stopped after iteration {step}; everything is saved. Continue: {self._resume_command()}"
                 )
+
+    def _divergence(self, step: int, rows: np.ndarray) -> Divergence | None:
+        """What shows in the measurements of the players that play."""
+        game, stage = self.run.game, self.run.game.stages.at(step)
+        measured = [game.columns.index(name) for name in stage.columns]
+        return find_divergence(rows[:, measured], stage.columns, stage.players)
 
     def _resume_command(self) -> str:
         return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
@@ -100,8 +106,12 @@ class Trainer:
     def _rounds_from(self, step: int) -> int:
         """How many rounds to play before something is due."""
         due = [period - step % period for hook in self._hooks for period in hook.periods]
-        bounds = [feed.max_rounds(self.run.game.draws[name]) for name, feed in self.run.game.feeds.items()]
-        return min(self._rounds_per_call, self.run.iterations - step, *due, *bounds)
+        stage = self.run.game.stages.at(step)
+        if stage is not self._stage:  # its rounds may take much longer
+            self._rounds_per_call, self._stage = 1, stage
+        return min(
+            self._rounds_per_call, self.run.iterations - step, *due, stage.most_rounds(self.run.game.feeds, step)
+        )
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.game.game import Game
+from ganctl.run_folder.losses_csv import LossTable
 from ganctl.run_folder.paths import RunFolder
 
 Later = Callable[[], None] | None
@@ -26,6 +27,27 @@ class RunInPlay:
     iterations_per_epoch: int
     facts: dict[str, Any] = field(default_factory=dict)
     """What every checkpoint and generator file states about itself."""
+
+    @property
+    def loss_table(self) -> LossTable:
+        """What turns measurements into rows of losses.csv: the cells of players that rest are empty."""
+        game = self.game
+        resting = len(game.stages) > 1
+        measured_in = (lambda iteration: game.stages.at(iteration - 1).columns) if resting else None
+        return LossTable(game.columns, self.iterations_per_epoch, measured_in)
+
+    def facts_at(self, step: int) -> dict[str, Any]:
+        """Return what a checkpoint after `step` iterations states about itself."""
+        return {**self.facts, **stage_facts(self.game, step), "step": step}
+
+
+def stage_facts(game: Game, step: int) -> dict[str, Any]:
+    """Return the stage in which a run goes on after `step` iterations, from 1; nothing if it has only one."""
+    if len(game.stages) == 1:
+        return {}
+    stage = game.stages.at(step)
+    players = [player.name for player in stage.players]
+    return {"stage": {"number": game.stages.index(stage) + 1, "of": len(game.stages), "players": players}}
 
 
 class Hook:

@@ -38,7 +38,7 @@ class Checkpoints(Hook):
             self._save(run, step)
 
     def _save(self, run: RunInPlay, step: int) -> None:
-        checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), {**run.facts, "step": step})
+        checkpoint.save(run.folder.checkpoints, game_state.collect(run.game), run.facts_at(step))
         self._saved = step
         checkpoint.prune(run.folder.checkpoints, self._keep, newest=step, spared=_best(run))
 

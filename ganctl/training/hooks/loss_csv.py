@@ -10,7 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from ganctl.errors import GanctlError
-from ganctl.run_folder.losses_csv import LossTable, trim
+from ganctl.run_folder.losses_csv import trim
 from ganctl.training.hooks import Hook, Later, RunInPlay
 
 
@@ -31,7 +31,7 @@ class LossCsv(Hook):
 
     def start(self, run: RunInPlay, step: int) -> None:
         """Open the file; a resumed run continues at its checkpoint's row."""
-        self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        self._table = run.loss_table
         with _writing(run):
             trim(run.folder.losses, step)
             self._refuse_other_columns(run)

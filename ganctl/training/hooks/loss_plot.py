@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.images.draw import write_png
-from ganctl.run_folder.losses_csv import FIXED, PANELS, LossTable, read_losses
+from ganctl.run_folder.losses_csv import FIXED, PANELS, read_losses
 from ganctl.training.hooks import Hook, Later, RunInPlay
 
 _DRAWN = {panel.epoch_title: [c.name for c in FIXED if c.panel == panel] for panel in PANELS if panel.epoch_title}
@@ -27,11 +27,11 @@ class LossPlot(Hook):
     def __init__(self, every: int) -> None:
         self.every = every
         self._sums: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS)))
-        self._counts: dict[int, int] = defaultdict(int)
+        self._counts: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(len(COLUMNS), int))
 
     def start(self, run: RunInPlay, step: int) -> None:
         """Read back the rows that a resumed run has already written."""
-        self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        self._table = run.loss_table
         self._next = time.monotonic() + SECONDS
         if step:
             written = read_losses(run.folder.losses)
@@ -46,14 +46,16 @@ class LossPlot(Hook):
             self._add(int(values["epoch"]), np.array([values.get(name, np.nan) for name in COLUMNS]))
 
     def _add(self, epoch: int, values: np.ndarray) -> None:
-        """Keep sums, because a long run has too many rows to keep; the sum of a column that is not measured is NaN."""
-        self._sums[epoch] += values
-        self._counts[epoch] += 1
+        """Keep sums, because a long run has too many rows to keep, over the rows in which a column was measured."""
+        measured = ~np.isnan(values)
+        self._sums[epoch] += np.where(measured, values, 0.0)
+        self._counts[epoch] += measured
 
     @property
     def means(self) -> dict[int, np.ndarray]:
-        """The mean of each of COLUMNS, by epoch."""
-        return {epoch: self._sums[epoch] / self._counts[epoch] for epoch in sorted(self._sums)}
+        """The mean of each of COLUMNS, by epoch; NaN where it was not measured."""
+        counts = {epoch: np.where(count, count, np.nan) for epoch, count in self._counts.items()}
+        return {epoch: self._sums[epoch] / counts[epoch] for epoch in sorted(self._sums)}
 
     def act(self, run: RunInPlay, step: int) -> Later:
         """Write the loss plot, unless the last one or the start is recent."""

@@ -29,8 +29,6 @@ class ProgressBar(Hook):
     def start(self, run: RunInPlay, step: int) -> None:
         """Show the bar; without a terminal, print nothing yet."""
         self._first, self._began, self._said = step, time.monotonic(), time.monotonic()
-        self._names = [name for name in ("d_loss", "g_loss") if name in run.game.columns]
-        self._columns = [run.game.columns.index(name) for name in self._names]
         if self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("training"),
@@ -47,9 +45,9 @@ class ProgressBar(Hook):
         """Show speed, time left and losses, as means over the call's iterations."""
         done, now = step + len(rows), time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        losses = "  ".join(
-            f"{name} {rows[:, c].mean():.3f}" for name, c in zip(self._names, self._columns, strict=True)
-        )
+        played = run.game.stages.at(step).columns
+        shown = [(name, run.game.columns.index(name)) for name in ("d_loss", "g_loss") if name in played]
+        losses = "  ".join(f"{name} {rows[:, column].mean():.3f}" for name, column in shown)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, news=f"{rate:.1f} it/s  {losses}")
         elif now - self._said >= SECONDS_BETWEEN_LINES or done == run.iterations:

@@ -7,7 +7,6 @@ import numpy as np
 
 from ganctl.images.headers import read_header
 from ganctl.lazy import tf
-from ganctl.run_folder.losses_csv import LossTable
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.training.hooks import Hook, Later, RunInPlay
 
@@ -23,7 +22,7 @@ class TensorBoard(Hook):
 
     def start(self, run: RunInPlay, step: int) -> None:
         """Open an event file."""
-        self._table = LossTable(run.game.columns, run.iterations_per_epoch)
+        self._table = run.loss_table
         self._writer = tf.summary.create_file_writer(str(run.folder.tensorboard))
         self._followed = step or -1
 
