@@ -60,6 +60,8 @@ class Shift:
             places = tf.where(places >= side, 2 * side - 1 - places, places)
             images = tf.gather(images, places, axis=1 + axis, batch_dims=1)
         return images
+
+
 class _Ahead(NamedTuple):
     """Images that are being read for the next chunk: its place, and the arrays to come."""
 
