@@ -11,12 +11,15 @@ from image_files import encoded, exif, noise, write_images
 from loaded_images import track
 from PIL import Image
 
+from ganctl import models
 from ganctl.build import resolving
 from ganctl.datasets import registry
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_source import YamlSource
+from ganctl.game import ImageSampler
+from ganctl.game.sampler import PAIRED, UNPAIRED
 from ganctl.images import listed_images
 from ganctl.images.image_set import ImageSet
 
@@ -388,6 +391,25 @@ def test_keys_that_pairs_would_ignore_are_refused(tmp_path: Path) -> None:
 def resolved(dataset: dict[str, Any], model: str = "dcgan") -> Any:
     data = {"name": "pairs", "dataset": dataset, "model": {"name": model}}
     return resolving.resolve(Experiment.from_source(YamlSource("test", data)))
+
+
+def test_models_and_data_sets_that_fit_are_named(shapes_npz: Path) -> None:
+    with models.registry.temporarily():
+        for name, feeds in (("of_pairs", PAIRED), ("of_kinds", UNPAIRED)):
+            sampler = ImageSampler(gives=feeds[1], source=feeds[0])
+            models.registry.register(name, source="this test", feeds=feeds, samplers={"s": sampler})(
+                lambda image_shape: {}
+            )
+        with pytest.raises(ConfigurationError, match=r"another model \(.*of_kinds, of_pairs.*\) or another"):
+            resolved({"name": "image_pairs", "path": "."})
+        with pytest.raises(ConfigurationError, match=r"another model \((?!.*of_pairs).*of_kinds.*\) or another"):
+            resolved({"name": "unpaired", "path": "."})
+        parts = resolved({"name": "npz", "path": str(shapes_npz)}, "of_pairs")
+        with pytest.raises(ConfigurationError, match=r"or another data set \(derived, image_pairs\)\.$"):
+            resolving.read_feeds(parts, track)
+        parts = resolved({"name": "npz", "path": str(shapes_npz)}, "of_kinds")
+        with pytest.raises(ConfigurationError, match=r"or another data set \(derived, image_pairs, unpaired\)\.$"):
+            resolving.read_feeds(parts, track)
 
 
 @pytest.mark.parametrize(

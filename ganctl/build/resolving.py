@@ -311,11 +311,10 @@ def _by_feed(parts: Parts, by_role: Mapping[str, Item]) -> dict[str, Item]:
         fitting = [entry.name for entry in catalog.models if _served(by_role, entry.feeds) is not None]
         providers = [entry.name for entry in catalog.datasets if _served(dict.fromkeys(entry.feeds), feeds) is not None]
         others = [f"another model ({_some(fitting)})"] if fitting else []
-        if providers or set(feeds) != {REAL}:
-            others.append(f"another data set ({_some(providers)})" if providers else "a data set that provides them")
+        others.append(f"another data set ({_some(providers)})" if providers else "another data set")
         raise ConfigurationError(
             f"the data set '{parts.dataset.name}' provides images called {_listed(by_role)}; the model "
-            f"'{parts.model.name}' learns from {_listed(feeds)}. Choose {' or '.join(others or ['another data set'])}.",
+            f"'{parts.model.name}' learns from {_listed(feeds)}. Choose {' or '.join(others)}.",
             key="dataset.name",
         )
     return served
