@@ -332,6 +332,15 @@ def test_a_picture_of_odd_width_has_no_halves(tmp_path: Path) -> None:
     assert caught.value.exit_code == 3
 
 
+def test_pictures_that_hardly_show_two_sides_are_a_warning(tmp_path: Path) -> None:
+    """Someone who forgets `path_b` would learn to turn left halves into right ones."""
+    write(tmp_path / "one_side", one=1, two=2)
+    notes = read("image_pairs", tmp_path / "one_side")["source"].notes
+    assert any(note.startswith("Warning: 2 of 2 pictures are narrow or square") for note in notes)
+    side_by_side(tmp_path / "two_sides")
+    assert not any("narrow or square" in note for note in read("image_pairs", tmp_path / "two_sides")["source"].notes)
+
+
 @pytest.mark.parametrize(("resize", "refused"), [("crop", True), ("pad", True), ("squash", False)])
 def test_sides_of_different_shapes_would_not_lie_over_each_other(resize: str, refused: bool, tmp_path: Path) -> None:
     two_folders(tmp_path)

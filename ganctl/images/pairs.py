@@ -292,8 +292,7 @@ def _matched(sides: Sides, configs: Sequence[DatasetSection], fewest: int) -> tu
         sides.a.skip(*others)
         sides.b.skip(*others)
         _check_count(len(files), fewest, sides)
-        _check_middles(sides.a, files)
-        return Labelled(files), Labelled(files)
+        return Labelled(files, notes=_judged_halves(sides.a, files)), Labelled(files)
     by_name = [_by_name(listing) for listing in (sides.a, sides.b)]
     _check_partners(sides, *by_name)
     names = sorted(by_name[0], key=os.fsencode)
@@ -342,15 +341,22 @@ def _check_partners(sides: Sides, a: dict[str, ListedFile], b: dict[str, ListedF
         )
 
 
-def _check_middles(listing: Listing, files: Sequence[ListedFile]) -> None:
-    """Raise DataError if a picture of two halves has no middle."""
-    shapes = zip(files, _shapes_of(listing, files), strict=True)
-    odd = [f"{file.name} ({shape[0]}x{shape[1]})" for file, shape in shapes if shape and shape[1] % 2]
+def _judged_halves(listing: Listing, files: Sequence[ListedFile]) -> list[str]:
+    """Return a warning about pictures that hardly show two sides; raises DataError if one of them has no middle."""
+    shapes = [(file, shape) for file, shape in zip(files, _shapes_of(listing, files), strict=True) if shape]
+    odd = [f"{file.name} ({height}x{width})" for file, (height, width) in shapes if width % 2]
     if odd:
         raise DataError(
             f"Pictures that show the two sides of a pair side by side have an even width. {len(odd):,} of "
             f"{len(files):,} in {shown(listing.path)} have not (height x width): {some_of(odd)}. Crop or remove them."
         )
+    narrow = sum(width <= height for _, (height, width) in shapes)
+    if narrow <= len(shapes) / 2:
+        return []
+    return [
+        f"Warning: {narrow:,} of {len(shapes):,} pictures are narrow or square, and each is cut into a left and a right "
+        "half. If each is one side of a pair, give the folder of the other sides as `dataset.path_b`."
+    ]
 
 
 def _check_shapes(
