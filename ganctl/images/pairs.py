@@ -354,8 +354,8 @@ def _judged_halves(listing: Listing, files: Sequence[ListedFile]) -> list[str]:
     if narrow <= len(shapes) / 2:
         return []
     return [
-        f"Warning: {narrow:,} of {len(shapes):,} pictures are narrow or square, and each is cut into a left and a right "
-        "half. If each is one side of a pair, give the folder of the other sides as `dataset.path_b`."
+        f"Warning: {narrow:,} of {len(shapes):,} pictures are narrow or square, and each is cut into a left and a "
+        "right half. If each is one side of a pair, give the folder of the other sides as `dataset.path_b`."
     ]
 
 
