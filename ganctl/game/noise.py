@@ -41,6 +41,10 @@ class Key:
         """Return a key for another place than this one within the same larger place."""
         return Key(self._seed, self._step, *self._where[:-1], *where)
 
+    def part(self, name: str) -> "Key":
+        """Return a key for one of the parts that this place has, such as one of two images; its `number` is the same."""
+        return Key(self._seed, self._step, *self._where[:-1], name, *self._where[-1:])
+
     def number(self, each_step: int) -> TensorLike:
         """Return the running index of this place in the whole run, int64: step * each_step + the last of `where`.
 
