@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,8 +22,10 @@ from ganctl import datasets, models
 from ganctl.build import games, resolving
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import parse_yaml
-from ganctl.game import Game, traced_gradients
+from ganctl.game import REAL, Game, traced_gradients
+from ganctl.images.image_set import ImageSet
 from ganctl.lazy import take_the_process, tf
+from ganctl.models import ModelEntry
 from ganctl.registry import Entry, Registry
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
@@ -194,7 +197,7 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
         dataset = experiment.dataset
         shape = datasets.registry.get(dataset.name).shape or (64, 64, 3)
         small_data = {
-            "name": "npz",
+            "name": data_of(experiment.model.name),
             "path": str(shapes_npz),
             "image_size": dataset.image_size or shape[0],
             "channels": dataset.channels or shape[2],
@@ -240,6 +243,23 @@ def uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
             yield
 
 
+@datasets.registry.register("npz_pairs", source="the tests")
+def npz_pairs(config: Any, track: Any) -> dict[str, ImageSet]:
+    """The images of an npz as `source`, and the same inverted as `target`."""
+    images = datasets.registry.get("npz").make(config, track)
+    return {"source": images, "target": replace(images, images=255 - images.images)}
+
+
+def data_of(model: str) -> str:
+    """The data set of the tests that has the feeds of a model."""
+    return "npz" if models.registry.get(model).feeds == (REAL,) else "npz_pairs"
+
+
+def drawn_from_noise() -> list[ModelEntry]:
+    """The models that ganctl registers and that draw without an input image."""
+    return [entry for entry in shipped(models.registry) if not entry.sampler.takes]
+
+
 def home_shape(model: str) -> tuple[int, int, int]:
     """A small image shape that the model can make."""
     why_unfit = models.registry.get(model).why_unfit
@@ -260,6 +280,7 @@ def small_experiment(tiny_yaml: WriteYaml) -> Callable[..., Experiment]:
         capacity = {"capacity": 2} if "capacity" in models.registry.get(model).arguments().model_fields else {}
         small = {
             "model": {"name": model, **capacity},
+            "dataset.name": data_of(model),
             "dataset.image_size": size,
             "dataset.channels": channels,
             "training.batch_size": 2,
@@ -275,8 +296,8 @@ def small_game(small_experiment: Callable[..., Experiment]) -> Callable[..., Gam
 
     def make(model: str, changes: Overrides = NOTHING) -> Game:
         experiment = small_experiment(model, changes)
-        images = datasets.registry.get("npz").make(experiment.dataset, untracked)
-        return games.make_game(resolving.resolve(experiment), images)
+        parts = resolving.resolve(experiment)
+        return games.make_game(parts, resolving.read_feeds(parts, untracked))
 
     return make
 

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from conftest import home_shape, shipped, untracked
+from conftest import drawn_from_noise, home_shape, untracked
 
 from ganctl import models
 from ganctl.build import resolving
@@ -130,7 +130,7 @@ def _packed(folder: Path, path: Path) -> Path:
 
 def main() -> None:
     """Make the archives of the models that are named, or of those that have none."""
-    every = [entry.name for entry in shipped(models.registry)]
+    every = [entry.name for entry in drawn_from_noise()]
     wanted = sys.argv[1:] or [model for model in every if not (ARCHIVES / f"{model}.tar.xz").exists()]
     for model in wanted:
         path = make(model)

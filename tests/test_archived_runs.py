@@ -5,18 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import RunCli, operation_by_operation, shipped, slow_but, untracked
+from conftest import RunCli, drawn_from_noise, operation_by_operation, slow_but, untracked
 from make_archived_runs import ARCHIVES, LEAST_SPREAD, MOST_BYTES, SAMPLES, SEED, STEPS
 from small_runs import CPU
 
 import ganctl
-from ganctl import models
 from ganctl.build import resolving
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
 from ganctl.training.resuming import restore_newest
 
-MODELS = [entry.name for entry in shipped(models.registry)]
+MODELS = [entry.name for entry in drawn_from_noise()]
 
 
 @pytest.fixture

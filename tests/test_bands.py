@@ -14,6 +14,7 @@ from PIL import Image
 from small_runs import train
 
 from ganctl import models
+from ganctl.build.networks import drawing_roles
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
@@ -185,7 +186,8 @@ def test_every_model_learns_any_number_of_channels(model: str, small_game: Calla
         game = small_game(model, {"dataset.channels": 5, "dataset.path": str(tmp_path / "bands.npz")})
         rows = game.play(game.chunk(0, 1)).numpy()
     assert np.isfinite(rows).all()
-    assert game.networks["generator"].output_shape[-1] == 5
+    for role in drawing_roles(models.registry.get(model)):
+        assert game.networks[role].output_shape[-1] == 5
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunCli, home_shape, shipped
+from conftest import RunCli, drawn_from_noise, home_shape
 
 import ganctl.layers
 from ganctl import models
@@ -39,7 +39,7 @@ FORMATS = list(formats())
 INSIDE = {"model.latent_input": "inside"}
 GIVEN = {"model.latent_input": "given"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{entry.name: (entry.name, {}) for entry in shipped(models.registry)},
+    **{entry.name: (entry.name, {}) for entry in drawn_from_noise()},
     "noise given, uniform": ("acgan_mnist", {**GIVEN, "model.latent_distribution": "uniform"}),
     "one-hot classes": ("acgan_mnist", {**GIVEN, "model.class_input": "one_hot"}),
     "categories, not classes": ("infogan", {"model.categories": 5}),

@@ -7,10 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import shipped, slow_but
+from conftest import drawn_from_noise, slow_but
 from PIL import Image, ImageSequence
 
-from ganctl import models
 from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import UsageError
@@ -24,7 +23,7 @@ from ganctl.lazy import keras
 RANDOM = np.random.default_rng(0)
 GIVEN = {"model.latent_input": "given"}
 CASES = {
-    **{entry.name: (entry.name, GIVEN if entry.name == "acgan_mnist" else {}) for entry in shipped(models.registry)},
+    **{entry.name: (entry.name, GIVEN if entry.name == "acgan_mnist" else {}) for entry in drawn_from_noise()},
     "uniform": ("dense_gan", {"model.latent_distribution": "uniform"}),
     "several inputs": ("decoupled_gan", {"model.noise_inputs": 3}),
     "one-hot classes": ("acgan_mnist", {**GIVEN, "model.class_input": "one_hot"}),

@@ -14,6 +14,7 @@ from small_runs import train
 
 from ganctl import augmentations, models
 from ganctl.build import resolving
+from ganctl.build.networks import discriminators, drawing_roles
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import DatasetSection
@@ -126,8 +127,10 @@ def test_every_model_learns_rectangles(model: str, small_game: Callable[..., Gam
         game = small_game(model, {"dataset.image_size": f"{height}x{width}"})
         rows = game.play(game.chunk(0, 1)).numpy()
     assert np.isfinite(rows).all()
-    assert game.networks["generator"].output_shape == (None, height, width, channels)
-    assert game.networks["discriminator"].inputs[0].shape == (None, height, width, channels)
+    for role in drawing_roles(models.registry.get(model)):
+        assert game.networks[role].output_shape == (None, height, width, channels)
+    for role in discriminators(game.networks):
+        assert game.networks[role].inputs[0].shape == (None, height, width, channels)
 
 
 @pytest.mark.parametrize("augmentation", [entry.name for entry in shipped(augmentations.registry)])

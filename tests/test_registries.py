@@ -14,6 +14,7 @@ from conftest import CONFIGS, WriteYaml, operation_by_operation, shipped, slow_b
 
 from ganctl import augmentations, datasets, losses, models
 from ganctl.build import resolving
+from ganctl.build.networks import discriminators, drawing_roles
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
@@ -62,7 +63,8 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
     model: str, small_game: Callable[..., Game]
 ) -> None:
     game = small_game(model)
-    assert {"generator", "discriminator"} <= set(game.networks)
+    assert set(drawing_roles(models.registry.get(model))) <= set(game.networks)
+    assert discriminators(game.networks)
     # BatchNorm takes away what these add (`ganctl/build/rewrites/fused_batch_normalization.py`).
     without_effect = {layer.bias.path for layer in unbiased(game)}
     before = weights_of(game)

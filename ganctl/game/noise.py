@@ -42,7 +42,7 @@ class Key:
         return Key(self._seed, self._step, *self._where[:-1], *where)
 
     def part(self, name: str) -> "Key":
-        """Return a key for one of the parts that this place has, such as one of two images; its `number` is the same."""
+        """Return a key for one of the parts of this place, such as one of two networks, with the same `number`."""
         return Key(self._seed, self._step, *self._where[:-1], name, *self._where[-1:])
 
     def number(self, each_step: int) -> TensorLike:

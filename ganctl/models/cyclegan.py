@@ -232,7 +232,7 @@ def cyclegan(
     image_shapes: Mapping[str, Shape],
     *,
     capacity: Annotated[int, Field(ge=1, le=512)] = 64,
-    blocks: Annotated[int, Field(ge=1, le=32)] | None = None,
+    blocks: Annotated[int, Field(ge=0, le=32)] = 0,
     patch: Patch = 70,
     pool: Annotated[int, Field(ge=0, le=10_000)] = 50,
 ) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def cyclegan(
         image_shape: height, width and channels.
         image_shapes: the same of both kinds, `a` and `b`.
         capacity: filters at the full resolution, doubled at each halving. The paper's is 64.
-        blocks: residual blocks of a generator; null: 6 below 128 pixels a side, 9 from there.
+        blocks: residual blocks of a generator; 0: 6 below 128 pixels a side, 9 from there.
         patch: side in pixels of the patches that are judged; reduced to what fits into a smaller image.
         pool: how many generated images of each kind are remembered for the discriminators; 0: none.
     """
