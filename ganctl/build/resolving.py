@@ -12,6 +12,7 @@ from ganctl.build import catalog
 from ganctl.build.catalog import OWN_KEYS
 from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
+from ganctl.evaluation.features.content import content_features
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 from ganctl.experiment.yaml_source import KeyPath
@@ -264,6 +265,7 @@ def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
         optimizer,
         num_classes,
         parts.augmentations,
+        content_features if parts.model.content_features else None,
     )
 
 

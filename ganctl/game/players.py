@@ -46,6 +46,8 @@ class Setup:
         num_classes: number of classes of the images; 0 without labels.
         augmentations: applied to the discriminator's images, by name and in this order, by the passes that `forward`
             makes.
+        content_features: images [N, H, W, C] in [-1, 1] to feature maps [N, h, w, c] of a trained network, which is
+            frozen; None unless the model's registration asks for them.
     """
 
     loss: AdversarialLoss
@@ -55,6 +57,7 @@ class Setup:
     optimizer: Callable[[str], Any]
     num_classes: int = 0
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+    content_features: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Forward:
         """Return the `forward` of a turn, with all of the experiment's settings.

@@ -34,6 +34,7 @@ class ModelEntry(Entry):
         noise_given: the arguments with which a generator that draws its own noise takes it as an input, for export.
         feeds: the roles of the images that it learns from.
         samplers: its ways to draw, by name. The first is the default.
+        content_features: its players use `Setup.content_features`.
         paired: image k of one feed belongs to image k of every other: they are seen together, and mirrored together.
     """
 
@@ -44,6 +45,7 @@ class ModelEntry(Entry):
     feeds: tuple[str, ...] = (REAL,)
     samplers: Mapping[str, Sampler] = field(default_factory=lambda: {"samples": NoiseSampler()})
     paired: bool = False
+    content_features: bool = False
 
     def __post_init__(self) -> None:
         if not self.samplers:

@@ -48,9 +48,14 @@ def features(images: Tensor) -> Tensor:
 
 def head(images: Tensor) -> Tensor:
     """Return the features [N, 1280] of images [N, H, W, 3] in 0 .. 255, in their own size."""
+    return tf.reduce_mean(_convolved(maps(images, len(STRIDES)), "head"), [1, 2])
+
+
+def maps(images: Tensor, blocks: int) -> Tensor:
+    """Return the feature maps after the first blocks, [N, h, w, C], of images [N, H, W, 3] in 0 .. 255."""
     x = _convolved((tf.cast(images, tf.float32) - 127.0) / 128.0, "stem", stride=2)
     width = STEM_WIDTH
-    for index, (stride, new_width) in enumerate(zip(STRIDES, WIDTHS, strict=True)):
+    for index, (stride, new_width) in enumerate(zip(STRIDES[:blocks], WIDTHS[:blocks], strict=True)):
         name, before = f"block{index}", x
         if index:
             x = _convolved(x, f"{name}/expand")
@@ -58,7 +63,7 @@ def head(images: Tensor) -> Tensor:
         x = _convolved(x, f"{name}/project", activation=tf.identity)
         x = x + before if stride == 1 and width == new_width else x
         width = new_width
-    return tf.reduce_mean(_convolved(x, "head"), [1, 2])
+    return x
 
 
 def probabilities(images: Tensor) -> Tensor:

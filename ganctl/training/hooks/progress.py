@@ -45,9 +45,8 @@ class ProgressBar(Hook):
         """Show speed, time left and losses, as means over the call's iterations."""
         done, now = step + len(rows), time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        played = run.game.stages.at(step).columns
-        shown = [(name, run.game.columns.index(name)) for name in ("d_loss", "g_loss") if name in played]
-        losses = "  ".join(f"{name} {rows[:, column].mean():.3f}" for name, column in shown)
+        names = [f"{player.prefix}_loss" for player in run.game.stages.at(step).players]
+        losses = "  ".join(f"{name} {rows[:, run.game.columns.index(name)].mean():.3f}" for name in names)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, news=f"{rate:.1f} it/s  {losses}")
         elif now - self._said >= SECONDS_BETWEEN_LINES or done == run.iterations:
