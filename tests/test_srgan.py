@@ -166,7 +166,7 @@ def test_content_features_are_the_networks_maps_of_colours_in_the_images_own_siz
     assert found.shape == (2, 5, 7, 24)
     np.testing.assert_array_equal(found, content_features(colour).numpy())
     np.testing.assert_array_equal(found, content_features(np.concatenate([colour, grey], 3)).numpy())
-    np.testing.assert_array_equal(found, efficientnet_lite0.maps((colour + 1) * 127.5, 3).numpy())
+    np.testing.assert_array_equal(found, efficientnet_lite0.maps((colour + 1) * 127.5, 3).numpy() / 25)
     whole = tf.reduce_mean(efficientnet_lite0._convolved(efficientnet_lite0.maps(colour, 16), "head"), [1, 2])
     np.testing.assert_array_equal(efficientnet_lite0.head(colour), whole)
 

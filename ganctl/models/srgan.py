@@ -70,8 +70,8 @@ def srgan_players(
 ) -> list[Player]:
     """Pre-training by squared error, then the game: content plus a thousandth of the adversarial loss (equation 3).
 
-    The content is compared in feature maps of EfficientNet-Lite0 at a quarter of the image's size, as they are; the
-    paper has VGG19, whose maps it scales by 1 / 12.75 (equation 5).
+    The content is compared in feature maps of EfficientNet-Lite0 at a quarter of the image's size, scaled so that this
+    loss is about as large as the squared error of pixels; so are VGG19's in the paper (equation 5, and section 3.2).
 
     Args:
         networks: the networks.

@@ -10,6 +10,9 @@ Tensor = Any
 BLOCKS = 3
 """The blocks that work at a quarter of the image's size, the last before it is halved again."""
 
+SCALE = 25.0
+"""What the maps are divided by: their squared differences are then about as large as those of pixels in [-1, 1]."""
+
 
 def content_features(images: Tensor) -> Tensor:
     """Return feature maps [N, H / 4, W / 4, 24] of images [N, H, W, C] in [-1, 1], in their own size; differentiable.
@@ -24,4 +27,4 @@ def content_features(images: Tensor) -> Tensor:
     pixels = (tf.cast(images, tf.float32) + 1.0) * 127.5
     # Not a concatenation, whose gradient would be a sum of three.
     colours = pixels[..., :3] if images.shape[-1] >= 3 else tf.tile(pixels[..., :1], [1, 1, 1, 3])
-    return efficientnet_lite0.maps(colours, BLOCKS)
+    return efficientnet_lite0.maps(colours, BLOCKS) / SCALE
