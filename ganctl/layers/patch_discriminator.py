@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from ganctl.layers.instance_normalization import InstanceNormalization
+import ganctl.layers
 from ganctl.lazy import channels_last, keras
 
 PATCHES = (16, 34, 70, 142, 286)
@@ -20,7 +20,7 @@ Normalization = Literal["instance", "batch"]
 def normalised(maps: Any, normalization: Normalization) -> Any:
     """Return maps with instance norm or BatchNorm."""
     if normalization == "instance":
-        return InstanceNormalization()(maps)
+        return ganctl.layers.InstanceNormalization()(maps)
     return keras.layers.BatchNormalization(epsilon=1e-5)(maps)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     REAL,
@@ -26,7 +27,6 @@ from ganctl.game import (
 )
 from ganctl.game.game import no_images_ahead
 from ganctl.game.sampler import UNPAIRED
-from ganctl.layers import CropLike, ImagePool, InstanceNormalization, ReflectionPadding2D
 from ganctl.layers.patch_discriminator import Patch, fitting_patch, patch_scores
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
@@ -265,7 +265,7 @@ def cyclegan(
         networks[f"generator_{kind}"] = keras.Model(given, drawn, name=f"generator_{kind}")
         networks[f"discriminator_{kind}"] = keras.Model(image, scores, name=f"discriminator_{kind}")
     for kind in UNPAIRED if pool else ():
-        networks[f"pool_{kind}"] = ImagePool(pool, name=f"pool_{kind}")
+        networks[f"pool_{kind}"] = ganctl.layers.ImagePool(pool, name=f"pool_{kind}")
         networks[f"pool_{kind}"].build((None, *image_shapes[kind]))
     return networks
 
@@ -281,17 +281,17 @@ def _translated(images: Any, channels: int, capacity: int, blocks: int) -> Any:
         return layers.Conv2D(filters, size, kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02), **settings)
 
     def activated(maps: Any) -> Any:
-        return layers.ReLU()(InstanceNormalization()(maps))
+        return layers.ReLU()(ganctl.layers.InstanceNormalization()(maps))
 
-    maps = convolution(capacity, 7, use_bias=False)(ReflectionPadding2D(3)(images))
+    maps = convolution(capacity, 7, use_bias=False)(ganctl.layers.ReflectionPadding2D(3)(images))
     sizes = [maps := activated(maps)]
     for level in (1, 2):
         maps = convolution(capacity * 2**level, 3, strides=2, padding="same", use_bias=False)(maps)
         sizes.append(maps := activated(maps))
     for _ in range(blocks):
-        inner = convolution(capacity * 4, 3, use_bias=False)(ReflectionPadding2D(1)(maps))
-        inner = convolution(capacity * 4, 3, use_bias=False)(ReflectionPadding2D(1)(activated(inner)))
-        maps = layers.Add()([maps, InstanceNormalization()(inner)])
+        inner = convolution(capacity * 4, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(maps))
+        inner = convolution(capacity * 4, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(activated(inner)))
+        maps = layers.Add()([maps, ganctl.layers.InstanceNormalization()(inner)])
     for level in (1, 0):
         maps = layers.Conv2DTranspose(
             capacity * 2**level,
@@ -301,6 +301,6 @@ def _translated(images: Any, channels: int, capacity: int, blocks: int) -> Any:
             use_bias=False,
             kernel_initializer=keras.initializers.RandomNormal(0.0, 0.02),
         )(maps)
-        maps = activated(CropLike()(maps, sizes[level]))
+        maps = activated(ganctl.layers.CropLike()(maps, sizes[level]))
     last = convolution(channels, 7, activation="tanh", dtype="float32")
-    return last(ReflectionPadding2D(3)(maps))
+    return last(ganctl.layers.ReflectionPadding2D(3)(maps))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     GanPass,
@@ -25,7 +26,6 @@ from ganctl.game import (
 )
 from ganctl.game.game import no_images_ahead
 from ganctl.game.sampler import PAIRED
-from ganctl.layers import CropLike
 from ganctl.layers.patch_discriminator import Normalization, Patch, fitting_patch, normalised, patch_scores
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
@@ -184,14 +184,14 @@ def _u_net(source: Any, channels: int, capacity: int, normalization: Normalizati
         maps = layers.Conv2DTranspose(
             widths[level - 1], 4, 2, padding="same", use_bias=False, kernel_initializer=normal(0.0, 0.02)
         )(maps)
-        maps = normalised(CropLike()(maps, skipped[level]), normalization)
+        maps = normalised(ganctl.layers.CropLike()(maps, skipped[level]), normalization)
         if level >= max(2, depth - 3):
             maps = layers.Dropout(dropout)(maps)
         maps = layers.Concatenate()([maps, skipped[level]])
     drawn = layers.Conv2DTranspose(
         channels, 4, 2, padding="same", kernel_initializer=normal(0.0, 0.02), activation="tanh", dtype="float32"
     )(layers.ReLU()(maps))
-    return CropLike(dtype="float32")(drawn, source)
+    return ganctl.layers.CropLike(dtype="float32")(drawn, source)
 
 
 def _size(shape: Shape) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     GanPass,
@@ -25,7 +26,6 @@ from ganctl.game import (
 )
 from ganctl.game.game import no_images_ahead
 from ganctl.game.sampler import UNPAIRED
-from ganctl.layers import ImagePool
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -158,7 +158,7 @@ def simgan(
         "discriminator": keras.Model(image, _judged(image, capacity), name="discriminator"),
     }
     if history:
-        networks["history"] = ImagePool(history, name="history")
+        networks["history"] = ganctl.layers.ImagePool(history, name="history")
         networks["history"].build((None, *image_shape))
     return networks
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     GanPass,
@@ -24,7 +25,6 @@ from ganctl.game import (
 )
 from ganctl.game.game import no_images_ahead
 from ganctl.game.sampler import PAIRED
-from ganctl.layers import Copies, PixelShuffle
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -182,12 +182,12 @@ def _enlarged(source: Any, channels: int, capacity: int, blocks: int, scale: int
         maps = layers.Conv2D(capacity, 3, padding="same", use_bias=False)(maps)
         return layers.BatchNormalization(momentum=_MOMENTUM)(maps)
 
-    maps, first = Copies()(activated(layers.Conv2D(capacity, 9, padding="same")(source)))
+    maps, first = ganctl.layers.Copies()(activated(layers.Conv2D(capacity, 9, padding="same")(source)))
     for _ in range(blocks):
         maps = layers.Add()([maps, convolved(activated(convolved(maps)))])
     maps = layers.Add()([first, convolved(maps)])
     for _ in range(SCALES.index(scale) + 1):
-        maps = activated(PixelShuffle(2)(layers.Conv2D(4 * capacity, 3, padding="same")(maps)))
+        maps = activated(ganctl.layers.PixelShuffle(2)(layers.Conv2D(4 * capacity, 3, padding="same")(maps)))
     return layers.Conv2D(channels, 9, padding="same", activation="tanh", dtype="float32")(maps)
 
 
