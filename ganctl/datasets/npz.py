@@ -6,11 +6,10 @@ from ganctl.datasets import registry
 from ganctl.errors import DataError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import shown
-from ganctl.images.archives import is_npy, npz_names, read_npy, read_npz
+from ganctl.images.archives import is_npy, npz_images, read_npy, read_npz
 from ganctl.images.data_paths import given_path
 from ganctl.images.image_set import ImageSet, Track, from_arrays
 
-_IMAGES = ("images", "x_train", "train_images", "x", "X", "data", "arr_0")
 _LABELS = ("labels", "y_train", "train_labels", "y", "Y", "label", "targets")
 
 
@@ -24,14 +23,8 @@ def npz(config: DatasetSection, track: Track) -> ImageSet:
         raise DataError(f"{shown(path)} is a folder. For a folder of pictures, set `dataset.name` to `image_folder`.")
     if is_npy(path):
         return from_arrays(read_npy(path), None, (), config, shown(path))
-    known = npz_names(path)
-    pixels = next((name for name in _IMAGES if name in known), known[0] if len(known) == 1 else None)
+    pixels, known = npz_images(path)
     numbers = next((name for name in _LABELS if name in known), None)
-    if pixels is None:
-        wanted = f"{', '.join(_IMAGES[:-1])} or {_IMAGES[-1]}"
-        raise DataError(
-            f"{shown(path)} should contain an array called {wanted}. It contains {', '.join(known) or 'nothing'}."
-        )
     (images,) = read_npz(path, pixels)
     labels = read_npz(path, numbers)[0] if numbers else None
     alpha = bool(np.all(read_npz(path, "alpha")[0])) if "alpha" in known else False

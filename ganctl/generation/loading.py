@@ -11,7 +11,7 @@ import numpy as np
 from ganctl.build.networks import as_played, make_networks
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, resolve
-from ganctl.errors import UsageError
+from ganctl.errors import UsageError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
@@ -34,37 +34,43 @@ class TrainedGenerator:
         parts: the experiment that trained it.
         source: the checkpoint or generator file that was read.
         problems: why later checkpoints were skipped.
+        sampler: how it draws: one of the model's samplers.
     """
 
     network: Any
     parts: Parts
     source: checkpoint.Checkpoint
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...]
+    sampler: Sampler
 
     @classmethod
-    def load(cls, path: Path, *, best: bool = False) -> Self:
+    def load(cls, path: Path, *, best: bool = False, direction: str | None = None) -> Self:
         """Load a run folder, a checkpoint or a generator file; `best` as in `checkpoint.find`.
+
+        Args:
+            path: what to load.
+            best: as in `checkpoint.find`.
+            direction: the name of one of the model's samplers; None: the first.
 
         Raises:
             GanctlError: there is none, or it does not fit its experiment.
+            UsageError: the model has no such direction.
         """
         found, problems = checkpoint.find(path, best=best)
-        return cls.of(found, parts_of(found), problems)
+        return cls.of(found, parts_of(found), problems, direction)
 
     @classmethod
-    def of(cls, found: checkpoint.Checkpoint, parts: Parts, problems: Sequence[str] = ()) -> Self:
-        """Build the network of a checkpoint as an experiment describes it."""
-        return cls(build_generator(found, parts), parts, found, tuple(problems))
+    def of(
+        cls, found: checkpoint.Checkpoint, parts: Parts, problems: Sequence[str] = (), direction: str | None = None
+    ) -> Self:
+        """Build the network of a checkpoint as an experiment describes it; `direction` as in `load`."""
+        sampler = sampler_of(parts, direction)
+        return cls(build_generator(found, parts, sampler), parts, found, tuple(problems), sampler)
 
     @cached_property
     def played(self) -> Any:
         """What draws images: the network computed as in training, so that every command draws the same images."""
         return in_own_session(lambda: as_played(self.network, self.parts.experiment))
-
-    @property
-    def sampler(self) -> Sampler:
-        """How it draws."""
-        return self.parts.sampler
 
     @property
     def distribution(self) -> str:
@@ -90,6 +96,11 @@ class TrainedGenerator:
     def image_shape(self) -> Shape:
         """Height, width and channels of its images."""
         return shapes_in(self.source, self.parts)[self.sampler.gives]
+
+    @property
+    def taken_shape(self) -> Shape:
+        """Height, width and channels of the images that it takes, if it makes images from images."""
+        return shapes_in(self.source, self.parts)[self.sampler.takes]
 
     @property
     def description(self) -> str:
@@ -162,8 +173,31 @@ class TrainedGenerator:
         if self.sampler.takes:
             raise UsageError(
                 f"The model '{self.parts.model.name}' makes images from the images called `{self.sampler.takes}`, not "
-                "from noise, so a seed draws nothing. Look at the samples in its run folder."
+                "from noise, so a seed draws nothing. Give it pictures: ganctl translate, or run.translate in Python."
             )
+
+    def check_takes_images(self) -> None:
+        """Raise UsageError if the inputs are noise instead of images."""
+        if not self.sampler.takes:
+            raise UsageError(
+                f"The model '{self.parts.model.name}' draws images from noise and takes no pictures. Draw from it: "
+                "ganctl sample, or run.sample in Python."
+            )
+
+
+def sampler_of(parts: Parts, direction: str | None) -> Sampler:
+    """Return the sampler of a name, by default the first; raises UsageError if the model has no such choice."""
+    samplers = parts.model.samplers
+    if direction is None:
+        return parts.sampler
+    if len(samplers) == 1:
+        raise UsageError(f"direction: the model '{parts.model.name}' has only one. Leave it out.")
+    if direction not in samplers:
+        raise UsageError(
+            f"direction: the model '{parts.model.name}' has {' and '.join(samplers)}. Received: {direction}"
+            f"{did_you_mean(direction, samplers)}"
+        )
+    return samplers[direction]
 
 
 def parts_of(found: checkpoint.Checkpoint) -> Parts:
@@ -183,15 +217,15 @@ def _shape(sides: Sequence[int]) -> Shape:
     return height, width, channels
 
 
-def build_generator(found: checkpoint.Checkpoint, parts: Parts) -> Any:
-    """Build a checkpoint's network as an experiment describes it; raises GanctlError where the weights do not fit.
+def build_generator(found: checkpoint.Checkpoint, parts: Parts, sampler: Sampler) -> Any:
+    """Build a sampler's network as an experiment describes it; raises GanctlError where the weights do not fit.
 
     In a notebook, the names, the dtype policy and the networks of the user's own session stay as they are.
     """
-    role, without_average = parts.sampler.network, parts.with_training(ema=0.0)
+    role, without_average = sampler.network, parts.with_training(ema=0.0)
     tensors = found.groups.get(averaged(role))  # it takes the place of the network that it follows
     if tensors is None:
-        tensors = found.generator
+        tensors = found.generator if sampler is parts.sampler else found.network(role)
 
     def made() -> Any:
         num_classes = len(found.facts.get("class_names", ()))

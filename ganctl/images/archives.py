@@ -30,6 +30,8 @@ MAX_BYTES = 16 * 2**30
 # Deflate cannot compress by more than this factor.
 MOST_COMPRESSION = 1032
 
+_IMAGES = ("images", "x_train", "train_images", "x", "X", "data", "arr_0")
+
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
@@ -48,6 +50,18 @@ def read_npz(path: Path, *names: str) -> list[np.ndarray]:
             raise DataError(f"{shown(path)} should contain an array '{name}'. It contains {present}.")
     with _npz(path) as archive:
         return [_read_npy(archive, f"{name}.npy", f"{shown(path)}: '{name}'") for name in names]
+
+
+def npz_images(path: Path) -> tuple[str, list[str]]:
+    """Return the name of the array of images in an npz file, and those of all arrays; raises DataError."""
+    known = npz_names(path)
+    found = next((name for name in _IMAGES if name in known), known[0] if len(known) == 1 else None)
+    if found is None:
+        wanted = f"{', '.join(_IMAGES[:-1])} or {_IMAGES[-1]}"
+        raise DataError(
+            f"{shown(path)} should contain an array called {wanted}. It contains {', '.join(known) or 'nothing'}."
+        )
+    return found, known
 
 
 def is_npy(path: Path) -> bool:

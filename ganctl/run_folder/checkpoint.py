@@ -54,7 +54,10 @@ class Checkpoint:
     @property
     def generator(self) -> Tensors:
         """The weights of the network that samples are drawn from; raises GanctlError if there are none."""
-        role = str(self.facts.get("generator", "generator"))
+        return self.network(str(self.facts.get("generator", "generator")))
+
+    def network(self, role: str) -> Tensors:
+        """Return the weights of the network of a role that draws samples; raises GanctlError if there are none."""
         if role not in self.groups:
             raise GanctlError(f"{self.path} does not contain a '{role}' to draw samples from.")
         return self.groups[role]
