@@ -84,6 +84,14 @@ def _value_range(value: Any) -> Any:
     return [float(end) for end in ends]
 
 
+def _pictures(value: Any) -> Any:
+    if isinstance(value, str | os.PathLike):
+        return _path(value)
+    if isinstance(value, Mapping | bytes) or not (hasattr(value, "__array__") or isinstance(value, Sequence)):
+        raise ValueError("")
+    return value
+
+
 _number = BeforeValidator(_as_python)
 _A_PATH = Must("a path, as a string or a Path")
 
@@ -117,6 +125,11 @@ Overrides = Annotated[
     Mapping[str, Any] | Sequence[str],
     PlainValidator(_overrides),
     Must("a dictionary, or a list such as ['training.iterations=500']"),
+]
+Pictures = Annotated[
+    Any,
+    PlainValidator(_pictures),
+    Must("uint8 images [N, H, W, C] or [H, W, C], a path, or a list of either"),
 ]
 Plugins = Annotated[
     Sequence[str | os.PathLike[str]], PlainValidator(_plugins), Must("a list of files, such as ['my_gan.py']")

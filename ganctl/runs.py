@@ -30,6 +30,7 @@ from ganctl.arguments import (
     OptionalSeed,
     OptionalText,
     Overrides,
+    Pictures,
     Plugins,
     Points,
     Samples,
@@ -50,6 +51,8 @@ from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.loading import TrainedGenerator, parts_of
+from ganctl.generation.translating import translate_in_memory
+from ganctl.generation.translator import Translator
 from ganctl.generation.walks import number_of_walks, walk
 from ganctl.host.device import select_device
 from ganctl.images.bands import straight
@@ -269,6 +272,7 @@ class Run:
     def __init__(self, path: Path, *, best: bool = False, plugins: Plugins = (), allow_plugins: bool = False) -> None:
         self.path = path
         self._best, self._plugins, self._allow_plugins = best, plugins, allow_plugins
+        self._translators: dict[str | None, Translator] = {}
 
     def __repr__(self) -> str:
         return f"<ganctl run {str(self.path)!r}>"
@@ -336,6 +340,36 @@ class Run:
         drawing.check_count("num", num)
         drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values)))
         return Images.of(straight(drawn) if self._trained.alpha and not values else drawn)
+
+    @checked
+    def translate(self, pictures: Pictures, direction: OptionalText = None) -> Images | list[Images]:
+        """Put pictures of any size through a model that makes pictures from pictures, as `ganctl translate` does.
+
+        Args:
+            pictures: uint8 images [N, H, W, C]; one image [H, W, C] or [H, W]; the path of a picture, a folder, an
+                archive or an npz, or a pattern such as `photos/*.jpg`; or a list of images and paths.
+            direction: which way a model with several draws, such as `a_to_b` or `b_to_a` of CycleGAN; by default the
+                first.
+
+        Returns:
+            uint8 [N, H', W', C'], or [H', W', C'] for one image; a list of images, if their sizes differ. Displayed as
+            pictures in a notebook.
+
+        Raises:
+            GanctlError: an argument is invalid, a picture cannot be read, or the run draws from noise.
+
+        Example:
+            >>> run.translate("photos/*.jpg")
+        """
+        if direction not in self._translators:
+            with _permitted(self._plugins, self._allow_plugins):
+                trained = self._trained
+                if direction is not None:
+                    trained = TrainedGenerator.of(trained.source, trained.parts, direction=direction)
+                self._translators[direction] = Translator(trained)
+        translator = self._translators[direction]
+        made = translate_in_memory(translator, pictures, translator.reading)
+        return [Images.of(image) for image in made] if isinstance(made, list) else Images.of(made)
 
     @checked
     def interpolate(

@@ -1,5 +1,9 @@
 """Pictures of any size through trained networks: whole, padded, in tiles; from files to files, and in Python."""
 
+import json
+import resource
+import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +13,24 @@ import keras
 import numpy as np
 import pytest
 import small_runs
+from click.testing import CliRunner
+from conftest import RunCli
 
+import ganctl
 from ganctl import datasets, models
 from ganctl.build import resolving
+from ganctl.cli import commands
+from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import ForwardPass, ImageSampler, Networks, Player, Setup, Term, Turn
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.translator import Translator
+from ganctl.images.decode import decode
+from ganctl.images.draw import to_png
 from ganctl.images.image_set import ImageSet
+from ganctl.images.notebook import Images
 from ganctl.lazy import tf
 from ganctl.run_folder.paths import RunFolder
 
@@ -41,7 +53,9 @@ def convolutional(image_shape: tuple[int, int, int], image_shapes: Any) -> dict[
     given = keras.Input(image_shapes["source"])
     inner = keras.Sequential([keras.Input((None, None, 4)), layers.Conv2D(4, 3, padding="same"), layers.LeakyReLU()])
     made = inner(layers.Conv2D(4, 3, padding="same")(given))
-    return {"generator": keras.Model(given, layers.Conv2D(image_shape[-1], 1, activation="tanh", dtype="float32")(made))}
+    return {
+        "generator": keras.Model(given, layers.Conv2D(image_shape[-1], 1, activation="tanh", dtype="float32")(made))
+    }
 
 
 def enlarging(image_shape: tuple[int, int, int], image_shapes: Any) -> dict[str, Any]:
@@ -101,7 +115,9 @@ def pairs_of(given: int, made: int, factor: int) -> Callable[..., Any]:
         target = random.integers(0, 256, (12, SIDE * factor, SIDE * factor, made), np.uint8)
         alpha = made == 4
         return {
-            "source": ImageSet(source, None, (), "test", alpha=alpha, apart=ImageSet(source[:5] // 2, None, (), "kept")),
+            "source": ImageSet(
+                source, None, (), "test", alpha=alpha, apart=ImageSet(source[:5] // 2, None, (), "kept")
+            ),
             "target": ImageSet(target, None, (), "test", alpha=alpha, apart=ImageSet(target[:5], None, (), "kept")),
         }
 
@@ -218,3 +234,311 @@ def test_too_large_a_picture_is_translated_in_tiles(
     assert small._most_pixels == 100**2
     assert not small._whole(*image.shape[:2])
     np.testing.assert_allclose(small(image).astype(int), whole, atol=1)
+
+
+@dataclass
+class Said:
+    exit_code: int
+    output: str
+    error: str
+
+
+@pytest.fixture
+def command(runs: Callable[[str], Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Return what runs `ganctl translate` in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(model: str, *words: object, name: str = "translate") -> Said:
+        arguments = [name, "--checkpoint", str(runs(model).folder.path), *map(str, words)]
+        try:
+            said = CliRunner().invoke(commands, arguments, catch_exceptions=False)
+        except GanctlError as error:
+            return Said(error.exit_code, "", str(error))
+        return Said(said.exit_code, said.stdout, said.stderr)
+
+    return run
+
+
+def write(path: Path, image: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(to_png(image))
+    return path
+
+
+def pixels(path: Path) -> np.ndarray:
+    return decode(path.read_bytes(), keep_alpha=True).pixels
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_folder_becomes_a_folder_of_the_same_names(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    given = {"a/b.png": picture(20, 30, 3, 1), "a/c.d.png": picture(9, 9, 3, 2), "b.png": picture(33, 12, 3, 3)}
+    for name, image in given.items():
+        write(tmp_path / "in" / name, image)
+    (tmp_path / "in" / "notes.txt").write_text("not a picture")
+    said = command("enlarging", "in", "--output", "out")
+    assert said.exit_code == 0
+    assert said.output == "3 pictures by enlarging after 2 iterations: out (1 file without a picture skipped)\n"
+    assert files_in(tmp_path / "out") == sorted(given)
+    for name, image in given.items():
+        np.testing.assert_array_equal(pixels(tmp_path / "out" / name), translator("enlarging")(image))
+
+
+def test_two_pictures_of_one_name_are_numbered(command: Callable[..., Said], tmp_path: Path) -> None:
+    for name in ("one/x.png", "two/x.png", "two/X.png", "two/x-2.png"):
+        write(tmp_path / name, picture(8, 8, 3))
+    assert command("enlarging", "one/x.png", "two/*.png", "--output", "out").exit_code == 0
+    # In the order of the names: X, x-2, x.
+    assert files_in(tmp_path / "out") == ["X-2.png", "x-2-2.png", "x-3.png", "x.png"]
+
+
+def test_a_single_picture_gets_a_name_beside_nothing_else(command: Callable[..., Said], tmp_path: Path) -> None:
+    write(tmp_path / "in" / "boat.png", picture(8, 12, 3))
+    said = command("enlarging", "in/boat.png")
+    assert said.output == "1 picture by enlarging after 2 iterations: boat-translated.png\n"
+    assert pixels(tmp_path / "boat-translated.png").shape == (16, 24, 3)
+    assert command("enlarging", "in/boat.png", "--output", "new/big.png").exit_code == 0
+    assert pixels(tmp_path / "new/big.png").shape == (16, 24, 3)
+
+
+def test_several_pictures_go_to_a_folder_by_default(command: Callable[..., Said], tmp_path: Path) -> None:
+    for name in "ab":
+        write(tmp_path / f"{name}.png", picture(8, 12, 3))
+    assert command("enlarging", "*.png").output.endswith(": translated\n")
+    assert files_in(tmp_path / "translated") == ["a.png", "b.png"]
+    again = command("enlarging", "*.png")
+    assert again.exit_code == 2
+    assert "translated already contains files, and translations would overwrite some of them" in again.error
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "npz", "npy"])
+def test_archives_and_arrays_are_read_where_they_are(
+    kind: str, command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    images = np.stack([picture(12, 12, 3, seed) for seed in range(3)])
+    names = ["given-0.png", "given-1.png", "given-2.png"]
+    if kind == "npz":
+        np.savez(tmp_path / "given.npz", images=images)
+    elif kind == "npy":
+        np.save(tmp_path / "given.npy", images)
+    else:
+        names = ["deep/0.png", "deep/1.png", "deep/2.png"]
+        for name, image in zip(names, images, strict=True):
+            write(tmp_path / "packed" / name, image)
+        shutil.make_archive("given", kind, "packed")
+    assert command("enlarging", f"given.{kind}", "--output", "out").exit_code == 0
+    assert files_in(tmp_path / "out") == names
+    for name, image in zip(names, images, strict=True):
+        np.testing.assert_array_equal(pixels(tmp_path / "out" / name), translator("enlarging")(image))
+
+
+def test_a_member_of_an_archive_stays_below_the_folder(command: Callable[..., Said], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
+        archive.writestr("../../up.png", to_png(picture(8, 8, 3)))
+    assert command("enlarging", "given.zip", "--output", "in/out").exit_code == 0
+    assert files_in(tmp_path) == ["given.zip", "in/out/up.png"]
+
+
+def test_an_npz_holds_results_of_one_shape(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    images = np.stack([picture(12, 16, 3, seed) for seed in range(3)])
+    np.savez(tmp_path / "given.npz", images=images)
+    assert command("enlarging", "given.npz", "--output", "out.npz").exit_code == 0
+    with np.load(tmp_path / "out.npz") as made:
+        assert made["names"].tolist() == ["given-0", "given-1", "given-2"]
+        np.testing.assert_array_equal(made["images"], [translator("enlarging")(image) for image in images])
+    write(tmp_path / "other.png", picture(8, 8, 3))
+    said = command("enlarging", "given.npz", "other.png", "--output", "out.npz")
+    assert said.exit_code == 2
+    assert "what becomes of other.png is 16 x 16 x 3 and of the pictures before it 24 x 32 x 3" in said.error
+    with np.load(tmp_path / "out.npz") as made:
+        assert len(made["images"]) == 3, "the file is as it was"
+    assert files_in(tmp_path) == ["given.npz", "other.png", "out.npz"]
+
+
+def test_transparency_is_kept_and_enlarged(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    image = picture(8, 12, 4)
+    image[..., 3] = np.where(np.arange(12) < 6, 255, 0)
+    write(tmp_path / "a.png", image)
+    assert command("enlarging", "a.png").exit_code == 0
+    made = pixels(tmp_path / "a-translated.png")
+    on_white = np.where(image[..., 3:] == 255, image[..., :3], 255).astype(np.uint8)
+    np.testing.assert_array_equal(made[..., :3], translator("enlarging")(on_white))
+    assert made.shape == (16, 24, 4)
+    assert (made[:, :10, 3] == 255).all()
+    assert (made[:, 14:, 3] == 0).all()
+
+
+def test_a_run_that_has_learned_transparency_takes_and_makes_it(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    image = picture(20, 12, 3)
+    write(tmp_path / "a.png", image)
+    assert command("with_alpha", "a.png").exit_code == 0
+    opaque = np.concatenate([image, np.full((20, 12, 1), 255, np.uint8)], axis=-1)
+    made, straight = translator("with_alpha")(opaque).astype(int), pixels(tmp_path / "a-translated.png")
+    np.testing.assert_array_equal(straight[..., 3:], made[..., 3:])
+    expected = np.minimum((made[..., :3] * 255 + made[..., 3:] // 2) // np.maximum(made[..., 3:], 1), 255)
+    np.testing.assert_array_equal(straight[..., :3], expected)
+
+
+def test_grey_and_colour_become_what_the_network_takes(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    grey, deep = picture(8, 12, 1), np.arange(96, dtype=np.uint16).reshape(8, 12) * 600
+    write(tmp_path / "grey.png", grey)
+    write(tmp_path / "colour.png", grey.repeat(3, axis=2))
+    np.save(tmp_path / "deep.npy", deep)
+    assert command("convolutional", "grey.png", "colour.png", "--output", "out").exit_code == 0
+    assert command("enlarging", "grey.png", "--output", "large.png").exit_code == 0
+    assert command("convolutional", "deep.npy", "--output", "deep.png").exit_code == 0
+    expected = translator("convolutional")(grey)
+    np.testing.assert_array_equal(pixels(tmp_path / "out/grey.png"), expected)
+    np.testing.assert_array_equal(pixels(tmp_path / "out/colour.png"), expected)
+    np.testing.assert_array_equal(pixels(tmp_path / "large.png"), translator("enlarging")(grey.repeat(3, axis=2)))
+    levels = np.rint(deep[..., np.newaxis] * (255 / 65535)).astype(np.uint8)
+    np.testing.assert_array_equal(pixels(tmp_path / "deep.png"), translator("convolutional")(levels))
+
+
+def test_pictures_that_cannot_be_read_are_named_and_all_others_written(
+    command: Callable[..., Said], tmp_path: Path
+) -> None:
+    for name in "abc":
+        write(tmp_path / "in" / f"{name}.png", picture(8, 8, 3))
+    whole = (tmp_path / "in/b.png").read_bytes()
+    (tmp_path / "in/b.png").write_bytes(whole[: len(whole) // 2])
+    said = command("enlarging", "in", "--output", "out")
+    assert said.exit_code == 3
+    assert "1 of 3 pictures cannot be read. The others are in out.\n  in/b.png: its PNG" in said.error
+    assert files_in(tmp_path / "out") == ["a.png", "c.png"]
+    said = command("enlarging", "in/b.png", "--output", "b.png")
+    assert (said.exit_code, (tmp_path / "b.png").exists()) == (3, False)
+    assert "1 of 1 pictures cannot be read. None was translated." in said.error
+
+
+def test_json_says_what_became_of_each_picture(
+    run_cli: RunCli, runs: Callable[[str], Trained], command: Callable[..., Said], tmp_path: Path
+) -> None:
+    write(tmp_path / "in" / "a.png", picture(8, 8, 3))
+    said = command("enlarging", "in", "--json", "--output", "out")
+    assert json.loads(said.output) == {
+        "output": "out",
+        "written": {"in/a.png": "out/a.png"},
+        "failed": {},
+        "skipped": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "exit_code", "message"),
+    [
+        ("enlarging", ["nothing.png"], 2, "There is nothing at nothing.png."),
+        ("enlarging", ["no*.jpg"], 2, "There is no file that matches no*.jpg."),
+        ("enlarging", ["a.png", "--output", "a.png"], 2, "--output a.png is one of the pictures to read."),
+        ("enlarging", ["a.png", "--output", "a.gif"], 2, "--output takes FILE.png, FILE.npz or a folder."),
+        ("enlarging", ["a.png", "b.png", "--output", "c.png"], 2, "--output c.png holds a single picture."),
+        ("enlarging", ["a.png", "--direction", "a_to_b"], 2, "direction: the model 'enlarging' has only one."),
+        ("enlarging", ["notes.txt"], 3, "notes.txt: it is not a picture"),
+        ("enlarging", ["empty"], 3, "There is no file in what was named."),
+        ("with_alpha", ["bands.npy"], 3, "its channels are 7, and the network takes 4"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    model: str, words: list[str], exit_code: int, message: str, command: Callable[..., Said], tmp_path: Path
+) -> None:
+    for name in "ab":
+        write(tmp_path / f"{name}.png", picture(8, 8, 3))
+    (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "bands.npy", picture(8, 8, 7))
+    before = {name: (tmp_path / name).read_bytes() for name in files_in(tmp_path)}
+    said = command(model, *words)
+    assert said.exit_code == exit_code
+    assert message in said.error
+    assert {name: (tmp_path / name).read_bytes() for name in files_in(tmp_path)} == before
+
+
+def test_an_interruption_leaves_only_whole_pictures(
+    command: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        write(tmp_path / "in" / f"{name}.png", picture(8, 8, 3))
+    plain = Translator.of_picture
+    seen = []
+
+    def interrupted(self: Translator, given: Any) -> np.ndarray:
+        seen.append(given)
+        if len(seen) % 2 == 0:
+            raise KeyboardInterrupt
+        return plain(self, given)
+
+    monkeypatch.setattr(Translator, "of_picture", interrupted)
+    for output in ("out", "out.npz"):
+        command("enlarging", "in", "--output", output)
+    assert files_in(tmp_path / "out") == ["a.png"]
+    assert pixels(tmp_path / "out" / "a.png").shape == (16, 16, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"], "no half of an npz"
+
+
+def test_a_thousand_pictures_of_many_sizes_need_no_more_memory_than_a_few(
+    translator: Callable[..., Translator],
+) -> None:
+    translate = translator("convolutional")
+    random = np.random.default_rng(0)
+
+    def some(count: int) -> None:
+        for height, width in random.integers(20, 60, (count, 2)):
+            translate(picture(height, width, 1))
+
+    some(300)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    some(700)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kilobytes"
+
+
+def test_python_translates_arrays_and_paths(
+    runs: Callable[[str], Trained], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    run = ganctl.load(runs("enlarging").folder.path)
+    translate = translator("enlarging")
+    images = np.stack([picture(12, 16, 3, seed) for seed in range(3)])
+    made = run.translate(images)
+    assert isinstance(made, Images)
+    np.testing.assert_array_equal(made, [translate(image) for image in images])
+    assert made._repr_png_() is not None
+    np.testing.assert_array_equal(run.translate(images[0]), made[0])
+    np.testing.assert_array_equal(run.translate(images[0, ..., 0]), translate(images[0, ..., :1].repeat(3, axis=2)))
+    np.testing.assert_array_equal(run.translate(list(images)), made)
+    path = write(tmp_path / "a.png", images[1])
+    np.testing.assert_array_equal(run.translate(path), made[1])
+    np.testing.assert_array_equal(run.translate(str(tmp_path)), made[1:2])
+    several = run.translate([path, picture(8, 8, 3)])
+    assert [image.shape for image in several] == [(24, 32, 3), (16, 16, 3)]
+    assert all(isinstance(image, Images) for image in several)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "message"),
+    [
+        (np.zeros((8, 8, 3)), "pictures must be uint8, from 0 .* Received: float64"),
+        (np.zeros((2, 2, 8, 8, 3), np.uint8), r"pictures must be \[N, H, W, C\]"),
+        (7, "pictures must be uint8 images"),
+        ("nothing.png", "There is nothing at nothing.png"),
+    ],
+)
+def test_python_refuses_what_is_no_picture(pictures: Any, message: str, runs: Callable[[str], Trained]) -> None:
+    with pytest.raises(UsageError, match=message):
+        ganctl.load(runs("enlarging").folder.path).translate(pictures)
+
+
+def test_python_names_a_picture_that_cannot_be_read(runs: Callable[[str], Trained], tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(to_png(picture(8, 8, 3))[:60])
+    with pytest.raises(DataError, match=r"a\.png: its PNG"):
+        ganctl.load(runs("enlarging").folder.path).translate(tmp_path / "a.png")

@@ -65,6 +65,11 @@ class GivenPictures:
     several: bool = False
     files: list[Path] = field(default_factory=list)
 
+    def check(self) -> None:
+        """Raise DataError if there are none."""
+        if not self.pictures:
+            raise DataError("There is no file in what was named. Name pictures, folders or archives that hold some.")
+
 
 @dataclass(frozen=True)
 class Reading:

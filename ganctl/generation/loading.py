@@ -178,18 +178,18 @@ class TrainedGenerator:
 
     def check_takes_images(self) -> None:
         """Raise UsageError if the inputs are noise instead of images."""
-        if not self.sampler.takes:
-            raise UsageError(
-                f"The model '{self.parts.model.name}' draws images from noise and takes no pictures. Draw from it: "
-                "ganctl sample, or run.sample in Python."
-            )
+        _check_takes_images(self.parts)
 
 
 def sampler_of(parts: Parts, direction: str | None) -> Sampler:
-    """Return the sampler of a name, by default the first; raises UsageError if the model has no such choice."""
+    """Return the sampler of a name, by default the first; raises UsageError if the model has no such choice.
+
+    Only a model of several ways from images to images has names to choose by.
+    """
     samplers = parts.model.samplers
     if direction is None:
         return parts.sampler
+    _check_takes_images(parts)
     if len(samplers) == 1:
         raise UsageError(f"direction: the model '{parts.model.name}' has only one. Leave it out.")
     if direction not in samplers:
@@ -198,6 +198,14 @@ def sampler_of(parts: Parts, direction: str | None) -> Sampler:
             f"{did_you_mean(direction, samplers)}"
         )
     return samplers[direction]
+
+
+def _check_takes_images(parts: Parts) -> None:
+    if not parts.sampler.takes:
+        raise UsageError(
+            f"The model '{parts.model.name}' draws images from noise and takes no pictures. Draw from it: ganctl "
+            "sample, or run.sample in Python."
+        )
 
 
 def parts_of(found: checkpoint.Checkpoint) -> Parts:

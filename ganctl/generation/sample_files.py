@@ -46,14 +46,7 @@ def writer_for(path: Path, count: int) -> Write:
         write = writers[path.suffix.lower()]
     else:
         raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
-    folder = path if write is _write_folder else path.parent
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if write is _write_folder and any(folder.iterdir()):
-            raise UsageError(
-                f"{path} already contains files, and samples would overwrite some of them or mix with them. "
-                "Choose a new folder."
-            )
+    prepare_folder(path if write is _write_folder else path.parent, new="samples" if write is _write_folder else "")
 
     def guarded(batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
         with writing(path):
@@ -61,6 +54,33 @@ def writer_for(path: Path, count: int) -> Write:
         return path
 
     return guarded
+
+
+def prepare_folder(folder: Path, *, new: str) -> None:
+    """Make a folder to write to; raises UsageError if that cannot work.
+
+    Args:
+        folder: the folder.
+        new: what is written to a folder that must not hold files yet, in words; empty: it may hold some.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if new and any(folder.iterdir()):
+            raise UsageError(
+                f"{folder} already contains files, and {new} would overwrite some of them or mix with them. "
+                "Choose a new folder."
+            )
+
+
+def png_of(image: np.ndarray) -> np.ndarray:
+    """Return an image [H, W, C] as PNG has it: grey with transparency, two channels, as colour with transparency.
+
+    Raises UsageError for more channels.
+    """
+    channels = image.shape[-1]
+    if channels > 4:
+        raise UsageError(f"The images have {channels} bands, which no PNG has. Use --output FILE.npz.")
+    return image[..., [0, 0, 0, 1]] if channels == 2 else image
 
 
 def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:

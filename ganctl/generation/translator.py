@@ -17,12 +17,15 @@ import numpy as np
 
 from ganctl.build.networks import as_played
 from ganctl.build.resolving import Shape
-from ganctl.errors import GanctlError
+from ganctl.errors import DataError, GanctlError
 from ganctl.game.inputs import as_networks_see
 from ganctl.game.noise import seeded
 from ganctl.generation.drawing import sample_key
+from ganctl.generation.given_pictures import Pixels, Reading
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.tiling import Axis, Paint, as_levels, paint_tiled, side_of
+from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, straight, with_alpha
+from ganctl.images.resize import over, resized, to_channels
 from ganctl.keras_internals import calls_of
 from ganctl.layers import is_transparent, of_any_size
 from ganctl.lazy import in_own_session, tf
@@ -82,6 +85,11 @@ class Translator:
         """The network for images of any size, as it can be saved; None if it takes only images of its own size."""
         return None if self.sides is None else self._of_any_size
 
+    @property
+    def reading(self) -> Reading:
+        """How files become what the network was trained on."""
+        return Reading(self.trained.value_range, self.trained.parts.experiment.dataset.background_colour)
+
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Return what the network makes of an image.
 
@@ -104,6 +112,36 @@ class Translator:
                 f"Out of memory: {height} x {width} pixels are too many here. Try tiles: --tile {smaller}"
             ) from None
 
+    def of_picture(self, picture: Pixels) -> np.ndarray:
+        """Return what the network makes of a picture, with straight colours where there is transparency.
+
+        A network that knows no transparency gets the colours over the run's background; the transparency of the picture
+        is kept, resized to the output if that is larger.
+
+        Returns:
+            uint8 [H', W', C'].
+
+        Raises:
+            DataError: the channels of the picture cannot become those that the network takes.
+            GanctlError: as for a call.
+        """
+        channels, made_of_alpha = self.taken[2], self.trained.alpha
+        takes_alpha = made_of_alpha and channels in ALPHA_CHANNELS
+        levels, kept = picture.levels, None
+        if not picture.bands and levels.shape[2] in ALPHA_CHANNELS and not takes_alpha:
+            kept = levels[..., -1:] if levels[..., -1].min() < 255 else None
+            levels = over(levels, self.trained.parts.experiment.dataset.background_colour)
+        if takes_alpha and not picture.bands and levels.shape[2] <= max(ALPHA_CHANNELS):
+            levels = premultiplied(with_alpha(levels, channels))
+        elif levels.shape[2] != channels and {levels.shape[2], channels} != {1, 3}:
+            raise DataError(f"its channels are {levels.shape[2]}, and the network takes {channels}")
+        made = self(to_channels(levels, channels))
+        if made_of_alpha:
+            return straight(made)
+        if kept is None or made.shape[2] not in (1, 3):
+            return made
+        return np.concatenate([made, resized(kept, *made.shape[:2])], axis=-1)
+
     def _translated(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
         if (height, width) == self.taken[:2] and self._whole(height, width):
@@ -124,7 +162,7 @@ class Translator:
         elif self._whole(height, width):
             return as_levels(paint(image[np.newaxis])[0])
         else:
-            tiles = tuple(  # type: ignore[assignment]
+            tiles = tuple(
                 min(side, max(least, side_of(self._largest**2, step)))
                 for side, least, step in zip((height, width), sides.least, sides.step, strict=True)
             )
@@ -225,7 +263,7 @@ def _painter(network: Any, shape: tuple[int | None, ...]) -> Paint:
         input_signature=[tf.TensorSpec([None, *shape], tf.uint8)],
         autograph=False,
     )
-    return lambda images: compiled(images).numpy()  # type: ignore[no-any-return]
+    return lambda images: compiled(images).numpy()
 
 
 def _calls(network: Any) -> list[Any]:
