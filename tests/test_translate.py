@@ -1,9 +1,10 @@
 """Pictures of any size through trained networks: whole, padded, in tiles; from files to files, and in Python."""
 
+import io
 import json
 import resource
 import shutil
-import zipfile
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import small_runs
 from click.testing import CliRunner
-from conftest import RunCli
+from conftest import RunCli, untracked
 
 import ganctl
 from ganctl import datasets, models
@@ -26,13 +27,16 @@ from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import ForwardPass, ImageSampler, Networks, Player, Setup, Term, Turn
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.generation.loading import TrainedGenerator
+from ganctl.generation.sample_inputs import SamplesOfInputs
 from ganctl.generation.translator import Translator
 from ganctl.images.decode import decode
 from ganctl.images.draw import to_png
 from ganctl.images.image_set import ImageSet
 from ganctl.images.notebook import Images
 from ganctl.lazy import tf
+from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
+from ganctl.training.prepared import Prepared
 
 SIDE = 16
 
@@ -337,10 +341,13 @@ def test_archives_and_arrays_are_read_where_they_are(
 
 
 def test_a_member_of_an_archive_stays_below_the_folder(command: Callable[..., Said], tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
-        archive.writestr("../../up.png", to_png(picture(8, 8, 3)))
-    assert command("enlarging", "given.zip", "--output", "in/out").exit_code == 0
-    assert files_in(tmp_path) == ["given.zip", "in/out/up.png"]
+    content = to_png(picture(8, 8, 3))
+    with tarfile.open(tmp_path / "given.tar", "w") as archive:
+        member = tarfile.TarInfo("../../up.png")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    assert command("enlarging", "given.tar", "--output", "in/out").exit_code == 0
+    assert files_in(tmp_path) == ["given.tar", "in/out/up.png"]
 
 
 def test_an_npz_holds_results_of_one_shape(
@@ -497,7 +504,7 @@ def test_a_thousand_pictures_of_many_sizes_need_no_more_memory_than_a_few(
         for height, width in random.integers(20, 60, (count, 2)):
             translate(picture(height, width, 1))
 
-    some(300)
+    some(1100)  # more sizes than oneDNN remembers
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     some(700)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000, "kilobytes"
@@ -542,3 +549,108 @@ def test_python_names_a_picture_that_cannot_be_read(runs: Callable[[str], Traine
     (tmp_path / "a.png").write_bytes(to_png(picture(8, 8, 3))[:60])
     with pytest.raises(DataError, match=r"a\.png: its PNG"):
         ganctl.load(runs("enlarging").folder.path).translate(tmp_path / "a.png")
+
+
+def cell(grid: np.ndarray, row: int, column: int, side: int, rows: int) -> np.ndarray:
+    """A cell of a grid of so many rows, in its own size, without the gap around it."""
+    factor = grid.shape[0] // (rows * (side + 2) + 2)
+    top, left = 2 + row * (side + 2), 2 + column * (side + 2)
+    return grid[::factor, ::factor][top : top + side, left : left + side]
+
+
+def test_grids_during_training_show_held_out_inputs_outputs_and_truth(runs: Callable[[str], Trained]) -> None:
+    folder = runs("convolutional").folder
+    sides = pairs_of(1, 3, 1)(None, None)
+    grid = pixels(folder.sample_grid(2))
+    made = Translator(TrainedGenerator.load(folder.path))
+    for number, (row, column) in enumerate([(0, 0), (0, 1), (0, 2), (0, 3), (3, 0)]):
+        source, target = (sides[role].apart.images[number] for role in ("source", "target"))
+        np.testing.assert_array_equal(cell(grid, row, column, SIDE, 6), source.repeat(3, axis=2))
+        np.testing.assert_allclose(cell(grid, row + 1, column, SIDE, 6).astype(int), made(source), atol=1)
+        np.testing.assert_array_equal(cell(grid, row + 2, column, SIDE, 6), target)
+
+
+def test_a_run_says_what_its_rows_are_and_its_report_shows_it(runs: Callable[[str], Trained], tmp_path: Path) -> None:
+    trained = runs("convolutional")
+    prepared = Prepared.make(resolving.resolve(trained.experiment), small_runs.CPU, untracked)
+    facts = prepared.describe(["ganctl", "train", "test.yaml"])
+    assert facts["grids"] == {"translated": {"rows": ["input", "output", "truth"], "inputs": "held-out images"}}
+    folder = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    folder.write_info(facts)
+    page = write_report(folder).read_text()
+    assert "Rows, repeating from the top: input (held-out images), output, truth." in page
+    assert "Rows, repeating" not in write_report(trained.folder).read_text()
+
+
+def test_sample_shows_what_becomes_of_held_out_images(
+    command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    said = command("enlarging", "--num", "9", name="sample")
+    assert said.output == (
+        "What enlarging after 2 iterations makes of 5 held-out images (source): samples-0.png, rows of input, output, "
+        "truth\n"
+    )
+    grid, sides = pixels(tmp_path / "samples-0.png"), pairs_of(3, 3, 2)(None, None)
+    for number in range(5):
+        source, target = (sides[role].apart.images[number] for role in ("source", "target"))
+        shown = source.repeat(2, axis=0).repeat(2, axis=1)
+        np.testing.assert_array_equal(cell(grid, 0, number, 2 * SIDE, 3), shown)
+        made = translator("enlarging")(source).astype(int)
+        np.testing.assert_allclose(cell(grid, 1, number, 2 * SIDE, 3), made, atol=1)
+        np.testing.assert_array_equal(cell(grid, 2, number, 2 * SIDE, 3), target)
+    assert command("enlarging", "--num", "2", "--output", "s.npz", name="sample").exit_code == 0
+    with np.load(tmp_path / "s.npz") as made:
+        expected = [translator("enlarging")(sides["source"].apart.images[number]) for number in (0, 4)]
+        np.testing.assert_allclose(made["images"].astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize("columns", [1, 8, 11])
+def test_a_grid_of_inputs_has_a_row_for_each(columns: int, runs: Callable[[str], Trained], tmp_path: Path) -> None:
+    trained = TrainedGenerator.load(runs("convolutional").folder.path)
+    ramp = np.arange(columns, dtype=np.uint8)[:, np.newaxis, np.newaxis, np.newaxis] * np.ones((1, 8, 8, 3), np.uint8)
+    images = {"source": ramp[..., :1], "target": 200 + ramp}
+    samples = SamplesOfInputs(trained, images, 100 + ramp, held_out=True)
+    samples.write_grid(tmp_path / "grid.png")
+    grid, rows = pixels(tmp_path / "grid.png"), 3 * -(-columns // 8)
+    grid = np.broadcast_to(grid, (*grid.shape[:2], 3))  # a PNG of greys may be read as one channel
+    for number in range(columns):
+        values = [cell(grid, 3 * (number // 8) + row, number % 8, 8, rows)[0, 0, 0] for row in range(3)]
+        assert values == [number, 100 + number, 200 + number]
+    if columns == 11:
+        assert (cell(grid, 3, 3, 8, rows) == 255).all(), "the last row is shorter"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--classes", "1"], "--classes is for models that draw from noise"),
+        (["--truncation", "0.5"], "--truncation is for models that draw from noise"),
+        (["--values", "--output", "a.npz"], "--values is for models that draw from noise"),
+    ],
+)
+def test_sample_refuses_what_is_for_noise(words: list[str], message: str, command: Callable[..., Said]) -> None:
+    said = command("enlarging", *words, name="sample")
+    assert (said.exit_code, message in said.error) == (2, True)
+
+
+def test_what_draws_from_noise_names_translate(command: Callable[..., Said], runs: Callable[[str], Trained]) -> None:
+    said = command("enlarging", name="interpolate")
+    assert said.exit_code == 2
+    assert "not from noise, so a seed draws nothing. Give it pictures: ganctl translate" in said.error
+    run = ganctl.load(runs("enlarging").folder.path)
+    for draw in (run.sample, run.interpolate):
+        with pytest.raises(UsageError, match=r"run\.translate in Python"):
+            draw()
+
+
+@pytest.mark.parametrize("words", [[], ["--direction", "a_to_b"]])
+def test_a_run_that_draws_from_noise_names_sample(
+    words: list[str], reported_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.png", picture(8, 8, 3))
+    arguments = ["translate", "--checkpoint", str(reported_run.path), "a.png", *words]
+    with pytest.raises(UsageError, match=r"draws .*from noise.* takes no .*ganctl sample"):
+        CliRunner().invoke(commands, arguments, catch_exceptions=False)
+    with pytest.raises(UsageError, match="ganctl sample"):
+        ganctl.load(reported_run.path).translate("a.png")

@@ -1,6 +1,7 @@
 """`ganctl sample`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,10 +10,14 @@ from ganctl.cli._options import (
     checkpoint_option,
     classes_option,
     device_option,
+    direction_option,
     output_option,
     seed_option,
 )
 from ganctl.cli._printing import show
+
+if TYPE_CHECKING:
+    from ganctl.generation.loading import TrainedGenerator
 
 
 @click.command()
@@ -41,6 +46,7 @@ from ganctl.cli._printing import show
     "FILE.png (a grid with a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C] "
     "and the classes as `labels`) or a new folder (a PNG for each image).  [default: samples-SEED.png]"
 )
+@direction_option
 @best_option
 @device_option
 def command(
@@ -51,10 +57,15 @@ def command(
     truncation: float | None,
     values: bool,
     output: Path | None,
+    direction: str | None,
     best: bool,
     device: str,
 ) -> None:
     """Draw images from a trained generator.
+
+    A model that makes pictures from pictures gets held-out images of its data set, or training images if none are held
+    out. FILE.png then shows rows of inputs, outputs and, where it is known, the truth. For other pictures there is
+    `ganctl translate`.
 
     \b
     ganctl sample --checkpoint outputs/quickstart
@@ -62,9 +73,10 @@ def command(
     ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     """
-    from ganctl.cli._drawing import open_generator
+    from ganctl.cli._drawing import warn_skipped
     from ganctl.errors import UsageError
     from ganctl.generation.drawing import check_count
+    from ganctl.generation.loading import TrainedGenerator
     from ganctl.generation.sample_files import writer_for
     from ganctl.host.device import select_device
 
@@ -72,14 +84,39 @@ def command(
     if values and (output is None or output.suffix.lower() != ".npz"):
         raise UsageError("--values needs --output FILE.npz.")
     select_device(device)
-    write = writer_for(output or Path(f"samples-{seed}.png"), num)
-    trained = open_generator(checkpoint, best=best)
+    path = output or Path(f"samples-{seed}.png")
+    write = writer_for(path, num)
+    trained = TrainedGenerator.load(checkpoint, best=best, direction=direction)
+    warn_skipped(trained.problems)
     learned_from = trained.parts.experiment.dataset.path
     if output and learned_from and output.exists() and output.samefile(Path(learned_from).expanduser()):
         raise UsageError(f"--output {output} is what this generator learned from. Choose another file.")
+    if trained.sampler.takes:
+        for option, given in (("--classes", classes), ("--truncation", truncation), ("--values", values or None)):
+            if given is not None:
+                raise UsageError(f"{option} is for models that draw from noise; this one takes images. Leave it out.")
+        show(_from_images(trained, path, num, seed))
+        return
     where = write(
         trained.draw(num, seed, classes, truncation, values=values),
         trained.classes(classes),
         alpha=trained.alpha and not values,
     )
     show(f"{num:,} images of {trained.description}: {where}")
+
+
+def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:
+    """Write what a model makes of images of its data set; returns what is said about it."""
+    from ganctl.generation.sample_files import writer_for
+    from ganctl.generation.sample_inputs import SamplesOfInputs
+    from ganctl.host.files import is_folder, writing
+    from ganctl.host.terminal import Terminal
+
+    samples = SamplesOfInputs.draw(trained, num, seed, Terminal(quiet=False).track)
+    made = f"What {trained.description} makes of {samples.description}: {path}"
+    if path.suffix.lower() == ".png" and not is_folder(path):
+        with writing(path):
+            samples.write_grid(path)
+        return f"{made}, rows of {', '.join(trained.sampler.rows)}"
+    writer_for(path, len(samples.made))(iter([samples.made]), alpha=trained.alpha)
+    return made

@@ -56,6 +56,11 @@ class Sampler:
         """The feed of the input images; empty if the input is noise."""
         return ""
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """What the rows of a grid show, repeating from the top; empty if every cell is a sample."""
+        return ()
+
     def grid_inputs(
         self,
         network: Any,
@@ -145,6 +150,11 @@ class ImageSampler(Sampler):
         """The feed of the input images."""
         return self.source
 
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Input, output and, if it is known, truth."""
+        return ("input", "output", "truth") if self.truth else ("input", "output")
+
     def grid_inputs(
         self,
         network: Any,
@@ -157,7 +167,7 @@ class ImageSampler(Sampler):
         images: Mapping[str, np.ndarray],
     ) -> GridInputs:
         """Return images of the feed, for every other row of the grid, or every third one if the truth is shown."""
-        count = max(1, rows // (3 if self.truth else 2)) * columns
+        count = max(1, rows // len(self.rows)) * columns
         given = as_networks_see(tf.cast(self._repeated(images, count), tf.float32))
         return GridInputs(given, tf.zeros([count], tf.int32))
 

@@ -178,7 +178,11 @@ class TrainedGenerator:
 
     def check_takes_images(self) -> None:
         """Raise UsageError if the inputs are noise instead of images."""
-        _check_takes_images(self.parts)
+        if not self.sampler.takes:
+            raise UsageError(
+                f"The model '{self.parts.model.name}' draws images from noise and takes no pictures. Draw from it: "
+                "ganctl sample, or run.sample in Python."
+            )
 
 
 def sampler_of(parts: Parts, direction: str | None) -> Sampler:
@@ -189,7 +193,11 @@ def sampler_of(parts: Parts, direction: str | None) -> Sampler:
     samplers = parts.model.samplers
     if direction is None:
         return parts.sampler
-    _check_takes_images(parts)
+    if not parts.sampler.takes:
+        raise UsageError(
+            f"direction: the model '{parts.model.name}' draws from noise and takes no images. Leave it out, and draw "
+            "from it: ganctl sample."
+        )
     if len(samplers) == 1:
         raise UsageError(f"direction: the model '{parts.model.name}' has only one. Leave it out.")
     if direction not in samplers:
@@ -198,14 +206,6 @@ def sampler_of(parts: Parts, direction: str | None) -> Sampler:
             f"{did_you_mean(direction, samplers)}"
         )
     return samplers[direction]
-
-
-def _check_takes_images(parts: Parts) -> None:
-    if not parts.sampler.takes:
-        raise UsageError(
-            f"The model '{parts.model.name}' draws images from noise and takes no pictures. Draw from it: ganctl "
-            "sample, or run.sample in Python."
-        )
 
 
 def parts_of(found: checkpoint.Checkpoint) -> Parts:

@@ -24,6 +24,7 @@ class Facts:
         log: the last lines of log.txt.
         warnings: those of its lines that a reader must not miss.
         notes: what could not be read, in words.
+        rows: what the rows of the sample grids show, in a sentence; empty if every cell is a sample.
     """
 
     config: dict[str, Any]
@@ -32,6 +33,7 @@ class Facts:
     log: list[str]
     warnings: list[str]
     notes: list[str]
+    rows: str = ""
 
     def value(self, *keys: str) -> Any:
         """Return the value of a key of the experiment; None if it is missing."""
@@ -46,12 +48,15 @@ def read_facts(folder: RunFolder) -> Facts:
     notes: list[str] = []
     config: dict[str, Any] = {}
     info: dict[str, str] = {}
+    rows = ""
     try:
         config = read_yaml(folder.config).data
     except ConfigurationError as error:
         notes.append(str(error))
     try:
-        info = _worded(json.loads(folder.info.read_text("utf-8", errors="replace")))
+        stored = json.loads(folder.info.read_text("utf-8", errors="replace"))
+        info = _worded(stored)
+        rows = _rows_in_words(stored.get("grids"))
     except (OSError, ValueError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a JSON object"
         notes.append(f"Versions, device and data set of the run are unknown: {folder.info.name}: {reason}.")
@@ -60,7 +65,19 @@ def read_facts(folder: RunFolder) -> Facts:
     warnings = [line for line in log if line.startswith("Warning:")] + [
         line for line in log[-1:] if line.startswith(_ENDED)
     ]
-    return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes)
+    return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes, rows)
+
+
+def _rows_in_words(grids: Any) -> str:
+    """Return what run.json says about the rows of the sample grids in a sentence; empty if it says nothing."""
+    if not isinstance(grids, dict) or not all(isinstance(grid, dict) for grid in grids.values()):
+        return ""
+    told = []
+    for name, grid in grids.items():
+        rows = [str(row) for row in grid.get("rows", ())]
+        named = [f"{row} ({grid.get('inputs', 'images')})" if row == "input" else row for row in rows]
+        told.append((f"{name}: " if len(grids) > 1 else "") + ", ".join(named))
+    return f"Rows, repeating from the top: {'; below, '.join(told)}." if told else ""
 
 
 def _text(path: Any) -> str:
@@ -80,7 +97,7 @@ def _worded(info: dict[str, Any]) -> dict[str, str]:
             lines[key] = f"{value['name']} ({value['reason']})"
         elif key == "dataset" and isinstance(value, dict):
             lines |= {f"dataset {inner}": _short(fact) for inner, fact in value.items() if fact not in ([], None)}
-        elif value not in ([], {}, None):
+        elif key != "grids" and value not in ([], {}, None):
             lines[key] = _short(value)
     return lines
 

@@ -84,11 +84,13 @@ class TrainingConsole(Terminal):
             ) from None
         _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
         done = f"Done. The run is in {folder.path}; open its {folder.report.name}."
+        where = shlex.quote(str(folder.path))
         if prepared.parts.sampler.takes:
-            self.say(done)
+            self.say(f"{done} Your own pictures:")
+            self.say(f"  ganctl translate --checkpoint {where} PICTURES")
         else:
             self.say(f"{done} More samples:")
-            self.say(f"  ganctl sample --checkpoint {shlex.quote(str(folder.path))}")
+            self.say(f"  ganctl sample --checkpoint {where}")
 
 
 def _end(folder: RunFolder, line: str) -> None:

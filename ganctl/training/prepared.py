@@ -163,7 +163,19 @@ class Prepared:
                 "notes": [note for images in self.feeds.values() for note in images.notes],
                 "fingerprint": self.fingerprint,
             },
+            **self._grids,
         }
+
+    @property
+    def _grids(self) -> dict[str, Any]:
+        """What the rows of the sample grids are, if these are not samples alone."""
+        inputs = f"{'held-out' if self.held_out else 'training'} images"
+        grids = {
+            name: {"rows": list(sampler.rows), "inputs": inputs}
+            for name, sampler in self.parts.model.samplers.items()
+            if sampler.rows
+        }
+        return {"grids": grids} if grids else {}
 
     def trainer(self, folder: RunFolder, more_hooks: list[Hook]) -> Trainer:
         """Return the trainer that writes into this run folder."""
@@ -183,6 +195,7 @@ class Prepared:
             self.feeds,
             experiment.seed,
             self.parts.loss.realness,
+            self.held_out,
         )
         every = experiment.evaluation.every
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]

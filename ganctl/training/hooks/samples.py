@@ -28,6 +28,7 @@ class Samples(Hook):
         feeds: the images by role, some of which are shown as real.
         seed: the experiment's seed.
         realness: what the grid shows for a discriminator's score, as in `AdversarialLoss`.
+        held_out: images by role that are not trained on: samplers that take images get these, where there are any.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Samples(Hook):
         feeds: Mapping[str, ImageSet],
         seed: int,
         realness: Callable[[Any], Any],
+        held_out: Mapping[str, ImageSet] | None = None,
     ) -> None:
         self.every = every
         self._scored = grid == "scored"
@@ -46,11 +48,12 @@ class Samples(Hook):
         self._rows, self._columns = rows, columns
         self._samplers, self._distribution, self._feeds = samplers, distribution, feeds
         # Spread over the data set: the first images of a folder are often alike, and of one class.
-        shown = {
-            role: np.linspace(0, len(images) - 1, min(rows * columns, len(images))).round().astype(int)
-            for role, images in feeds.items()
-        }
+        shown = {role: spread(len(images), rows * columns) for role, images in feeds.items()}
         self._real = {role: np.asarray(images.images[shown[role]]) for role, images in feeds.items()}
+        self._given = self._real | {
+            role: np.asarray(images.images[spread(len(images), rows * columns)])
+            for role, images in (held_out or {}).items()
+        }
         self._shown = shown
         self._realness = realness
         self._drawn = -1
@@ -68,7 +71,7 @@ class Samples(Hook):
                 self._key,
                 distribution=self._distribution,
                 num_classes=self._feeds[sampler.gives].num_classes,
-                images=self._real,
+                images=self._given,
             )
             for sampler, role in zip(self._samplers, self._roles, strict=True)
         ]
@@ -138,7 +141,12 @@ class Samples(Hook):
         return draw.grid(cells, math.ceil(len(cells) / columns), columns, alpha=self._feeds[role].alpha)
 
     def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
-        return self._laid_out(sampler.gives, sampler.cells(pixels, self._columns, self._real), self._columns)
+        return self._laid_out(sampler.gives, sampler.cells(pixels, self._columns, self._given), self._columns)
+
+
+def spread(length: int, count: int) -> np.ndarray:
+    """Return at most `count` places, evenly spread over a length."""
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
 def painted_by(network: Any) -> Callable[[Any], Any]:
