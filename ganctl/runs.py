@@ -220,18 +220,20 @@ def export(
     format: Text,
     output: OptionalPath = None,
     *,
+    direction: OptionalText = None,
     best: Flag = False,
     plugins: Plugins = (),
     allow_plugins: Flag = False,
 ) -> Exported:
     """Export a generator for use in other programs, as `ganctl export` does.
 
-    The written file is read back and run on the same latent vectors; it is kept only if it draws the same images.
+    The written file is read back and run on the same inputs; it is kept only if it draws the same images.
 
     Args:
         path: a run folder, checkpoint or generator file.
         format: `keras`, `savedmodel`, `onnx` or `litert`.
         output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
+        direction: which way a model with several draws, such as `a_to_b` of CycleGAN; by default the first.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
         allow_plugins: also run the plugins that it names.
@@ -253,7 +255,7 @@ def export(
         select_device("auto")
         # For float32 accuracy: a GPU's convolutions round more. This process may already use a GPU.
         with tf.device("CPU:0"):
-            generator = Generator.load(_user_path(path), best=best)
+            generator = Generator.load(_user_path(path), best=best, direction=direction)
             exported = write_generator(generator, format, where)
     _warn(f"skipped: {problem}" for problem in generator.problems)
     return exported
@@ -474,7 +476,7 @@ class Run:
         )
 
     @checked
-    def export(self, format: Text, output: OptionalPath = None) -> Exported:
+    def export(self, format: Text, output: OptionalPath = None, *, direction: OptionalText = None) -> Exported:
         """Export the generator for use in other programs, as `ganctl.export` does, with the same arguments.
 
         Example:
@@ -484,6 +486,7 @@ class Run:
             self.path,
             format,
             output,
+            direction=direction,
             best=self._best,
             plugins=self._plugins,
             allow_plugins=self._allow_plugins,

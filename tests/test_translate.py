@@ -5,6 +5,7 @@ import json
 import resource
 import shutil
 import tarfile
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import small_runs
 from click.testing import CliRunner
-from conftest import RunCli, untracked
+from conftest import RunCli, slow_but, untracked
 
 import ganctl
 from ganctl import datasets, models
@@ -26,6 +27,8 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import ForwardPass, ImageSampler, Networks, Player, Setup, Term, Turn
 from ganctl.game.inputs import as_networks_see, to_pixels
+from ganctl.generation.export import LIMIT, Generator, export
+from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.sample_inputs import SamplesOfInputs
 from ganctl.generation.translator import Translator
@@ -654,3 +657,32 @@ def test_a_run_that_draws_from_noise_names_sample(
         CliRunner().invoke(commands, arguments, catch_exceptions=False)
     with pytest.raises(UsageError, match="ganctl sample"):
         ganctl.load(reported_run.path).translate("a.png")
+
+
+@pytest.mark.parametrize("model", ["enlarging", "of_one_size"])
+@pytest.mark.parametrize("name", slow_but(["keras", "litert"], formats()))
+def test_a_translator_is_exported_for_any_size_where_it_can_be(
+    model: str, name: str, runs: Callable[[str], Trained], translator: Callable[..., Translator], tmp_path: Path
+) -> None:
+    _, given, made, factor = MODELS[model]
+    exported = export(Generator.load(runs(model).folder.path), name, tmp_path / f"a{formats()[name].suffix}")
+    free = model == "enlarging" and name != "litert"
+    assert exported.difference <= LIMIT
+    sides = [None, None] if free else [SIDE, SIDE]
+    image = exported.facts()["inputs"]["image"]
+    assert image["shape"] == [None, *sides, given]
+    assert image["range"] == [-1, 1]
+    assert image.get("multiple_of") == ([4, 4] if free else None)
+    assert exported.facts()["output"]["shape"] == [None, *([None] * 2 if free else [SIDE * factor] * 2), made]
+    names: dict[str, Any] = {}
+    size = (24, 40) if free else (SIDE, SIDE)
+    mine = picture(*size, given)
+    lines = [line for line in exported.usage if not line.startswith("image = ")]
+    where = next(number for number, line in enumerate(lines) if line.startswith("# Instead of noise, images"))
+    assert ("any height and width that are multiples of 4" in lines[where]) == free
+    names["mine"] = mine
+    lines[where] = "image = (mine[None] / 127.5 - 1).astype(np.float32)"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow would rather have LiteRT's interpreter taken from another package
+        exec("\n".join(lines), names)
+    np.testing.assert_allclose(names["pixels"][0].astype(int), translator(model)(mine), atol=1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ganctl.cli._options import best_option, json_option, output_option, run_argument
+from ganctl.cli._options import best_option, direction_option, json_option, output_option, run_argument
 from ganctl.cli._printing import show, show_json
 from ganctl.generation.formats import formats
 
@@ -15,13 +15,15 @@ from ganctl.generation.formats import formats
 @output_option(
     "File or folder.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]"
 )
+@direction_option
 @best_option
 @json_option
-def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool) -> None:
+def command(run: Path, name: str, output: Path | None, direction: str | None, best: bool, as_json: bool) -> None:
     """Export the generator of RUN (a run folder, checkpoint or generator file) for use in other programs.
 
-    The written file is read back and run on the same latent vectors. It is kept only if no pixel differs from the
-    original by more than 1e-4, for images in [-1, 1].
+    The written file is read back and run on the same inputs. It is kept only if no pixel differs from the
+    original by more than 1e-4, for images in [-1, 1]. A model that makes pictures from pictures takes any height and
+    width there, if the network and the format can.
 
     \b
     ganctl export outputs/quickstart --format onnx
@@ -34,7 +36,7 @@ def command(run: Path, name: str, output: Path | None, best: bool, as_json: bool
 
     path = check_output(name, output)
     select_device("cpu")  # for float32 accuracy; a GPU's convolutions round more
-    generator = Generator.load(run, best=best)
+    generator = Generator.load(run, best=best, direction=direction)
     warn_skipped(generator.problems)
     exported = export(generator, name, path)
     if as_json:

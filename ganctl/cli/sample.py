@@ -106,7 +106,7 @@ def command(
 
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:
-    """Write what a model makes of images of its data set; returns what is said about it."""
+    """Write what a model makes of images of its data set; returns a line about it."""
     from ganctl.generation.sample_files import writer_for
     from ganctl.generation.sample_inputs import SamplesOfInputs
     from ganctl.host.files import is_folder, writing

@@ -1,18 +1,21 @@
 """A generator as a file that other programs run, checked to draw the same images there.
 
 Every format is written, read back and run on the same latent vectors; a file with different images is not kept. The
-inputs are called `latent` (`latent_2` and so on, if there are several) and `classes`; the batch may have any size.
+inputs are called `latent` (`latent_2` and so on, if there are several) and `classes`, or `image` for a generator that
+makes images from images; the batch may have any size. Where the network and the format can, so may such an image.
 The written generator computes in float32 and as Keras does, without ganctl's rewrites.
 """
 
 import importlib.util
 import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ganctl.build.networks import as_played
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import with_noise_given
 from ganctl.errors import GanctlError, UsageError
@@ -20,14 +23,17 @@ from ganctl.game import state as game_state
 from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
-from ganctl.generation.loading import TrainedGenerator, parts_of, shapes_in
+from ganctl.generation.loading import TrainedGenerator, parts_of
+from ganctl.generation.translator import Translator
 from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
 from ganctl.images.value_range import ValueRange
-from ganctl.lazy import keras, silent_stderr
+from ganctl.lazy import in_own_session, keras, silent_stderr
 from ganctl.run_folder import checkpoint
 
 LIMIT = 1e-4
 """Largest accepted difference from the original, for images in [-1, 1]."""
+IMAGE = "image"
+"""The name of the input of a generator that makes images from images."""
 COMPARED = 16
 """The number of compared images; then a batch of another size is compared."""
 _IN_A_SAVED_MODEL = frozenset(
@@ -50,6 +56,9 @@ class Generator:
         problems: why later checkpoints were skipped.
         alpha: the last channel is transparency, and the colours are multiplied by it.
         value_range: the values of black and white in the training images, if these were not bytes.
+        any_size: the same for images of any height and width, if the network takes them.
+        multiple_of: what height and width of its images must be multiples of, if they are free.
+        other: a batch of images of another size, if they are free.
     """
 
     original: Network
@@ -61,17 +70,26 @@ class Generator:
     problems: list[str]
     alpha: bool = False
     value_range: ValueRange | None = None
+    any_size: "Generator | None" = None
+    multiple_of: tuple[int, int] | None = None
+    other: Arrays = field(default_factory=dict)
 
     @classmethod
-    def load(cls, path: Path, *, best: bool = False) -> "Generator":
+    def load(cls, path: Path, *, best: bool = False, direction: str | None = None) -> "Generator":
         """Read a run folder, checkpoint or generator file; `best` as in `checkpoint.find`.
 
+        Args:
+            path: what to read.
+            best: as in `checkpoint.find`.
+            direction: the name of one of the model's samplers; None: the first.
+
         Raises:
+            UsageError: the model has no such direction.
             GanctlError: there is none, or its layers draw noise that no input can give.
         """
         found, problems = checkpoint.find(path, best=best)
         found, parts = _with_noise_given(found, parts_of(found))
-        trained = TrainedGenerator.of(found, parts, problems)
+        trained = TrainedGenerator.of(found, parts, problems, direction)
         original, distribution, num_classes = trained.played, trained.distribution, trained.num_classes
         inputs = _examples(trained)
         description = trained.description
@@ -87,6 +105,8 @@ class Generator:
             trained.alpha,
             trained.value_range,
         )
+        if trained.sampler.takes:
+            generator = replace(generator, any_size=_of_any_size(generator, trained))
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
                 f"The generator of {parts.experiment.name} draws its own noise and cannot be exported: the file could "
@@ -111,18 +131,20 @@ class Exported:
         format: name of its format.
         difference: the largest difference from the original.
         inputs: shape and type of every input; the batch is None.
-        image_shape: height, width and channels of the images.
+        image_shape: height, width and channels of the images; height and width are None if they are free.
         usage: lines of Python that run it.
         description: what was exported.
+        multiple_of: what height and width of input images must be multiples of, if they are free.
     """
 
     path: Path
     format: str
     difference: float
     inputs: dict[str, tuple[list[int | None], str]]
-    image_shape: list[int]
+    image_shape: list[int | None]
     usage: list[str]
     description: str
+    multiple_of: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         lines = [
@@ -143,10 +165,19 @@ class Exported:
             "path": str(self.path),
             "format": self.format,
             "largest_difference": self.difference,
-            "inputs": {name: {"shape": shape, "dtype": dtype} for name, (shape, dtype) in self.inputs.items()},
+            "inputs": {name: self._input_facts(name) for name in self.inputs},
             "output": output,
             "usage": self.usage,
         }
+
+    def _input_facts(self, name: str) -> dict[str, Any]:
+        shape, dtype = self.inputs[name]
+        facts: dict[str, Any] = {"shape": shape, "dtype": dtype}
+        if name == IMAGE:
+            facts["range"] = [-1, 1]
+            if self.multiple_of:
+                facts["multiple_of"] = list(self.multiple_of)
+        return facts
 
 
 def export(generator: Generator, name: str, path: Path | None = None) -> Exported:
@@ -165,14 +196,16 @@ def export(generator: Generator, name: str, path: Path | None = None) -> Exporte
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacement_for(path, kind.suffix) as temporary:
-            difference = _written_and_compared(generator, kind, temporary)
+            generator, difference = _written(generator, kind, temporary)
             if path.is_dir():
                 shutil.rmtree(path)
-    inputs = {key: ([None, *array.shape[1:]], str(array.dtype)) for key, array in generator.inputs.items()}
+    # The inputs of the plain network have these names, and the examples their order.
+    shapes = {tensor.name: list(tensor.shape[1:]) for tensor in generator.plain.inputs}
+    inputs = {key: ([None, *shapes[key]], str(array.dtype)) for key, array in generator.inputs.items()}
     reading, drawing = kind.usage(generator.plain, path)
     usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, *_lines_for_pixels(generator)]
     image_shape = list(generator.plain.output.shape[1:])
-    return Exported(path, name, difference, inputs, image_shape, usage, generator.description)
+    return Exported(path, name, difference, inputs, image_shape, usage, generator.description, generator.multiple_of)
 
 
 def check_output(name: str, path: Path | None = None) -> Path:
@@ -203,10 +236,41 @@ def check_output(name: str, path: Path | None = None) -> Path:
     return path
 
 
+def _written(generator: Generator, kind: Format, path: Path) -> tuple[Generator, float]:
+    """Write a generator, for images of any size if it and the format can, and return what was written, checked.
+
+    Returns:
+        The generator whose network is in the file, and the largest difference from it.
+    """
+    if generator.any_size and kind.any_size:
+        with suppress(GanctlError):  # a converter may need to know the size of some layer's images
+            return generator.any_size, _written_and_compared(generator.any_size, kind, path)
+        if path.is_dir():
+            shutil.rmtree(path)
+    return generator, _written_and_compared(generator, kind, path)
+
+
+def _of_any_size(generator: Generator, trained: TrainedGenerator) -> Generator | None:
+    """The generator for images of any size; None if it only takes those of its own."""
+    translator = Translator(trained)
+    network, sides = translator.free_network, translator.sides
+    if network is None or sides is None:
+        return None
+    height, width, channels = trained.taken_shape
+    larger = (COMPARED // 4, height + sides.step[0], width + 2 * sides.step[1], channels)
+    return replace(
+        generator,
+        original=in_own_session(lambda: as_played(network, trained.parts.experiment)),
+        plain=_with_named_inputs(network, [IMAGE]),
+        multiple_of=sides.step,
+        other={IMAGE: np.random.default_rng(1).uniform(-1.0, 1.0, larger).astype(np.float32)},
+    )
+
+
 def _written_and_compared(generator: Generator, kind: Format, path: Path) -> float:
     """Write, run the written file, and return the largest difference; raises GanctlError where it is too large."""
     fewer = {key: array[:3] for key, array in generator.inputs.items()}
-    batches = [generator.inputs, fewer]
+    batches = [generator.inputs, fewer, *([generator.other] if generator.other else [])]
     failure: Exception | None = None
     drawn: list[np.ndarray] = []
     with silent_stderr():  # converters are noisy
@@ -247,8 +311,8 @@ def _with_noise_given(found: checkpoint.Checkpoint, parts: Parts) -> tuple[check
 def _examples(trained: TrainedGenerator) -> Arrays:
     """A batch for every input by name, in the generator's order."""
     if trained.sampler.takes:
-        shape = shapes_in(trained.source, trained.parts)[trained.sampler.takes]
-        return {"image": np.random.default_rng(0).uniform(-1.0, 1.0, (COMPARED, *shape)).astype(np.float32)}
+        shape = trained.taken_shape
+        return {IMAGE: np.random.default_rng(0).uniform(-1.0, 1.0, (COMPARED, *shape)).astype(np.float32)}
     return _drawn_inputs(trained.network, trained.distribution, trained.num_classes)
 
 
@@ -298,11 +362,18 @@ def _lines_for_pixels(generator: Generator) -> list[str]:
 def _lines_for_inputs(generator: Generator) -> list[str]:
     """Lines of Python that make inputs for sixteen images, called as the inputs are."""
     lines = ["random = np.random.default_rng(0)"]
+    if IMAGE in generator.inputs:
+        size = "of this size"
+        if generator.multiple_of:
+            size = "of any height and width"
+            if generator.multiple_of != (1, 1):
+                size += f" that are multiples of {' and '.join(map(str, dict.fromkeys(generator.multiple_of)))}"
+        lines.append(f"# Instead of noise, images {size}: pixels / 127.5 - 1, so black is -1 and white is 1.")
     for name, array in generator.inputs.items():
         shape = [COMPARED, *array.shape[1:]]
         if name == CLASSES and array.shape[1:] == (1,):
             lines.append(f"{name} = random.integers(0, {generator.num_classes}, {shape}).astype(np.{array.dtype})")
-        elif name == "image":
+        elif name == IMAGE:
             lines.append(f"{name} = random.uniform(-1, 1, {shape}).astype(np.float32)")
         elif name == CLASSES:
             chosen = f"random.integers(0, {generator.num_classes}, {COMPARED})"

@@ -104,8 +104,10 @@ class TrainedGenerator:
 
     @property
     def description(self) -> str:
-        """The name of its experiment and its number of iterations."""
-        return f"{self.parts.experiment.name} after {self.step:,} iterations"
+        """The name of its experiment, its number of iterations and, if there are several, the way that it draws."""
+        ways = self.parts.model.samplers
+        way = "".join(f", {name}" for name, sampler in ways.items() if sampler is self.sampler and len(ways) > 1)
+        return f"{self.parts.experiment.name} after {self.step:,} iterations{way}"
 
     def classes(self, wanted: Sequence[int | str] | None) -> list[int]:
         """Return the classes to draw by number: the wanted ones, given by number or name, and all by default.

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+import ganctl.layers
 from ganctl.build.networks import as_played
 from ganctl.build.resolving import Shape
 from ganctl.errors import DataError, GanctlError
@@ -27,7 +28,6 @@ from ganctl.generation.tiling import Axis, Paint, as_levels, paint_tiled, side_o
 from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, straight, with_alpha
 from ganctl.images.resize import over, resized, to_channels
 from ganctl.keras_internals import calls_of
-from ganctl.layers import is_transparent, of_any_size
 from ganctl.lazy import in_own_session, tf
 
 MOST_BYTES = 2**31
@@ -204,7 +204,7 @@ class Translator:
 
     @cached_property
     def _of_any_size(self) -> Any:
-        return in_own_session(lambda: of_any_size(self.trained.network))
+        return in_own_session(lambda: ganctl.layers.of_any_size(self.trained.network))
 
     @cached_property
     def _paint_any(self) -> Paint:
@@ -267,7 +267,7 @@ def _painter(network: Any, shape: tuple[int | None, ...]) -> Paint:
 
 
 def _calls(network: Any) -> list[Any]:
-    return list(calls_of(network)) if is_transparent(network) else []
+    return list(calls_of(network)) if ganctl.layers.is_transparent(network) else []
 
 
 def _divisors(number: int) -> list[int]:

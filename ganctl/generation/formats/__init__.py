@@ -40,6 +40,7 @@ class Format:
             inputs.
         needs: packages in addition to ganctl's own.
         extra: the extra of ganctl that installs them.
+        any_size: whether height and width of images may be free in the file.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Format:
     usage: Callable[[Network, Path], tuple[list[str], list[str]]]
     needs: tuple[str, ...] = ()
     extra: str = ""
+    any_size: bool = True
 
 
 @cache

@@ -35,4 +35,4 @@ def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
     )
 
 
-FORMAT = Format("litert", ".tflite", _write, _run, _usage)
+FORMAT = Format("litert", ".tflite", _write, _run, _usage, any_size=False)
