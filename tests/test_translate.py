@@ -686,3 +686,42 @@ def test_a_translator_is_exported_for_any_size_where_it_can_be(
         warnings.simplefilter("ignore")  # TensorFlow would rather have LiteRT's interpreter taken from another package
         exec("\n".join(lines), names)
     np.testing.assert_allclose(names["pixels"][0].astype(int), translator(model)(mine), atol=1)
+
+
+CYCLEGAN = Path(__file__).parent / "plugins" / "cyclegan.yaml"
+SMALL = ["dataset.limit=20", "dataset.image_size=16", "training.iterations=2", "training.batch_size=2",
+         "training.precision=float32", "outputs.sample_every=2", "outputs.checkpoint_every=2"]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_user_trains_translates_both_ways_compares_and_goes_on(run_cli: RunCli, tmp_path: Path) -> None:
+    """As one types it, with a plugin; what each direction makes differs, and so does the size of the pictures."""
+    plugin = ["--plugin", CYCLEGAN.with_suffix(".py")]
+    changes = [word for setting in SMALL for word in ("--set", setting)]
+    done = run_cli("train", CYCLEGAN, *changes, *plugin, "--run-name", "first", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Your own pictures:\n  ganctl translate --checkpoint outputs/first PICTURES\n")
+    run = tmp_path / "outputs" / "first"
+    grids = json.loads((run / "run.json").read_text())["grids"]
+    rows = {"rows": ["input", "output"], "inputs": "training images"}
+    assert grids == {"a_to_b": rows, "b_to_a": rows}
+    write(tmp_path / "in" / "a.png", picture(21, 30, 1))
+    made = []
+    for words in ([], ["--direction", "a_to_b"], ["--direction", "b_to_a"]):
+        done = run_cli("translate", "--checkpoint", run, "in/a.png", *words, *plugin, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        way = words[-1] if words else "a_to_b"
+        assert done.stdout == f"1 picture by cyclegan after 2 iterations, {way}: a-translated.png\n"
+        made.append(pixels(tmp_path / "a-translated.png"))
+    assert made[0].shape == (21, 30, 1)
+    np.testing.assert_array_equal(made[0], made[1])
+    assert (made[0] != made[2]).any()
+    refused = run_cli("translate", "--checkpoint", run, "in/a.png", "--direction", "a_to_a", *plugin, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "direction: the model 'plugin_cyclegan' has a_to_b and b_to_a. Received: a_to_a" in refused.stderr
+    done = run_cli("train", CYCLEGAN, *changes, *plugin, "--run-name", "second", "--init-from", run, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    taken = json.loads((tmp_path / "outputs" / "second" / "run.json").read_text())["init_from"]
+    assert {"generator_a", "generator_b"} <= set(json.dumps(taken).replace('"', " ").split()), taken
+    done = run_cli("compare", "outputs/first", "outputs/second", *plugin, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
