@@ -56,7 +56,7 @@ from ganctl.generation.translator import Translator
 from ganctl.generation.walks import number_of_walks, walk
 from ganctl.host.device import select_device
 from ganctl.images.bands import straight
-from ganctl.images.notebook import Images
+from ganctl.images.notebook import ImageList, Images
 from ganctl.lazy import tf
 from ganctl.plugins import blame, permitted
 from ganctl.run_folder import checkpoint
@@ -344,7 +344,7 @@ class Run:
         return Images.of(straight(drawn) if self._trained.alpha and not values else drawn)
 
     @checked
-    def translate(self, pictures: Pictures, direction: OptionalText = None) -> Images | list[Images]:
+    def translate(self, pictures: Pictures, direction: OptionalText = None) -> Images | ImageList:
         """Put pictures of any size through a model that makes pictures from pictures, as `ganctl translate` does.
 
         Args:
@@ -371,7 +371,7 @@ class Run:
                 self._translators[direction] = Translator(trained)
         translator = self._translators[direction]
         made = translate_in_memory(translator, pictures, translator.reading)
-        return [Images.of(image) for image in made] if isinstance(made, list) else Images.of(made)
+        return ImageList(map(Images.of, made)) if isinstance(made, list) else Images.of(made)
 
     @checked
     def interpolate(

@@ -218,3 +218,18 @@ def test_runs_are_compared_side_by_side(browser: Any, run: RunFolder, tmp_path: 
         assert [row.text.rstrip("-") for row in legend] == ["iteration", "run", "other"]
         drag(page, plots(page, "curves")["d_loss"], 0.25, 0.75)
         WebDriverWait(page, 5).until(lambda _: shown_range(page) == (2, 6))
+
+
+def test_the_rows_of_a_grid_have_a_caption_that_stays_while_the_slider_moves(browser: Any, run: RunFolder) -> None:
+    folder = RunFolder(Path(shutil.copytree(run.path, run.path.with_name("translating"))))
+    grids = {"translated": {"rows": ["input", "output", "truth"], "inputs": "held-out images"}}
+    folder.info.write_text(json.dumps({**json.loads(folder.info.read_text()), "grids": grids}))
+    with opened(browser, write_report(folder)) as page:
+        seen = set()
+        for keys in (Keys.HOME, Keys.END):
+            page.find_element(By.CSS_SELECTOR, "#slider input").send_keys(keys)
+            figure = page.find_element(By.CSS_SELECTOR, ".pictures figure")
+            seen.add((figure.text, figure.find_element(By.TAG_NAME, "img").get_attribute("src")))
+    rows = "Rows, repeating from the top: input (held-out images), output, truth."
+    assert {text for text, _ in seen} == {f"Generated, after {step} iterations\n{rows}" for step in (0, 8)}
+    assert len({source for _, source in seen}) == 2, "two grids"

@@ -35,7 +35,7 @@ from ganctl.generation.translator import Translator
 from ganctl.images.decode import decode
 from ganctl.images.draw import to_png
 from ganctl.images.image_set import ImageSet
-from ganctl.images.notebook import Images
+from ganctl.images.notebook import ImageList, Images
 from ganctl.lazy import tf
 from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
@@ -322,6 +322,13 @@ def test_several_pictures_go_to_a_folder_by_default(command: Callable[..., Said]
     assert "translated already contains files, and translations would overwrite some of them" in again.error
 
 
+def test_two_stars_stand_for_files_in_all_folders_once(command: Callable[..., Said], tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/deep/b.png"):
+        write(tmp_path / name, picture(8, 8, 3))
+    assert command("enlarging", "in/**", "--output", "out").exit_code == 0
+    assert files_in(tmp_path / "out") == ["a.png", "b.png"]
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "npz", "npy"])
 def test_archives_and_arrays_are_read_where_they_are(
     kind: str, command: Callable[..., Said], translator: Callable[..., Translator], tmp_path: Path
@@ -532,6 +539,16 @@ def test_python_translates_arrays_and_paths(
     several = run.translate([path, picture(8, 8, 3)])
     assert [image.shape for image in several] == [(24, 32, 3), (16, 16, 3)]
     assert all(isinstance(image, Images) for image in several)
+    assert several.sheet().shape[2] == 3
+    assert several._repr_png_() is not None
+    shown = ImageList([Images.of(np.full((2, 3, 1), 9, np.uint8)), Images.of(np.full((4, 2, 3), 7, np.uint8))]).sheet()
+    small = shown[:: shown.shape[0] // 8, :: shown.shape[1] // 12]
+    assert small[..., 1].tolist() == [
+        [255] * 12, [255] * 12,
+        *[[255, 255, 9, 9, 9, 255, 255, 7, 7, 255, 255, 255]] * 2,
+        *[[255, 255, 255, 255, 255, 255, 255, 7, 7, 255, 255, 255]] * 2,
+        [255] * 12, [255] * 12,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

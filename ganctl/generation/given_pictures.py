@@ -105,6 +105,8 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]], reading: Reading) ->
             found.pictures += _at(path, reading, found)
             continue
         matches = sorted(map(Path, glob.glob(text, recursive=True)), key=os.fsencode) if glob.has_magic(text) else []
+        if "**" in text:  # which stands for folders, and for what is in them
+            matches = [match for match in matches if match.is_file()]
         if not matches:
             what = "no file that matches" if glob.has_magic(text) else "nothing at"
             raise UsageError(f"There is {what} {shown(path)}. Name pictures, folders, archives or an npz.")

@@ -1,4 +1,4 @@
-"""Images as an array that a notebook shows."""
+"""Images, as an array or a list, that a notebook shows."""
 
 import math
 from typing import Any
@@ -54,3 +54,32 @@ class Images(np.ndarray):
 
     def __array_finalize__(self, source: Any) -> None:
         """Copy no attributes from the source array."""
+
+
+class ImageList(list[Images]):
+    """A list of uint8 images [H, W, C] of different sizes that a notebook shows as a picture."""
+
+    def sheet(self) -> np.ndarray:
+        """Return all images side by side on white, uint8 [height, width, C], those of other channels as colours.
+
+        Raises ValueError without images, or if one has neither one nor three channels.
+        """
+        if not self or not all(image.ndim == 3 and image._is_shown() for image in self):
+            shapes = [image.shape for image in self]
+            raise ValueError(f"Only uint8 images [H, W, 1 or 3] can be shown. Received: {shapes}")
+        channels = max(image.shape[2] for image in self)
+        height, width = (max(image.shape[axis] for image in self) for axis in (0, 1))
+        cells = np.full((len(self), height, width, channels), 255, np.uint8)
+        for cell, image in zip(cells, self, strict=True):
+            cell[: image.shape[0], : image.shape[1]] = np.asarray(image)
+        columns = math.ceil(math.sqrt(len(cells)))
+        return grid(cells, math.ceil(len(cells) / columns), columns)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture for a notebook; None, which shows the numbers, if it is not a picture or is too large."""
+        if sum(image.size for image in self) > LARGEST_SHEET:
+            return None
+        try:
+            return to_png(self.sheet())
+        except (UsageError, ValueError):
+            return None
