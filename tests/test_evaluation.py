@@ -256,10 +256,13 @@ def test_scores_come_with_their_floor_and_their_protocol(clothes: ImageSet) -> N
     extractor = Extractor("lite0", "0123456789abcdef", "not at all", averaged)
     reference = Reference.of(subset(clothes, slice(0, 400)), extractor, "training images of clothes")
     values = scoring.evaluate(clothes.images[400:550], reference).values
-    assert set(metrics_csv.COLUMNS) - values.keys() == {
+    of_pictures = set(metrics_csv.COLUMNS[metrics_csv.COLUMNS.index("floor_num") + 1 :])
+    assert "l1_baseline" in of_pictures
+    assert set(metrics_csv.COLUMNS) - of_pictures - values.keys() == {
         "iteration",
         *("class_score", "class_score_floor", "class_coverage", "class_coverage_floor"),
     }
+    assert not of_pictures & values.keys(), "they are of models that make pictures from pictures"
     assert values["num"] == values["floor_num"] == 150
     assert values["reference_num"] == 400
     assert values["weights"] == "0123456789ab"

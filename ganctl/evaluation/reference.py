@@ -155,10 +155,10 @@ class Reference:
         return _folder() / f"{self.key}-{what}{suffix}" if self.key else None
 
 
-def check_enough(images: ImageSet) -> None:
-    """Raise DataError if there are too few images to compare with."""
+def check_enough(images: ImageSet, purpose: str = "compare with") -> None:
+    """Raise DataError if there are too few images to compare with, or for another purpose."""
     if len(images) < FEWEST_IMAGES:
-        raise DataError(f"{images.source}: {len(images)} images are too few to compare with ({FEWEST_IMAGES} or more).")
+        raise DataError(f"{images.source}: {len(images)} images are too few to {purpose} ({FEWEST_IMAGES} or more).")
 
 
 def choose(count: int, most: int) -> np.ndarray:

@@ -53,8 +53,14 @@ def copies(values: Mapping[str, Any]) -> bool:
     return bool(share > CALLED_COPYING * floor and share > floor + 4 * deviation)
 
 
-def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
-    """Score samples, uint8 [N, H, W, C], against a reference; raises DataError if they are too few."""
+def evaluate(samples: np.ndarray, reference: Reference, meaningless: Mapping[str, str] | None = None) -> Evaluation:
+    """Score samples against a reference; raises DataError if they are too few.
+
+    Args:
+        samples: uint8 [N, H, W, C].
+        reference: the real images.
+        meaningless: scores to leave out, and why.
+    """
     features = reference.extractor.features(samples)
     if len(features) < FEWEST_IMAGES:
         raise DataError(f"{len(features)} samples are too few to score. Use {FEWEST_IMAGES} or more.")
@@ -81,6 +87,9 @@ def evaluate(samples: np.ndarray, reference: Reference) -> Evaluation:
             titles = [metric.title for metric in METRICS if metric.name in scores and metric.name in lost]
             scores.update({name: None for name in scores if name in lost})
             left_out += (f"{', '.join(titles)}: all {what} are identical",)
+    for name, reason in (meaningless or {}).items():
+        scores.update({name: None, name + FLOOR: None})
+        left_out += (f"{name}: {reason}",)
     return Evaluation({**scores, **protocol}, found, left_out)
 
 

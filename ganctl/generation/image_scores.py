@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from ganctl.errors import UsageError
 from ganctl.evaluation.features import extractor_for
 from ganctl.evaluation.features.extractor import seen_in_words
+from ganctl.evaluation.paired_figures import BASELINES
 from ganctl.evaluation.pairs import nearest_pairs
-from ganctl.evaluation.reference import Reference
+from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.generation.image_sources import read_both
+from ganctl.generation.translation_scores import Translations
 from ganctl.host.device import select_device
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import JPEG, Track
 from ganctl.images.value_range import Asked
-from ganctl.run_folder.metrics_csv import FLOOR, METRICS, title
+from ganctl.run_folder.metrics_csv import METRICS, title
 
 # If the shares of JPEG files on the two sides differ by more than this, only one side counts as compressed.
 _SHARE_OF_JPEG = 0.1
@@ -31,7 +34,9 @@ class Scores:
         reference: a description of the real images that they were compared with.
         values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
             of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they cannot be
-            compared. None if the score would mean nothing; `left_out` says why.
+            compared. Of outputs whose truth is known also `l1`, `psnr` and `ssim`, and of a model that translates in
+            both directions `cycle_l1`, each with its baseline (`l1_baseline`). None if the score would mean nothing;
+            `left_out` says why.
         copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
         of_training: whether the reference is the generator's training images.
         nearest_pairs: path of the written picture: the samples nearest to real images, each above its real image.
@@ -66,11 +71,14 @@ class Scores:
     def _lines(self) -> Iterator[str]:
         values = self.values
         yield f"{self.samples}, against {self.reference}"
-        yield f"{'':16}{'samples':>12}{'floor':>12}  better"
-        for metric in METRICS:
-            if metric.name in values:
+        what = "outputs" if "inputs" in values else "samples"
+        for beside, metrics in groupby(METRICS, lambda metric: metric.beside):
+            measured = [metric for metric in metrics if metric.name in values]
+            if measured:
+                yield f"{'':16}{what:>12}{measured[0].beside_word:>12}  better"
+            for metric in measured:
                 deviation = f"   ± {values['kid_std']:.2g} over subsets" if metric.name == "kid" else ""
-                numbers = _number(values[metric.name]) + _number(values[metric.name + FLOOR])
+                numbers = _number(values[metric.name]) + _number(values[metric.name + beside])
                 yield f"{title(metric, values['features']):16}{numbers}  {metric.better}{deviation}"
         for reason in self.left_out:
             yield f"n/a             {reason}"
@@ -79,6 +87,7 @@ class Scores:
             f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
             f"floor: {values['floor_num']:,} of them against the others"
         )
+        yield from self._of_pictures()
         if values["floor_num"] < values["num"]:
             yield (
                 "                the floor has fewer real images than samples: FD depends on their number, so do not "
@@ -91,6 +100,16 @@ class Scores:
         if self.copies:
             what = "training images: this generator copies" if self.of_training else "images of the reference"
             yield f"Many samples are nearly identical to {what}. Look at the nearest pairs."
+
+    def _of_pictures(self) -> Iterator[str]:
+        """What was translated, and what it was compared with."""
+        values = self.values
+        if "inputs" in values:
+            back = "; cycle L1: from there and back, against two random inputs" if "cycle_l1" in values else ""
+            yield f"inputs          {values['num']:,} {values['inputs']}{back}"
+        if "pairs" in values:
+            named = BASELINES.get(values["baseline"], "none")
+            yield f"pairs           {values['pairs_num']:,} {values['pairs']}; baseline: {named}"
 
 
 def _listed(formats: Mapping[str, int]) -> str:
@@ -158,9 +177,12 @@ def score_images(
     samples, real = read_both(what, against, num, seed, track, best=best, value_range=value_range)
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
-    found = evaluate(samples.images, reference)
+    made = samples.translations() if samples.translations else Translations(samples.images, {})
+    meaningless = made.meaningless if real.kind == TRAINING_IMAGES else None
+    found = evaluate(made.images, reference, meaningless)
+    values = {**found.values, **made.values}
     formats = samples.formats, real.images.formats
-    notes = [*samples.notes, *real.notes, *compression_notes(*formats)]
+    notes = [*samples.notes, *real.notes, *made.notes, *compression_notes(*formats)]
     if seen := seen_in_words(real.images.shape[2], alpha=real.images.alpha):
         notes.append(seen)
     own = samples.run if against is None else None
@@ -178,11 +200,11 @@ def score_images(
     return Scores(
         samples.description,
         f"{len(reference):,} {real.description}",
-        found.values,
-        copies(found.values),
+        values,
+        copies(values),
         against is None,
         where,
         tuple(notes),
         *formats,
-        found.left_out,
+        (*found.left_out, *made.left_out),
     )

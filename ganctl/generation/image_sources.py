@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Self
 
@@ -19,8 +19,9 @@ from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.keys_as_options import naming_options, with_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
-from ganctl.generation.drawing import BATCH, translate
+from ganctl.generation.drawing import BATCH
 from ganctl.generation.loading import TrainedGenerator
+from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
 from ganctl.images.value_range import BYTES, Asked, ValueRange
@@ -49,6 +50,7 @@ class Samples:
         notes: notes for the user.
         formats: of the image files, as in `ImageSet`; empty if they are drawn, or not in files of their own.
         value_range: as in `ImageSet`: of the samples, or of the training images of the run that drew them.
+        translations: if they are made from images, returns them with what was measured of them.
     """
 
     description: str
@@ -60,6 +62,7 @@ class Samples:
     notes: tuple[str, ...] = ()
     formats: Mapping[str, int] = field(default_factory=dict)
     value_range: ValueRange | None = None
+    translations: Callable[[], Translations] | None = None
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -254,24 +257,27 @@ def read_samples(
     trained = TrainedGenerator.load(path, best=best)
 
     def draw() -> np.ndarray:
-        if trained.sampler.takes:
-            given = read_split(trained.parts, track)[0][trained.sampler.takes].images
-            drawn = translate(trained.played, given, count, seed)
-        else:
-            drawn = trained.draw(count, seed)
-        batches = track(drawn, "drawing samples", -(-count // BATCH))
+        batches = track(trained.draw(count, seed), "drawing samples", -(-count // BATCH))
         return gathered(batches, count, trained.image_shape)
 
+    @cache
+    def translations() -> Translations:
+        samplers = trained.parts.model.samplers.values()
+        feeds, held_out = read_split(trained.parts, track)
+        return score_translations(trained.sampler, samplers, trained.drawing_with, feeds, held_out, count, seed, track)
+
+    takes = trained.sampler.takes
     run = RunFolder(path)
     return Samples(
-        f"{count:,} samples of {trained.description}",
+        f"outputs of {trained.description}" if takes else f"{count:,} samples of {trained.description}",
         trained.image_shape,
-        draw,
+        (lambda: translations().images) if takes else draw,
         trained.parts,
         str(trained.source.facts.get("dataset_fingerprint", "")),
         run if run.exists else None,
         tuple(f"Warning: skipped: {problem}" for problem in trained.problems),
         value_range=trained.value_range,
+        translations=translations if takes else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Trained generators: the weights that a run saved, loaded into the network that its experiment builds."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -71,6 +71,13 @@ class TrainedGenerator:
     def played(self) -> Any:
         """What draws images: the network computed as in training, so that every command draws the same images."""
         return in_own_session(lambda: as_played(self.network, self.parts.experiment))
+
+    @property
+    def drawing_with(self, sampler: Sampler) -> Any:
+        """Return the network that one of the model's samplers draws with, computed as in training."""
+        if sampler is self.sampler:
+            return self.played
+        return replace(self, network=build_generator(self.source, self.parts, sampler), sampler=sampler).played
 
     @property
     def distribution(self) -> str:

@@ -14,7 +14,7 @@ from ganctl.report.panels import curve_table, panel, pictures, score_panel
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number, render
 from ganctl.report.scores import Score
-from ganctl.run_folder.metrics_csv import FLOOR, METRICS, PROTOCOL, Metric
+from ganctl.run_folder.metrics_csv import METRICS, PROTOCOL, Metric
 from ganctl.run_folder.paths import RunFolder
 
 
@@ -146,7 +146,7 @@ class Comparison:
             newest = [s and f"{number(s.newest[row.metric.name])} at {s.newest['iteration']:,}" for s in row.scores]
             scores.append([f"{row.title}, best", *(cell or "-" for cell in best)])
             scores.append(["  newest", *(cell or "-" for cell in newest)])
-            scores.append(["  floor", *(number(s and s.floor(s.newest)) for s in row.scores)])
+            scores.append([f"  {row.metric.beside_word}", *(number(s and s.beside(s.newest)) for s in row.scores)])
         return [
             [["iterations", *(f"{record.curves.iterations:,}" for record in self.records)]],
             [
@@ -159,12 +159,12 @@ class Comparison:
 
 
 def _score_as_json(score: Score) -> dict[str, Any]:
-    name = score.metric.name
+    name, word = score.metric.name, score.metric.beside_word
     return {
         "title": score.title,
         "better": score.metric.better,
         **{
-            which: {"value": row[name], "iteration": row["iteration"], "floor": _known(row.get(name + FLOOR))}
+            which: {"value": row[name], "iteration": row["iteration"], word: _known(score.beside(row))}
             for which, row in (("best", score.best), ("newest", score.newest))
         },
     }

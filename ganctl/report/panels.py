@@ -10,7 +10,6 @@ from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number
 from ganctl.report.scores import Score
 from ganctl.run_folder.losses_csv import Panel
-from ganctl.run_folder.metrics_csv import FLOOR
 
 Json = dict[str, Any]
 
@@ -25,13 +24,19 @@ def pictures(record: RunRecord) -> Json:
     evaluations: dict[int, list[Json]] = {}
     for score in record.scores.scores:
         for row in score.rows:
-            shown = {"title": score.title, "value": number(row[score.metric.name]), "floor": number(score.floor(row))}
+            shown = {"title": score.title, "value": number(row[score.metric.name]), "beside": _beside(score, row)}
             evaluations.setdefault(row["iteration"], []).append(shown)
     return {
         "grids": [{"iteration": step, "picture": uri} for step, uri in record.grids.steps.items()],
         "real": record.grids.real,
         "evaluations": [{"iteration": step, "scores": evaluations[step]} for step in sorted(evaluations)],
     }
+
+
+def _beside(score: Score, row: Json) -> str:
+    """Return `floor 0.01` or `baseline 0.01`; empty if it was not measured."""
+    value = score.beside(row)
+    return "" if value is None else f"{score.metric.beside_word} {number(value)}"
 
 
 def panel(title: str, tables: Sequence[Json], caption: str = "", *, logarithmic: bool = False) -> Json:
@@ -57,22 +62,23 @@ def curve_table(curves: Curves, chosen: Sequence[tuple[Curve, str, int]]) -> Jso
 
 
 def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
-    """Return the plot of one metric, with its floor dashed and its standard deviation as a band."""
+    """Return the plot of one metric, with its floor or baseline dashed and its standard deviation as a band."""
     tables = []
+    metric = chosen[0][0].metric
     for score, label, colour in chosen:
-        values, floors, deviations = score.column(), score.column(FLOOR), score.column("_std")
+        values, others, deviations = score.column(), score.column(metric.beside), score.column("_std")
         curve: Json = {"label": label, "colour": colour, "values": _numbers(values)}
         if any(deviations):
             spread = np.array([deviation or 0.0 for deviation in deviations])
             curve |= {"low": _numbers(np.array(values) - spread), "high": _numbers(np.array(values) + spread)}
         drawn = [curve]
-        if any(floor is not None for floor in floors):
-            name = "floor" if label == title else f"{label} floor"
-            drawn.append({"label": name, "colour": colour, "values": _numbers(floors), "dashed": True})
+        if any(other is not None for other in others):
+            name = metric.beside_word if label == title else f"{label} {metric.beside_word}"
+            drawn.append({"label": name, "colour": colour, "values": _numbers(others), "dashed": True})
         tables.append({"at": [row["iteration"] for row in score.rows], "curves": drawn})
-    caption = f"{chosen[0][0].metric.better} is better"
+    caption = f"{metric.better} is better"
     if any("dashed" in curve for table in tables for curve in table["curves"]):
-        caption += ", dashed: the floor"
+        caption += f", dashed: the {metric.beside_word}"
     if any("low" in table["curves"][0] for table in tables):
         caption += ", pale: one standard deviation"
     return panel(title, tables, caption)

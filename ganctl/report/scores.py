@@ -1,11 +1,11 @@
-"""The scores in metrics.csv: curves, newest and best, each with its floor."""
+"""The scores in metrics.csv: curves, newest and best, each with its floor or baseline."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.run_folder.metrics_csv import FLOOR, METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
+from ganctl.run_folder.metrics_csv import METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
 
 Row = dict[str, Any]
 
@@ -35,12 +35,12 @@ class Score:
         return (min if self.metric.better == "lower" else max)(self.rows, key=lambda row: row[self.metric.name])
 
     def column(self, suffix: str = "") -> list[float | None]:
-        """Return the values, or those of a column that belongs to them: `_floor`, `_std`."""
+        """Return the values, or those of a column that belongs to them: `_floor`, `_baseline`, `_std`."""
         return [row.get(self.metric.name + suffix) for row in self.rows]
 
-    def floor(self, row: Row) -> float | None:
-        """Return the floor in an evaluation."""
-        return row.get(self.metric.name + FLOOR)
+    def beside(self, row: Row) -> float | None:
+        """Return the figure that the score is read beside in an evaluation: its floor or its baseline."""
+        return row.get(self.metric.name + self.metric.beside)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 FLOOR = "_floor"
 """`kid_floor` is the `kid` of real images against other real images: apart from chance, no honest score is better."""
+BASELINE = "_baseline"
+"""`l1_baseline` is the `l1` of a model that does nothing: one that has learned something is better."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Metric:
         better: which direction is better.
         meaning: one line.
         own_features: whether it depends on the features, which are then part of its title.
+        beside: the ending of the column of the figure that it is read beside: FLOOR or BASELINE.
     """
 
     name: str
@@ -29,6 +32,12 @@ class Metric:
     better: Literal["lower", "higher"]
     meaning: str
     own_features: bool = True
+    beside: str = FLOOR
+
+    @property
+    def beside_word(self) -> str:
+        """What people call the figure that it is read beside: `floor` or `baseline`."""
+        return self.beside.removeprefix("_")
 
 
 METRICS: tuple[Metric, ...] = (
@@ -45,17 +54,39 @@ METRICS: tuple[Metric, ...] = (
     Metric("memorization", "memorization", "lower", "share of samples nearer to a training image than real images are"),
     Metric("class_score", "class score", "higher", "confident on each sample, even over the classes (Salimans 2016)"),
     Metric("class_coverage", "class coverage", "higher", "share of the classes that the samples show"),
+    Metric("l1", "L1", "lower", "mean absolute distance of outputs to the true ones, on [0, 1]", False, BASELINE),
+    Metric("psnr", "PSNR", "higher", "signal-to-noise ratio of outputs, in dB", False, BASELINE),
+    Metric("ssim", "SSIM", "higher", "structural similarity of outputs to the true ones (Wang 2004)", False, BASELINE),
+    Metric(
+        "cycle_l1",
+        "cycle L1",
+        "lower",
+        "mean absolute distance of inputs to what returns from there and back; baseline: two random inputs",
+        False,
+        BASELINE,
+    ),
 )
-PROTOCOL: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num", "floor_num")
+_OF_SETS: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num", "floor_num")
+_OF_PICTURES: tuple[str, ...] = ("inputs", "pairs", "pairs_num", "baseline")
+PROTOCOL: tuple[str, ...] = (*_OF_SETS, *_OF_PICTURES)
 """What a score means nothing without: the network, the hash of its weights, how images were resized for it, which
-images were the reference and how many, and the numbers of samples and of real images for the floors."""
+images were the reference and how many, and the numbers of samples and of real images for the floors. If the samples are
+made from images: from which. If the true outputs are known: of which pairs and how many, and what the baseline is."""
+
+
+def _columns(beside: str) -> list[str]:
+    return [metric.name + end for metric in METRICS if metric.beside == beside for end in ("", beside)]
+
 
 COLUMNS: tuple[str, ...] = (
     "iteration",
-    *(name for metric in METRICS for name in (metric.name, metric.name + FLOOR)),
+    *_columns(FLOOR),
     "kid_std",
-    *PROTOCOL,
+    *_OF_SETS,
+    *_columns(BASELINE),
+    *_OF_PICTURES,
 )
+"""In the order of the file. A later version may add columns at the end."""
 
 _FEATURES = {"lite0": "Lite0", "classifier": "Classifier", "inception": "Inception"}
 
@@ -70,11 +101,11 @@ def title(metric: Metric, features: str) -> str:
 
 
 def format_score(values: Mapping[str, Any]) -> str:
-    """Return the scores of a row as text, each with its floor in parentheses."""
+    """Return the scores of a row as text, each with its floor or baseline in parentheses."""
     return "  ".join(
-        f"{title(metric, values['features'])} {values[metric.name]:.3g} ({values[metric.name + FLOOR]:.3g})"
+        f"{title(metric, values['features'])} {values[metric.name]:.3g} ({values[metric.name + metric.beside]:.3g})"
         for metric in METRICS
-        if metric.name in values and metric.name + FLOOR in values
+        if metric.name in values and metric.name + metric.beside in values
     )
 
 
@@ -94,6 +125,31 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     A missing file has no rows; a torn last line and a damaged line are not rows.
     """
     return [row for row in _lines(path) if row]
+
+
+def converted(content: bytes) -> bytes | None:
+    """Return a metrics.csv with the columns of this version; None if it has a column that this version does not know.
+
+    Those that it lacks are empty, and an empty file gets all of them. Lines that cannot be read stay as they are.
+    """
+    first, *lines = content.splitlines(keepends=True) or [line(COLUMNS).encode()]
+    if first == line(COLUMNS).encode():
+        return content or first
+    names = next(csv.reader([first.decode("utf-8", errors="replace")]), [])
+    if not first.endswith(b"\n") or "iteration" not in names or not set(names) <= set(COLUMNS):
+        return None
+    return b"".join([line(COLUMNS).encode(), *(_moved(names, each) for each in lines)])
+
+
+def _moved(names: list[str], content: bytes) -> bytes:
+    try:
+        cells = next(csv.reader([content.decode("utf-8")]), [])
+    except (UnicodeDecodeError, csv.Error):
+        return content
+    if len(cells) != len(names) or not content.endswith(b"\n"):
+        return content
+    by_name = dict(zip(names, cells, strict=True))
+    return line(by_name.get(name) for name in COLUMNS).encode()
 
 
 def damaged_rows(path: Path) -> int:
@@ -130,6 +186,6 @@ def best_iteration(path: Path) -> int | None:
 
 
 def _parsed(name: str, cell: str) -> Any:
-    if name in ("iteration", "num", "reference_num", "floor_num"):
+    if name in ("iteration", "num", "reference_num", "floor_num", "pairs_num"):
         return int(cell)
     return cell if name in PROTOCOL else float(cell)

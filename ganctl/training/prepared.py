@@ -70,10 +70,12 @@ class Prepared:
 
         `pretrained` as in `ganctl.build.networks.make_networks`.
         """
-        experiment, main = parts.experiment, parts.sampler.gives
+        experiment, main, takes = parts.experiment, parts.sampler.gives, parts.sampler.takes
         feeds, held_out = read_split(parts, track)
         if experiment.evaluation.every:
             check_enough(feeds[main])
+            if takes:
+                check_enough(feeds[takes], "translate and score")
             check_available(experiment.evaluation.features, feeds[main])
         parts, precision_reason = choose_precision(parts, feeds, device)
         parts, xla_reason = choose_xla(parts, feeds, device)
@@ -211,6 +213,5 @@ class Prepared:
     def _metrics(self) -> Metrics:
         experiment = self.experiment
         distribution = experiment.model.latent_distribution
-        return Metrics(
-            experiment.evaluation, self.parts.sampler, distribution, self.feeds, self.held_out, experiment.seed
-        )
+        samplers = tuple(self.parts.model.samplers.values())
+        return Metrics(experiment.evaluation, samplers, distribution, self.feeds, self.held_out, experiment.seed)

@@ -144,8 +144,8 @@
         if (!run.evaluations.length) continue;
         const found = nearest(run.evaluations, iteration);
         line.append(make("span", `Scores after ${whole(found.iteration)} iterations:`));
-        for (const {title, value, floor} of found.scores)
-          line.append(make("span", `${title} `, make("b", value), floor === "-" ? "" : ` (floor ${floor})`));
+        for (const {title, value, beside} of found.scores)
+          line.append(make("span", `${title} `, make("b", value), beside && ` (${beside})`));
       }
     });
     one("step-shown").textContent = whole(iteration);

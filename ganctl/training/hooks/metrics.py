@@ -1,6 +1,9 @@
 """Scores the generator every N iterations and writes metrics.csv."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
 
 from ganctl.errors import GanctlError
 from ganctl.evaluation.features import extractor_for
@@ -9,11 +12,12 @@ from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.experiment.sections import EvaluationSection
 from ganctl.game.sampler import Sampler, drawing_role
-from ganctl.generation.drawing import choose_classes, generate, translate
+from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.host.files import write_atomically
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet, gathered
-from ganctl.run_folder.metrics_csv import COLUMNS, line
+from ganctl.run_folder.metrics_csv import COLUMNS, converted, line
 from ganctl.training.hooks import Hook, RunInPlay
 
 
@@ -22,7 +26,7 @@ class Metrics(Hook):
 
     Args:
         section: how often, with how many samples and which features.
-        sampler: how samples are drawn.
+        samplers: the model's samplers; the first one draws the samples.
         distribution: of the latent vectors.
         feeds: the training images by role; those that the sampler imitates are the reference.
         held_out: real images outside the training images, by role, if any.
@@ -32,56 +36,85 @@ class Metrics(Hook):
     def __init__(
         self,
         section: EvaluationSection,
-        sampler: Sampler,
+        samplers: Collection[Sampler],
         distribution: str,
         feeds: Mapping[str, ImageSet],
         held_out: Mapping[str, ImageSet],
         seed: int,
     ) -> None:
         self.every = section.every
-        self._section, self._sampler, self._distribution, self._seed = section, sampler, distribution, seed
-        self._feeds, self._training, self._held_out = feeds, feeds[sampler.gives], held_out.get(sampler.gives)
+        self._section, self._distribution, self._seed = section, distribution, seed
+        self._samplers, self._sampler = samplers, next(iter(samplers))
+        self._feeds, self._held_out, self._training = feeds, held_out, feeds[self._sampler.gives]
         self._reference: Reference | None = None
+        self._said: set[str] = set()
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Drop the rows that were written after the checkpoint from which the run is resumed."""
-        header, path = line(COLUMNS).encode(), run.folder.metrics
-        first, *others = path.read_bytes().splitlines(keepends=True) if path.exists() else [header]
-        if first != header:
+        """Drop the rows that were written after the checkpoint from which the run is resumed.
+
+        A file of an earlier version gets the columns that it lacks.
+        """
+        path = run.folder.metrics
+        found = path.read_bytes() if path.exists() else b""
+        content = converted(found)
+        if content is None:
             raise GanctlError(f"{path} has different columns from those this version writes. Move it away to continue.")
+        header, *others = content.splitlines(keepends=True)
         self._before = header + b"".join(row for row in others if _is_row(row, step))
-        if len(self._before) > len(header) or others:
+        if found and found != self._before:
             write_atomically(path, self._before)
 
     def act(self, run: RunInPlay, step: int) -> None:
         """Score the generator and write the row and the picture of nearest pairs."""
         if self._reference is None:  # not before, because features of thousands of images take a while
             extractor = extractor_for(self._section.features, self._training)
-            self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, self._held_out)
-        network = run.game.played[drawing_role(self._sampler, run.game.networks)]
-        if self._sampler.takes:
-            drawn = translate(network, self._feeds[self._sampler.takes].images, self._section.num, self._seed)
-        else:
-            classes = choose_classes(network, None, self._training.num_classes)
-            drawn = generate(network, self._section.num, self._seed, self._distribution, classes)
-        samples = gathered(drawn, self._section.num, self._training.shape)
-        found = evaluate(samples, self._reference)
-        values = {"iteration": step, **found.values}
+            unseen = self._held_out.get(self._sampler.gives)
+            self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, unseen)
+        drawn = self._translations(run) if self._sampler.takes else Translations(self._samples(run), {})
+        found = evaluate(drawn.images, self._reference, drawn.meaningless)
+        values = {"iteration": step, **found.values, **drawn.values}
         content = self._before + line(values.get(name) for name in COLUMNS).encode()
         write_atomically(run.folder.metrics, content)
         self._before = content
-        for reason in found.left_out:
+        for reason in (*found.left_out, *drawn.left_out):
             run.folder.append_log(f"Warning: after iteration {step} these scores mean nothing: {reason}")
         if copies(found.values):
             where = run.folder.nearest_pairs
             run.folder.append_log(
                 f"Warning: after iteration {step} many samples nearly copy training images: see {where}"
             )
-        near = found.neighbours
+        near, alpha = found.neighbours, self._training.alpha
         draw.write_png(
             run.folder.nearest_pairs,
-            nearest_pairs(samples, self._reference.images, near.nearest, near.distances, alpha=self._training.alpha),
+            nearest_pairs(drawn.images, self._reference.images, near.nearest, near.distances, alpha=alpha),
         )
+
+    def _samples(self, run: RunInPlay) -> np.ndarray:
+        """Draw samples from noise."""
+        network, num = self._network(run, self._sampler), self._section.num
+        classes = choose_classes(network, None, self._training.num_classes)
+        return gathered(generate(network, num, self._seed, self._distribution, classes), num, self._training.shape)
+
+    def _translations(self, run: RunInPlay) -> Translations:
+        """Translate images, and say once what a reader of the figures must know."""
+        made = score_translations(
+            self._sampler,
+            self._samplers,
+            lambda sampler: self._network(run, sampler),
+            self._feeds,
+            self._held_out,
+            self._section.num,
+            self._seed,
+            lambda batches, *_: batches,
+        )
+        for note in made.notes:
+            if note not in self._said:
+                run.folder.append_log(note)
+                self._said.add(note)
+        return made
+
+    def _network(self, run: RunInPlay, sampler: Sampler) -> Any:
+        return run.game.played[drawing_role(sampler, run.game.networks)]
 
 
 def _is_row(content: bytes, last: int) -> bool:

@@ -1,0 +1,129 @@
+"""What a model makes of images, and how good it is picture by picture: against the truth, and there and back.
+
+Which images are translated matters as much as how well: held-out ones, wherever there are any.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganctl.errors import DataError
+from ganctl.evaluation.paired_figures import figures_with_baseline, l1
+from ganctl.evaluation.reference import FEWEST_IMAGES, choose
+from ganctl.game.sampler import ImageSampler, Sampler
+from ganctl.generation.drawing import BATCH, translate
+from ganctl.images.image_set import ImageSet, Track, gathered
+from ganctl.run_folder.metrics_csv import BASELINE
+
+HELD_OUT, TRAINING = "held-out", "training"
+"""The kinds of images that are translated."""
+
+ImageSets = Mapping[str, ImageSet]
+
+
+@dataclass(frozen=True, eq=False)
+class Translations:
+    """Images that a model made from images.
+
+    Attributes:
+        images: what it made, uint8 [N, H, W, C], to be scored as a set.
+        values: further figures and their protocol, by their column in metrics.csv.
+        left_out: which of these figures are None and why, in words.
+        notes: warnings for the user.
+        meaningless: why a score of the set means nothing, by its column.
+    """
+
+    images: np.ndarray
+    values: dict[str, Any]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    meaningless: Mapping[str, str] | None = None
+
+
+def score_translations(
+    sampler: Sampler,
+    samplers: Collection[Sampler],
+    network_of: Callable[[Sampler], Any],
+    feeds: ImageSets,
+    held_out: ImageSets,
+    num: int,
+    seed: int,
+    track: Track,
+) -> Translations:
+    """Translate images, each once, and measure what can be measured picture by picture.
+
+    The set that is to be scored is made from held-out images if there are FEWEST_IMAGES or more, otherwise from
+    training images. If the true outputs are known, the outputs of held-out pairs are compared with them, however few
+    there are, and those of training pairs only if nothing is held out. If another sampler leads back, what returns
+    is compared with the inputs.
+
+    Args:
+        sampler: how the images are made.
+        samplers: all samplers of the model.
+        network_of: returns the network that a sampler draws with.
+        feeds: the training images by role.
+        held_out: images by role that were not trained on; empty if there are none.
+        num: the most images to translate.
+        seed: of layers that draw their own noise.
+        track: shows progress.
+
+    Raises:
+        DataError: the held-out images are no pairs, although the model learns from pairs.
+    """
+    source, target = sampler.takes, sampler.gives
+
+    def made(by: Sampler, given: np.ndarray, description: str) -> np.ndarray:
+        batches = translate(network_of(by), given, len(given), seed)
+        return gathered(track(batches, description, -(-len(given) // BATCH)), len(given), feeds[by.gives].shape)
+
+    unseen = held_out.get(source)
+    enough = unseen is not None and len(unseen) >= FEWEST_IMAGES
+    kind = HELD_OUT if enough else TRAINING
+    inputs = _some(unseen if unseen is not None and enough else feeds[source], num)
+    outputs = made(sampler, inputs, "translating images")
+    values: dict[str, Any] = {"inputs": f"{kind} images"}
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    meaningless: dict[str, str] = {}
+
+    if isinstance(sampler, ImageSampler) and sampler.truth:
+        tested = held_out if len(held_out.get(source, ())) else feeds
+        pairs_kind = HELD_OUT if tested is held_out else TRAINING
+        if len(tested[source]) != len(tested.get(target, ())):
+            raise DataError(f"The {pairs_kind} images of {feeds[target].source} are no pairs: their numbers differ.")
+        given, answers = inputs, outputs
+        if pairs_kind != kind:
+            given = _some(tested[source], num)
+            answers = made(sampler, given, "translating held-out images")
+        found, left_out = figures_with_baseline(answers, given, _some(tested[target], num))
+        values |= {**found, "pairs": f"{pairs_kind} pairs"}
+        if pairs_kind == TRAINING:
+            notes = (
+                "Warning: no pairs are held out, so L1, PSNR and SSIM are of pairs that the model was trained on. Hold "
+                "some out: dataset.holdout=0.1",
+            )
+        if kind == TRAINING:
+            meaningless["memorization"] = "outputs for training inputs should be near training images"
+    if back := _back(sampler, samplers):
+        returned = made(back, outputs, "translating them back")
+        values |= {"cycle_l1": l1(returned, inputs), "cycle_l1" + BASELINE: l1(*_different(inputs))}
+    return Translations(outputs, values, left_out, notes, meaningless)
+
+
+def _some(images: ImageSet, num: int) -> np.ndarray:
+    """At most `num` of the images, always the same ones of as many; all of them are not copied."""
+    return images.images if len(images) <= num else images.rows(choose(len(images), num)).images
+
+
+def _back(sampler: Sampler, samplers: Collection[Sampler]) -> Sampler | None:
+    """Return the sampler that takes what this one gives and gives what it takes, if there is one."""
+    ways = (other for other in samplers if other is not sampler)
+    return next((other for other in ways if (other.takes, other.gives) == (sampler.gives, sampler.takes)), None)
+
+
+def _different(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return images in random order, and for each of them another one."""
+    shuffled = images[np.random.default_rng(3).permutation(len(images))]
+    return shuffled, np.roll(shuffled, 1, axis=0)
