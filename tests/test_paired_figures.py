@@ -325,7 +325,7 @@ def test_held_out_images_of_unequal_number_are_no_pairs() -> None:
     held_out = {"source": negatives(10, 1)["source"], "target": negatives(9, 1)["target"]}
     sampler = ImageSampler(gives="target", source="source", truth=True)
     network = keras.Sequential([keras.Input((SIDE, SIDE, 1)), keras.layers.Identity()])
-    with pytest.raises(DataError, match="held-out images of test target are no pairs"):
+    with pytest.raises(DataError, match=r"held-out images must be pairs\. Received: 10 of `source` and 9 of `target`"):
         score_translations(sampler, [sampler], lambda _: network, feeds, held_out, 50, 0, untracked)
 
 

@@ -87,12 +87,12 @@ class Scores:
             f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
             f"floor: {values['floor_num']:,} of them against the others"
         )
-        yield from self._of_pictures()
         if values["floor_num"] < values["num"]:
             yield (
                 "                the floor has fewer real images than samples: FD depends on their number, so do not "
                 "compare it"
             )
+        yield from self._of_pictures()
         if self.sample_formats or self.reference_formats:
             yield f"files           {_listed(self.sample_formats)}, against {_listed(self.reference_formats)}"
         if self.nearest_pairs is not None:

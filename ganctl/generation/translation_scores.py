@@ -70,7 +70,7 @@ def score_translations(
         track: shows progress.
 
     Raises:
-        DataError: the held-out images are no pairs, although the model learns from pairs.
+        DataError: the model learns from pairs, but the held-out images differ in number.
     """
     source, target = sampler.takes, sampler.gives
 
@@ -92,7 +92,8 @@ def score_translations(
         tested = held_out if len(held_out.get(source, ())) else feeds
         pairs_kind = HELD_OUT if tested is held_out else TRAINING
         if len(tested[source]) != len(tested.get(target, ())):
-            raise DataError(f"The {pairs_kind} images of {feeds[target].source} are no pairs: their numbers differ.")
+            counts = " and ".join(f"{len(tested.get(role, ()))} of `{role}`" for role in (source, target))
+            raise DataError(f"{feeds[target].source}: the {pairs_kind} images must be pairs. Received: {counts}")
         given, answers = inputs, outputs
         if pairs_kind != kind:
             given = _some(tested[source], num)
