@@ -72,7 +72,6 @@ class TrainedGenerator:
         """What draws images: the network computed as in training, so that every command draws the same images."""
         return in_own_session(lambda: as_played(self.network, self.parts.experiment))
 
-    @property
     def drawing_with(self, sampler: Sampler) -> Any:
         """Return the network that one of the model's samplers draws with, computed as in training."""
         if sampler is self.sampler:
