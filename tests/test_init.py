@@ -28,7 +28,7 @@ from ganctl.images.decode import decode
 from ganctl.images.folder_listing import Listing, list_images
 from ganctl.images.headers import Header, read_header
 from ganctl.planning.recipe.files import StartingFiles, plain_name
-from ganctl.planning.recipe.recipe import RECIPE
+from ganctl.planning.recipe.one_folder import RECIPE, one_folder
 from ganctl.planning.recipe.rules import (
     Cost,
     Measured,
@@ -365,7 +365,7 @@ def test_the_longer_side_counts_where_pictures_are_padded(tmp_path: Path) -> Non
     assert sizes == [16, 32, 64, 128]
     recipe = Experiment.load(packaged_configs()[RECIPE])
     measured = Measured(Cost(128, 16), 10, "CPU")
-    chosen = {choice.key[-1]: choice for choice in choices(pictures, recipe, sizes, measured, 60)}
+    chosen = {choice.key[-1]: choice for choice in choices(one_folder(pictures), recipe, sizes, measured, 60)}
     assert chosen["resize"].value == "pad"
     assert chosen["image_size"].reason.startswith(
         "The longer sides have 240 pixels; 0 pictures have fewer than 128 and get"

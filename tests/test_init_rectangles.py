@@ -16,9 +16,10 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_source import parse_yaml
-from ganctl.planning.recipe.recipe import RECIPE
+from ganctl.planning.recipe.material import Choice
+from ganctl.planning.recipe.one_folder import RECIPE, one_folder
 from ganctl.planning.recipe.rectangles import common_ratio, rectangles
-from ganctl.planning.recipe.rules import Choice, Cost, Measured, choices, model_sizes, possible_sizes
+from ganctl.planning.recipe.rules import Cost, Measured, choices, model_sizes, possible_sizes
 from ganctl.planning.survey.contact_sheet import contact_sheet
 from ganctl.planning.survey.folder_survey import Survey, survey
 
@@ -51,7 +52,7 @@ def chosen(pictures: Survey, size: int) -> dict[str, Choice]:
     sizes = possible_sizes(pictures, why_unfit, shapes)
     measured = Measured(Cost.of(size, 16, shapes), 10, "CPU")
     recipe = Experiment.load(packaged_configs()[RECIPE])
-    return {str(choice.key[-1]): choice for choice in choices(pictures, recipe, sizes, measured, 60)}
+    return {str(choice.key[-1]): choice for choice in choices(one_folder(pictures), recipe, sizes, measured, 60)}
 
 
 def test_portraits_become_portraits(tmp_path: Path) -> None:

@@ -21,8 +21,9 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.generation.image_sources import read_samples
 from ganctl.images.image_set import ImageSet
 from ganctl.images.value_range import ValueRange
-from ganctl.planning.recipe.recipe import RECIPE
-from ganctl.planning.recipe.rules import Choice, Cost, Measured, choices
+from ganctl.planning.recipe.material import Choice
+from ganctl.planning.recipe.one_folder import RECIPE, one_folder
+from ganctl.planning.recipe.rules import Cost, Measured, choices
 from ganctl.planning.survey.contact_sheet import contact_sheet
 from ganctl.planning.survey.folder_survey import Survey, survey
 from ganctl.planning.survey.in_words import described, warnings
@@ -37,7 +38,7 @@ def look(path: Path, label_column: str | None = None) -> Survey:
 def chosen(pictures: Survey, size: int = 16) -> dict[str, Choice]:
     """What is chosen for the data set, by key."""
     recipe = Experiment.load(packaged_configs()[RECIPE])
-    found = choices(pictures, recipe, [size], Measured(Cost(size, 16), 10, "CPU"), 60)
+    found = choices(one_folder(pictures), recipe, [size], Measured(Cost(size, 16), 10, "CPU"), 60)
     return {str(choice.key[1]): choice for choice in found if choice.key[0] == "dataset"}
 
 

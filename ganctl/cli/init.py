@@ -64,15 +64,15 @@ def command(
         terminal.say(f"{title:<12}{line}")
 
     from ganctl.host.device import select_device
+    from ganctl.planning.recipe.one_folder import expectations, one_folder
     from ganctl.planning.recipe.recipe import start, written_out
-    from ganctl.planning.recipe.rules import expectations
     from ganctl.planning.survey.contact_sheet import contact_sheet
 
     chosen = select_device(device)
-    started = start(pictures, minutes, chosen)
+    started = start(one_folder(pictures), minutes, chosen)
     names = listed_files(pictures)
     train = ["ganctl", "train", str(files.yaml)]
-    text = written_out(files.experiment, [f"{title}: {line}" for title, line in lines], started.choices, train)
+    text = written_out(files.experiment, [f"{title}: {line}" for title, line in lines], started, train)
     files.write(text, contact_sheet(pictures, started.dataset), names)
     advice = [*warnings(pictures, str(files.names)), *expectations(pictures)]
     if as_json:

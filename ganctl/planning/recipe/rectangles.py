@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ganctl.planning.survey.folder_survey import Survey
+from ganctl.planning.survey.pictures import Pictures
 
 COMMON_SHARE = 0.8
 """The share of pictures that must have nearly one shape."""
@@ -20,7 +20,7 @@ FEWEST_PIXELS, MOST_PIXELS = 0.5, 1.5
 _WEIGHT_OF_RATIO = 2  # a wrong ratio cuts off part of every picture, other pixels only take other time
 
 
-def common_ratio(pictures: Survey) -> float | None:
+def common_ratio(pictures: Pictures) -> float | None:
     """Return the ratio of width to height of most pictures; None if they differ, or squares lose little of them."""
     if float(np.median(pictures.kept_shares)) >= 1 - MOST_LOST:
         return None
@@ -30,11 +30,13 @@ def common_ratio(pictures: Survey) -> float | None:
     return math.exp(middle) if near >= COMMON_SHARE else None
 
 
-def rectangles(pictures: Survey, sizes: list[int], why_unfit: Callable[[int, int], str]) -> dict[int, tuple[int, int]]:
+def rectangles(
+    pictures: Pictures, sizes: list[int], why_unfit: Callable[[int, int], str]
+) -> dict[int, tuple[int, int]]:
     """Return the height and width in pixels to choose in place of the square of each size; empty if squares are right.
 
     Args:
-        pictures: the folder.
+        pictures: of all feeds.
         sizes: sides of squares, ascending.
         why_unfit: given a height and width, returns what the model needs instead, or an empty string.
 

@@ -7,18 +7,14 @@ their pictures change the YAML.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ganctl.build.given_data import IMAGE_FOLDER
 from ganctl.evaluation.reference import FEWEST_IMAGES
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import MOST_CHANNELS
-from ganctl.experiment.yaml_source import KeyPath
 from ganctl.planning.pace import format_duration
-from ganctl.planning.survey.folder_survey import Survey
-from ganctl.planning.survey.picture import Picture
+from ganctl.planning.recipe.material import Choice, Material
+from ganctl.planning.survey.pictures import Pictures
 
 ITERATIONS_NEEDED = {16: 2_000, 32: 3_000, 64: 4_000, 128: 40_000, 256: 150_000}
 """Sizes to choose from, and the iterations below which a smaller size is used.
@@ -48,18 +44,6 @@ _EVALUATIONS = (1, 2, 4, 5, 8, 10)  # they divide the number of sample grids
 
 UNSEEN_SHARE = 0.05
 """The share of pictures that may show nothing on white before black is laid behind transparency."""
-
-FEW, SOME = 100, 500
-"""Below these numbers of pictures, `ganctl init` warns."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A key, its chosen value, and the reason."""
-
-    key: KeyPath
-    value: Any
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -121,12 +105,12 @@ def model_sizes(why_unfit: Callable[[int, int], str]) -> list[int]:
 
 
 def possible_sizes(
-    pictures: Survey, why_unfit: Callable[[int, int], str], shapes: Mapping[int, tuple[int, int]] | None = None
+    pictures: Pictures, why_unfit: Callable[[int, int], str], shapes: Mapping[int, tuple[int, int]] | None = None
 ) -> list[int]:
     """Return the sizes that the model takes and (almost) all pictures have; at least the model's smallest.
 
     Args:
-        pictures: the folder.
+        pictures: of all feeds.
         why_unfit: given a height and width, returns what the model needs instead, or an empty string.
         shapes: heights and widths to choose from, by the size in whose place they are; None or empty: squares.
     """
@@ -140,17 +124,20 @@ def usual_cost(sizes: list[int], capacity: int | None) -> Cost:
     return Cost(max([size for size in sizes if size <= USUAL_SIZE], default=sizes[0]), capacity)
 
 
-def best_cost(sizes: list[int], measured: Measured, seconds: float) -> Cost:
+def best_cost(
+    sizes: list[int], measured: Measured, seconds: float, needed: Mapping[int, int] = ITERATIONS_NEEDED
+) -> Cost:
     """Return the largest images, and then the largest network, that the time allows.
 
     Args:
         sizes: to choose from, ascending.
         measured: the measurement with the recipe's own capacity.
         seconds: the time for iterations.
+        needed: the iterations below which a smaller size is used, by size.
     """
 
     def share(cost: Cost) -> float:
-        return measured.rate / cost.times(measured.cost) * seconds / ITERATIONS_NEEDED[cost.size]
+        return measured.rate / cost.times(measured.cost) * seconds / needed[cost.size]
 
     # Smaller sizes are only for pictures that are not larger.
     own = [Cost(size, measured.cost.capacity) for size in sizes if size >= LEAST_SIZE or size == sizes[-1]]
@@ -192,82 +179,62 @@ def batch_size(recipe: int, learned: int) -> int:
     return min(recipe, max(2, 2 ** int(math.log2(max(2, learned // 4)))))
 
 
-def resize_of(pictures: Survey, sides: tuple[int, int] = (1, 1)) -> str:
+def resize_of(pictures: Pictures, sides: tuple[int, int] = (1, 1)) -> str:
     """Return how pictures get a shape: `crop`, unless most of them would lose more than half of their area.
 
     Args:
-        pictures: the folder.
+        pictures: of all feeds.
         sides: height and width, of which only the ratio counts.
     """
     return "pad" if float(np.mean(pictures.kept_by(*sides) < 0.5)) > 0.5 else "crop"
 
 
-def background_of(pictures: Survey) -> str:
+def background_of(pictures: Pictures) -> str:
     """Return the colour to lay behind transparency: white, or black if many pictures would show nothing on white."""
-    seen = _seen(pictures)
+    seen = pictures.seen
     unseen = {colour: sum(colour in picture.unseen_on for picture in seen) for colour in ("white", "black")}
     return "black" if unseen["white"] > max(UNSEEN_SHARE * len(seen), unseen["black"]) else "white"
 
 
-def channels_of(pictures: Survey) -> int:
+def channels_of(pictures: Pictures) -> int:
     """Return the number of channels that most decoded pictures have if they are bands, and otherwise 1 or 3.
 
     It is 1 if none of them is in colour.
     """
-    bands = [picture.channels for picture in _seen(pictures) if picture.channels not in (0, 1, 3)]
-    if len(bands) > len(_seen(pictures)) / 2:
+    bands = [picture.channels for picture in pictures.seen if picture.channels not in (0, 1, 3)]
+    if len(bands) > len(pictures.seen) / 2:
         return max(set(bands), key=bands.count)
-    return 3 if any(picture.coloured for picture in _seen(pictures)) else 1
+    return 3 if any(picture.coloured for picture in pictures.seen) else 1
 
 
-def expectations(pictures: Survey) -> list[str]:
-    """Return warnings about what to expect from this number of pictures."""
-    count = pictures.distinct
-    if count < FEW:
-        return [
-            f"{count:,} different pictures are very few: expect near copies of them, and blends of two, whatever the "
-            f"settings. Results become interesting from {SOME} pictures."
-        ]
-    if count < SOME:
-        return [
-            f"{count:,} different pictures are few: expect variations on what is there and hardly anything new, and "
-            "check the memorization score of `ganctl evaluate`."
-        ]
-    return []
-
-
-def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Measured, minutes: float) -> list[Choice]:
+def choices(
+    material: Material, recipe: Experiment, sizes: list[int], measured: Measured, minutes: float
+) -> list[Choice]:
     """Return every choice with its reason.
 
     Args:
-        pictures: the folder.
+        material: the pictures.
         recipe: provides all other settings.
         sizes: those that the pictures and the model allow.
         measured: the chosen cost, and its measured speed.
         minutes: the time for training.
     """
     cost, rate, capacity = measured.cost, measured.rate, recipe.model.arguments.get("capacity")
-    count = len(pictures.pictures)
-    holdout = held_out(count)
-    learned = count - round(count * holdout)
-    batch = batch_size(recipe.training.batch_size, learned)
-    evaluations = evaluations_in(minutes, learned)
+    pictures, learned, unit = material.pictures, material.learned, material.unit
+    batch = batch_size(recipe.training.batch_size, material.fewest)
+    evaluations = evaluations_in(minutes, material.fewest)
     seconds = playing_seconds(minutes, evaluations)
     between = _rounded_down(rate * seconds / SAMPLE_GRIDS)
     iterations = SAMPLE_GRIDS * between
     saved = min(2 * between, _rounded_down(60 * MOST_MINUTES_TO_LOSE * rate))
     found = [
-        *_how_to_read(pictures),
-        Choice(("dataset", "image_size"), cost.image_size, _why_size(pictures, cost, sizes, rate, seconds)),
+        *material.reading,
+        Choice(("dataset", "image_size"), cost.image_size, _why_size(material, cost, sizes, rate, seconds)),
+        *_source_size(material, cost),
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
         Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost)),
-        Choice(
-            ("dataset", "flip"),
-            False,
-            "Files do not show whether a mirrored picture is as good as the original: faces, animals and landscapes "
-            "are; letters, digits and emblems are not. true gives twice the pictures at no cost.",
-        ),
-        Choice(("dataset", "holdout"), holdout, _why_holdout(count, holdout)),
+        material.flip,
+        Choice(("dataset", "holdout"), material.holdout, material.why_holdout),
     ]
     if cost.capacity is not None and cost.capacity != capacity:
         many = "more" if cost.capacity > (capacity or 0) else "fewer"
@@ -281,58 +248,28 @@ def choices(pictures: Survey, recipe: Experiment, sizes: list[int], measured: Me
             iterations,
             f"{rate:.3g} iterations/s were measured here ({measured.device}): {format_duration(iterations / rate)} of "
             f"the {format_duration(60 * minutes)}; the rest is for start-up, sample grids, checkpoints and "
-            f"{evaluations or 'no'} evaluation{'s' * (evaluations != 1)}. Every picture is seen about "
+            f"{evaluations or 'no'} evaluation{'s' * (evaluations != 1)}. Every {unit[:-1]} is seen about "
             f"{iterations * batch / learned:,.0f} times.",
         ),
         Choice(
             ("training", "iterations_per_epoch"),
             max(1, learned // batch),
-            f"{learned:,} pictures in batches of {batch}: one pass over all of them.",
+            f"{learned:,} {unit} in batches of {batch}: one pass over all of them.",
         ),
     ]
     if batch != recipe.training.batch_size:
-        found.append(Choice(("training", "batch_size"), batch, f"at most a quarter of the {learned:,} pictures."))
+        found.append(Choice(("training", "batch_size"), batch, f"at most a quarter of the {material.fewest:,} {unit}."))
     found += [
         Choice(
             ("evaluation", "every"),
             iterations // evaluations if evaluations else 0,
             "Scores during training; the checkpoint with the best one is kept (ganctl sample --best)."
             if evaluations
-            else f"Off: with fewer than {FEWEST_IMAGES} pictures, or in under two minutes, scores mean nothing.",
+            else f"Off: with fewer than {FEWEST_IMAGES} {unit}, or in under two minutes, scores mean nothing.",
         ),
         Choice(("outputs", "sample_every"), between, f"{SAMPLE_GRIDS} sample grids in the whole run."),
         Choice(("outputs", "checkpoint_every"), saved, f"About every {format_duration(saved / rate)}."),
     ]
-    return found
-
-
-def _how_to_read(pictures: Survey) -> list[Choice]:
-    """The choices of where the pictures are, and of keys that only unusual ones need."""
-    found = [Choice(("dataset", "path"), str(pictures.path.absolute()), "")]
-    if pictures.dataset != IMAGE_FOLDER:
-        found.insert(0, Choice(("dataset", "name"), pictures.dataset, ""))
-    if pictures.label_column is not None:
-        found.append(Choice(("dataset", "label_column"), pictures.label_column, ""))
-    if pictures.stored and pictures.stored.asked != "auto":
-        found.append(Choice(("dataset", "value_range"), pictures.stored.asked, pictures.stored.reason))
-    if pictures.pages != "first":
-        found.append(
-            Choice(
-                ("dataset", "pages"),
-                pictures.pages,
-                f"Most files are TIFFs with more than {MOST_CHANNELS} pages, or with different numbers of them.",
-            )
-        )
-    background = background_of(pictures)
-    if background != "white":
-        unseen = sum("white" in picture.unseen_on for picture in _seen(pictures))
-        found.append(
-            Choice(
-                ("dataset", "background"),
-                background,
-                f"On white, {unseen:,} of {len(_seen(pictures)):,} transparent pictures would show nothing.",
-            )
-        )
     return found
 
 
@@ -342,22 +279,33 @@ def _rounded_down(number: float) -> int:
     return max(1, int(number // unit) * unit)
 
 
-def _sides(pictures: Survey) -> np.ndarray:
+def _sides(pictures: Pictures) -> np.ndarray:
     """The sides that determine the scale: the shorter ones, or the longer ones if pictures are shrunk to fit."""
     return pictures.long_sides if resize_of(pictures) == "pad" else pictures.short_sides
 
 
-def _smaller(pictures: Survey, sides: tuple[int, int]) -> np.ndarray:
+def _smaller(pictures: Pictures, sides: tuple[int, int]) -> np.ndarray:
     """Which pictures are enlarged to a height and width, or framed in black on all sides if they are padded."""
     low, narrow = pictures.heights < sides[0], pictures.widths < sides[1]
     return low & narrow if resize_of(pictures, sides) == "pad" else low | narrow
 
 
-def _smaller_share(pictures: Survey, sides: tuple[int, int]) -> float:
+def _smaller_share(pictures: Pictures, sides: tuple[int, int]) -> float:
     return float(np.mean(_smaller(pictures, sides)))
 
 
-def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
+def _source_size(material: Material, cost: Cost) -> list[Choice]:
+    """The choice of the size of the images that larger ones are made from, if it is another."""
+    if material.times == 1:
+        return []
+    height, width = material.sides_of("source", cost.sides)
+    size = height if height == width else in_pixels((height, width))
+    reason = f"The second pictures are {material.times} times as high and wide as the first."
+    return [Choice(("dataset", "source_size"), size, reason)]
+
+
+def _why_size(material: Material, cost: Cost, sizes: list[int], rate: float, seconds: float) -> str:
+    pictures, iterations_needed = material.pictures, material.needed
     padded = resize_of(pictures, cost.sides) == "pad"
     which, result = ("longer", "framed in black") if padded else ("shorter", "enlarged")
     smaller = int(_smaller(pictures, cost.sides).sum())
@@ -373,12 +321,12 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
         what = f"The {which} sides have {_quantiles(pictures)}; "
         what += f"{smaller:,} pictures have fewer than {cost.size} and get {result}."
     larger = [size for size in sizes if size > cost.size]
-    needed = ITERATIONS_NEEDED[cost.size]
+    needed = iterations_needed[cost.size]
     if larger and cost.rectangle:
-        what += f" As many pixels as {larger[0]}x{larger[0]} need about {ITERATIONS_NEEDED[larger[0]]:,} iterations, "
+        what += f" As many pixels as {larger[0]}x{larger[0]} need about {iterations_needed[larger[0]]:,} iterations, "
         what += "more than there is time for."
     elif larger:
-        what += f" {larger[0]} needs about {ITERATIONS_NEEDED[larger[0]]:,} iterations, more than there is time for."
+        what += f" {larger[0]} needs about {iterations_needed[larger[0]]:,} iterations, more than there is time for."
     elif _smaller_share(pictures, doubled) > ENLARGED_SHARE and cost.rectangle:
         what += f" Over {ENLARGED_SHARE:.0%} of them are smaller than {in_pixels(doubled)}."
     elif _smaller_share(pictures, doubled) > ENLARGED_SHARE:
@@ -388,13 +336,8 @@ def _why_size(pictures: Survey, cost: Cost, sizes: list[int], rate: float, secon
     return what
 
 
-def _seen(pictures: Survey) -> list[Picture]:
-    """The decoded pictures; all, if none was decoded."""
-    return [picture for picture in pictures.pictures if picture.sketch is not None] or list(pictures.pictures)
-
-
-def _why_channels(pictures: Survey) -> str:
-    seen = _seen(pictures)
+def _why_channels(pictures: Pictures) -> str:
+    seen = pictures.seen
     if channels_of(pictures) not in (1, 3):
         return "Most pictures have this number of bands, which are not colours."
     coloured = sum(picture.coloured for picture in seen)
@@ -408,7 +351,7 @@ def _why_channels(pictures: Survey) -> str:
     return f"{coloured:,} of {len(seen):,} pictures are in colour" + ("; grey ones stay grey." if grey else ".")
 
 
-def _why_resize(pictures: Survey, cost: Cost) -> str:
+def _why_resize(pictures: Pictures, cost: Cost) -> str:
     shares = pictures.kept_by(*cost.sides)
     half = int((shares < 0.5).sum())
     kept = "centre in this shape" if cost.rectangle else "centred square"
@@ -421,13 +364,7 @@ def _why_resize(pictures: Survey, cost: Cost) -> str:
     return f"{crop} squash would distort; pad would add black bars."
 
 
-def _why_holdout(count: int, holdout: float) -> str:
-    if holdout:
-        return f"{round(count * holdout):,} pictures are held out: they show whether the generator copies the others."
-    return f"All {count:,} pictures are learned."
-
-
-def _quantiles(pictures: Survey) -> str:
+def _quantiles(pictures: Pictures) -> str:
     sides = _sides(pictures)
     least, middle, most = (int(value) for value in (sides.min(), np.median(sides), sides.max()))
     return f"{least:,} pixels" if least == most else f"{least:,} to {most:,} pixels, half of them {middle:,} or more"

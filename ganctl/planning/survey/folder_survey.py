@@ -32,6 +32,7 @@ from ganctl.images.value_range import Observed, ValueRange
 from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES
 from ganctl.planning.survey.near_duplicates import groups_of_near_duplicates
 from ganctl.planning.survey.picture import Look, Picture, glance_at, look_at, with_levels
+from ganctl.planning.survey.pictures import Pictures
 from ganctl.planning.survey.stored_values import StoredValues
 
 _FILES_AT_ONCE = 32
@@ -39,15 +40,14 @@ _FILES_AT_ONCE = 32
 _COMPARING_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Survey:
-    """A folder or archive of pictures.
+@dataclass(frozen=True, kw_only=True)
+class Survey(Pictures):
+    """A folder or archive of pictures: the readable image files, sorted by name.
 
     Attributes:
         path: as it was given: a folder, an archive or a table.
         dataset: the name of the data set that reads it.
         listing: its files.
-        pictures: the readable image files, sorted by name.
         damaged: the other image files, and why they cannot be read.
         file_bytes: total size of all image files.
         copies: groups of files with the same content, names in order.
@@ -63,7 +63,6 @@ class Survey:
     path: Path
     dataset: str
     listing: Listing
-    pictures: tuple[Picture, ...]
     damaged: dict[str, str]
     file_bytes: int
     copies: tuple[tuple[str, ...], ...]
@@ -105,11 +104,6 @@ class Survey:
         return self.listing.read_image(file) if file else None
 
     @cached_property
-    def decoded(self) -> int:
-        """The number of decoded pictures."""
-        return sum(picture.sketch is not None for picture in self.pictures)
-
-    @cached_property
     def distinct(self) -> int:
         """The number of pictures, counting a file and its copies once."""
         return len(self.pictures) - sum(len(group) - 1 for group in self.copies)
@@ -118,36 +112,6 @@ class Survey:
     def sub_folders(self) -> int:
         """The number of sub-folders with pictures."""
         return len({picture.group for picture in self.pictures} - {""})
-
-    @cached_property
-    def short_sides(self) -> np.ndarray:
-        """The shorter side of each picture, in pixels."""
-        return np.array([picture.short_side for picture in self.pictures])
-
-    @cached_property
-    def long_sides(self) -> np.ndarray:
-        """The longer side of each picture, in pixels."""
-        return np.array([max(picture.height, picture.width) for picture in self.pictures])
-
-    @cached_property
-    def heights(self) -> np.ndarray:
-        """The height of each picture, in pixels."""
-        return np.array([picture.height for picture in self.pictures])
-
-    @cached_property
-    def widths(self) -> np.ndarray:
-        """The width of each picture, in pixels."""
-        return np.array([picture.width for picture in self.pictures])
-
-    @cached_property
-    def kept_shares(self) -> np.ndarray:
-        """The share of each picture's area that the centred square keeps."""
-        return self.kept_by(1, 1)
-
-    def kept_by(self, height: int, width: int) -> np.ndarray:
-        """Return the share of each picture's area that the centre in the shape of a height and width keeps."""
-        sides = self.heights * width, self.widths * height
-        return np.minimum(*sides) / np.maximum(*sides)
 
     def as_json(self) -> dict[str, object]:
         """Return the properties of the folder for `ganctl init --json`."""
