@@ -1,5 +1,6 @@
 """Edits values in the text of a YAML file, each with a comment that gives its reason; other lines stay as they are."""
 
+import itertools
 import textwrap
 import unicodedata
 from collections.abc import Mapping
@@ -18,12 +19,16 @@ def with_values(text: str, values: Explained) -> str:
     Args:
         text: a YAML file in block style. The value of a replaced key must be on the key's line.
         values: the new value of each key, and the reason (empty: no comment). A key that the text lacks is added at the
-            beginning of its section, which must exist.
+            beginning of its section; a section that the text lacks is added at the end.
     """
     source = parse_yaml(text, "")
+    for section in dict.fromkeys(path[0] for path in values if len(path) > 1 and path[:1] not in source.places):
+        text += f"{section}:\n"
+        source = parse_yaml(text, "")
     lines = text.splitlines()
-    # From the bottom up, so that line numbers further up stay valid.
-    for path, (value, reason) in sorted(values.items(), key=lambda item: _line(source, item[0]), reverse=True):
+    # From the bottom up, so that line numbers further up stay valid; of new keys of one section, the last one first.
+    ordered = sorted(values.items(), key=lambda item: _line(source, item[0]))
+    for path, (value, reason) in reversed(ordered):
         line = _line(source, path)
         indent = "  " * (len(path) - 1)
         written = [*comment(reason, indent), f"{indent}{path[-1]}: {scalar(value)}"]
@@ -37,6 +42,14 @@ def without_head(text: str) -> str:
     lines = text.splitlines(keepends=True)
     first = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "".join(lines[first:])
+
+
+def without_keys_of(text: str, section: str) -> str:
+    """Return the text with a section, which must exist, that has no keys; its comments go, too."""
+    lines = text.splitlines(keepends=True)
+    first = _line(parse_yaml(text, ""), (section,)) + 1
+    inside = itertools.takewhile(lambda line: line[:1] in (" ", "#", "\n"), lines[first:])
+    return "".join([*lines[: first - 1], f"{section}:\n", *lines[first + len(list(inside)) :]])
 
 
 def comment(text: str, indent: str = "") -> list[str]:
