@@ -27,21 +27,20 @@ class StartingFiles:
     yaml: Path
 
     @classmethod
-    def open(cls, output: Path | None, pictures: Path, *, force: bool) -> Self:
+    def open(cls, output: Path | None, pictures: Path | Sequence[Path], *, force: bool) -> Self:
         """Return the paths, after checking that they can be written.
 
         Args:
             output: the YAML; None: named after the pictures, in the current folder.
-            pictures: the folder or archive of pictures.
+            pictures: the folder or archive of pictures, or two of them.
             force: overwrite existing files.
 
         Raises:
             UsageError: a file exists, cannot be written, or would be among the pictures.
         """
-        is_archive = not pictures.is_dir() and given_data.dataset_for(pictures)
-        pictures_name = pictures.stem if is_archive else pictures.absolute().name
-        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(pictures_name)}.yaml")
-        for place in (path, pictures):
+        places = [pictures] if isinstance(pictures, Path) else list(pictures)
+        path = Path(os.path.expanduser(output)) if output else Path(f"{plain_name(_name_of(places))}.yaml")
+        for place in (path, *places):
             if not is_text(place):
                 message = f"{shown(place.absolute())} is not valid UTF-8, which a YAML file requires. Rename it."
                 raise UsageError(message)
@@ -49,7 +48,8 @@ class StartingFiles:
             raise UsageError(f"--output takes FILE.yaml. Received: {path}")
         files = cls(path)
         folder = path.absolute().parent
-        if pictures.resolve() in (folder.resolve(), *folder.resolve().parents):
+        above = (folder.resolve(), *folder.resolve().parents)
+        if any(place.resolve() in above for place in places):
             raise UsageError(
                 f"{path} is in the folder of pictures, where {files.crop.name} would be learned as one of them. "
                 "Choose another place: --output ../FILE.yaml"
@@ -97,6 +97,14 @@ class StartingFiles:
             else:
                 self.names.unlink(missing_ok=True)
             write_atomically(self.yaml, text.encode())
+
+
+def _name_of(places: Sequence[Path]) -> str:
+    """What is made of what: the names of folders, and of archives without their suffixes."""
+    is_archive = [not place.is_dir() and given_data.dataset_for(place) for place in places]
+    return "_to_".join(
+        place.stem if archive else place.absolute().name for place, archive in zip(places, is_archive, strict=True)
+    )
 
 
 def plain_name(name: str) -> str:

@@ -33,6 +33,7 @@ class Material:
         why_holdout: the reason.
         unit: what is counted.
         needed: the image sizes to choose from, and the iterations below which a smaller one is used.
+        squash: why pictures must be squashed to one shape; empty: they need not be.
         times: how many times larger the images that are made are than those that they are made from.
         instead: whether the keys of the recipe's data set are replaced, not only added to.
     """
@@ -47,6 +48,7 @@ class Material:
     why_holdout: str
     needed: Mapping[int, int]
     unit: Literal["pictures", "pairs"] = "pictures"
+    squash: str = ""
     times: int = 1
     instead: bool = False
 

@@ -1,5 +1,7 @@
 """One folder of pictures, from which a GAN learns to draw such pictures."""
 
+from collections.abc import Sequence
+
 from ganctl.build.given_data import IMAGE_FOLDER
 from ganctl.errors import DataError
 from ganctl.experiment.sections import MOST_CHANNELS
@@ -8,6 +10,8 @@ from ganctl.host.files import shown
 from ganctl.planning.recipe.material import Choice, Material
 from ganctl.planning.recipe.rules import ITERATIONS_NEEDED, background_of, held_out
 from ganctl.planning.survey.folder_survey import Survey
+from ganctl.planning.survey.pictures import Pictures
+from ganctl.planning.survey.two_sides import NEARLY_ALL
 
 RECIPE = "photos"
 FEW, SOME = 100, 500
@@ -55,6 +59,17 @@ def expectations(pictures: Survey) -> list[str]:
     return []
 
 
+def offers(pictures: Survey) -> list[str]:
+    """Return notes on what else the pictures could be."""
+    twice = int((pictures.widths == 2 * pictures.heights).sum())
+    if len(pictures.pictures) < 2 or twice < NEARLY_ALL * len(pictures.pictures):
+        return []
+    return [
+        f"{twice:,} of {len(pictures.pictures):,} pictures are exactly twice as wide as high. If each shows a pair "
+        "side by side, as in the data sets of pix2pix, use --kind pairs."
+    ]
+
+
 def _how_to_read(pictures: Survey) -> list[Choice]:
     """The choices of where the pictures are, and of keys that only unusual ones need."""
     found = [Choice(("dataset", "path"), str(pictures.path.absolute()), "")]
@@ -62,8 +77,6 @@ def _how_to_read(pictures: Survey) -> list[Choice]:
         found.insert(0, Choice(("dataset", "name"), pictures.dataset, ""))
     if pictures.label_column is not None:
         found.append(Choice(("dataset", "label_column"), pictures.label_column, ""))
-    if pictures.stored and pictures.stored.asked != "auto":
-        found.append(Choice(("dataset", "value_range"), pictures.stored.asked, pictures.stored.reason))
     if pictures.pages != "first":
         found.append(
             Choice(
@@ -72,6 +85,16 @@ def _how_to_read(pictures: Survey) -> list[Choice]:
                 f"Most files are TIFFs with more than {MOST_CHANNELS} pages, or with different numbers of them.",
             )
         )
+    return found + how_to_decode([pictures])
+
+
+def how_to_decode(surveys: Sequence[Survey]) -> list[Choice]:
+    """Return the choices of keys that only unusual pixels need: of values that are not bytes, and of transparency."""
+    found = []
+    stored = [survey.stored for survey in surveys if survey.stored and survey.stored.asked != "auto"]
+    if stored:
+        found.append(Choice(("dataset", "value_range"), stored[0].asked, stored[0].reason))
+    pictures = Pictures.of(surveys)
     background = background_of(pictures)
     if background != "white":
         unseen = sum("white" in picture.unseen_on for picture in pictures.seen)

@@ -12,7 +12,7 @@ from ganctl.build.given_data import IMAGE_FOLDER
 from ganctl.build.parts import Parts
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
-from ganctl.experiment.yaml_editing import comment, with_values, without_head
+from ganctl.experiment.yaml_editing import comment, with_values, without_head, without_keys_of
 from ganctl.host.device import Device
 from ganctl.images.image_set import ImageSet
 from ganctl.images.resize import resized
@@ -44,7 +44,7 @@ _PICTURES_MEASURED = 256
 class Start:
     """The measurements and choices for some pictures."""
 
-    recipe: str
+    material: Material
     measured: tuple[Measured, ...]
     choices: tuple[Choice, ...]
 
@@ -57,7 +57,7 @@ class Start:
     def as_json(self) -> dict[str, Any]:
         """Return the measurements and choices for `ganctl init --json`."""
         return {
-            "recipe": self.recipe,
+            "recipe": self.material.recipe,
             "measured": [
                 {"image_size": m.cost.image_size, "capacity": m.cost.capacity, "iterations_per_second": m.rate}
                 for m in self.measured
@@ -92,7 +92,7 @@ def start(material: Material, minutes: float, device: Device) -> Start:
     best = shaped(best_cost(sizes, found[0], seconds, material.needed))
     if best != found[0].cost:
         found.append(measured(best))
-    return Start(material.recipe, tuple(found), tuple(choices(material, recipe, sizes, found[-1], minutes)))
+    return Start(material, tuple(found), tuple(choices(material, recipe, sizes, found[-1], minutes)))
 
 
 def written_out(name: str, seen: Sequence[str], started: Start, command: Sequence[str]) -> str:
@@ -104,18 +104,21 @@ def written_out(name: str, seen: Sequence[str], started: Start, command: Sequenc
         started: the recipe and the choices.
         command: the command that trains it.
     """
-    recipe = packaged_configs()[started.recipe].read_text("utf-8")
+    material = started.material
+    recipe = without_head(packaged_configs()[material.recipe].read_text("utf-8"))
+    if material.instead:
+        recipe = without_keys_of(recipe, "dataset")
     head = comment(
         "\n".join(
             [
-                f"Written by ganctl {__version__} init, from the recipe configs/{started.recipe}.yaml. Train it:",
+                f"Written by ganctl {__version__} init, from the recipe configs/{material.recipe}.yaml. Train it:",
                 f"  {shlex.join(command)}",
                 *seen,
             ]
         )
     )
     values = {choice.key: (choice.value, choice.reason) for choice in started.choices}
-    return "\n".join(head) + "\n" + with_values(without_head(recipe), {("name",): (name, ""), **values})
+    return "\n".join(head) + "\n" + with_values(recipe, {("name",): (name, ""), **values})
 
 
 def _rate(parts: Parts, material: Material, cost: Cost, batch: int, device: Device) -> float:

@@ -232,7 +232,7 @@ def choices(
         Choice(("dataset", "image_size"), cost.image_size, _why_size(material, cost, sizes, rate, seconds)),
         *_source_size(material, cost),
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
-        Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost)),
+        _resize(material, cost),
         material.flip,
         Choice(("dataset", "holdout"), material.holdout, material.why_holdout),
     ]
@@ -292,6 +292,13 @@ def _smaller(pictures: Pictures, sides: tuple[int, int]) -> np.ndarray:
 
 def _smaller_share(pictures: Pictures, sides: tuple[int, int]) -> float:
     return float(np.mean(_smaller(pictures, sides)))
+
+
+def _resize(material: Material, cost: Cost) -> Choice:
+    if material.squash:
+        return Choice(("dataset", "resize"), "squash", material.squash)
+    pictures = material.pictures
+    return Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost))
 
 
 def _source_size(material: Material, cost: Cost) -> list[Choice]:

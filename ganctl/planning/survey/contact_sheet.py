@@ -1,5 +1,7 @@
 """A picture of what cropping to one shape does: some originals, each next to its result."""
 
+from collections.abc import Container, Sequence
+
 import numpy as np
 
 from ganctl.errors import DataError
@@ -9,6 +11,7 @@ from ganctl.images.decode import decode
 from ganctl.images.resize import centred, resized, scale_to_fit, to_channels
 from ganctl.planning.survey.folder_survey import Survey
 from ganctl.planning.survey.picture import Picture
+from ganctl.planning.survey.two_sides import TwoSides
 
 ROWS, COLUMNS = 4, 3
 ORIGINAL, RESULT = 192, 128
@@ -29,48 +32,102 @@ def contact_sheet(pictures: Survey, dataset: DatasetSection) -> np.ndarray:
         pictures: the folder.
         dataset: size, channels and resize mode.
     """
+    chosen = _chosen(pictures, dataset.sides or (1, 1), ROWS * COLUMNS)
+    return _sheet([tile for picture in chosen if (tile := _tile(pictures, picture, dataset)) is not None])
+
+
+def contact_sheet_of_sides(sides: TwoSides, dataset: DatasetSection) -> np.ndarray:
+    """Return the same of two sides: of pairs, the source above its target; otherwise a in the upper half, b below."""
+    of_a = dataset.model_copy(update={"image_size": dataset.source_size or dataset.image_size})
+    shape, count = dataset.sides or (1, 1), ROWS * COLUMNS // 2
+    if sides.kind == "unpaired":
+        a, b = (
+            [_tile(survey, picture, dataset) for picture in _chosen(survey, shape, count)]
+            for survey in (sides.a, sides.b)
+        )
+        return _sheet([*_filled(a, count), *_filled(b, count)], halves=True)
+    partners = {one.name: other for one, other in sides.pairs}
+    rows: list[list[np.ndarray | None]] = [[] for _ in range(ROWS)]
+    for picture in _chosen(sides.a, shape, count, partners):
+        one, other = _tile(sides.a, picture, of_a), _tile(sides.b, partners[picture.name], dataset)
+        if one is not None and other is not None:
+            row = 0 if len(rows[0]) < COLUMNS else 2
+            rows[row].append(one)
+            rows[row + 1].append(other)
+    return _sheet([tile for row in rows for tile in _filled(row, COLUMNS)], halves=True)
+
+
+def _filled(tiles: Sequence[np.ndarray | None], count: int) -> list[np.ndarray | None]:
+    """A number of tiles, the last ones empty if there are fewer."""
+    there = [tile for tile in tiles if tile is not None]
+    return [*there, *[None] * (count - len(there))]
+
+
+def _sheet(tiles: Sequence[np.ndarray | None], *, halves: bool = False) -> np.ndarray:
+    """Put tiles side by side and below each other, with a gap in the middle if the two halves are to be told apart."""
     height, width = ORIGINAL + _GAP, ORIGINAL + RESULT + 3 * _GAP
-    sheet = np.full((ROWS * height + _GAP, COLUMNS * width + _GAP, 3), _PAPER, np.uint8)
-    place, shape = 0, dataset.sides or (1, 1)
-    for picture in _chosen(pictures, shape):
-        try:
-            data = pictures.read(picture.name)
-            if data is None:
-                continue
-            original, seen = (_decoded(data, side, picture, pictures, dataset) for side in (ORIGINAL, dataset.sides))
-        except DataError:
-            continue  # a photo of which only the ends were read so far
-        top, left = _GAP + place // COLUMNS * height, _GAP + place % COLUMNS * width
-        _paste(sheet, _framed(original, dataset.resize, shape), top, left, ORIGINAL)
-        _paste(sheet, _result(seen, dataset), top + (ORIGINAL - RESULT) // 2, left + ORIGINAL + _GAP, RESULT)
-        place += 1
+    middle = 2 * _GAP if halves else 0
+    sheet = np.full((ROWS * height + _GAP + middle, COLUMNS * width + _GAP, 3), _PAPER, np.uint8)
+    for place, tile in enumerate(tiles):
+        if tile is not None:
+            row, column = divmod(place, COLUMNS)
+            top, left = _GAP + row * height + (middle if 2 * row >= ROWS else 0), _GAP + column * width
+            sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return sheet
+
+
+def _tile(pictures: Survey, picture: Picture, dataset: DatasetSection) -> np.ndarray | None:
+    """A picture beside what the networks get of it; None if it cannot be read."""
+    try:
+        data = pictures.read(picture.name)
+        if data is None:
+            return None
+        original, seen = (_decoded(data, side, picture, pictures, dataset) for side in (ORIGINAL, dataset.sides))
+    except DataError:
+        return None  # a photo of which only the ends were read so far
+    tile = np.full((ORIGINAL, ORIGINAL + _GAP + RESULT, 3), _PAPER, np.uint8)
+    _paste(tile, _framed(original, dataset.resize, dataset.sides or (1, 1)), 0, 0, ORIGINAL)
+    _paste(tile, _result(seen, dataset), (ORIGINAL - RESULT) // 2, ORIGINAL + _GAP, RESULT)
+    return tile
 
 
 def _decoded(
     data: bytes, least: int | tuple[int, int] | None, picture: Picture, pictures: Survey, dataset: DatasetSection
 ) -> np.ndarray:
     """The pixels that training reads, at least of a side, or of a height and width."""
-    return decode(
+    pixels = decode(
         data,
-        least,
+        None if pictures.half else least,
         value_range=pictures.value_range,
         background=dataset.background_colour,
         name=picture.name,
         page=picture.page,
         keep_bands=True,
     ).pixels
+    if not pictures.half:
+        return pixels
+    middle = pixels.shape[1] // 2
+    return pixels[:, :middle] if pictures.half == "left" else pixels[:, middle:]
 
 
-def _chosen(pictures: Survey, shape: tuple[int, int]) -> list[Picture]:
-    """Different pictures, from the one that loses most to the one that loses least, as many as there is room for."""
+def _chosen(pictures: Survey, shape: tuple[int, int], count: int, among: Container[str] | None = None) -> list[Picture]:
+    """Some different pictures, from the one that loses most to the one that loses least.
+
+    Args:
+        pictures: to choose from.
+        shape: height and width, of which only the ratio counts.
+        count: the number of pictures, if there are as many.
+        among: the names of those that may be chosen; None: all.
+    """
     again = {name for group in (*pictures.copies, *pictures.near) for name in group[1:]}
     ordered = sorted(
-        (picture for picture in pictures.pictures if picture.name not in again),
+        (p for p in pictures.pictures if p.name not in again and (among is None or p.name in among)),
         # Among equals, first those whose files need most conversion.
         key=lambda picture: (picture.kept_by(*shape), not picture.rotated, picture.mode == "RGB", picture.name),
     )
-    wanted = np.unique(np.linspace(0, len(ordered) - 1, ROWS * COLUMNS).round().astype(int))
+    if not ordered:
+        return []
+    wanted = np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))
     return [ordered[place] for place in wanted]
 
 

@@ -27,7 +27,7 @@ from ganctl.images.file_formats import READ
 from ganctl.images.folder_listing import Listing, skipped_in_words
 from ganctl.images.headers import UnreadFormatError
 from ganctl.images.image_set import Track
-from ganctl.images.listed_images import THREADS, Labelled
+from ganctl.images.listed_images import THREADS, Half, Labelled
 from ganctl.images.value_range import Observed, ValueRange
 from ganctl.planning.survey.image_glance import HEAD_BYTES, TAIL_BYTES
 from ganctl.planning.survey.near_duplicates import groups_of_near_duplicates
@@ -58,6 +58,7 @@ class Survey(Pictures):
         stored: values that are not bytes, if there are any among the decoded pictures.
         pages: how `dataset.pages` should be.
         label_column: the column that was asked for.
+        half: the half of each picture that the properties are of; empty: all of it.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class Survey(Pictures):
     stored: StoredValues | None = None
     pages: Literal["first", "each"] = "first"
     label_column: str | None = None
+    half: Half = ""
 
     def by_page(self) -> Self:
         """Return the survey with each page as a picture if most files have pages that cannot be channels of one."""
@@ -157,9 +159,29 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
             raise DataError(f"There is nothing at {shown(path)}. Name a folder of pictures.")
         name = given_data.dataset_for(path) or given_data.IMAGE_FOLDER
     listed = given_data.listed_in(DatasetSection(name=name, path=str(path), label_column=label_column))
-    listing = listed.listing
     with naming_options({"dataset.label_column": "--label-column"}):
         labelled = listed.labelled()
+    return replace(
+        survey_files(path, name, listed.listing, labelled, seconds, track), label_column=label_column
+    ).by_page()
+
+
+def survey_files(
+    path: Path, dataset: str, listing: Listing, labelled: Labelled, seconds: float, track: Track
+) -> Survey:
+    """Survey files that a data set has found.
+
+    Args:
+        path: where they are, as it was given.
+        dataset: the name of the data set.
+        listing: the files.
+        labelled: those to look at, and their classes.
+        seconds: as for `survey`.
+        track: as for `survey`.
+
+    Raises:
+        DataError: none of them is a readable picture.
+    """
     pictures: dict[ListedFile, Picture] = {}
     damaged: dict[ListedFile, str] = {}
     deep: dict[ListedFile, np.ndarray] = {}
@@ -192,7 +214,7 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
     near = groups_of_near_duplicates([picture.sketch for picture in candidates if picture.sketch is not None])
     return Survey(
         path=path,
-        dataset=name,
+        dataset=dataset,
         listing=listing,
         pictures=tuple(ordered),
         damaged={file.name: damaged[file] for file in labelled.files if file in damaged},
@@ -203,8 +225,7 @@ def survey(path: Path, seconds: float, track: Track, label_column: str | None = 
         classes=_classes(labelled, pictures),
         label_notes=tuple(labelled.notes),
         stored=stored,
-        label_column=label_column,
-    ).by_page()
+    )
 
 
 def _classes(labelled: Labelled, pictures: Mapping[ListedFile, Picture]) -> dict[str, int]:
