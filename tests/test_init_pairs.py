@@ -259,6 +259,15 @@ def test_a_pair_of_one_file_is_named(tmp_path: Path) -> None:
     assert "Both pictures of 1 pairs are the same file" in " ".join(look(a, b).warnings("x.txt"))
 
 
+def test_only_pairs_that_are_copies_on_both_sides_are_to_be_removed(tmp_path: Path) -> None:
+    a = put(tmp_path / "a", lambda seed: grey(0 if seed in (1, 2, 3) else seed))
+    b = put(tmp_path / "b", lambda seed: colour(0 if seed == 1 else seed))
+    subject = look(a, b)
+    assert dict(subject.lines)["a copies"].startswith("3 have the same content")
+    assert any(line.startswith("a: 1 copies are learned as often as they occur") for line in subject.warnings("x.txt"))
+    assert [line for line in subject.listed if line.endswith("png")] == ["000.png", "001.png"] * 2
+
+
 def test_equal_names_of_unlike_pictures_get_a_warning(tmp_path: Path) -> None:
     subject = look(put(tmp_path / "cats", colour), put(tmp_path / "dogs", another))
     assert subject.facts["kind"] == "pairs"

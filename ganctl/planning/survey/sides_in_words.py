@@ -36,7 +36,7 @@ def warnings(sides: TwoSides, listed: str) -> list[str]:
         listed: the file that lists the files meant.
     """
     found = [note.removeprefix(_WARNING) for note in sides.notes if note.startswith(_WARNING)]
-    for side, survey in _both(sides)[: 1 if sides.halves else 2]:
+    for side, survey in zip("ab" if not sides.halves else "a", sides.without_single_copies, strict=False):
         found += [f"{side}: {warning}" for warning in in_words.warnings(survey, listed)]
     if sides.kind == "unpaired":
         return found
@@ -60,7 +60,7 @@ def warnings(sides: TwoSides, listed: str) -> list[str]:
 def listed_files(sides: TwoSides) -> list[str]:
     """Return the lines of a list of the files that are damaged, duplicate, tiny, without a partner or unlike it."""
     lines: list[str] = []
-    for _, survey in _both(sides)[: 1 if sides.halves else 2]:
+    for survey in sides.without_single_copies[: 1 if sides.halves else 2]:
         of_side = in_words.listed_files(survey)
         if of_side:
             lines += [f"# In {shown(survey.folder)}:", *of_side]

@@ -93,6 +93,19 @@ class TwoSides:
         """The pairs whose pictures differ in their ratio of height to width."""
         return tuple((one, other) for one, other in self.pairs if not _of_one_shape(one, other))
 
+    @cached_property
+    def without_single_copies(self) -> tuple[Survey, Survey]:
+        """Both surveys without copies and near copies of which only one side is a copy: such pairs are different.
+
+        Drawings and maps are often the same where photographs are not.
+        """
+        if self.kind == "unpaired" or self.halves:
+            return self.a, self.b
+        return tuple(  # type: ignore[return-value]
+            replace(side, copies=_repeated(side.copies, other), near=_repeated(side.near, other))
+            for side, other in ((self.a, self.b), (self.b, self.a))
+        )
+
     @property
     def factor(self) -> int:
         """How many times larger the second pictures are in nearly all pairs, 2 or 4; 1: anything else."""
@@ -262,6 +275,18 @@ def _few_namesakes(found: TwoSided, pairs: Sequence[object]) -> str:
         f"Only {len(pairs):,} of {a:,} and {b:,} pictures have equal names, so they are not taken for pairs. If they "
         "are, use --kind pairs."
     )
+
+
+def _repeated(groups: Sequence[Sequence[str]], other: Survey) -> tuple[tuple[str, ...], ...]:
+    """The parts of groups of copies whose partners are copies of each other, too."""
+    of_other = {_stem(name): number for number, group in enumerate((*other.copies, *other.near)) for name in group}
+    found: list[tuple[str, ...]] = []
+    for group in groups:
+        parts: dict[object, list[str]] = {}
+        for name in group:
+            parts.setdefault(of_other.get(_stem(name), name), []).append(name)
+        found += [tuple(part) for part in parts.values() if len(part) > 1]
+    return tuple(found)
 
 
 def _count_of(listing: Listing) -> int:
