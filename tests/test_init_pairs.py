@@ -347,6 +347,24 @@ def test_the_keys_of_a_recipes_data_set_give_way_and_new_ones_keep_their_order()
     )
 
 
+def test_a_value_of_several_lines_is_replaced_as_a_whole() -> None:
+    text = "a:\n  stages:\n  - until: 5\n    players: [x]\n  # of b\n  b: 1\n  c:\n    d: 2\n\ne: 3\n"
+    written = with_values(text, {("a", "stages"): ([{"until": 7, "players": ["x"]}], ""), ("a", "c"): (None, "")})
+    assert written == "a:\n  stages: [{until: 7, players: [x]}]\n  # of b\n  b: 1\n  c: null\n\ne: 3\n"
+
+
+def test_stages_keep_their_share_of_the_run(tmp_path: Path) -> None:
+    material = look(put(tmp_path / "a", grey), put(tmp_path / "b", colour)).material()
+    recipe = resolving.load_experiment(packaged_configs()["photos"])
+    players = ["generator"]
+    staged = recipe.with_keys("training", iterations=1000, stages=[{"until": 250, "players": players}])
+    found = {
+        choice.key[1]: choice.value for choice in choices(material, staged, [16], Measured(Cost(16, 16), 10, ""), 9)
+    }
+    assert found["iterations"] > 1000
+    assert found["stages"] == [{"until": found["iterations"] // 4, "players": players}]
+
+
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with good and bad folders of pictures."""

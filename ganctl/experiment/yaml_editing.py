@@ -17,7 +17,7 @@ def with_values(text: str, values: Explained) -> str:
     """Return the text with new values, each below a comment that gives its reason.
 
     Args:
-        text: a YAML file in block style. The value of a replaced key must be on the key's line.
+        text: a YAML file in block style.
         values: the new value of each key, and the reason (empty: no comment). A key that the text lacks is added at the
             beginning of its section; a section that the text lacks is added at the end.
     """
@@ -32,8 +32,8 @@ def with_values(text: str, values: Explained) -> str:
         line = _line(source, path)
         indent = "  " * (len(path) - 1)
         written = [*comment(reason, indent), f"{indent}{path[-1]}: {scalar(value)}"]
-        replaced = path in source.places
-        lines[line if replaced else line + 1 : line + 1] = written
+        end = _end(lines, line) if path in source.places else line + 1
+        lines[line if path in source.places else end : end] = written
     return "\n".join(lines) + "\n"
 
 
@@ -70,6 +70,22 @@ def _not_allowed(character: str) -> bool:
 def scalar(value: Any) -> str:
     """Return a plain value as YAML on one line."""
     return dump_yaml(value, default_flow_style=True, width=10**9).removesuffix("\n").removesuffix("\n...")
+
+
+def _end(lines: list[str], line: int) -> int:
+    """The first line after the value of the key on a line; comments below the value do not belong to it."""
+    indent, end = _indent(lines[line]), line + 1
+    for number in range(end, len(lines)):
+        text = lines[number].strip()
+        if text and not text.startswith("#"):
+            if _indent(lines[number]) < indent + (not text.startswith("- ")):
+                break
+            end = number + 1
+    return end
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _line(source: YamlSource, path: KeyPath) -> int:

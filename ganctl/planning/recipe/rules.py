@@ -257,6 +257,7 @@ def choices(
             f"{learned:,} {unit} in batches of {batch}: one pass over all of them.",
         ),
     ]
+    found += _stages(recipe, iterations)
     if batch != recipe.training.batch_size:
         found.append(Choice(("training", "batch_size"), batch, f"at most a quarter of the {material.fewest:,} {unit}."))
     found += [
@@ -271,6 +272,18 @@ def choices(
         Choice(("outputs", "checkpoint_every"), saved, f"About every {format_duration(saved / rate)}."),
     ]
     return found
+
+
+def _stages(recipe: Experiment, iterations: int) -> list[Choice]:
+    """The choice of the recipe's stages in a run of another length; none if it has none."""
+    if not recipe.training.stages:
+        return []
+    share = iterations / recipe.training.iterations
+    stages = [stage.model_dump(exclude_none=True) for stage in recipe.training.stages]
+    stages = [
+        {**stage, "until": max(1, round(stage["until"] * share))} if "until" in stage else stage for stage in stages
+    ]
+    return [Choice(("training", "stages"), stages, "Each stage has the share of the run that it has in the recipe.")]
 
 
 def _rounded_down(number: float) -> int:
