@@ -1,5 +1,6 @@
 """`ganctl init` tells pairs, two kinds of pictures and classes apart, and writes a recipe for what it found."""
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -163,6 +164,21 @@ def test_a_split_tree_of_pairs_keeps_its_tests(tmp_path: Path) -> None:
     assert found["dataset.holdout"].value == 0.0
     assert "5 pairs for tests" in found["dataset.holdout"].reason
     assert "val" in notes(subject)
+
+
+def test_sides_with_parts_and_archives_are_recognised(tmp_path: Path) -> None:
+    for part, numbers in (("train", range(COUNT)), ("test", range(20, 25))):
+        put(tmp_path / "set" / "A" / part, grey, numbers)
+        put(tmp_path / "set" / "B" / part, another, numbers)
+    assert look(tmp_path / "set").facts["kind"] == "unpaired", "called A and B, but not alike"
+    put(tmp_path / "set" / "B" / "train", colour)
+    for path in (tmp_path / "set", Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "set"))):
+        subject = look(path)
+        assert (subject.facts["kind"], subject.facts["apart"]) == ("pairs", {"a": 5, "b": 5})
+        assert "pictures of `A` and `B` have equal names" in notes(subject)
+        assert values(subject, "path") == [str(path)]
+    sides = [shutil.make_archive(str(tmp_path / name), "zip", tmp_path / "set" / name) for name in "AB"]
+    assert look(*map(Path, sides)).material().counts == (COUNT,)
 
 
 def test_the_layout_of_cyclegan_is_two_kinds(tmp_path: Path) -> None:
@@ -363,6 +379,15 @@ def test_stages_keep_their_share_of_the_run(tmp_path: Path) -> None:
     }
     assert found["iterations"] > 1000
     assert found["stages"] == [{"until": found["iterations"] // 4, "players": players}]
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.1, 0.1), (0.05, None), (0.0, None)])
+def test_a_recipes_translation_is_kept_if_it_is_a_pixel(shift: float, expected: float | None, tmp_path: Path) -> None:
+    pairs = look(put(tmp_path / "a", grey), put(tmp_path / "b", colour)).material()
+    recipe = resolving.load_experiment(packaged_configs()["photos"]).with_keys("dataset", shift=shift)
+    found = choices(pairs, recipe, [16], Measured(Cost(16, 16), 10, ""), 9)
+    assert {c.key[1]: c.value for c in found}.get("shift") == expected
+    assert sum(choice.key[1] == "shift" for choice in found) == bool(expected)
 
 
 @pytest.fixture

@@ -234,6 +234,7 @@ def choices(
         Choice(("dataset", "channels"), channels_of(pictures), _why_channels(pictures)),
         _resize(material, cost),
         material.flip,
+        *_shift(material, recipe, cost),
         Choice(("dataset", "holdout"), material.holdout, material.why_holdout),
     ]
     if cost.capacity is not None and cost.capacity != capacity:
@@ -312,6 +313,15 @@ def _resize(material: Material, cost: Cost) -> Choice:
         return Choice(("dataset", "resize"), "squash", material.squash)
     pictures = material.pictures
     return Choice(("dataset", "resize"), resize_of(pictures, cost.sides), _why_resize(pictures, cost))
+
+
+def _shift(material: Material, recipe: Experiment, cost: Cost) -> list[Choice]:
+    """The choice of the translation, if the recipe has one that is at least a pixel of the smallest images."""
+    share = recipe.dataset.shift
+    least = min(side for role in material.feeds for side in material.sides_of(role, cost.sides))
+    if not material.instead or int(share * least) < 1:
+        return []
+    return [Choice(("dataset", "shift"), share, "As in the recipe; the two pictures of a pair move together.")]
 
 
 def _source_size(material: Material, cost: Cost) -> list[Choice]:

@@ -12,7 +12,7 @@ from ganctl.errors import DataError, UsageError
 from ganctl.experiment.sections import DatasetSection
 from ganctl.host.files import reading, shown
 from ganctl.images.containers import ListedFile
-from ganctl.images.folder_listing import Listing
+from ganctl.images.folder_listing import Listing, part_of
 from ganctl.images.image_set import Track
 from ganctl.images.listed_images import Half, Labelled
 from ganctl.images.pairs import TwoSided, find_sides
@@ -227,7 +227,7 @@ def _of_one_folder(found: TwoSided) -> Recognised:
     """
     a, b = found.training.a, found.training.b
     pairs, share = _namesakes(found)
-    called = {a.path.name.lower(), b.path.name.lower()} in _A_AND_B
+    called = {_folder_of(a).name.lower(), _folder_of(b).name.lower()} in _A_AND_B
     if share < NEARLY_ALL:
         if not called:
             return Recognised("pictures")
@@ -248,10 +248,11 @@ def _of_one_folder(found: TwoSided) -> Recognised:
 
 def _namesakes(found: TwoSided) -> tuple[list[tuple[ListedFile, ListedFile]], float]:
     """The files of equal names without suffixes, and the share of the larger side that has such a namesake."""
-    a, b = (
-        {_stem(file.name): file for file in listing.files if listing.may_be_image(file)}
-        for listing in (found.training.a, found.training.b)
-    )
+    sides = (found.training.a, found.training.b)
+    names = [{_stem(file.name) for file in listing.files} for listing in sides]
+    if not names[0] & names[1]:  # nothing need be opened
+        return [], 0.0
+    a, b = ({_stem(file.name): file for file in listing.files if listing.may_be_image(file)} for listing in sides)
     pairs = [(file, b[name]) for name, file in a.items() if name in b]
     return pairs, len(pairs) / max(len(a), len(b), 1)
 
@@ -264,9 +265,14 @@ def _assumed(found: TwoSided, pairs: Sequence[object], otherwise: str) -> str:
 
 def _called(found: TwoSided) -> str:
     """The names of both folders; their paths, if they have one name."""
-    paths = (found.training.a.path, found.training.b.path)
+    paths = (_folder_of(found.training.a), _folder_of(found.training.b))
     a, b = (shown(path if paths[0].name == paths[1].name else Path(path.name)) for path in paths)
     return f"`{a}` and `{b}`"
+
+
+def _folder_of(listing: Listing) -> Path:
+    """The folder of a side, also if the pictures lie in its part for training."""
+    return listing.path.parent if part_of(listing.path.name) else listing.path
 
 
 def _few_namesakes(found: TwoSided, pairs: Sequence[object]) -> str:
