@@ -1,5 +1,6 @@
 """`ganctl init` tells pairs, two kinds of pictures and classes apart, and writes a recipe for what it found."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import untracked
+from conftest import RunCli, untracked
 from image_files import encoded
 from PIL import Image, ImageOps
 from test_init import picture
@@ -18,9 +19,12 @@ from ganctl.errors import DataError, GanctlError
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.sections import DatasetSection
 from ganctl.experiment.yaml_editing import with_values, without_keys_of
+from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.planning.recipe.material import Choice
+from ganctl.planning.recipe.recipe import Start, written_out
 from ganctl.planning.recipe.rules import Cost, Measured, choices, possible_sizes
 from ganctl.planning.recipe.subject import Subject, look_at
+from ganctl.planning.recipe.two_sides import RECIPES
 from ganctl.planning.survey.likeness import ALIKE, excess
 from ganctl.planning.survey.two_sides import Kind
 
@@ -388,6 +392,43 @@ def test_a_recipes_translation_is_kept_if_it_is_a_pixel(shift: float, expected: 
     found = choices(pairs, recipe, [16], Measured(Cost(16, 16), 10, ""), 9)
     assert {c.key[1]: c.value for c in found}.get("shift") == expected
     assert sum(choice.key[1] == "shift" for choice in found) == bool(expected)
+
+
+@pytest.mark.parametrize("kind", RECIPES)
+def test_every_recipe_takes_what_is_chosen(kind: Kind, tmp_path: Path) -> None:
+    a = put(tmp_path / "a", lambda seed: colour(seed).resize((20, 20)))
+    b = put(tmp_path / "b", lambda seed: colour(seed).resize((80, 80)))
+    material = look(a, b, kind=kind).material()
+    recipe = resolving.load_experiment(packaged_configs()[material.recipe])
+    measured = Measured(Cost(64, 8), 10, "CPU")
+    found = tuple(choices(material, recipe, [64], measured, 60))
+    (tmp_path / "x.yaml").write_text(written_out("x", [], Start(material, (measured,), found), ["ganctl"]))
+    written = parse_yaml((tmp_path / "x.yaml").read_text(), "").data
+    assert isinstance(written, dict)
+    for choice in found:
+        section, key = choice.key
+        assert written[section][key] == choice.value, choice
+    assert set(written["dataset"]) == {key for section, key in (c.key for c in found) if section == "dataset"}
+    experiment = resolving.load_experiment(tmp_path / "x.yaml")
+    assert (experiment.model.name, experiment.optimizer) == (material.recipe, recipe.optimizer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RECIPES)
+def test_from_two_folders_to_a_trained_model(kind: Kind, run_cli: RunCli, tmp_path: Path) -> None:
+    put(tmp_path / "small", lambda seed: grey(seed).resize((8, 8)), range(12))
+    put(tmp_path / "large", lambda seed: colour(seed).resize((32, 32)), range(12))
+    done = run_cli("init", "small", "large", "--kind", kind, "--minutes", 1, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert (facts["kind"], facts["recipe"], facts["yaml"]) == (kind, RECIPES[kind], "small_to_large.yaml")
+    assert (facts["folder"]["pictures"], facts["folder_b"]["pictures"]) == (12, 12)
+    assert facts["measured"][0]["iterations_per_second"] > 0
+    assert (tmp_path / facts["crop"]).is_file()
+    for arguments in (["validate"], ["train", "--set", "training.iterations=2", "--quiet"]):
+        done = run_cli(arguments[0], facts["yaml"], *arguments[1:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "outputs" / "small_to_large" / "samples" / "real.png").is_file()
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def command(
     for title, line in subject.lines:
         terminal.say(f"{title:<{width}}{line}")
 
+    from ganctl.experiment.yaml_editing import scalar
     from ganctl.host.device import select_device
     from ganctl.planning.recipe.recipe import start, written_out
 
@@ -101,7 +102,7 @@ def command(
     for measured in started.measured:
         terminal.say(f"{'machine':<{width}}{chosen}: {measured.rate:.3g} iterations/s at {measured.cost}")
     for choice in started.choices:
-        terminal.say(f"{'chosen':<{width}}{'.'.join(map(str, choice.key))}: {choice.value}")
+        terminal.say(f"{'chosen':<{width}}{'.'.join(map(str, choice.key))}: {scalar(choice.value)}")
     for line in advice:
         terminal.say(f"{'warning':<{width}}{line}")
     terminal.say(f"{'crop':<{width}}{files.crop}: some pictures, and what the networks see of them")
