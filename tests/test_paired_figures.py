@@ -289,6 +289,8 @@ def test_a_run_is_measured_on_held_out_pairs(
     assert len(warned) == (pairs[0] == "training pairs")
     log = run.log.read_text() if run.log.exists() else ""
     assert log.count("no pairs are held out") == len(warned), "once, not at every evaluation"
+    assert log.count("Left out of the scores: memorization: ") == (inputs[0] == "training images")
+    assert any("memorization" in reason for reason in found.left_out) == (inputs[0] == "training images")
     table = " ".join(str(found).split())
     assert f"L1 {expected['l1']:.4g} {expected['l1_baseline']:.4g} lower" in table
     assert f"PSNR {expected['psnr']:.4g} {expected['psnr_baseline']:.4g} higher" in table

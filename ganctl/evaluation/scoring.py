@@ -1,6 +1,6 @@
 """One honest protocol: every score of samples with its floor, and the settings without which scores do not compare."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +53,13 @@ def copies(values: Mapping[str, Any]) -> bool:
     return bool(share > CALLED_COPYING * floor and share > floor + 4 * deviation)
 
 
-def evaluate(samples: np.ndarray, reference: Reference, meaningless: Mapping[str, str] | None = None) -> Evaluation:
+def evaluate(samples: np.ndarray, reference: Reference, meaningless: Collection[str] = ()) -> Evaluation:
     """Score samples against a reference; raises DataError if they are too few.
 
     Args:
         samples: uint8 [N, H, W, C].
         reference: the real images.
-        meaningless: scores to leave out, and why.
+        meaningless: scores that the caller leaves out, by name.
     """
     features = reference.extractor.features(samples)
     if len(features) < FEWEST_IMAGES:
@@ -87,9 +87,7 @@ def evaluate(samples: np.ndarray, reference: Reference, meaningless: Mapping[str
             titles = [metric.title for metric in METRICS if metric.name in scores and metric.name in lost]
             scores.update({name: None for name in scores if name in lost})
             left_out += (f"{', '.join(titles)}: all {what} are identical",)
-    for name, reason in (meaningless or {}).items():
-        scores.update({name: None, name + FLOOR: None})
-        left_out += (f"{name}: {reason}",)
+    scores.update({name + end: None for name in meaningless for end in ("", FLOOR)})
     return Evaluation({**scores, **protocol}, found, left_out)
 
 

@@ -178,8 +178,8 @@ def score_images(
     extractor = extractor_for(features, real.images, inception_graph)
     reference = Reference.of(real.images, extractor, real.kind, real.held_out)
     made = samples.translations() if samples.translations else Translations(samples.images, {})
-    meaningless = made.meaningless if real.kind == TRAINING_IMAGES else None
-    found = evaluate(made.images, reference, meaningless)
+    of_training = real.kind == TRAINING_IMAGES
+    found = evaluate(made.images, reference, made.meaningless if of_training else ())
     values = {**found.values, **made.values}
     formats = samples.formats, real.images.formats
     notes = [*samples.notes, *real.notes, *made.notes, *compression_notes(*formats)]
@@ -206,5 +206,5 @@ def score_images(
         where,
         tuple(notes),
         *formats,
-        (*found.left_out, *made.left_out),
+        (*found.left_out, *made.reasons(of_training=of_training)),
     )

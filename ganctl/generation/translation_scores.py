@@ -4,7 +4,7 @@ Which images are translated matters as much as how well: held-out ones, wherever
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,19 @@ class Translations:
         values: further figures and their protocol, by their column in metrics.csv.
         left_out: which of these figures are None and why, in words.
         notes: warnings for the user.
-        meaningless: why a score of the set means nothing, by its column.
+        meaningless: scores of the set that mean nothing against the training images, by their column; and why.
     """
 
     images: np.ndarray
     values: dict[str, Any]
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    meaningless: Mapping[str, str] | None = None
+    meaningless: Mapping[str, str] = field(default_factory=dict)
+
+    def reasons(self, *, of_training: bool = True) -> tuple[str, ...]:
+        """Return which figures are None and why, in words, if the set is compared with the training images or not."""
+        of_set = [f"{name}: {why}" for name, why in self.meaningless.items()] if of_training else []
+        return (*of_set, *self.left_out)
 
 
 def score_translations(

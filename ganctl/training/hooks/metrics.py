@@ -76,7 +76,7 @@ class Metrics(Hook):
         content = self._before + line(values.get(name) for name in COLUMNS).encode()
         write_atomically(run.folder.metrics, content)
         self._before = content
-        for reason in (*found.left_out, *drawn.left_out):
+        for reason in found.left_out:
             run.folder.append_log(f"Warning: after iteration {step} these scores mean nothing: {reason}")
         if copies(found.values):
             where = run.folder.nearest_pairs
@@ -107,7 +107,7 @@ class Metrics(Hook):
             self._seed,
             lambda batches, *_: batches,
         )
-        for note in made.notes:
+        for note in (*made.notes, *(f"Left out of the scores: {reason}." for reason in made.reasons())):
             if note not in self._said:
                 run.folder.append_log(note)
                 self._said.add(note)
