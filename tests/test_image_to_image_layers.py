@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ganctl.build.rewrites import rewritten
 from ganctl.game import Key
 from ganctl.layers.image_pool import ImagePool
 from ganctl.layers.instance_normalization import InstanceNormalization
@@ -94,6 +95,30 @@ def test_instance_norm_has_right_gradients_of_both_orders() -> None:
     higher, lower = (slope_of(layer, images + sign * step * along, weights) for sign in (1, -1))
     second = (higher - lower) / (2 * step)
     np.testing.assert_allclose(curvature(layer, images, along, weights), second, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("count", [1, 3, 17])
+def test_fused_instance_norm_is_the_layer_with_gradients_of_both_orders(count: int, affine: bool) -> None:
+    inputs = keras.Input((6, 5, 4))
+    network = keras.Model(inputs, InstanceNormalization(affine=affine)(inputs))
+    for variable in network.trainable_variables:
+        variable.assign(maps(4))
+    fused = rewritten(network)
+    assert type(fused.layers[-1]).__name__ == "FusedInstance"
+    images, along, weights = (maps(count, 6, 5, 4) for _ in range(3))
+    np.testing.assert_allclose(fused(images), network(images), rtol=1e-4, atol=1e-5)
+    for order in (slope_of(fused, images, weights), slope_of(network, images, weights)), (
+        curvature(fused, images, along, weights), curvature(network, images, along, weights)
+    ):  # fmt: skip
+        np.testing.assert_allclose(order[0], order[1], rtol=1e-3, atol=1e-3 * np.abs(order[1]).max())
+    slopes = []
+    for called in (fused, network):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(weights * called(tf.constant(images)) ** 3)
+        slopes.append(tape.gradient(total, [variable.value for variable in network.trainable_variables]))
+    for found, expected in zip(*slopes, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def reflection(side: int, padding: int) -> np.ndarray:
