@@ -147,7 +147,8 @@ def _why_holdout(sides: TwoSides, count: int, holdout: float) -> str:
     if holdout and paired:
         return f"{round(count * holdout):,} pairs are held out: evaluation compares what is made with their truth."
     if holdout:
-        return "So many pictures of each kind are held out: they show whether the generators copy the others."
+        of_a, of_b = (round(len(side.pictures) * holdout) for side in (sides.a, sides.b))
+        return f"{of_a:,} and {of_b:,} pictures are held out: they show whether the generators copy the others."
     return f"All {'pairs' if paired else 'pictures'} are learned: there are too few to hold some out."
 
 
