@@ -52,3 +52,15 @@ def test_the_quickstart_takes_another_loss_as_the_refusal_says() -> None:
     found = re.search(r"--set '(.*)'", str(caught.value))
     assert found
     assert resolving.load_experiment(quickstart, (found[1],)).loss.name == "relativistic"
+
+
+def test_another_data_set_on_the_command_line_leaves_the_files_behind() -> None:
+    """Users replace the embedded pictures of a recipe by their own, and say nothing of how the embedded ones came."""
+    config = packaged_configs()["pix2pix"]
+    chosen = ("dataset.name=image_pairs", "dataset.path=mine")
+    assert Experiment.load(config).dataset.transform is not None
+    found = resolving.load_experiment(config, chosen).dataset
+    assert (found.base, found.transform, found.amount) == (None, None, None)
+    assert found.holdout == Experiment.load(config).dataset.holdout, "what any data set has stays"
+    with pytest.raises(ConfigurationError, match="'image_pairs' has no key 'transform'; derived has it"):
+        resolving.load_experiment(config, (*chosen, "dataset.transform=grey"))

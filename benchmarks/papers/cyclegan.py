@@ -34,6 +34,7 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.path": str(kinds),
         "dataset.channels": 1,
         "dataset.image_size": 28,
+        "dataset.holdout": 0.0,
         "training.iterations": ITERATIONS,
         "training.batch_size": 8,
         "model.capacity": 16,

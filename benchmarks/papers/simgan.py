@@ -31,12 +31,13 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.path": str(kinds),
         "dataset.channels": 1,
         "dataset.image_size": 28,
+        "dataset.holdout": 0.0,
         "training.batch_size": 32,
         "training.iterations": second + ADVERSARIAL,
         "training.stages": [
-            {"until": first, "players": ["refiner_warmup"]},
+            {"until": first, "players": ["pretraining"]},
             {"until": second, "players": ["discriminator"]},
-            {"players": ["discriminator", "refiner"]},
+            {"players": ["generator", "discriminator"]},
         ],
         "evaluation.every": 0,
     }

@@ -21,6 +21,7 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.path": str(pairs),
         "dataset.channels": 1,
         "dataset.image_size": 28,
+        "dataset.holdout": 0.0,
         "dataset.source_size": 7,
         "training.batch_size": 16,
         "model.blocks": 8,

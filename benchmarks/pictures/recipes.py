@@ -49,7 +49,6 @@ class Recipe:
             "dataset.holdout=0",
             f"training.batch_size={BATCH}",
             "evaluation.every=0",
-            *UNUSED,
         ]
         return resolving.load_experiment(find_config(self.name), (*words, *(self.calm if told else ()), *overrides))
 
@@ -63,8 +62,6 @@ class Recipe:
                 for number in range(count):
                     write_png(path / f"{number:03d}.png", random.integers(0, 256, (SIDE, SIDE, 3), np.uint8))
 
-
-UNUSED = tuple(f"dataset.{key}=null" for key in ("base", "transform", "amount"))
 
 RECIPES: Sequence[Recipe] = (
     Recipe("pix2pix", "image_pairs", ("A", "B"), ("generator", "discriminator"), ("model.dropout=0",)),

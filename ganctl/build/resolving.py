@@ -51,6 +51,7 @@ def resolve(experiment: Experiment) -> Parts:
     with located(experiment):
         experiment = experiment.replace(plugins=plugins.require(experiment.plugins))
         dataset = catalog.datasets.get(experiment.dataset.name)
+        experiment = _without_keys_of_the_files_data_set(experiment, dataset)
         resolved = _with_augmentations(_with_loss(_with_model(experiment)))
         paths = {key: _absolute(getattr(resolved.dataset, key)) for key in ("path", "path_b")}
         resolved = resolved.with_keys("dataset", **paths)
@@ -164,6 +165,15 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
         arguments = _checked(experiment, place, catalog.augmentations, entry, section.arguments)
         resolved.append(AugmentationSection(name=section.name, **arguments))
     return resolved
+
+
+def _without_keys_of_the_files_data_set(experiment: Experiment, dataset: catalog.DatasetEntry) -> Experiment:
+    """Return the experiment without keys that only the file's data set had, if `--set` chose another one."""
+    given = [override.partition("=")[0].strip().lower() for override in experiment.overrides]
+    if "dataset.name" not in given:
+        return experiment
+    left = [key for key in OWN_KEYS if key not in dataset.own_keys and f"dataset.{key}" not in given]
+    return experiment.with_keys("dataset", **{key: DatasetSection.model_fields[key].default for key in left})
 
 
 def _check_own_keys(parts: Parts) -> None:
