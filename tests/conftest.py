@@ -195,9 +195,12 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
 
     def shrink(experiment: Experiment) -> Experiment:
         dataset = experiment.dataset
-        shape = datasets.registry.get(dataset.name).shape or (64, 64, 3)
+        # Pairs that a file derives from other images are derived from these.
+        base = getattr(dataset, "base", None)
+        shape = datasets.registry.get(base or dataset.name).shape or (64, 64, 3)
+        made_of = {"base": "npz"} if base else {"name": data_of(experiment.model.name)}
         small_data = {
-            "name": data_of(experiment.model.name),
+            **made_of,
             "path": str(shapes_npz),
             "image_size": dataset.image_size or shape[0],
             "channels": dataset.channels or shape[2],
