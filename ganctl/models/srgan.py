@@ -11,6 +11,7 @@ from ganctl.errors import ConfigurationError
 from ganctl.game import (
     GanPass,
     ImageSampler,
+    Key,
     MixedPass,
     Networks,
     Player,
@@ -32,6 +33,7 @@ Shape = tuple[int, int, int]
 
 SCALES = (2, 4)
 SMALLEST, LARGEST = 16, 1024
+_CONTENT_STRIDE = 4
 _LAST_SIDE = 7
 _MOST_TIMES_WIDER = 8
 # BatchNorm's moving statistics draw the samples: with Keras' 0.99 they would lag behind a pre-training of 500 steps.
@@ -87,7 +89,8 @@ def srgan_players(
     assert features is not None, "the registration asks for them"
 
     def content_error(batch: EnlargementPass) -> Any:
-        return mean(tf.square(features(batch.fake) - features(batch.real)))
+        made, true = (features(_rolled(images, batch.key)) for images in (batch.fake, batch.real))
+        return mean(tf.square(made - true))
 
     judge = discriminator(setup)
     maker = generator(setup, further=[Term("content", content_error, content_weight)])
@@ -106,6 +109,15 @@ def srgan_players(
         replace(judge, turns=[_of_pairs(turn) for turn in judge.turns]),
         replace(maker, turns=[_of_pairs(replace(turn, terms=terms))]),
     ]
+
+
+def _rolled(images: Any, key: Key) -> Any:
+    """Images rolled by a random number of pixels, the same for all of an update.
+
+    The maps look at every fourth place. Always in the same one, they would not see a pattern that repeats there, and
+    the generator would draw one, a lattice over all that is bright.
+    """
+    return tf.roll(images, key.integers("content grid", [2], _CONTENT_STRIDE), axis=[1, 2])
 
 
 def _of_pairs(turn: Turn) -> Turn:
