@@ -11,6 +11,7 @@ from ganctl.evaluation.features import extractor_for
 from ganctl.evaluation.features.extractor import seen_in_words
 from ganctl.evaluation.paired_figures import BASELINES
 from ganctl.evaluation.pairs import nearest_pairs
+from ganctl.evaluation.protocol import Side, protocol_line
 from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.generation.image_sources import read_both
@@ -44,6 +45,7 @@ class Scores:
         sample_formats: the number of sample files in each format; empty if the samples are drawn or in an array.
         reference_formats: the same for the real images.
         left_out: which scores are None and why, in words.
+        protocol: everything that moves a score, on one line that another program can follow.
     """
 
     samples: str
@@ -56,12 +58,14 @@ class Scores:
     sample_formats: Mapping[str, int] = field(default_factory=dict)
     reference_formats: Mapping[str, int] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    protocol: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return scores, floors and protocol as JSON data; null stands for a score or format that is unknown."""
         formats = {"sample_formats": self.sample_formats, "reference_formats": self.reference_formats}
         known = {name: dict(counts) or None for name, counts in formats.items()}
-        return {**self.values, "left_out": list(self.left_out), **known, "copies": self.copies}
+        stated = {"protocol": self.protocol, "left_out": list(self.left_out)}
+        return {**self.values, **stated, **known, "copies": self.copies}
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -84,7 +88,7 @@ class Scores:
             yield f"n/a             {reason}"
         yield f"features        {values['features']}, weights {values['weights']}, {values['resize']}"
         yield (
-            f"protocol        {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
+            f"sets            {values['num']:,} samples against {values['reference_num']:,} {values['reference']}; "
             f"floor: {values['floor_num']:,} of them against the others"
         )
         if values["floor_num"] < values["num"]:
@@ -95,6 +99,7 @@ class Scores:
         yield from self._of_pictures()
         if self.sample_formats or self.reference_formats:
             yield f"files           {_listed(self.sample_formats)}, against {_listed(self.reference_formats)}"
+        yield f"protocol        {self.protocol}"
         if self.nearest_pairs is not None:
             yield f"nearest pairs   {self.nearest_pairs}"
         if self.copies:
@@ -185,6 +190,14 @@ def score_images(
     notes = [*samples.notes, *real.notes, *made.notes, *compression_notes(*formats)]
     if seen := seen_in_words(real.images.shape[2], alpha=real.images.alpha):
         notes.append(seen)
+    seed_drawn, resize = (seed, samples.parts.experiment.dataset.resize) if samples.parts else (None, real.resize)
+    protocol = protocol_line(
+        found.values,
+        extractor,
+        Side(samples.shape, seed_drawn, samples.formats, samples.value_range),
+        Side(real.images.shape, None, real.images.formats, real.images.value_range),
+        resize,
+    )
     own = samples.run if against is None else None
     where = pairs or (own.nearest_pairs if own else None)
     if where is not None:
@@ -207,4 +220,5 @@ def score_images(
         tuple(notes),
         *formats,
         (*found.left_out, *made.reasons(of_training=of_training)),
+        protocol,
     )

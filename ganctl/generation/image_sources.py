@@ -24,6 +24,7 @@ from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
+from ganctl.images.resize import Resize
 from ganctl.images.value_range import BYTES, Asked, ValueRange
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
@@ -78,6 +79,7 @@ class RealImages:
     images: ImageSet
     held_out: ImageSet | None = None
     notes: tuple[str, ...] = ()
+    resize: Resize = "crop"
 
     @property
     def description(self) -> str:
@@ -349,7 +351,8 @@ def _training_images(parts: Parts, fingerprint: str, track: Track) -> RealImages
     notes: tuple[str, ...] = ()
     if fingerprint and fingerprint != fingerprint_of(feeds):
         notes = (f"Warning: {training.source} has changed since training.",)
-    return RealImages(TRAINING_IMAGES, training, held_out.get(parts.sampler.gives), notes)
+    resize = parts.experiment.dataset.resize
+    return RealImages(TRAINING_IMAGES, training, held_out.get(parts.sampler.gives), notes, resize)
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -44,6 +44,15 @@ def classifier_extractor(images: ImageSet) -> Extractor:
         f"bilinear to {size}x{size}, antialiased",
         lambda batch: body(_resized(batch, size), training=False),
         lambda features: _softmax(features @ last + bias),
+        {
+            "size": f"{size}x{size}",
+            "filter": "bilinear, antialiased, centres of pixels at halves, no pixel outside",
+            "round": "no",
+            "clip": "no",
+            "scale": "x/127.5-1",
+            "network": "ganctl's classifier, trained on the labels of the reference",
+            "layer": f"ReLU of the last but one dense layer, {WIDTH} numbers",
+        },
     )
 
 

@@ -1,8 +1,8 @@
 """A network that turns images into features, and its description in scores."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ class Extractor:
         resize: how images are resized for the network.
         function: RGB images [N, H, W, 3] in 0 .. 255 to features [N, d].
         probabilities: features [N, d] to class probabilities [N, classes], if it is a classifier.
+        steps: what happens between the RGB images and the features, for the protocol's line: `size`, `filter`, `round`,
+            `clip`, `scale`, `network` and `layer`.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Extractor:
     resize: str
     function: Callable[[Any], Any]
     probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+    steps: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _compiled(self) -> Any:

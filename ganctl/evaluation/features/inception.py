@@ -45,7 +45,19 @@ def inception_extractor(path: Path | None) -> Extractor:
             f"and {MD5}. Scores of another graph are not FID. The right one is {NAME} from {ARCHIVE}."
         )
     return Extractor(
-        "inception", hashlib.sha256(content).hexdigest(), "bilinear to 299x299, by the graph itself", pooled(content)
+        "inception",
+        hashlib.sha256(content).hexdigest(),
+        "bilinear to 299x299, by the graph itself",
+        pooled(content),
+        steps={
+            "size": "299x299",
+            "filter": "bilinear, not antialiased, corners of pixels at whole numbers (TensorFlow 1's), by the graph",
+            "round": "no",
+            "clip": "no",
+            "scale": "(x-128)/128",
+            "network": "the Inception graph of 2015",
+            "layer": f"{POOLED}, 2048 numbers",
+        },
     )
 
 
