@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 
 from ganctl.errors import GanctlError, UsageError
 from ganctl.host.files import write_atomically, write_durably
+from ganctl.host.tensor_bytes import tensor_bytes
 from ganctl.run_folder.metrics_csv import best_iteration
 from ganctl.run_folder.paths import STEP_NAME, RunFolder, step_name
 
@@ -71,7 +72,7 @@ def save(folder: Path, groups: Mapping[str, Tensors], facts: Mapping[str, Any]) 
     """
     step = int(facts["step"])
     final, temporary = folder / step_name(step), folder / f".{step_name(step)}.{os.getpid()}.tmp"
-    content = {f"{group}.safetensors": safetensors.numpy.save(tensors) for group, tensors in groups.items()}
+    content = {f"{group}.safetensors": tensor_bytes(tensors) for group, tensors in groups.items()}
     files = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in content.items()}
     manifest = json.dumps({"format": FORMAT, **facts, "files": files}, indent=1, ensure_ascii=False).encode()
     try:
@@ -155,7 +156,7 @@ def save_generators(path: Path, networks: Mapping[str, Tensors], facts: Mapping[
     else:
         tensors = {f"{role}/{name}": array for role, found in networks.items() for name, array in found.items()}
         facts = {**facts, "generators": list(networks)}
-    write_atomically(path, safetensors.numpy.save(tensors, {"ganctl": json.dumps({"format": FORMAT, **facts})}))
+    write_atomically(path, tensor_bytes(tensors, {"ganctl": json.dumps({"format": FORMAT, **facts})}))
 
 
 def load_generator(path: Path) -> Checkpoint:

@@ -12,6 +12,7 @@ from ganctl.errors import UsageError
 from ganctl.evaluation.features.extractor import Extractor, in_colour
 from ganctl.host.cache_root import cache_root
 from ganctl.host.files import write_atomically
+from ganctl.host.tensor_bytes import tensor_bytes
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import keras, own_settings, tf
 
@@ -108,10 +109,10 @@ def _load(network: Any, path: Path) -> bool:
 
 
 def _save(network: Any, path: Path) -> None:
-    kept = {str(index): np.ascontiguousarray(value) for index, value in enumerate(network.get_weights())}
+    kept = {str(index): value for index, value in enumerate(network.get_weights())}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, safetensors.numpy.save(kept))
+        write_atomically(path, tensor_bytes(kept))
     except OSError:
         pass  # a cache that cannot be written costs the next evaluation half a minute, and must not end this one
 
