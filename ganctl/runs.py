@@ -90,7 +90,8 @@ def train(
         run_name: name of the run folder, which must not exist yet.
         seed: same as the override `seed`.
         device: `auto`, `cpu`, `gpu` or `gpu:N`; a process keeps its first device.
-        init_from: a run folder, checkpoint or generator file to start from, wherever its weights fit.
+        init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
+            weights fit.
         plugins: Python files that register models, losses, penalties, augmentations or data sets.
         allow_plugins: also run the plugins that the experiment names.
         quiet: print nothing.
@@ -231,7 +232,7 @@ def export(
 
     Args:
         path: a run folder, checkpoint or generator file.
-        format: `keras`, `savedmodel`, `onnx` or `litert`.
+        format: `keras`, `savedmodel`, `onnx`, `litert` or `safetensors-torch`.
         output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
         direction: which way a model with several draws, such as `a_to_b` of CycleGAN; by default the first.
         best: use a run's checkpoint with the lowest KID instead of the latest.

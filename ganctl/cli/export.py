@@ -13,7 +13,8 @@ from ganctl.generation.formats import formats
 @run_argument
 @click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="File format to write.")
 @output_option(
-    "File or folder.  [default: generator.keras, generator.onnx, generator.tflite, or a folder generator_savedmodel]"
+    "File or folder.  [default: generator.keras, generator.onnx, generator.safetensors, generator.tflite, or a folder "
+    "generator_savedmodel]"
 )
 @direction_option
 @best_option

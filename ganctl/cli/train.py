@@ -18,7 +18,8 @@ from ganctl.cli._options import PATH, device_option, quiet_option, set_option
     "--init-from",
     metavar="RUN",
     type=PATH,
-    help="Start from the weights of a run folder, checkpoint or generator file, wherever they fit.",
+    help="Start from the weights of a run folder, checkpoint, generator file or safetensors file of PyTorch, wherever "
+    "they fit.",
 )
 @device_option
 @click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")

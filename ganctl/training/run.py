@@ -13,7 +13,8 @@ from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.console import TrainingConsole
-from ganctl.training.hooks import stage_facts
+            first = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
+            checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), first)
 from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
 from ganctl.training.transfer import transfer
@@ -39,7 +40,8 @@ def train(
         outputs: the folder of all runs.
         run_name: name of the run folder, which must not exist yet; by default the experiment's.
         device: as `select_device` takes it.
-        init_from: a run folder, checkpoint or generator file to start from, wherever its weights fit.
+        init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
+            weights fit.
         dry_run: build everything, show it, train nothing and return None.
 
     Raises:
@@ -47,7 +49,7 @@ def train(
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
     RunFolder.check_free(outputs, name, explicit=run_name is not None)
-    start, problems = checkpoint.find(init_from) if init_from else (None, [])
+    start, problems = find_start(init_from) if init_from else (None, [])
     chosen = select_device(device)
     prepare_process(chosen)
     prepared = Prepared.make(parts, chosen, console.track)
@@ -55,11 +57,11 @@ def train(
     facts = prepared.describe(command)
     lines = [f"skipped {problem}" for problem in problems]
     if start:
-        fits = transfer(prepared.game, start)
-        lines += [
-            f"weights of {start.path}, after {start.step:,} iterations",
-            *(line for fit in fits for line in fit.lines()),
-        ]
+        if isinstance(start, TorchFile):
+            fits, state = transfer_from_torch(prepared.game, start), "in PyTorch's layout"
+        else:
+            fits, state = transfer(prepared.game, start), f"after {start.step:,} iterations"
+        lines += [f"weights of {start.path}, {state}", *(line for fit in fits for line in fit.lines())]
         networks = {fit.role: {"from": fit.source, "fitted": fit.fitted, "of": fit.total} for fit in fits}
         facts["init_from"] = {"path": str(start.path.resolve()), "step": start.step, "networks": networks}
     for line in lines:
@@ -75,8 +77,8 @@ def train(
             folder.append_log(f"init: {line}")
         if start:
             # A run that is killed before its first checkpoint starts again, then also from these weights.
-            state = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
-            checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), state)
+            first = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
+            checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), first)
         folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
         console.play(prepared, folder)
     return folder

@@ -5,7 +5,7 @@ order: a longest common subsequence (Hunt and McIlroy 1976) of the layers' kinds
 fits completely or not at all. Optimizer state is not taken over.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class Fit:
         fitted: how many variables were taken over.
         total: how many the network has.
         misfits: the names and shapes of the others.
+        notes: what else there is to say.
     """
 
     role: str
@@ -41,6 +42,7 @@ class Fit:
     fitted: int
     total: int
     misfits: list[str]
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return lines for the user about it."""
@@ -50,7 +52,8 @@ class Fit:
         lines = [f"{self.role}: {self.fitted} of {self.total} variables fitted{by_name}"]
         more = len(self.misfits) - SHOWN
         lines += [f"  anew: {misfit}" for misfit in self.misfits[:SHOWN]]
-        return [*lines, f"  anew: {more} more"] if more > 0 else lines
+        lines += [f"  anew: {more} more"] if more > 0 else []
+        return [*lines, *(f"  {note}" for note in self.notes)]
 
 
 def transfer(game: Game, found: Checkpoint) -> list[Fit]:
@@ -95,7 +98,8 @@ def _taken(wanted: Mapping[str, Shape], tensors: Tensors) -> Tensors:
     """Return the tensors that fit, by the names under which they are wanted."""
     shapes = {name: array.shape for name, array in tensors.items() if not _is_seed(name)}
     here, there = _layers(wanted), _layers(sorted(shapes))
-    pairs = _common([_look(layer, wanted) for layer in here], [_look(layer, shapes) for layer in there])
+    looks, others = [_look(layer, wanted) for layer in here], [_look(layer, shapes) for layer in there]
+    pairs = common_subsequence(len(here), len(there), lambda i, j: looks[i] == others[j])
     return {name: tensors[other] for i, j in pairs for name, other in zip(here[i], there[j], strict=True)}
 
 
@@ -120,16 +124,22 @@ def _look(layer: Layer, shapes: Mapping[str, Shape]) -> tuple[Any, ...]:
     return tuple((name.partition(".")[2], shapes[name]) for name in layer)
 
 
-def _common(here: Sequence[Any], there: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return a longest common subsequence, as pairs of positions."""
-    lengths = [[0] * (len(there) + 1) for _ in range(len(here) + 1)]
-    for i in reversed(range(len(here))):
-        for j in reversed(range(len(there))):
-            same = here[i] == there[j]
-            lengths[i][j] = 1 + lengths[i + 1][j + 1] if same else max(lengths[i + 1][j], lengths[i][j + 1])
+def common_subsequence(here: int, there: int, same: Callable[[int, int], bool]) -> list[tuple[int, int]]:
+    """Return a longest common subsequence of two sequences, as pairs of positions.
+
+    Args:
+        here: the length of one.
+        there: the length of the other.
+        same: whether a position of the first fits one of the second.
+    """
+    lengths = [[0] * (there + 1) for _ in range(here + 1)]
+    for i in reversed(range(here)):
+        for j in reversed(range(there)):
+            longest = max(lengths[i + 1][j], lengths[i][j + 1])
+            lengths[i][j] = 1 + lengths[i + 1][j + 1] if same(i, j) else longest
     pairs, i, j = [], 0, 0
-    while i < len(here) and j < len(there):
-        if here[i] == there[j]:
+    while i < here and j < there:
+        if same(i, j):
             pairs.append((i, j))
             i, j = i + 1, j + 1
         elif lengths[i + 1][j] >= lengths[i][j + 1]:
