@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     ForwardPass,
@@ -28,7 +29,6 @@ from ganctl.game import (
 )
 from ganctl.game.game import no_images_ahead
 from ganctl.game.sampler import PAIRED
-from ganctl.layers import InstanceNormalization, ReflectionPadding2D
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
@@ -302,7 +302,7 @@ def _convolution(filters: int, size: int, **settings: Any) -> Any:
 
 
 def _activated(maps: Any) -> Any:
-    return keras.layers.ReLU()(InstanceNormalization()(maps))
+    return keras.layers.ReLU()(ganctl.layers.InstanceNormalization()(maps))
 
 
 def _enlarged(maps: Any, filters: int) -> Any:
@@ -313,13 +313,15 @@ def _enlarged(maps: Any, filters: int) -> Any:
 
 
 def _residual(maps: Any, filters: int) -> Any:
-    inner = _activated(_convolution(filters, 3, use_bias=False)(ReflectionPadding2D(1)(maps)))
-    inner = InstanceNormalization()(_convolution(filters, 3, use_bias=False)(ReflectionPadding2D(1)(inner)))
+    inner = _activated(_convolution(filters, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(maps)))
+    inner = ganctl.layers.InstanceNormalization()(
+        _convolution(filters, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(inner))
+    )
     return keras.layers.Add()([maps, inner])
 
 
 def _image(maps: Any, channels: int) -> Any:
-    return _convolution(channels, 7, activation="tanh", dtype="float32")(ReflectionPadding2D(3)(maps))
+    return _convolution(channels, 7, activation="tanh", dtype="float32")(ganctl.layers.ReflectionPadding2D(3)(maps))
 
 
 def _coarse_generator(given: Shape, capacity: int, blocks: int) -> Any:
@@ -328,7 +330,7 @@ def _coarse_generator(given: Shape, capacity: int, blocks: int) -> Any:
     The paper halves the maps four times, from 512 pixels; here, as often as their sides stay whole and have 4 or more.
     """
     source = keras.Input(given)
-    maps = _activated(_convolution(capacity, 7, use_bias=False)(ReflectionPadding2D(3)(source)))
+    maps = _activated(_convolution(capacity, 7, use_bias=False)(ganctl.layers.ReflectionPadding2D(3)(source)))
     count = 0
     while count < 4 and not any(side % 2 ** (count + 1) or side >> (count + 1) < _SMALLEST_MAP for side in given[:2]):
         count += 1
@@ -345,7 +347,7 @@ def _coarse_generator(given: Shape, capacity: int, blocks: int) -> Any:
 def _enhancer(given: Shape, coarse: Shape, channels: int, capacity: int, blocks: int) -> Any:
     """G2: an input and the coarse generator's last maps, at half the size, to the output (section 3.2)."""
     source, added = keras.Input(given), keras.Input(coarse)
-    maps = _activated(_convolution(capacity, 7, use_bias=False)(ReflectionPadding2D(3)(source)))
+    maps = _activated(_convolution(capacity, 7, use_bias=False)(ganctl.layers.ReflectionPadding2D(3)(source)))
     maps = _activated(_convolution(coarse[2], 3, strides=2, padding="same", use_bias=False)(maps))
     maps = keras.layers.Add()([maps, added])
     for _ in range(blocks):
@@ -361,7 +363,7 @@ def _discriminator(channels: int, given: int, capacity: int, halvings: int, scal
     for level in range(halvings + 1):
         filters, stride = capacity * min(2**level, _MOST_TIMES_WIDER), 2 if level < halvings else 1
         maps = _convolution(filters, 4, strides=stride, padding="same", use_bias=level == 0)(maps)
-        maps = layers.LeakyReLU(0.2)(InstanceNormalization()(maps) if level else maps)
+        maps = layers.LeakyReLU(0.2)(ganctl.layers.InstanceNormalization()(maps) if level else maps)
         found.append(maps)
     score = _convolution(1, 4, padding="same", dtype="float32")(maps)
     return keras.Model([image, source], [score, *found], name=f"discriminator_{scale}")
