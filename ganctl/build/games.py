@@ -9,6 +9,7 @@ from ganctl.build.network_checks import normalised_to_zero
 from ganctl.build.networks import as_played, discriminators, make_networks
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.build.parts import Parts
+from ganctl.build.penalty_check import check_penalties, differentiates_twice
 from ganctl.build.resolving import check_players, check_stage_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
@@ -51,7 +52,8 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
     ]
     with located(experiment):
         feeds = _make_feeds(parts, by_role)
-    played = {role: as_played(network, experiment) for role, network in networks.items()}
+    judges = discriminators(networks) if differentiates_twice(parts) else []
+    played = {role: as_played(network, experiment, twice=role in judges) for role, network in networks.items()}
     jit = experiment.training.xla is True
     stages = [Stage(stage.players, stage.until) for stage in experiment.training.stages]
     game = Game(networks, players, feeds, experiment.seed, averages, stages=stages, played=played, jit=jit)
@@ -63,6 +65,8 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
                 f"of one feed as of the others. Received: {stage.draws}",
                 key="model.name",
             )
+    with located(experiment):
+        check_penalties(game, parts)
     return game
 
 

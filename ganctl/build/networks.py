@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.build import second_derivatives
 from ganctl.build.catalog import ModelEntry
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import Shape, check_shape, located
@@ -60,9 +61,16 @@ def make_networks(
     return networks
 
 
-def as_played(network: Any, experiment: Experiment) -> Any:
-    """Return what is called for a network: another with its layers and variables, rewritten where the experiment is."""
-    return rewritten(network) if experiment.training.rewrites else network
+def as_played(network: Any, experiment: Experiment, *, twice: bool = False) -> Any:
+    """Return what is called for a network: another with its layers and variables, rewritten where the experiment is.
+
+    Args:
+        network: is not changed.
+        experiment: says whether to rewrite.
+        twice: the network will be differentiated twice, which some layers' own expressions do not allow.
+    """
+    names = None if experiment.training.rewrites else frozenset[str]()
+    return rewritten(network, names, *([second_derivatives.stand_ins] if twice else []))
 
 
 def drawing_roles(entry: ModelEntry) -> list[str]:

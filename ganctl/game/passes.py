@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
+from ganctl.errors import GanctlError
 from ganctl.game.augmentation import NO_AUGMENTATIONS, Augmentation, memory_of
 from ganctl.game.game import ForwardPass, Networks
 from ganctl.game.inputs import arrange_inputs, draw_latent, takes_classes
@@ -145,7 +146,13 @@ class GanPass(ForwardPass):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
             score = self.judge(images, kind=kind)[0]
-        return tape.gradient(score, images)
+        slope = tape.gradient(score, images)
+        if slope is None:
+            raise GanctlError(
+                "The discriminator's scores have no gradient with respect to the images: look for a layer without one, "
+                "such as one that rounds or compares."
+            )
+        return slope
 
     def _classes_of(self, classes: Tensor | None, kind: Kind) -> Tensor:
         if classes is not None:

@@ -13,10 +13,10 @@ from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.console import TrainingConsole
-            first = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
-            checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), first)
+from ganctl.training.from_torch import TorchFile, find_start, transfer_from_torch
 from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
+from ganctl.training.stages import stage_facts
 from ganctl.training.transfer import transfer
 
 

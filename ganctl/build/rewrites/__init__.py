@@ -73,7 +73,11 @@ def rewrites() -> Mapping[str, Callable[[Graph, StandIns], StandIns]]:
     return {name: importlib.import_module(f"{__name__}.{name}").rewrite for name in names}
 
 
-def rewritten(network: Network, names: frozenset[str] | None = None) -> Network:
+def rewritten(
+    network: Network,
+    names: frozenset[str] | None = None,
+    before: Callable[[Graph], StandIns] = lambda _: {},
+) -> Network:
     """Return a faster network with the same layers and variables.
 
     The network itself is returned if there is nothing to rewrite, or if its calls cannot be known: a single layer, or
@@ -82,10 +86,12 @@ def rewritten(network: Network, names: frozenset[str] | None = None) -> Network:
     Args:
         network: is not changed.
         names: of the rewrites to apply; None applies all.
+        before: gives stand-ins to begin with, which the rewrites may replace.
     """
     if not ganctl.layers.is_transparent(network):
         return network
-    graph, found = Graph(network), dict[Layer, Layer]()
+    graph = Graph(network)
+    found = dict(before(graph))
     for name, rewrite in rewrites().items():
         if names is None or name in names:
             found |= rewrite(graph, found)
