@@ -24,4 +24,4 @@ format:
 
 # Write the generated pages of the docs again
 docs:
-    {{python}} docs/make_architecture.py && {{python}} docs/make_configuration.py && {{python}} docs/make_commands.py
+    {{python}} docs/make_architecture.py && {{python}} docs/make_configuration.py && {{python}} docs/make_commands.py && {{python}} docs/make_gradients.py

@@ -261,6 +261,49 @@ def test_an_augmentation_has_derivatives_of_second_order_also_under_xla(name: st
     assert np.isfinite(float(squared))
 
 
+def by_policy() -> list[Any]:
+    """Every augmentation as it is, and each of its changes alone."""
+    found = [(name, {}) for name in NAMES]
+    for name in NAMES:
+        policy = augmentations.registry.get(name).arguments().model_fields.get("policy")
+        found += [(name, {"policy": (kind,)}) for kind in (policy.default if policy else ())]
+    return [pytest.param(*case, id=" ".join((case[0], *case[1].get("policy", ())))) for case in found]
+
+
+@pytest.mark.parametrize(("name", "arguments"), by_policy())
+@pytest.mark.parametrize("shape", [(3, 5, 5, 3), (4, 6, 4, 1)])
+def test_the_gradient_of_an_augmentation_is_the_transpose_of_its_matrix(name: str, arguments: Any, shape: Any) -> None:
+    """Pixel by pixel; and the gradient's own gradient, which a penalty needs, is the matrix again, and nothing else."""
+    augmentation, memory = made(name, **arguments)
+
+    @tf.function(autograph=False)
+    def derivatives(x: Any, above: Any, along: Any) -> Any:
+        with tf.GradientTape(persistent=True) as outer:
+            outer.watch([x, above])
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = augmentation.apply(x, KEY, memory)
+            back = inner.gradient(y, x, output_gradients=above)
+            product = tf.reduce_sum(back * along)
+        return y, back, outer.gradient(product, above), outer.gradient(product, x, unconnected_gradients="zero")
+
+    size = int(np.prod(shape))
+    units = np.eye(size, dtype=np.float32).reshape(size, *shape)
+    nothing, images = np.zeros(shape, np.float32), RANDOM.uniform(-1, 1, shape).astype(np.float32)
+    offset = derivatives(nothing, nothing, nothing)[0].numpy()
+    found = [derivatives(unit, unit, unit) for unit in units]
+    matrix = np.stack([y.numpy() - offset for y, *_ in found]).reshape(size, size)  # [inputs, outputs]
+    np.testing.assert_allclose(
+        (images.ravel() @ matrix).reshape(shape) + offset, applied(name, images, **arguments), atol=1e-4
+    )
+    assert np.abs(matrix - np.eye(size)).max() > 1e-3, "something is changed"
+    transposed = np.stack([back.numpy() for _, back, *_ in found]).reshape(size, size)  # [outputs, inputs]
+    np.testing.assert_allclose(transposed, matrix.T, atol=1e-5)
+    again = np.stack([forth.numpy() for *_, forth, _ in found]).reshape(size, size)
+    np.testing.assert_allclose(again, matrix, atol=1e-5)
+    assert all((bend.numpy() == 0).all() for *_, bend in found), "it is linear"
+
+
 # --- in a game
 
 

@@ -12,7 +12,9 @@ from ganctl.experiment.packaged_configs import packaged_configs
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("script", ["make_architecture.py", "make_configuration.py", "make_commands.py"])
+@pytest.mark.parametrize(
+    "script", ["make_architecture.py", "make_configuration.py", "make_commands.py", "make_gradients.py"]
+)
 def test_a_page_is_what_the_code_writes(script: str) -> None:
     # In a process of its own, because tests register plugins in this one.
     check = subprocess.run([sys.executable, ROOT / "docs" / script, "--check"])

@@ -20,7 +20,7 @@ from ganctl.game.game import Game, Networks, Player, Turn, frozen
 from ganctl.game.gradients import sum_of
 from ganctl.game.noise import Key
 from ganctl.keras_internals import layers_of
-from ganctl.lazy import tf
+from ganctl.lazy import keras, tf
 
 Node = Any
 """An operation of a traced function: its name, type and attributes, and the names of its inputs."""
@@ -51,6 +51,10 @@ INTERPOLATED = Fault(
     "TensorFlow has no second derivative of interpolated images",
     "Use UpSampling2D or Resizing as a layer of a Sequential or functional model, or `keras.ops.repeat`.",
 )
+OVERWRITTEN = Fault(
+    "its kernel is written over at every call, and the singular value is a constant to the gradient",
+    "Use `ganctl.layers.SpectralConv2D` or `SpectralDense`.",
+)
 NOT_TWICE: Mapping[str, Fault] = {
     "ResizeBilinearGrad": INTERPOLATED,
     "ResizeBicubicGrad": INTERPOLATED,
@@ -74,6 +78,8 @@ def _has_own_players(parts: Parts) -> bool:
 
 def check_penalties(game: Game, parts: Parts) -> None:
     """Raise ConfigurationError if a penalty's gradient by the discriminator's variables would be wrong or missing."""
+    if parts.penalties:
+        _refuse_overwritten(game.networks)
     places = {name: (index, penalty) for index, (name, _, penalty) in enumerate(parts.penalties)}
     for player in game.players:
         for turn in player.turns:
@@ -85,6 +91,14 @@ def check_penalties(game: Game, parts: Parts) -> None:
             if _has_own_players(parts):
                 own = [term.function for term in turn.terms if term.name not in places]
                 _check(game, player, turn, partial(_sum, own), f"the turn '{turn.name}'", "model.name")
+
+
+def _refuse_overwritten(networks: Networks) -> None:
+    for role in discriminators(networks):
+        for layer in layers_of(networks[role]):
+            if isinstance(layer, keras.layers.SpectralNormalization):
+                message = f"the layer '{layer.name}' cannot be penalised: {OVERWRITTEN.what}. {OVERWRITTEN.instead}"
+                raise ConfigurationError(message, key="loss.penalties")
 
 
 def _sum(functions: Sequence[Callable[[Any], Any]], batch: Any) -> Any:
