@@ -14,9 +14,9 @@ from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.console import TrainingConsole
 from ganctl.training.from_torch import TorchFile, find_start, transfer_from_torch
+from ganctl.training.hooks import stage_facts
 from ganctl.training.prepared import Prepared, prepare_process
 from ganctl.training.resuming import restore_newest
-from ganctl.training.stages import stage_facts
 from ganctl.training.transfer import transfer
 
 
