@@ -12,7 +12,6 @@ from ganctl.build import catalog
 from ganctl.build.catalog import OWN_KEYS
 from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
-from ganctl.evaluation.features.content import content_features
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
 from ganctl.experiment.yaml_source import KeyPath
@@ -275,8 +274,14 @@ def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
         optimizer,
         num_classes,
         parts.augmentations,
-        content_features if parts.model.content_features else None,
+        _content_features() if parts.model.content_features else None,
     )
+
+
+def _content_features() -> Any:
+    from ganctl.evaluation.features.content import content_features  # only here: most models need no such network
+
+    return content_features
 
 
 def named_loss(name: str, **arguments: Any) -> AdversarialLoss:

@@ -314,9 +314,8 @@ def _enlarged(maps: Any, filters: int) -> Any:
 
 def _residual(maps: Any, filters: int) -> Any:
     inner = _activated(_convolution(filters, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(maps)))
-    inner = ganctl.layers.InstanceNormalization()(
-        _convolution(filters, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(inner))
-    )
+    inner = _convolution(filters, 3, use_bias=False)(ganctl.layers.ReflectionPadding2D(1)(inner))
+    inner = ganctl.layers.InstanceNormalization()(inner)
     return keras.layers.Add()([maps, inner])
 
 
