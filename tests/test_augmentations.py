@@ -271,12 +271,11 @@ def by_policy() -> list[Any]:
 
 
 @pytest.mark.parametrize(("name", "arguments"), by_policy())
-@pytest.mark.parametrize("shape", [(3, 5, 5, 3), (4, 6, 4, 1)])
+@pytest.mark.parametrize("shape", [(3, 4, 3, 3), (8, 4, 3, 1)])
 def test_the_gradient_of_an_augmentation_is_the_transpose_of_its_matrix(name: str, arguments: Any, shape: Any) -> None:
     """Pixel by pixel; and the gradient's own gradient, which a penalty needs, is the matrix again, and nothing else."""
     augmentation, memory = made(name, **arguments)
 
-    @tf.function(autograph=False)
     def derivatives(x: Any, above: Any, along: Any) -> Any:
         with tf.GradientTape(persistent=True) as outer:
             outer.watch([x, above])
@@ -288,15 +287,17 @@ def test_the_gradient_of_an_augmentation_is_the_transpose_of_its_matrix(name: st
         return y, back, outer.gradient(product, above), outer.gradient(product, x, unconnected_gradients="zero")
 
     size = int(np.prod(shape))
-    units = np.eye(size, dtype=np.float32).reshape(size, *shape)
-    nothing, images = np.zeros(shape, np.float32), RANDOM.uniform(-1, 1, shape).astype(np.float32)
+    units = tf.reshape(tf.eye(size), [size, *shape])
+    nothing, images = tf.zeros(shape), RANDOM.uniform(-1, 1, shape).astype(np.float32)
     offset = derivatives(nothing, nothing, nothing)[0].numpy()
-    found = [derivatives(unit, unit, unit) for unit in units]
+    # Three tensors, because a tape knows tensors by their identity.
+    found = [derivatives(tf.identity(unit), tf.identity(unit), unit) for unit in tf.unstack(units)]
     matrix = np.stack([y.numpy() - offset for y, *_ in found]).reshape(size, size)  # [inputs, outputs]
     np.testing.assert_allclose(
         (images.ravel() @ matrix).reshape(shape) + offset, applied(name, images, **arguments), atol=1e-4
     )
-    assert np.abs(matrix - np.eye(size)).max() > 1e-3, "something is changed"
+    changed = np.abs(matrix - np.eye(size)).max() > 1e-3
+    assert changed or len(images) < 8, "by chance, few images may stay as they are"
     transposed = np.stack([back.numpy() for _, back, *_ in found]).reshape(size, size)  # [outputs, inputs]
     np.testing.assert_allclose(transposed, matrix.T, atol=1e-5)
     again = np.stack([forth.numpy() for *_, forth, _ in found]).reshape(size, size)
