@@ -106,6 +106,27 @@ def test_the_script_scores_the_same_features_alike() -> None:
     assert 0.1 < found["recall"] == positions.recall < 0.99
 
 
+@pytest.mark.parametrize("count", [5, 90, 300])
+def test_copies_lie_within_balls_that_other_copies_shrank_to_nothing(count: int) -> None:
+    """Real images that occur four times each have no radius; a sample that is one of them is inside all the same."""
+    samples = np.maximum(np.random.default_rng(0).normal(0.5, 1.0, (count, 320)), 0).astype(np.float32)
+    real = np.repeat(samples, 4, 0)
+    own, other = Surroundings.of(samples), Surroundings.of(real)
+    assert not other.radii.any()
+    found = neighbours(samples, real, own.radii, other.radii)
+    assert (found.precision, found.recall) == (1.0, 1.0)
+    assert not found.distances.any()
+    moved = samples + np.float32(1e-4)
+    assert neighbours(moved, real, own.radii, other.radii).precision == 0.0
+    np.testing.assert_allclose(neighbours(moved, real, own.radii, other.radii).distances, 320**0.5 * 1e-4, rtol=2e-2)
+
+
+def test_rows_that_are_all_alike_have_no_distance_either() -> None:
+    rows = np.repeat(np.random.default_rng(0).normal(0.5, 1.0, (1, 320)).astype(np.float32), 200, 0)
+    assert not Surroundings.of(rows).radii.any()
+    assert neighbours(rows, rows, np.zeros(200), np.zeros(200)).precision == 1.0
+
+
 def test_clipping_and_rounding_move_the_features_and_the_script_does_what_the_line_says() -> None:
     """With other words in the line, the script computes something else, so the test above does look at them."""
     weights, images = dict(np.load(WEIGHTS)), pair("edges")[0][:1]

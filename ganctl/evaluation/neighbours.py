@@ -11,6 +11,10 @@ K = 3
 NEARER_THAN = 0.05
 """A sample counts as memorized if it is nearer to a training image than all but this fraction of unseen real images."""
 _BLOCK_NUMBERS = 2**24
+_LOST, _ZERO = 1e-4, 1e-13
+"""Squared distances below this share of the two squared lengths are lost in float32, and in float64."""
+_MOST_REPAIRED = 16
+"""At most this number of distances per row are computed one by one."""
 
 
 @dataclass(frozen=True)
@@ -97,5 +101,24 @@ def _distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[int, np.
     step = max(1, _BLOCK_NUMBERS // max(len(columns), 1))
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
-        squared = np.einsum("nd,nd->n", block, block)[:, None] + squares - 2 * (block @ columns.T)
+        sums = np.einsum("nd,nd->n", block, block)[:, None] + squares
+        squared = sums - 2 * (block @ columns.T)
+        _repair(squared, sums, block, columns)
         yield start, np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+
+
+def _repair(squared: np.ndarray, sums: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
+    """Compute small squared distances again, as sums of squared differences.
+
+    In the difference of two large sums they are lost to rounding: the distance of equal rows came out as .03, more or
+    less than the radius of a ball that other copies of the row have shrunk to nothing.
+    """
+    near, other = np.nonzero(squared < _LOST * sums)
+    if len(near) > _MOST_REPAIRED * len(rows):  # nearly all rows are alike
+        exact, others = rows.astype(np.float64), columns.astype(np.float64)
+        products = exact @ others.T
+        squared[:] = np.einsum("nd,nd->n", exact, exact)[:, None] + np.einsum("nd,nd->n", others, others) - 2 * products
+        squared[squared < _ZERO * sums] = 0
+    elif len(near):
+        differences = rows[near] - columns[other]
+        squared[near, other] = np.einsum("nd,nd->n", differences, differences)

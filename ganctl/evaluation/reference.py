@@ -26,7 +26,7 @@ FEWEST_IMAGES = 50
 """With fewer images, no score is meaningful."""
 TRAINING_IMAGES, OTHER_IMAGES = "training images", "images"
 """The kinds of references: a run's training images, and any others."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
