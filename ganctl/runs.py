@@ -234,7 +234,7 @@ def export(
         path: a run folder, checkpoint or generator file.
         format: `keras`, `savedmodel`, `onnx`, `litert` or `safetensors-torch`.
         output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
-        direction: which way a model with several draws, such as `a_to_b` of CycleGAN; by default the first.
+        direction: of a model that has several, such as `a_to_b` or `b_to_a` of CycleGAN; by default the first.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
         allow_plugins: also run the plugins that it names.
@@ -351,8 +351,7 @@ class Run:
         Args:
             pictures: uint8 images [N, H, W, C]; one image [H, W, C] or [H, W]; the path of a picture, a folder, an
                 archive or an npz, or a pattern such as `photos/*.jpg`; or a list of images and paths.
-            direction: which way a model with several draws, such as `a_to_b` or `b_to_a` of CycleGAN; by default the
-                first.
+            direction: of a model that has several, such as `a_to_b` or `b_to_a` of CycleGAN; by default the first.
 
         Returns:
             uint8 [N, H', W', C'], or [H', W', C'] for one image; a list of images, if their sizes differ. Displayed as

@@ -78,7 +78,7 @@ checkpoint_option = click.option(
 direction_option = click.option(
     "--direction",
     metavar="NAME",
-    help="Which way a model with several draws, such as a_to_b or b_to_a of CycleGAN.  [default: the first]",
+    help="Direction of a model that has several, such as a_to_b or b_to_a of CycleGAN.  [default: the first]",
 )
 label_column_option = click.option(
     "--label-column", metavar="NAME", help="Column of the labels, if there are several: as `dataset.label_column`."
