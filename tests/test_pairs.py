@@ -32,10 +32,11 @@ def apart(batch: Any) -> Any:
 def players(networks: Networks, setup: Setup) -> list[Player]:
     def term(batch: Any) -> Any:
         made = batch.networks["generator"](batch.images["source"].pixels)
-        return tf.reduce_mean(tf.abs(made - batch.images["target"].pixels))
+        # Of pairs of any two sizes.
+        return tf.abs(tf.reduce_mean(made) - tf.reduce_mean(batch.images["target"].pixels))
 
     draws = dict.fromkeys(("source", "target"), setup.training.batch_size)
-    turn = Turn("generate", ForwardPass, [Term("l1", term)], measures={"apart": apart}, draws=draws)
+    turn = Turn("generate", ForwardPass, [Term("brightness", term)], measures={"apart": apart}, draws=draws)
     return [Player("generator", "g", ["generator"], setup.optimizer("generator"), [turn], updates=2)]
 
 

@@ -81,9 +81,9 @@ def check_exact_resume(make: Callable[[], Game]) -> None:
 
 def joined_sums(game: Game) -> list[str]:
     """Sums of three or more tensors in a round: the order in which they are added depends on timing."""
-    chunk = game.chunk(0, 1)
-    pieces = {name: feed.look_up(tf.nest.map_structure(lambda tensor: tensor[0], chunk[name]))
-              for name, feed in game.feeds.items()}  # fmt: skip
-    graph = tf.function(lambda: game._play_round(pieces), autograph=False).get_concrete_function().graph
+    chunk = tf.nest.map_structure(lambda tensor: tensor[0], game.chunk(0, 1))
+    pieces = {name: feed.look_up(chunk[name]) for name, feed in game.feeds.items()}
+    played = tf.function(lambda: game._play_round(game.stages.at(0), pieces), autograph=False)
+    graph = played.get_concrete_function().graph
     assert any(operation.type == "Conv2DBackpropFilter" for operation in graph.get_operations())
     return [op.name for op in graph.get_operations() if op.type == "AddN" and len(op.inputs) > 2]
