@@ -181,7 +181,8 @@ def test_a_mixed_batch_has_the_scores_of_its_halves() -> None:
     played = game(training={"discriminator_batches": "concatenated"})
     _, batch = batch_of(played, "discriminator")
     real, fake = (
-        played.networks["discriminator"]([images, batch.source], training=True) for images in (batch.real, batch.fake)
+        played.networks["discriminator"]([images, batch.generator_inputs], training=True)
+        for images in (batch.real, batch.fake)
     )
     np.testing.assert_allclose(batch.real_score, real, atol=1e-5)
     np.testing.assert_allclose(batch.fake_score, fake, atol=1e-5)

@@ -108,7 +108,7 @@ def test_the_losses_are_those_of_the_paper() -> None:
     pretraining, refiner, judge = played.players
     batches = passes_of(played)
     batch = batches["generator"]
-    moved = np.abs(batch.fake.numpy() - batch.synthetic.numpy()).mean()
+    moved = np.abs(batch.fake.numpy() - batch.generator_inputs.numpy()).mean()
     (warm_up,) = pretraining.turns[0].terms
     assert warm_up.weight == 3.0
     assert float(warm_up.function(batches["pretraining"])) == pytest.approx(moved, rel=1e-5)

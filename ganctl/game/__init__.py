@@ -12,13 +12,23 @@ from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
 from ganctl.game.passes import GanPass, Kind, MixedPass
-from ganctl.game.players import Setup, discriminator, generator, generator_and_discriminator, on_passes, refuse_together
-from ganctl.game.sampler import REAL, ImageSampler, NoiseSampler, Sampler
+from ganctl.game.players import (
+    Setup,
+    discriminator,
+    generator,
+    generator_and_discriminator,
+    on_feeds,
+    on_passes,
+    refuse_together,
+)
+from ganctl.game.sampler import PAIRED, REAL, UNPAIRED, ImageSampler, NoiseSampler, Sampler
 from ganctl.game.stages import Stage
 
 __all__ = [
     "CLASSES",
+    "PAIRED",
     "REAL",
+    "UNPAIRED",
     "AdversarialLoss",
     "Augmentation",
     "Average",
@@ -50,6 +60,7 @@ __all__ = [
     "generator_and_discriminator",
     "lengths",
     "mean",
+    "on_feeds",
     "on_passes",
     "refuse_together",
     "takes_classes",

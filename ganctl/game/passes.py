@@ -30,6 +30,8 @@ class GanPass(ForwardPass):
         augmentations: applied to the discriminator's images.
         pairs: the loss compares each generated image with a real one. A class-conditional discriminator then sees two
             images of the same class.
+        gives: the feed of the real images, which the generator imitates.
+        takes: the feed of the images that the generator takes; empty: it takes noise, and classes if it is conditional.
     """
 
     def __init__(
@@ -44,21 +46,24 @@ class GanPass(ForwardPass):
         num_classes: int = 0,
         augmentations: Mapping[str, Augmentation] = NO_AUGMENTATIONS,
         pairs: bool = False,
+        gives: str = "real",
+        takes: str = "",
     ) -> None:
         super().__init__(networks, images, key)
         self.count, self.generator_training = count, generator_training
         self.distribution, self.num_classes, self.augmentations = distribution, num_classes, augmentations
         self.pairs = pairs
+        self.gives, self.takes = gives, takes
 
     @property
     def real(self) -> Tensor:
         """Real images [N, H, W, C] in [-1, 1]."""
-        return self.images["real"].pixels
+        return self.images[self.gives].pixels
 
     @property
     def real_classes(self) -> Tensor:
         """Labels of the real images, int32 [N]."""
-        return self.images["real"].labels
+        return self.images[self.gives].labels
 
     @cached_property
     def latent(self) -> Tensor:
@@ -91,7 +96,9 @@ class GanPass(ForwardPass):
 
     @property
     def generator_inputs(self) -> Tensor:
-        """The generator's arguments."""
+        """The generator's arguments; images [N, H, W, C] in [-1, 1], if it takes those."""
+        if self.takes:
+            return self.images[self.takes].pixels
         generator = self.networks["generator"]
         return arrange_inputs(generator, self.latent, self.fake_classes if takes_classes(generator) else None)
 

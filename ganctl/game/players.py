@@ -181,14 +181,40 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
     Raises:
         TypeError: the turn's passes are not made by `Setup.forward`, so that their class cannot be changed.
     """
-    forward = turn.forward
-    if not isinstance(forward, Forward):
-        raise TypeError(
-            f"The turn '{turn.name}' cannot use {kind.__name__}: its forward must come from Setup.forward(...). "
-            f"Received: {forward!r}"
-        )
+    forward = _forward_of(turn, f"use {kind.__name__}")
     chosen = mixed if mixed and issubclass(forward.kind, MixedPass) else kind
     return replace(turn, forward=forward.of(chosen))
+
+
+def on_feeds(turn: Turn, *, gives: str, takes: str) -> Turn:
+    """Return a turn of `discriminator` or `generator` in which the generator makes images from images.
+
+    Args:
+        turn: the turn.
+        gives: the feed of the real images, which the generator imitates.
+        takes: the feed of the images that it takes. The turn draws as many of either feed.
+
+    Raises:
+        TypeError: as for `on_passes`.
+    """
+    forward = _forward_of(turn, "draw from other feeds")
+    return replace(
+        turn,
+        forward=replace(forward, settings={**forward.settings, "gives": gives, "takes": takes}),
+        draws=dict.fromkeys((takes, gives), forward.count),
+        # Images made ahead would not be made from those that the update draws.
+        ahead=no_images_ahead,
+    )
+
+
+def _forward_of(turn: Turn, purpose: str) -> Forward:
+    """What makes a turn's passes; raises TypeError, which names the purpose, unless `Setup.forward` returned it."""
+    if not isinstance(turn.forward, Forward):
+        raise TypeError(
+            f"The turn '{turn.name}' cannot {purpose}: its forward must come from Setup.forward(...). "
+            f"Received: {turn.forward!r}"
+        )
+    return turn.forward
 
 
 def fakes_ahead(forward: Callable[..., GanPass], networks: Networks, keys: Sequence[Key]) -> Ahead:

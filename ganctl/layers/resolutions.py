@@ -1,16 +1,35 @@
 """How a network gets from a small feature map to an image of any size and back: by doubling and halving."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-SMALLEST, LARGEST = 16, 256
 _LARGEST_BASE = 7
 _MOST_TIMES_WIDER = 8
 
 
-def why_unfit(height: int, width: int) -> str:
-    """Return which image sizes networks can be built for if this one does not fit; an empty string if it does."""
-    fits = all(SMALLEST <= side <= LARGEST for side in (height, width))
-    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+def needed_sizes(smallest: int, largest: int, *, multiple: int = 1) -> Callable[[int, int], str]:
+    """Return the `why_unfit` of a model: a function of height and width to the sizes that it needs instead.
+
+    The function returns an empty string if both sides fit.
+
+    Args:
+        smallest: side in pixels.
+        largest: side in pixels.
+        multiple: what both sides must be multiples of.
+    """
+    needed = f"images from {smallest}x{smallest} to {largest}x{largest}"
+    if multiple > 1:
+        needed += f", sides multiples of {multiple}"
+
+    def why_unfit(height: int, width: int) -> str:
+        fits = all(smallest <= side <= largest and side % multiple == 0 for side in (height, width))
+        return "" if fits else needed
+
+    return why_unfit
+
+
+why_unfit = needed_sizes(16, 256)
+"""That of every model whose networks double or halve between `Resolutions.base` and the image."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     REAL,
+    UNPAIRED,
     ForwardPass,
     GanPass,
     ImageSampler,
@@ -26,12 +27,11 @@ from ganctl.game import (
     mean,
 )
 from ganctl.game.game import no_images_ahead
-from ganctl.game.sampler import UNPAIRED
 from ganctl.layers.patch_discriminator import Patch, fitting_patch, patch_scores
+from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
-SMALLEST, LARGEST = 16, 1024
 _MANY_BLOCKS_FROM = 128
 _FEW_BLOCKS, _MANY_BLOCKS = 6, 9
 
@@ -210,16 +210,10 @@ def _of_both_kinds(player: Player, further: list[Term] | None = None, **settings
     )
 
 
-def why_unfit(height: int, width: int) -> str:
-    """Return which sizes the networks can be built for if this one does not fit."""
-    fits = all(SMALLEST <= side <= LARGEST for side in (height, width))
-    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
-
-
 @registry.register(
     "cyclegan",
     source="Zhu et al. 2017, https://arxiv.org/abs/1703.10593",
-    why_unfit=why_unfit,
+    why_unfit=needed_sizes(16, 1024),
     players=cyclegan_players,
     feeds=UNPAIRED,
     samplers={

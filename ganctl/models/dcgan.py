@@ -4,17 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganctl.layers.resolutions import Resolutions
+from ganctl.layers.resolutions import Resolutions, needed_sizes
 from ganctl.lazy import keras
 from ganctl.models import registry
 
 
-def _why_unfit(height: int, width: int) -> str:
-    return "" if all(16 <= side <= 128 for side in (height, width)) else "images from 16x16 to 128x128"
-
-
 @registry.register(
-    "dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small", why_unfit=_why_unfit
+    "dcgan", source="Radford et al. 2015, https://arxiv.org/abs/1511.06434, made small", why_unfit=needed_sizes(16, 128)
 )
 def dcgan(
     image_shape: tuple[int, int, int],

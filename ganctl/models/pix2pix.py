@@ -10,6 +10,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
+    PAIRED,
     GanPass,
     ImageSampler,
     Kind,
@@ -18,19 +19,17 @@ from ganctl.game import (
     Player,
     Setup,
     Term,
-    Turn,
     discriminator,
     generator,
     mean,
+    on_feeds,
     on_passes,
 )
-from ganctl.game.game import no_images_ahead
-from ganctl.game.sampler import PAIRED
 from ganctl.layers.patch_discriminator import Normalization, Patch, fitting_patch, normalised, patch_scores
+from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
-SMALLEST, LARGEST = 16, 1024
 _MOST_TIMES_WIDER = 8
 _SMALLEST_MAP = 2
 
@@ -38,22 +37,7 @@ Shape = tuple[int, int, int]
 
 
 class TranslationPass(GanPass):
-    """A batch of pairs: input images, their true output images, and the generator's."""
-
-    @property
-    def source(self) -> Any:
-        """The input images [N, H, W, C] in [-1, 1]."""
-        return self.images["source"].pixels
-
-    @property
-    def real(self) -> Any:
-        """The true output images [N, H, W, C] in [-1, 1]."""
-        return self.images["target"].pixels
-
-    @property
-    def generator_inputs(self) -> Any:
-        """The input images."""
-        return self.source
+    """A batch of pairs whose images, true and generated, the discriminator sees beside their inputs."""
 
     def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
         """Return the scores [N, h, w, 1] of the patches of images beside their inputs."""
@@ -61,12 +45,12 @@ class TranslationPass(GanPass):
 
     def shown(self, images: Any, kind: Kind) -> list[Any]:
         """Return images and their inputs with all augmentations applied, alike to both: they are augmented as one."""
-        together = self.augmented(tf.concat([images, self.source], axis=-1), kind)
+        together = self.augmented(tf.concat([images, self.generator_inputs], axis=-1), kind)
         return [together[..., : images.shape[-1]], together[..., images.shape[-1] :]]
 
 
 class MixedTranslationPass(TranslationPass, MixedPass):
-    """Pairs of both kinds as one batch."""
+    """The same with true and generated images as one batch."""
 
     @cached_property
     def verdict(self) -> list[Any]:
@@ -86,31 +70,18 @@ def pix2pix_players(
         l1_weight: weight of the mean absolute difference from the true output in the generator's loss.
     """
     distance = Term("l1", lambda batch: mean(tf.abs(batch.fake - batch.real)), l1_weight)
-    return [of_pairs(discriminator(setup)), of_pairs(generator(setup, further=[distance]))]
+    return [_of_pairs(discriminator(setup)), _of_pairs(generator(setup, further=[distance]))]
 
 
-def of_pairs(player: Player) -> Player:
-    """Return a player of `discriminator` or `generator` whose turns draw pairs of `source` and `target`."""
-
-    def paired(turn: Turn) -> Turn:
-        forward: Any = turn.forward
-        # No images ahead: those of one update depend on the pairs that it draws.
-        turn = replace(turn, draws=dict.fromkeys(PAIRED, forward.count), ahead=no_images_ahead)
-        return on_passes(turn, TranslationPass, mixed=MixedTranslationPass)
-
-    return replace(player, turns=[paired(turn) for turn in player.turns])
-
-
-def why_unfit(height: int, width: int) -> str:
-    """Return which sizes the networks can be built for if this one does not fit."""
-    fits = all(SMALLEST <= side <= LARGEST for side in (height, width))
-    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+def _of_pairs(player: Player) -> Player:
+    turns = [on_feeds(turn, gives="target", takes="source") for turn in player.turns]
+    return replace(player, turns=[on_passes(turn, TranslationPass, mixed=MixedTranslationPass) for turn in turns])
 
 
 @registry.register(
     "pix2pix",
     source="Isola et al. 2016, https://arxiv.org/abs/1611.07004",
-    why_unfit=why_unfit,
+    why_unfit=needed_sizes(16, 1024),
     players=pix2pix_players,
     feeds=PAIRED,
     samplers={"translated": ImageSampler(gives="target", source="source", truth=True)},

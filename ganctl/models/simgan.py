@@ -10,6 +10,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
+    UNPAIRED,
     GanPass,
     ImageSampler,
     MixedPass,
@@ -21,45 +22,24 @@ from ganctl.game import (
     discriminator,
     generator,
     mean,
+    on_feeds,
     on_passes,
     refuse_together,
 )
-from ganctl.game.game import no_images_ahead
-from ganctl.game.sampler import UNPAIRED
+from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
 Shape = tuple[int, int, int]
 
-SMALLEST, LARGEST = 8, 1024
 
-
-class RefinementPass(GanPass):
-    """A batch of synthetic images `a`, what the refiner makes of them, and real images `b`, which are others."""
-
-    @property
-    def synthetic(self) -> Any:
-        """The synthetic images [N, H, W, C] in [-1, 1]."""
-        return self.images["a"].pixels
-
-    @property
-    def real(self) -> Any:
-        """The real images [N, H, W, C] in [-1, 1]."""
-        return self.images["b"].pixels
-
-    @property
-    def generator_inputs(self) -> Any:
-        """The synthetic images."""
-        return self.synthetic
-
-
-class HistoryPass(RefinementPass):
-    """The same as the discriminator sees it: about half of the refined images are older ones, from the history."""
+class HistoryPass(GanPass):
+    """A batch as the discriminator sees it: about half of the refined images are older ones, from the history."""
 
     @cached_property
     def fake(self) -> Any:
         """Refined images [N, H, W, C], new and old."""
-        refined = self.networks["generator"](self.synthetic, training=self.generator_training)
+        refined = self.networks["generator"](self.generator_inputs, training=self.generator_training)
         return self.networks["history"](refined, key=self.key) if "history" in self.networks else refined
 
 
@@ -83,7 +63,7 @@ def simgan_players(
         ConfigurationError: `training.stages` lets the warm-up play together with the generator.
     """
     refuse_together(setup, "pretraining", "generator")
-    kept = Term("self_regularization", lambda batch: mean(tf.abs(batch.fake - batch.synthetic)), regularization_weight)
+    kept = Term("self_regularization", _change, regularization_weight)
     judge, refiner = discriminator(setup), generator(setup, further=[kept])
     (turn,) = refiner.turns
     pretraining = replace(
@@ -91,7 +71,7 @@ def simgan_players(
         name="pretraining",
         prefix="p",
         optimizer=setup.optimizer("pretraining"),
-        turns=[on_passes(_of_both_kinds(replace(turn, name="pretrain", terms=[kept], measures={})), RefinementPass)],
+        turns=[_of_both_kinds(replace(turn, name="pretrain", terms=[kept], measures={}))],
         updates=1,
         opponents={},
     )
@@ -99,27 +79,24 @@ def simgan_players(
     # In algorithm 1, the refiner moves first.
     return [
         pretraining,
-        replace(refiner, turns=[on_passes(_of_both_kinds(turn), RefinementPass)]),
+        replace(refiner, turns=[_of_both_kinds(turn)]),
         replace(judge, turns=seen),
     ]
 
 
+def _change(batch: GanPass) -> Any:
+    """The mean absolute difference between refined and synthetic images."""
+    return mean(tf.abs(batch.fake - batch.generator_inputs))
+
+
 def _of_both_kinds(turn: Turn) -> Turn:
-    forward: Any = turn.forward
-    # No images ahead: those of an update depend on the synthetic images that it draws.
-    return replace(turn, draws=dict.fromkeys(UNPAIRED, forward.count), ahead=no_images_ahead)
-
-
-def why_unfit(height: int, width: int) -> str:
-    """Return which sizes the networks can be built for if this one does not fit."""
-    fits = all(SMALLEST <= side <= LARGEST for side in (height, width))
-    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+    return on_feeds(turn, gives="b", takes="a")
 
 
 @registry.register(
     "simgan",
     source="Shrivastava et al. 2016, https://arxiv.org/abs/1612.07828",
-    why_unfit=why_unfit,
+    why_unfit=needed_sizes(8, 1024),
     players=simgan_players,
     feeds=UNPAIRED,
     samplers={"refined": ImageSampler(gives="b", source="a")},

@@ -9,10 +9,10 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
+    PAIRED,
     GanPass,
     ImageSampler,
     Key,
-    MixedPass,
     Networks,
     Player,
     Setup,
@@ -21,18 +21,16 @@ from ganctl.game import (
     discriminator,
     generator,
     mean,
-    on_passes,
+    on_feeds,
     refuse_together,
 )
-from ganctl.game.game import no_images_ahead
-from ganctl.game.sampler import PAIRED
+from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
 Shape = tuple[int, int, int]
 
 SCALES = (2, 4)
-SMALLEST, LARGEST = 16, 1024
 _CONTENT_STRIDE = 4
 _LAST_SIDE = 7
 _MOST_TIMES_WIDER = 8
@@ -40,25 +38,7 @@ _MOST_TIMES_WIDER = 8
 _MOMENTUM = 0.9
 
 
-class EnlargementPass(GanPass):
-    """A batch of pairs: small images, the large ones that they were made from, and the generator's large ones."""
-
-    @property
-    def real(self) -> Any:
-        """The true large images [N, H, W, C] in [-1, 1]."""
-        return self.images["target"].pixels
-
-    @property
-    def generator_inputs(self) -> Any:
-        """The small images."""
-        return self.images["source"].pixels
-
-
-class MixedEnlargementPass(EnlargementPass, MixedPass):
-    """The same with true and generated images as one batch."""
-
-
-def squared_error(batch: EnlargementPass) -> Any:
+def squared_error(batch: GanPass) -> Any:
     """The mean squared error of the pixels (equation 4)."""
     return mean(tf.square(batch.fake - batch.real))
 
@@ -88,7 +68,7 @@ def srgan_players(
     features = setup.content_features
     assert features is not None, "the registration asks for them"
 
-    def content_error(batch: EnlargementPass) -> Any:
+    def content_error(batch: GanPass) -> Any:
         made, true = (features(_rolled(images, batch.key)) for images in (batch.fake, batch.real))
         return mean(tf.square(made - true))
 
@@ -121,22 +101,13 @@ def _rolled(images: Any, key: Key) -> Any:
 
 
 def _of_pairs(turn: Turn) -> Turn:
-    forward: Any = turn.forward
-    # No images ahead: those of an update depend on the pairs that it draws.
-    turn = replace(turn, draws=dict.fromkeys(PAIRED, forward.count), ahead=no_images_ahead)
-    return on_passes(turn, EnlargementPass, mixed=MixedEnlargementPass)
-
-
-def why_unfit(height: int, width: int) -> str:
-    """Return which sizes of large images the networks can be built for if this one does not fit."""
-    fits = all(SMALLEST <= side <= LARGEST and side % SCALES[0] == 0 for side in (height, width))
-    return "" if fits else f"images of even sides from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}"
+    return on_feeds(turn, gives="target", takes="source")
 
 
 @registry.register(
     "srgan",
     source="Ledig et al. 2016, https://arxiv.org/abs/1609.04802",
-    why_unfit=why_unfit,
+    why_unfit=needed_sizes(16, 1024, multiple=SCALES[0]),
     players=srgan_players,
     feeds=PAIRED,
     samplers={"translated": ImageSampler(gives="target", source="source", truth=True)},
