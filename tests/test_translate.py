@@ -440,9 +440,7 @@ def test_pictures_that_cannot_be_read_are_named_and_all_others_written(
     assert "1 of 1 pictures cannot be read. None was translated." in said.error
 
 
-def test_json_says_what_became_of_each_picture(
-    run_cli: RunCli, runs: Callable[[str], Trained], command: Callable[..., Said], tmp_path: Path
-) -> None:
+def test_json_says_what_became_of_each_picture(command: Callable[..., Said], tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.png", picture(8, 8, 3))
     said = command("enlarging", "in", "--json", "--output", "out")
     assert json.loads(said.output) == {

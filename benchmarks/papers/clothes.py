@@ -101,17 +101,6 @@ def kernel_distance(made: Path, real: Path) -> float:
     return float(scores["kid"])
 
 
-def l1(made: np.ndarray, true: np.ndarray) -> float:
-    """Return the mean absolute difference on [0, 1]."""
-    return float(np.abs(made.astype(np.float64) - true).mean() / 255)
-
-
-def psnr(made: np.ndarray, true: np.ndarray) -> float:
-    """Return the peak signal-to-noise ratio in dB, the mean over images."""
-    errors = np.square(made.astype(np.float64) - true).mean(axis=(1, 2, 3))
-    return float((10 * np.log10(255.0**2 / np.maximum(errors, 1e-3))).mean())
-
-
 def judge_of(clothes: Clothes) -> Extractor:
     """Return a classifier of real clothes, trained now or taken from the cache."""
     return classifier_extractor(clothes.as_set())

@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
+from ganctl.evaluation.paired_figures import l1
 
 ITERATIONS = 4000
 
@@ -50,12 +51,12 @@ def measure(seed: int, folder: Path) -> Measured:
         upright = np.ascontiguousarray(np.rot90(255 - made, -1, axes=(1, 2)))
         rows[name] = made
         runs[name] = {
-            "L1": clothes.l1(made, true),
+            "L1": l1(made, true),
             "class kept": clothes.accuracy(judge, upright, tests.labels),
             "KID": clothes.kernel_distance(folder / f"made-{run.name}", kinds / "testB"),
         }
     runs["the input itself"] = {
-        "L1": clothes.l1(given, true),
+        "L1": l1(given, true),
         "class kept": clothes.accuracy(judge, tests.images, tests.labels),
     }
     return Measured(runs, clothes.first(16, rows))

@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
+from ganctl.evaluation.paired_figures import l1, psnr
 
 ITERATIONS = 3000
 LEVELS = 4
@@ -52,13 +53,13 @@ def measure(seed: int, folder: Path) -> Measured:
         made = clothes.translate(run, pairs / "test" / "A", folder / f"made-{run.name}")
         rows[name] = made
         runs[name] = {
-            "L1": clothes.l1(made, true),
-            "PSNR": clothes.psnr(made, true),
+            "L1": l1(made, true),
+            "PSNR": psnr(made, true),
             "KID": clothes.kernel_distance(folder / f"made-{run.name}", pairs / "test" / "B"),
         }
     runs["the map itself"] = {
-        "L1": clothes.l1(given, true),
-        "PSNR": clothes.psnr(given, true),
+        "L1": l1(given, true),
+        "PSNR": psnr(given, true),
         "KID": clothes.kernel_distance(pairs / "test" / "A", pairs / "test" / "B"),
     }
     return Measured(runs, clothes.first(16, rows))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
+from ganctl.evaluation.paired_figures import l1, psnr
 
 PRETRAINING, ADVERSARIAL = 3000, 3000
 
@@ -43,8 +44,8 @@ def measure(seed: int, folder: Path) -> Measured:
     rows["truth"] = true
     runs = {
         name: {
-            "PSNR": clothes.psnr(rows[name], true),
-            "L1": clothes.l1(rows[name], true),
+            "PSNR": psnr(rows[name], true),
+            "L1": l1(rows[name], true),
             "KID": clothes.kernel_distance(folder / f"made-{name.split(',')[0]}", pairs / "test" / "B"),
         }
         for name in ("bicubic", *arms)
