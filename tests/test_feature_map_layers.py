@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ganctl.build.rewrites import rewritten
-from ganctl.game.game import frozen
+from ganctl.game.freezing import frozen
 from ganctl.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from ganctl.layers.grouped_convolution import GroupedConvolution
 from ganctl.layers.minibatch_standard_deviation import MinibatchStandardDeviation

@@ -27,7 +27,7 @@ from ganctl.game import (
     generator,
     generator_and_discriminator,
 )
-from ganctl.game.game import frozen
+from ganctl.game.freezing import frozen
 from ganctl.game.gradients import gradients_of
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.traced_gradients import registered

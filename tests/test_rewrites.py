@@ -15,7 +15,7 @@ from ganctl.build.optimizers import make_optimizer
 from ganctl.build.rewrites import Graph, rewrites, rewritten
 from ganctl.experiment.sections import OptimizerSection, TrainingSection
 from ganctl.game import CLASSES, Game, Key, Setup, discriminator, players
-from ganctl.game.game import frozen
+from ganctl.game.freezing import frozen
 from ganctl.game.noise import layer_seeds
 from ganctl.game.state import named_variables
 from ganctl.keras_internals import layers_of

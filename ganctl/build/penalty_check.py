@@ -16,7 +16,8 @@ from ganctl.build.networks import discriminators
 from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.game import traced_gradients
-from ganctl.game.game import Game, Networks, Player, Turn, frozen
+from ganctl.game.freezing import frozen
+from ganctl.game.game import Game, Networks, Player, Turn
 from ganctl.game.gradients import sum_of
 from ganctl.game.noise import Key
 from ganctl.keras_internals import layers_of

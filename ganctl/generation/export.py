@@ -76,7 +76,7 @@ class Generator:
 
     @classmethod
     def load(cls, path: Path, *, best: bool = False, direction: str | None = None) -> "Generator":
-        """Read a run folder, checkpoint or generator file; `best` as in `checkpoint.find`.
+        """Read a run folder, checkpoint or generator file.
 
         Args:
             path: what to read.

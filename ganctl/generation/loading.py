@@ -45,7 +45,7 @@ class TrainedGenerator:
 
     @classmethod
     def load(cls, path: Path, *, best: bool = False, direction: str | None = None) -> Self:
-        """Load a run folder, a checkpoint or a generator file; `best` as in `checkpoint.find`.
+        """Load a run folder, a checkpoint or a generator file.
 
         Args:
             path: what to load.

@@ -11,6 +11,7 @@ from ganctl.generation.drawing import BATCH, translate
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.images import draw
 from ganctl.images.image_set import Track, gathered
+from ganctl.images.spread import spread
 
 COLUMNS = 8
 """The most images side by side."""
@@ -49,7 +50,7 @@ class SamplesOfInputs:
         feeds, held_out = read_split(trained.parts, track)
         shown = held_out or feeds
         taken = shown[trained.sampler.takes]
-        places = np.linspace(0, len(taken) - 1, min(count, len(taken))).round().astype(int)
+        places = spread(len(taken), count)
         # The other feed of two unlike kinds may have fewer images, none of which belongs to these.
         images = {role: np.asarray(found.images[places % len(found)]) for role, found in shown.items()}
         batches = translate(trained.played, images[trained.sampler.takes], len(places), seed)

@@ -24,13 +24,12 @@ from ganctl.host.files import is_folder, replacement_for, shown, writing
 from ganctl.images import draw
 from ganctl.images.bands import ALPHA_CHANNELS
 from ganctl.images.image_set import Track
+from ganctl.images.listed_images import SHOWN
 
 FOLDER = Path("translated")
 """Where several pictures are written by default."""
 SUFFIX = "-translated"
 """What the name of a single picture gets by default."""
-SHOWN = 5
-"""How many pictures that cannot be read a message names."""
 _BLOCK_BYTES = 2**24
 
 Write = Callable[[Picture, np.ndarray], Path]

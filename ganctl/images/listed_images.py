@@ -393,10 +393,15 @@ def _half_of(decoded: Decoded, half: Half) -> Decoded:
         return decoded
     height, width = decoded.pixels.shape[:2]
     if width % 2:
-        raise DataError(f"its width is {width}, an odd number, so it does not show two images side by side")
+        raise DataError(no_middle(width))
     pixels = decoded.pixels[:, : width // 2] if half == "left" else decoded.pixels[:, width // 2 :]
     header = decoded.header and replace(decoded.header, width=width // 2, height=height, orientation=1)
     return replace(decoded, pixels=pixels, header=header)
+
+
+def no_middle(width: int) -> str:
+    """Return why a picture of an odd width cannot be cut into halves."""
+    return f"its width is {width}, an odd number, so it does not show two images side by side"
 
 
 def _pages(data: bytes, name: str, config: DatasetSection, value_range: ValueRange | None, half: Half) -> list[Decoded]:

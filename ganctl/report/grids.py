@@ -4,12 +4,11 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ganctl.errors import DataError
 from ganctl.images.decode import decode
 from ganctl.images.draw import to_webp
 from ganctl.images.file_formats import image_kind
+from ganctl.images.spread import spread
 from ganctl.run_folder.paths import RunFolder
 
 MAX_GRIDS = 60
@@ -58,8 +57,7 @@ def read_grids(folder: RunFolder, max_bytes: int = MAX_BYTES) -> Grids:
 
 
 def _evenly(steps: list[int], count: int) -> list[int]:
-    places = np.linspace(0, len(steps) - 1, min(count, len(steps))).round().astype(int)
-    return [steps[place] for place in places]
+    return [steps[place] for place in spread(len(steps), count)]
 
 
 def _read(path: Path, notes: list[str]) -> bytes | None:

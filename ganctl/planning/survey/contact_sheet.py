@@ -9,6 +9,7 @@ from ganctl.experiment.sections import DatasetSection
 from ganctl.images.bands import visible
 from ganctl.images.decode import decode
 from ganctl.images.resize import centred, resized, scale_to_fit, to_channels
+from ganctl.images.spread import spread
 from ganctl.planning.survey.folder_survey import Survey
 from ganctl.planning.survey.picture import Picture
 from ganctl.planning.survey.two_sides import TwoSides
@@ -127,8 +128,7 @@ def _chosen(pictures: Survey, shape: tuple[int, int], count: int, among: Contain
     )
     if not ordered:
         return []
-    wanted = np.unique(np.linspace(0, len(ordered) - 1, count).round().astype(int))
-    return [ordered[place] for place in wanted]
+    return [ordered[place] for place in spread(len(ordered), count)]
 
 
 def _framed(pixels: np.ndarray, resize: str, shape: tuple[int, int]) -> np.ndarray:

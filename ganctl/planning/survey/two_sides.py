@@ -14,7 +14,7 @@ from ganctl.host.files import reading, shown
 from ganctl.images.containers import ListedFile
 from ganctl.images.folder_listing import Listing, part_of
 from ganctl.images.image_set import Track
-from ganctl.images.listed_images import Half, Labelled
+from ganctl.images.listed_images import Half, Labelled, no_middle
 from ganctl.images.pairs import TwoSided, find_sides
 from ganctl.images.resize import resized
 from ganctl.planning.survey.folder_survey import Survey, survey_files
@@ -318,11 +318,7 @@ def _times_larger(one: Picture, other: Picture, factor: int) -> bool:
 
 def _halved(whole: Survey, half: Half) -> Survey:
     """The survey of one half of each picture; those of an odd width are damaged."""
-    odd = {
-        picture.name: f"its width is {picture.width}, an odd number, so it does not show two images side by side"
-        for picture in whole.pictures
-        if picture.width % 2
-    }
+    odd = {picture.name: no_middle(picture.width) for picture in whole.pictures if picture.width % 2}
     pictures = tuple(_half_of(picture, half) for picture in whole.pictures if picture.name not in odd)
     if not pictures:
         raise DataError(f"{shown(whole.folder)}: no picture has an even width, as pictures of two halves have.")

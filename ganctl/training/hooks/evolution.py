@@ -8,6 +8,7 @@ import numpy as np
 from ganctl.errors import DataError
 from ganctl.images.decode import decode
 from ganctl.images.gif import write_gif
+from ganctl.images.spread import spread
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, RunInPlay
 
@@ -31,8 +32,7 @@ def write_evolution(folder: RunFolder) -> None:
     are skipped, and so are those that differ in size from the latest, as happens if a run is resumed with another grid.
     """
     grids = list(folder.sample_grids.values())
-    places = np.linspace(0, len(grids) - 1, min(len(grids), EVOLUTION_FRAMES)).round().astype(int)
-    chosen = [grids[place] for place in places]
+    chosen = [grids[place] for place in spread(len(grids), EVOLUTION_FRAMES)]
     newest = next(_readable(reversed(chosen)), None)
     if newest is not None:
         frames = (frame for frame in _readable(chosen) if frame.shape == newest.shape)

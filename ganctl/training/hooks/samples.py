@@ -12,6 +12,7 @@ from ganctl.game.noise import Key, seeded
 from ganctl.game.sampler import Sampler, drawing_role
 from ganctl.images import draw
 from ganctl.images.image_set import ImageSet
+from ganctl.images.spread import spread
 from ganctl.lazy import keras, tf
 from ganctl.run_folder import checkpoint
 from ganctl.training.hooks import Hook, Later, RunInPlay
@@ -47,7 +48,6 @@ class Samples(Hook):
         rows, columns = (1, 8) if self._scored else (int(n) for n in grid.split("x"))
         self._rows, self._columns = rows, columns
         self._samplers, self._distribution, self._feeds = samplers, distribution, feeds
-        # Spread over the data set: the first images of a folder are often alike, and of one class.
         shown = {role: spread(len(images), rows * columns) for role, images in feeds.items()}
         self._real = {role: np.asarray(images.images[shown[role]]) for role, images in feeds.items()}
         self._given = self._real | {
@@ -142,11 +142,6 @@ class Samples(Hook):
 
     def _grid(self, sampler: Sampler, pixels: np.ndarray) -> np.ndarray:
         return self._laid_out(sampler.gives, sampler.cells(pixels, self._columns, self._given), self._columns)
-
-
-def spread(length: int, count: int) -> np.ndarray:
-    """Return at most `count` places, evenly spread over a length."""
-    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
 def painted_by(network: Any) -> Callable[[Any], Any]:
