@@ -1,5 +1,6 @@
 """The proofs of papers: what they say of figures, the page they write, and that every run can be trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_the_page_keeps_the_other_proofs(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All settings are valid, the data set reads what was written, and the game is built; the training is left out."""
     built: list[str] = []
+    drawn: list[Path] = []
 
     def build(config: str, run: Path, seed: int, settings: dict[str, Any]) -> None:
         words = clothes.as_overrides({**settings, "dataset.limit": 64})
@@ -67,14 +69,25 @@ def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monk
         assert prepared.game.columns
         built.append(run.name)
 
+    def translate(checkpoint: Path, given: Path, made: Path, *options: str) -> np.ndarray:
+        drawn.append(checkpoint)
+        return np.zeros((150, 28, 28, 1), np.uint8)
+
+    def draw_through(checkpoint: Path, roles: Sequence[str], given: np.ndarray) -> np.ndarray:
+        drawn.append(checkpoint)
+        return np.zeros_like(given)
+
     real = clothes.Clothes.read
     monkeypatch.setattr(clothes.Clothes, "read", lambda: tuple(part.part(slice(150)) for part in real()))
     monkeypatch.setattr(clothes, "train", build)
-    monkeypatch.setattr(clothes, "translate", lambda run, given, made, *_: np.zeros((150, 28, 28, 1), np.uint8))
+    monkeypatch.setattr(clothes, "translate", translate)
+    monkeypatch.setattr(clothes, "draw_through", draw_through)
     monkeypatch.setattr(clothes, "kernel_distance", lambda made, real: 0.5)
     monkeypatch.setattr(clothes, "accuracy", lambda judge, images, labels: 0.5)
     monkeypatch.setattr(clothes, "judge_of", lambda given: None)
     claim = next(each for each in PROOFS if each.name == name)
     found = claim.measure(0, tmp_path)
-    assert len(set(built)) == len(built) >= 2, "the paper's run and its control, each in a folder of its own"
+    assert len(set(built)) == len(built), "each run in a folder of its own"
+    assert len(set(drawn)) == len(drawn) >= 2, "what the paper's networks draw, and its control's"
+    assert {checkpoint.relative_to(tmp_path).parts[0] for checkpoint in drawn} == set(built)
     assert verdicts(claim, [found]), "all figures of the claim are there"

@@ -1,7 +1,7 @@
 """The embedded clothes as folders of pictures, and runs on them through the program itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,18 @@ from ganctl.build.resolving import read_dataset
 from ganctl.evaluation.features.classifier import classifier_extractor
 from ganctl.evaluation.features.extractor import Extractor
 from ganctl.experiment.sections import DatasetSection
+from ganctl.game.inputs import as_networks_see, to_pixels
+from ganctl.game.sampler import ImageSampler
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import ImageSet
 from ganctl.images.opencv import opencv
+from ganctl.lazy import tf
+from ganctl.run_folder.paths import RunFolder, step_name
 
 TESTS = 2000
 """Images that no run learns from."""
+_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,11 @@ def train(config: str, run: Path, seed: int, settings: Mapping[str, object]) -> 
     run_ganctl([*words, "--seed", str(seed), "--quiet"])
 
 
+def checkpoint_of(run: Path, iteration: int) -> Path:
+    """Return the checkpoint that a run saved after an iteration."""
+    return RunFolder(run).checkpoints / step_name(iteration)
+
+
 def config_path(name: str) -> Path:
     """Return the file of a shipped configuration."""
     return CONFIGS / f"{name}.yaml"
@@ -93,6 +104,22 @@ def translate(run: Path, given: Path, made: Path, *options: str) -> np.ndarray:
     """Have a run translate a folder of pictures into another; returns them [N, H, W, 1]."""
     run_ganctl(["translate", "--checkpoint", str(run), str(given), "--output", str(made), *options])
     return read_folder(made)
+
+
+def draw_through(checkpoint: Path, roles: Sequence[str], given: np.ndarray) -> np.ndarray:
+    """Return the images that networks of a checkpoint, one after the other, make of images; both uint8 [N, H, W, C].
+
+    For networks that `ganctl translate` does not draw with.
+    """
+    trained = TrainedGenerator.load(checkpoint)
+    networks = [trained.drawing_with(ImageSampler(role, gives="target", source="source")) for role in roles]
+    made = []
+    for start in range(0, len(given), _BATCH):
+        values = as_networks_see(tf.cast(given[start : start + _BATCH], tf.float32))
+        for network in networks:
+            values = network(values, training=False)
+        made.append(to_pixels(values).numpy())
+    return np.concatenate(made)
 
 
 def kernel_distance(made: Path, real: Path) -> float:

@@ -29,18 +29,21 @@ def measure(seed: int, folder: Path) -> Measured:
         "model.capacity": 32,
         "evaluation.every": 0,
     }
+    run = folder / "srgan"
     stages = [{"until": PRETRAINING, "players": ["pretraining"]}, {"players": ["discriminator", "generator"]}]
-    arms = {
-        "pre-trained, by squared error": {"training.stages": stages, "training.iterations": PRETRAINING},
-        "srgan": {"training.stages": stages, "training.iterations": PRETRAINING + ADVERSARIAL},
+    further = {
+        "training.stages": stages,
+        "training.iterations": PRETRAINING + ADVERSARIAL,
+        "outputs.checkpoint_every": PRETRAINING,
+        "outputs.keep": 9,
     }
+    clothes.train("srgan", run, seed, {**common, **further})
+    arms = {"pre-trained, by squared error": clothes.checkpoint_of(run, PRETRAINING), "srgan": run}
     bicubic = clothes.resized(small, 28, "CUBIC")
     clothes.write_folder(bicubic, folder / "made-bicubic")
     rows = {"input": clothes.resized(small, 28, "NEAREST"), "bicubic": bicubic}
-    for name, settings in arms.items():
-        run = folder / name.split(",")[0]
-        clothes.train("srgan", run, seed, {**common, **settings})
-        rows[name] = clothes.translate(run, pairs / "test" / "A", folder / f"made-{run.name}")
+    for name, checkpoint in arms.items():
+        rows[name] = clothes.translate(checkpoint, pairs / "test" / "A", folder / f"made-{name.split(',')[0]}")
     rows["truth"] = true
     runs = {
         name: {
