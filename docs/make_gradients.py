@@ -276,8 +276,8 @@ What ganctl does about it, with `training.rewrites` on or off:
 
 - **computed**: the layer is computed by another expression with the same values, the same variables, and
   right derivatives. This needs a Sequential or functional model, at any depth of models within models. A
-  model that is a subclass of `keras.Model`, and layers within a layer of your own, are left as they are and
-  refused.
+  model that is a subclass of `keras.Model`, and layers within a layer of your own, are left as they are
+  and refused.
 - **refused**: before training starts, with the layer's name and what to use instead (exit code 2). So is
   every operation of a plugin's layer or augmentation that is known to be wrong, or that TensorFlow cannot
   differentiate twice. In a layer of your own, use `ganctl.layers.moments` instead of `tf.nn.moments`.
