@@ -77,6 +77,7 @@ NOT_IN_A_DISCRIMINATOR: Mapping[str, str] = {
     ),
     **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], ANOTHER),
     **dict.fromkeys(_words("InputLayer Layer Wrapper StandIn WithShape ConvolutionStandIn AdaMemory"), NOTHING),
+    "ImagePool": "remembers generated images and passes no gradient on",
     "TimesNoise": "adds noise to what a generator draws",
 }
 
@@ -240,8 +241,13 @@ def _augmenting() -> Iterator[Case]:
 def _ganctls() -> Iterator[Case]:
     layers = ganctl.layers
     yield _around("ConditionalBatchNormalization", "", _by_class, IMAGE, second="wrong", ganctl="computed")
+    yield _around("Copies", "", lambda: layers.Copies(), IMAGE)
+    yield Case("CropLike", "", _cropped, [(8, 8, 3), IMAGE])
     yield _around("GroupedConvolution", "", lambda: layers.GroupedConvolution(4, 3, 2), (6, 6, 4))
+    yield _around("InstanceNormalization", "", lambda: layers.InstanceNormalization(), IMAGE)
     yield _around("MinibatchStandardDeviation", "", lambda: layers.MinibatchStandardDeviation(), IMAGE, single=True)
+    yield _around("PixelShuffle", "", lambda: layers.PixelShuffle(2), (6, 6, 8))
+    yield _around("ReflectionPadding2D", "", lambda: layers.ReflectionPadding2D(2), IMAGE)
     yield _around("SelfAttention", "", lambda: layers.SelfAttention(), IMAGE, single=True)
     yield Case("SkipLayerExcitation", "", _excited, [(8, 8, 3), IMAGE])
     yield _around("SpectralConv2D", "", lambda: layers.SpectralConv2D(3, 3), IMAGE, single=True)
@@ -253,6 +259,11 @@ def _by_class() -> Any:
     x = keras.Input(IMAGE)
     classes = keras.ops.cast(x[:, 0, 0, :1] > 0, "int32")
     return keras.Model(x, ganctl.layers.ConditionalBatchNormalization(2)(x, classes))
+
+
+def _cropped() -> Any:
+    large, small = keras.Input((8, 8, 3)), keras.Input(IMAGE)
+    return keras.Model([large, small], keras.layers.Add()([ganctl.layers.CropLike()(large, small), small]))
 
 
 def _excited() -> Any:

@@ -241,6 +241,15 @@ def test_the_fused_kernels_in_float32_are_right_and_follow_the_same_averages(cas
         assert not np.allclose(b.numpy(), before)
 
 
+def test_the_fused_kernel_of_instance_norm_is_right() -> None:
+    case = next(case for case in cases() if case.layer == "InstanceNormalization")
+    truth, network = network_of(case, "float64"), network_of(case, "float32")
+    call = played(network, rewrites=True)
+    assert [type(layer).__name__ for layer in call.layers[1:]] == ["FusedInstance"]
+    exact, found = Measured(truth, truth, "float64"), Measured(network, call, "float32")
+    assert [found.verdict(order, exact) for order in ("once", "twice")] == ["right", "right"]
+
+
 @pytest.mark.parametrize("case", BATCHED[:2])
 def test_a_frozen_normalisation_uses_its_averages(case: Case) -> None:
     network = network_of(case, "float32")
