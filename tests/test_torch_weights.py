@@ -14,7 +14,8 @@ from ganctl.errors import GanctlError, UsageError
 from ganctl.game import Game
 from ganctl.game import state as game_state
 from ganctl.generation.formats import formats
-from ganctl.generation.torch_modules import Weight, listed, translated
+from ganctl.generation.torch_modules import Weight
+from ganctl.generation.torch_translation import listed, translated
 from ganctl.lazy import keras
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.from_torch import TorchFile, transfer_from_torch

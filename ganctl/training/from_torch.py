@@ -28,7 +28,8 @@ from ganctl.errors import GanctlError, UsageError
 from ganctl.game.augmentation import memory_of
 from ganctl.game.game import Game
 from ganctl.game.state import named_variables
-from ganctl.generation.torch_modules import Module, UnknownLayerError, listed, translated
+from ganctl.generation.torch_modules import Module
+from ganctl.generation.torch_translation import UnknownLayerError, listed, translated
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.checkpoint import MAX_BYTES, Checkpoint
 from ganctl.training.transfer import AVERAGED, SHOWN, Fit, common_subsequence

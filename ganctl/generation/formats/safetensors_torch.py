@@ -10,8 +10,9 @@ import numpy as np
 import safetensors.numpy
 
 import ganctl.layers
-from ganctl.generation import torch_modules
 from ganctl.generation.formats import Arrays, Format, Network
+from ganctl.generation.torch_modules import Expression, Translation, Weight
+from ganctl.generation.torch_translation import UnknownLayerError, listed, translated
 from ganctl.host.tensor_bytes import tensor_bytes
 from ganctl.lazy import keras, own_settings
 
@@ -24,19 +25,19 @@ WEIGHTS_ONLY = """No lines here build this network: {reason}
 Each tensor is named after its layer, in the order of the network. The module that holds it in PyTorch is:"""
 
 
-def _translated(network: Network) -> torch_modules.Translation | None:
+def _translated(network: Network) -> Translation | None:
     try:
-        return torch_modules.translated(ganctl.layers.of_keras_alone(network))
-    except torch_modules.UnknownLayerError:
+        return translated(ganctl.layers.of_keras_alone(network))
+    except UnknownLayerError:
         return None
 
 
-def _tensors(network: Network) -> dict[str, torch_modules.Weight]:
+def _tensors(network: Network) -> dict[str, Weight]:
     """Every tensor of the file by its name."""
     found = _translated(network)
     if found:
         return dict(found.tensors())
-    modules = torch_modules.listed(ganctl.layers.of_keras_alone(network))
+    modules = listed(ganctl.layers.of_keras_alone(network))
     return {
         f"{module.kind.lower()}_{number}.{key}": weight
         for number, module in enumerate(modules)
@@ -51,10 +52,10 @@ def readme(network: Network) -> str:
         return "\n".join(["import torch", "from torch import nn", "", *found.source(), "", NOTES])
     network = ganctl.layers.of_keras_alone(network)
     try:
-        torch_modules.translated(network)
-    except torch_modules.UnknownLayerError as error:
+        translated(network)
+    except UnknownLayerError as error:
         reason = str(error)
-    modules = [f"{m.kind.lower()}_{number}: {m}" for number, m in enumerate(torch_modules.listed(network))]
+    modules = [f"{m.kind.lower()}_{number}: {m}" for number, m in enumerate(listed(network))]
     return "\n".join([WEIGHTS_ONLY.format(reason=reason), *modules, "", NOTES])
 
 
@@ -65,7 +66,7 @@ def _write(network: Network, path: Path) -> None:
 
 def _epsilon(network: Network) -> Mapping[str, str]:
     """What `--init-from` must know to take the file over exactly."""
-    modules = torch_modules.listed(ganctl.layers.of_keras_alone(network))
+    modules = listed(ganctl.layers.of_keras_alone(network))
     found = {module.arguments["eps"] for module in modules if module.kind.startswith("BatchNorm")}
     return {"batchnorm_epsilon": repr(found.pop())} if len(found) == 1 else {}
 
@@ -92,7 +93,7 @@ def _run(network: Network, path: Path, batches: Sequence[Arrays]) -> Iterator[np
         yield np.asarray(copy(inputs if len(inputs) > 1 else next(iter(inputs.values())), training=False))
 
 
-def _run_in_torch(found: torch_modules.Translation, path: Path, batches: Sequence[Arrays]) -> Iterator[np.ndarray]:
+def _run_in_torch(found: Translation, path: Path, batches: Sequence[Arrays]) -> Iterator[np.ndarray]:
     import torch
     from safetensors.torch import load_file
 
@@ -100,7 +101,7 @@ def _run_in_torch(found: torch_modules.Translation, path: Path, batches: Sequenc
     modules = iter(zip(found.names(), found.modules, strict=True))
     made: list[Any] = []
     for step in found.steps:
-        if isinstance(step.what, torch_modules.Expression):
+        if isinstance(step.what, Expression):
             made.append(partial(step.what.function, torch))
             continue
         name, module = next(modules)
