@@ -94,11 +94,8 @@ def score_translations(
     meaningless: dict[str, str] = {}
 
     if isinstance(sampler, ImageSampler) and sampler.truth:
-        tested = held_out if len(held_out.get(source, ())) else feeds
-        pairs_kind = HELD_OUT if tested is held_out else TRAINING
-        if len(tested[source]) != len(tested.get(target, ())):
-            counts = " and ".join(f"{len(tested.get(role, ()))} of `{role}`" for role in (source, target))
-            raise DataError(f"{feeds[target].source}: the {pairs_kind} images must be pairs. Received: {counts}")
+        tested, pairs_kind = (held_out, HELD_OUT) if len(held_out.get(source, ())) else (feeds, TRAINING)
+        _check_pairs(tested, pairs_kind, source, target)
         given, answers = inputs, outputs
         if pairs_kind != kind:
             given = _some(tested[source], num)
@@ -116,6 +113,13 @@ def score_translations(
         returned = made(back, outputs, "translating them back")
         values |= {"cycle_l1": l1(returned, inputs), "cycle_l1" + BASELINE: l1(*_different(inputs))}
     return Translations(outputs, values, left_out, notes, meaningless)
+
+
+def _check_pairs(images: ImageSets, kind: str, source: str, target: str) -> None:
+    """Raise DataError if images that should be pairs differ in number."""
+    if len(images[source]) != len(images.get(target, ())):
+        counts = " and ".join(f"{len(images.get(role, ()))} of `{role}`" for role in (source, target))
+        raise DataError(f"{images[source].source}: the {kind} images must be pairs. Received: {counts}")
 
 
 def _some(images: ImageSet, num: int) -> np.ndarray:
