@@ -103,6 +103,12 @@ class Header:
     for_tifffile: bool = False
     mode: str = ""
 
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Height and width in pixels, as a viewer shows them."""
+        turned = self.orientation in (5, 6, 7, 8)
+        return (self.width, self.height) if turned else (self.height, self.width)
+
 
 class UnreadFormatError(DataError):
     """An image of a known format that ganctl does not read.

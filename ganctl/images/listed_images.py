@@ -467,7 +467,7 @@ def _format(header: Header | None, config: DatasetSection) -> str:
     if header is None or header.kind != JPEG:
         return header.kind if header else ""
     height, width, _ = _shape(config)
-    stored = (header.width, header.height) if header.orientation in (5, 6, 7, 8) else (header.height, header.width)
+    stored = header.upright
     scales = (height / stored[0], width / stored[1])
     return HALVED_JPEG if (min if config.resize == "pad" else max)(scales) <= 0.5 else JPEG
 

@@ -158,9 +158,7 @@ def _unseen_on(data: bytes, header: Header, on_white: Decoded) -> frozenset[str]
 
 
 def _picture(name: str, header: Header, ends: Ends) -> Picture:
-    height, width = header.height, header.width
-    if header.orientation in (5, 6, 7, 8):
-        height, width = width, height
+    height, width = header.upright
     digest = hashlib.blake2b(ends.head, digest_size=16, key=str(ends.size).encode())
     digest.update(ends.tail)
     mode, rotated = mode_of(ends.head, header), header.orientation != 1

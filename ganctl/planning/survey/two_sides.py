@@ -15,8 +15,8 @@ from ganctl.images.containers import ListedFile
 from ganctl.images.folder_listing import Listing, part_of
 from ganctl.images.image_set import Track
 from ganctl.images.listed_images import Half, Labelled, no_middle
-from ganctl.images.pairs import TwoSided, find_sides
 from ganctl.images.resize import resized
+from ganctl.images.sides import TwoSided, find_sides
 from ganctl.planning.survey.folder_survey import Survey, survey_files
 from ganctl.planning.survey.likeness import namesakes_alike
 from ganctl.planning.survey.near_duplicates import Sketch
