@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,13 +21,16 @@ from forked_program import ForkedProgram
 
 from ganctl import datasets, models
 from ganctl.build import games, resolving
+from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.game import REAL, Game, traced_gradients
+from ganctl.game.sampler import PAIRED, UNPAIRED
+from ganctl.game.stages import StageInPlay
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import take_the_process, tf
 from ganctl.models import ModelEntry
-from ganctl.registry import Entry, Registry
+from ganctl.registry import Entry, Registry, accepted
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.prepared import Prepared
 
@@ -41,7 +45,10 @@ tf.config.threading.get_inter_op_parallelism_threads()
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SUBPROCESS_SECONDS = 180
+SMALLEST = {"capacity": 2, "blocks": 1, "enhancer_blocks": 1}
+"""Keys that make networks small, of the models that have them."""
 
+Shape = tuple[int, int, int]
 Overrides = Mapping[str, Any]
 NOTHING: Overrides = MappingProxyType({})
 WriteYaml = Callable[[Overrides], Path]
@@ -191,7 +198,7 @@ def run_cli(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
-    """Return what makes a shipped experiment small: two rounds on the tiny data in the size and channels it is for."""
+    """Return what makes a shipped experiment small: two rounds of each stage, on the tiny data, in its own shape."""
 
     def shrink(experiment: Experiment) -> Experiment:
         dataset = experiment.dataset
@@ -207,15 +214,15 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
             "classes": None,
             "limit": None,
         }
-        arguments = models.registry.get(experiment.model.name).arguments().model_fields
-        capacity = {"capacity": 2} if "capacity" in arguments else {}
+        stages = short([stage.model_dump(mode="json") for stage in experiment.training.stages])
         outputs = {"sample_every": 2, "checkpoint_every": 2}
         # Five updates are traced five times.
         updates = {key: min(getattr(experiment.training, key), 2) for key in ("disc_updates", "gen_updates")}
         changed = (
             experiment.with_keys("dataset", **small_data)
-            .with_keys("model", **capacity)
-            .with_keys("training", iterations=2, batch_size=2, precision="float32", xla=False, **updates)
+            .with_keys("model", **smallest(experiment.model.name))
+            .with_keys("training", iterations=2 * max(1, len(stages)), stages=stages, batch_size=2)
+            .with_keys("training", precision="float32", xla=False, **updates)
             .with_keys("outputs", **outputs)
         )
         return resolving.resolve(Experiment.from_source(parse_yaml(changed.to_yaml(), experiment.name))).experiment
@@ -248,14 +255,89 @@ def uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @datasets.registry.register("npz_pairs", source="the tests")
 def npz_pairs(config: Any, track: Any) -> dict[str, ImageSet]:
-    """The images of an npz as `source`, and the same inverted as `target`."""
+    """The images of an npz as the first feed, and the same inverted as the second."""
     images = datasets.registry.get("npz").make(config, track)
     return {"source": images, "target": replace(images, images=255 - images.images)}
 
 
+@datasets.registry.register("npz_enlargements", source="the tests")
+def npz_enlargements(config: Any, track: Any) -> dict[str, ImageSet]:
+    """The images of an npz at half the size, and as they are."""
+    images = datasets.registry.get("npz").make(config, track)
+    return {"source": replace(images, images=images.images[:, ::2, ::2].copy()), "target": images}
+
+
 def data_of(model: str) -> str:
-    """The data set of the tests that has the feeds of a model."""
-    return "npz" if models.registry.get(model).feeds == (REAL,) else "npz_pairs"
+    """The data set of the tests that has the feeds of a model, in shapes that it takes."""
+    entry = models.registry.get(model)
+    if entry.feeds == (REAL,):
+        return "npz"
+    return "npz_pairs" if len(set(shapes_of(entry, home_shape(model)).values())) == 1 else "npz_enlargements"
+
+
+def shapes_of(entry: ModelEntry, shape: Shape) -> dict[str, Shape]:
+    """The shapes of a model's feeds for images of a shape; inputs are half as large if it refuses equal ones."""
+    alike = dict.fromkeys(entry.feeds, shape)
+    if not entry.sampler.takes or _takes_equal_shapes(entry.make):
+        return alike
+    height, width, channels = shape
+    return {**alike, entry.sampler.takes: (height // 2, width // 2, channels)}
+
+
+@cache
+def _takes_equal_shapes(make: Callable[..., Any]) -> bool:
+    shape = (64, 64, 1)
+    # Every role that a model of images may ask for.
+    shapes = dict.fromkeys((*PAIRED, *UNPAIRED), shape)
+    try:
+        make(**accepted(make, {**SMALLEST, "image_shape": shape, "image_shapes": shapes}))
+    except ConfigurationError:
+        return False
+    return True
+
+
+def smallest(model: str) -> dict[str, Any]:
+    """The keys of a model that make its networks small."""
+    known = models.registry.get(model).arguments().model_fields
+    return {key: value for key, value in SMALLEST.items() if key in known}
+
+
+def stages_of(model: str, last: int | None = None) -> list[dict[str, Any]]:
+    """The stages that a model's shipped file states, as `short` returns them; none if all its players always play."""
+    return short(_shipped_stages().get(model, []), last)
+
+
+@cache
+def _shipped_stages() -> dict[str, list[dict[str, Any]]]:
+    contents = [yaml.safe_load(path.read_text()) for path in sorted(CONFIGS.glob("*.yaml"))]
+    return {each["model"]["name"]: each["training"]["stages"] for each in contents if "stages" in each["training"]}
+
+
+def short(stages: list[dict[str, Any]], last: int | None = None) -> list[dict[str, Any]]:
+    """The same stages, each but the last of two rounds; with `last`, the last border lies there."""
+    borders = sum(stage.get("until") is not None for stage in stages)
+    first = 2 if last is None else last - 2 * (borders - 1)
+    return [
+        stage if stage.get("until") is None else {**stage, "until": first + 2 * place}
+        for place, stage in enumerate(stages)
+    ]
+
+
+def play_stage(game: Game, stage: StageInPlay, rounds: int) -> np.ndarray:
+    """Play the first rounds of a stage: the rows [rounds, columns] of what its players measure."""
+    game.step.assign(stage.start)
+    rows = game.play(game.chunk(stage.start, rounds)).numpy()
+    measured = np.isin(game.columns, stage.columns)
+    assert rows.shape == (rounds, len(game.columns))
+    assert np.isnan(rows[:, ~measured]).all()
+    assert measured.any()
+    found: np.ndarray = rows[:, measured]
+    return found
+
+
+def play_every_stage(game: Game, rounds: int) -> list[np.ndarray]:
+    """Play the first rounds of each stage: the rows of each."""
+    return [play_stage(game, stage, rounds) for stage in game.stages]
 
 
 def drawn_from_noise() -> list[ModelEntry]:
@@ -263,7 +345,7 @@ def drawn_from_noise() -> list[ModelEntry]:
     return [entry for entry in shipped(models.registry) if not entry.sampler.takes]
 
 
-def home_shape(model: str) -> tuple[int, int, int]:
+def home_shape(model: str) -> Shape:
     """A small image shape that the model can make."""
     why_unfit = models.registry.get(model).why_unfit
     return next((size, size, 1) for size in (8, 16, 28, 32, 64, 128) if not why_unfit(size, size))
@@ -280,13 +362,13 @@ def small_experiment(tiny_yaml: WriteYaml) -> Callable[..., Experiment]:
 
     def make(model: str, changes: Overrides = NOTHING) -> Experiment:
         size, _, channels = home_shape(model)
-        capacity = {"capacity": 2} if "capacity" in models.registry.get(model).arguments().model_fields else {}
         small = {
-            "model": {"name": model, **capacity},
+            "model": {"name": model, **smallest(model)},
             "dataset.name": data_of(model),
             "dataset.image_size": size,
             "dataset.channels": channels,
             "training.batch_size": 2,
+            "training.stages": stages_of(model),
         }
         return resolving.load_experiment(tiny_yaml({**small, **changes}))
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import WriteYaml, home_shape, operation_by_operation, shipped, untracked
+from conftest import WriteYaml, home_shape, operation_by_operation, play_every_stage, shapes_of, shipped, untracked
 from image_files import encoded, red_left_blue_right, with_right_half_transparent, write_images
 from PIL import Image
 from pydantic import BaseModel
@@ -478,12 +478,13 @@ def test_changing_a_models_own_key_changes_its_networks_or_its_game(
         return
     changed = {f"model.{key}": another(entry, key)}
     side = SIDES.get(key, home_shape(model)[0])
+    shapes = shapes_of(entry, (side, side, 1))
     before, after = (
-        told_apart(make_networks(resolving.resolve(small_experiment(model, changes)), (side, side, 1), 10))
+        told_apart(make_networks(resolving.resolve(small_experiment(model, changes)), shapes, 10))
         for changes in ({}, changed)
     )
     if before == after:
         games = small_game(model), small_game(model, changed)
         with operation_by_operation():
-            rows = [(game.columns, game.play(game.chunk(0, 2)).numpy().tolist()) for game in games]
+            rows = [(game.columns, [each.tolist() for each in play_every_stage(game, 2)]) for game in games]
         assert rows[0] != rows[1]

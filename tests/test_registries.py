@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import CONFIGS, WriteYaml, operation_by_operation, shipped, slow_but, untracked
+from conftest import CONFIGS, WriteYaml, operation_by_operation, play_stage, shipped, slow_but, untracked
 
 from ganctl import augmentations, datasets, losses, models
 from ganctl.build import resolving
@@ -39,10 +39,6 @@ ENTRIES = [
 MODELS = [entry.name for entry in shipped(models.registry)]
 
 
-def weights_of(game: Game) -> dict[str, list[np.ndarray]]:
-    return {player.name: [variable.numpy() for variable in game.moved[player.name]] for player in game.players}
-
-
 @pytest.mark.parametrize(("registry", "entry"), ENTRIES)
 def test_every_entry_says_what_it_is_and_where_it_comes_from(registry: Registry, entry: Entry) -> None:
     assert registry.get(entry.name) is entry
@@ -67,28 +63,33 @@ def test_every_model_plays_two_rounds_in_which_its_own_networks_move(
     assert discriminators(game.networks)
     # BatchNorm takes away what these add (`ganctl/build/rewrites/fused_batch_normalization.py`).
     without_effect = {layer.bias.path for layer in unbiased(game)}
-    before = weights_of(game)
-    rows = game.play(game.chunk(0, 2)).numpy()
-    assert rows.shape == (2, len(game.columns))
-    assert np.isfinite(rows).all()
-    for player, weights in weights_of(game).items():
-        assert weights, f"{player} moves nothing"
-        assert all(np.isfinite(array).all() for array in weights)
-        still = [
-            v.path
-            for v, old, new in zip(game.moved[player], before[player], weights, strict=True)
-            if (old == new).all() and v.path not in without_effect
-        ]
-        assert not still, f"{player} never moves {still}"
+    played: set[str] = set()
+    for stage in game.stages:
+        for player in stage.players:
+            assert game.moved[player.name], f"{player.name} moves nothing"
+        playing = {player.name: game.moved[player.name] for player in stage.players}
+        before = {name: [v.numpy() for v in moved] for name, moved in playing.items()}
+        assert np.isfinite(play_stage(game, stage, 2)).all()
+        for name, moved in playing.items():
+            weights = [v.numpy() for v in moved]
+            assert all(np.isfinite(array).all() for array in weights)
+            still = [
+                v.path
+                for v, old, new in zip(moved, before[name], weights, strict=True)
+                if (old == new).all() and v.path not in without_effect
+            ]
+            assert not still, f"{name} never moves {still}"
+        played |= playing.keys()
+    assert played == {player.name for player in game.players}, "some never play"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_models_round_compiles_under_xla(model: str, small_game: Callable[..., Game]) -> None:
     game = small_game(model, {"training.xla": True})
-    rows = game.play(game.chunk(0, 2)).numpy()
-    assert np.isfinite(rows).all()
-    assert int(game.step.numpy()) == 2
+    for stage in game.stages:
+        assert np.isfinite(play_stage(game, stage, 2)).all()
+        assert int(game.step.numpy()) == stage.start + 2
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -172,12 +173,14 @@ def test_every_shipped_configuration_trains(
     with nullcontext() if name == "quickstart" else operation_by_operation():  # every model is compiled above
         prepared.trainer(folder, []).train()
     header, *rows = folder.losses.read_text().splitlines()
-    assert len(rows) == 2
+    iterations = experiment.training.iterations
+    assert (len(rows), len(prepared.game.stages)) == (iterations, iterations / 2)
     for row in rows:
         named = dict(zip(header.split(","), row.split(","), strict=True))
         assert all(np.isfinite(float(value)) for value in named.values() if value), named
-    assert folder.sample_grid(2).is_file()
-    assert [path.name for path in folder.checkpoints.iterdir()] == ["000000002"]
+    assert folder.sample_grid(iterations).is_file()
+    saved = sorted(int(path.name) for path in folder.checkpoints.iterdir())
+    assert saved == [*range(2, iterations + 1, 2)][-experiment.outputs.keep :]
 
 
 def test_a_name_that_is_taken_raises() -> None:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import yaml
-from conftest import CONFIGS, operation_by_operation, slow_but, untracked
+from conftest import CONFIGS, operation_by_operation, short, slow_but, stages_of, untracked
 from small_runs import CPU, KilledAfter, files_of, remembering_pair, resume, train
 
 from ganctl import augmentations, losses, models
@@ -48,6 +48,7 @@ def own_sections(model: str) -> dict[str, Any]:
             # Five updates are traced five times.
             form |= {key: min(form[key], 2) for key in ("disc_updates", "gen_updates") if key in form}
             sections = {key: content[key] for key in ("loss", "optimizer") if key in content}
+            form["stages"] = short(form.get("stages", []), 4)  # the last begins after the killed run's checkpoint
             return {**sections, **{f"training.{key}": value for key, value in form.items()}}
     return {}
 
@@ -102,6 +103,11 @@ COMPILED = [
 ]
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"model {name}": (name, own_sections(name)) for name in MODELS},
+    **{
+        f"model {name}, from a border of stages": (name, {**own_sections(name), "training.stages": stages_of(name, 3)})
+        for name in MODELS
+        if stages_of(name)
+    },
     **REGISTERED,
     "lazy penalty": (TINY, {"loss": {"penalties": [{"name": "r1", "every": 3}]}, "training.disc_updates": 2}),
     "decay and clipping": (TINY, {"optimizer": {"generator": {"decay": 1e-3, "clipvalue": 0.1}}}),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import drawn_from_noise, shipped
+from conftest import SMALLEST, drawn_from_noise, shapes_of, shipped
 
 from ganctl import models
 from ganctl.build.optimizers import make_optimizer
@@ -18,7 +18,7 @@ from ganctl.game import CLASSES, Game, Key, Setup, discriminator, players
 from ganctl.game.freezing import frozen
 from ganctl.game.noise import layer_seeds
 from ganctl.game.state import named_variables
-from ganctl.keras_internals import layers_of
+from ganctl.keras_internals import has_parts, layers_of
 from ganctl.layers.spectral_normalization import spectral_layers
 from ganctl.layers.stand_in import StandIn
 from ganctl.lazy import keras, tf
@@ -26,6 +26,8 @@ from ganctl.losses.minimax import Minimax
 from ganctl.registry import accepted
 
 NUM_CLASSES, BATCH = 10, 3
+SIDE = 16
+"""Of what is put into networks for images of any size."""
 SHAPES = [(16, 16, 3), (28, 28, 1), (32, 32, 3)]
 
 
@@ -57,8 +59,11 @@ def policy(name: str) -> Iterator[None]:
 def built(model: str, shape: tuple[int, int, int], precision: str) -> dict[str, Any]:
     """The networks of a model, always with the same weights, without anything that is drawn."""
     entry = models.registry.get(model)
-    arguments = {"image_shape": shape, "num_classes": NUM_CLASSES, "capacity": 4, "latent_input": "given"}
-    arguments["image_shapes"] = dict.fromkeys(entry.feeds, shape)
+    arguments = {"image_shape": shape, "num_classes": NUM_CLASSES, "latent_input": "given"} | {
+        **SMALLEST,
+        "capacity": 4,
+    }
+    arguments["image_shapes"] = shapes_of(entry, shape)
     with policy(precision):  # a layer that asks for float32 has it also among those in float64
         made = entry.make(**accepted(entry.make, arguments))
     # A pool of images has nothing to rewrite.
@@ -86,7 +91,8 @@ def inputs_of(network: Any) -> Any:
     def one(tensor: Any) -> np.ndarray:
         if tensor.name == CLASSES and tensor.dtype == "int32":
             return (np.arange(BATCH) % NUM_CLASSES)[:, None]
-        return random.normal(0, 1, (BATCH, *tensor.shape[1:])).astype(np.float32)
+        shape = [SIDE if side is None else side for side in tensor.shape[1:]]
+        return random.normal(0, 1, (BATCH, *shape)).astype(np.float32)
 
     found = [tf.constant(one(tensor)) for tensor in network.inputs]
     return found if len(found) > 1 else found[0]
@@ -183,7 +189,9 @@ def test_the_network_that_is_rewritten_stays_what_it_says_it_is(
     for role, network in built(model, shape, "float32").items():
         before, said = computed(network, training=False, trainable=True), everything_said(network)
         fast = rewritten(network)
-        assert fast is not network, "every shipped network has something to rewrite"
+        of_one_layer = sum(bool(layer.weights) and not has_parts(layer) for layer in layers_of(network)) == 1
+        assert fast is not network or of_one_layer, "every shipped network has something to rewrite"
+        assert (fast is network) == (not rewrites_of(network))
         assert everything_said(network) == said
         after = computed(network, training=False, trainable=True)
         assert all((before[name] == after[name]).all() for name in before)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Overrides, shipped, slow_but
+from conftest import Overrides, play_every_stage, shipped, slow_but
 
 from ganctl import models
 from ganctl.build import catalog, games
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def moved(game: Game) -> dict[str, bool]:
-    """Whether each trainable kernel changes at all in one round."""
+    """Whether each trainable kernel changes at all in one round of each stage."""
     kernels = {
         f"{role} {index} {variable.name}": variable
         for role, network in game.networks.items()
@@ -32,7 +32,7 @@ def moved(game: Game) -> dict[str, bool]:
         if len(variable.shape) > 1
     }
     before = {name: kernel.numpy() for name, kernel in kernels.items()}
-    game.play(game.chunk(0, 1))
+    play_every_stage(game, 1)
     return {name: bool(np.any(kernel.numpy() != before[name])) for name, kernel in kernels.items()}
 
 
