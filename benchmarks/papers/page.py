@@ -48,6 +48,7 @@ class Entry:
             "",
             *_verdicts(proof, found),
             "",
+            *([_filled(proof.seen), ""] if proof.seen else []),
             *([f"![{proof.name}](images/papers/{proof.name}.png)", "", _filled(f"Rows: {titles}.")] if rows else []),
             "",
             f"    python -m benchmarks.papers {proof.name} --seeds {len(found)}",

@@ -73,6 +73,7 @@ class Proof:
         control: what the control lacks.
         expected: the claim in figures.
         measure: trains everything with a seed in an empty folder, and measures it.
+        seen: what else was seen, such as where the paper's claim does not hold here.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Proof:
     control: str
     expected: Sequence[Expected]
     measure: Callable[[int, Path], Measured]
+    seen: str = ""
 
 
 def averaged(found: Sequence[Measured]) -> dict[str, dict[str, tuple[float, float]]]:

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 
-REFINER, DISCRIMINATOR, ADVERSARIAL = 500, 200, 2500
+REFINER, DISCRIMINATOR, ADVERSARIAL = 300, 200, 2500
 GREY = 128
 
 
@@ -32,7 +32,11 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.channels": 1,
         "dataset.image_size": 28,
         "dataset.holdout": 0.0,
-        "training.batch_size": 32,
+        "training.batch_size": 16,
+        "training.gen_updates": 1,
+        "optimizer.discriminator.learning_rate": 5e-4,
+        "model.capacity": 24,
+        "model.regularization_weight": 0.5,
         "training.iterations": second + ADVERSARIAL,
         "training.stages": [
             {"until": first, "players": ["pretraining"]},

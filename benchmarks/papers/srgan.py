@@ -6,7 +6,7 @@ from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.evaluation.paired_figures import l1, psnr
 
-PRETRAINING, ADVERSARIAL = 3000, 3000
+PRETRAINING, ADVERSARIAL = 1500, 2000
 
 
 def measure(seed: int, folder: Path) -> Measured:
