@@ -5,6 +5,7 @@ from pathlib import Path
 from benchmarks.papers import clothes
 from benchmarks.papers.pix2pix import write_pairs
 from benchmarks.papers.proof import Expected, Measured, Proof
+from ganctl.evaluation.paired_figures import l1, psnr
 
 COARSE, ENHANCER, ALL = 1000, 300, 1200
 COARSE_ALONE = "coarse generator, enlarged"
@@ -48,8 +49,8 @@ def measure(seed: int, folder: Path) -> Measured:
     made |= {name: folder / f"made-{name.replace(' ', '-')}" for name in arms}
     runs = {
         name: {
-            "L1": clothes.l1(rows[name], true),
-            "PSNR": clothes.psnr(rows[name], true),
+            "L1": l1(rows[name], true),
+            "PSNR": psnr(rows[name], true),
             "KID": clothes.kernel_distance(images, pairs / "test" / "B"),
         }
         for name, images in made.items()
