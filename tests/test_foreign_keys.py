@@ -64,3 +64,22 @@ def test_another_data_set_on_the_command_line_leaves_the_files_behind() -> None:
     assert found.holdout == Experiment.load(config).dataset.holdout, "what any data set has stays"
     with pytest.raises(ConfigurationError, match="'image_pairs' has no key 'transform'; derived has it"):
         resolving.load_experiment(config, (*chosen, "dataset.transform=grey"))
+
+
+def test_another_transform_or_path_leaves_what_went_with_the_files() -> None:
+    """The amount belongs to its transform, and the embedded pictures to no path; the page on pictures says this line."""
+    config = packaged_configs()["pix2pix"]
+    before = Experiment.load(config).dataset
+    assert (before.transform, before.amount, before.base) == ("posterise", 3, "fashion_mnist_mini")
+    chosen = ("dataset.name=derived", "dataset.path=mine", "dataset.transform=grey")
+    found = resolving.load_experiment(config, chosen).dataset
+    assert (found.transform, found.amount, found.base) == ("grey", None, None)
+    found = resolving.load_experiment(config, ("dataset.transform=noise",)).dataset
+    assert (found.amount, found.base) == (None, before.base), "three levels are no standard deviation"
+    found = resolving.load_experiment(config, ("dataset.transform=noise", "dataset.amount=9")).dataset
+    assert found.amount == 9
+    found = resolving.load_experiment(config, ("dataset.path=mine",)).dataset
+    assert (found.transform, found.amount, found.base) == ("posterise", 3, None)
+    with pytest.raises(ConfigurationError, match="ships with ganctl and takes no path"):
+        parts = resolving.load_parts(config, ("dataset.path=mine", "dataset.base=fashion_mnist_mini"))
+        resolving.read_feeds(parts, lambda items, *_, **__: items)

@@ -117,7 +117,7 @@ def test_float_round_trip_is_exact() -> None:
         (np.zeros((3, 16), np.uint8), r"\[3, 16\]"),
         (np.zeros((3, 17, 4, 18), np.uint8), r"\[3, 17, 4, 18\]"),
         (np.zeros((0, 4, 4), np.uint8), "no images"),
-        (np.zeros((1, 4, 4), np.uint8), "1 images are too few"),
+        (np.zeros((1, 4, 4), np.uint8), "1 image is too few"),
     ],
 )
 def test_unusable_images_are_refused(images: Any, message: str) -> None:

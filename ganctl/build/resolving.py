@@ -167,12 +167,21 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
 
 
 def _without_keys_of_the_files_data_set(experiment: Experiment, dataset: catalog.DatasetEntry) -> Experiment:
-    """Return the experiment without keys that only the file's data set had, if `--set` chose another one."""
-    given = [override.partition("=")[0].strip().lower() for override in experiment.overrides]
-    if "dataset.name" not in given:
-        return experiment
-    left = [key for key in OWN_KEYS if key not in dataset.own_keys and f"dataset.{key}" not in given]
-    return experiment.with_keys("dataset", **{key: DatasetSection.model_fields[key].default for key in left})
+    """Return the experiment without keys that only went with what `--set` replaced in the file's data set.
+
+    These are the keys that another data set lacks, the amount of another transform, and a base that takes no path.
+    """
+    given = {override.partition("=")[0].strip().lower().removeprefix("dataset.") for override in experiment.overrides}
+    left: set[str] = set()
+    if "name" in given:
+        left = {key for key in OWN_KEYS if key not in dataset.own_keys}
+    if "transform" in given:
+        left.add("amount")
+    embedded = any(entry.embedded for entry in catalog.datasets if entry.name == experiment.dataset.base)
+    if embedded and "path" in given and experiment.dataset.path:
+        left.add("base")
+    defaults = {key: DatasetSection.model_fields[key].default for key in left - given}
+    return experiment.with_keys("dataset", **defaults) if defaults else experiment
 
 
 def _check_own_keys(parts: Parts) -> None:

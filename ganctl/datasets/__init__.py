@@ -29,6 +29,7 @@ class DatasetEntry(Entry):
         suffixes: the ends of the names of its files, lower case: a path with one of them is read by this data set.
         feeds: the roles of its images, if it returns a mapping; empty: known only when they are read.
         own_keys: those of OWN_KEYS that it uses.
+        embedded: whether its images ship with ganctl, so that it takes no path.
     """
 
     shape: tuple[int, int, int] | None = None
@@ -36,6 +37,7 @@ class DatasetEntry(Entry):
     suffixes: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     own_keys: tuple[str, ...] = ()
+    embedded: bool = False
 
 
 registry = Registry("data set", "dataset.name", DatasetEntry, injected=("config", "track", "seed"))

@@ -39,12 +39,14 @@ def fashion_mnist(config: DatasetSection, track: Track) -> ImageSet:
     return from_arrays(images, labels, _CLASSES, config, shown(path))
 
 
-@registry.register("fashion_mnist_mini", source=_SOURCE, shape=(28, 28, 1))
+@registry.register("fashion_mnist_mini", source=_SOURCE, shape=(28, 28, 1), embedded=True)
 def fashion_mnist_mini(config: DatasetSection, track: Track) -> ImageSet:
     """Clothes, the 10,000 test images, which ship with ganctl."""
     if config.path is not None:
         raise ConfigurationError(
-            f"'{config.name}' ships with ganctl and takes no path. Remove the key.", key="dataset.path"
+            f"'{config.name}' ships with ganctl and takes no path. Remove the key, or choose another data set, such as "
+            "image_folder.",
+            key="dataset.path",
         )
     with as_file(files("ganctl.datasets") / "data" / "fashion_mnist_10k.npz") as path:
         images, labels = read_npz(path, "images", "labels")

@@ -158,7 +158,8 @@ class Reference:
 def check_enough(images: ImageSet, purpose: str = "compare with") -> None:
     """Raise DataError if there are too few images to compare with, or for another purpose."""
     if len(images) < FEWEST_IMAGES:
-        raise DataError(f"{images.source}: {len(images)} images are too few to {purpose} ({FEWEST_IMAGES} or more).")
+        number = "1 image is" if len(images) == 1 else f"{len(images)} images are"
+        raise DataError(f"{images.source}: {number} too few to {purpose} ({FEWEST_IMAGES} or more).")
 
 
 def choose(count: int, most: int) -> np.ndarray:

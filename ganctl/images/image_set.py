@@ -91,7 +91,8 @@ class ImageSet:
             fewest: fewer images are an error.
         """
         if len(self) < fewest:
-            raise DataError(f"{self.source}: {len(self)} images are too few to train on.")
+            number = "1 image is" if len(self) == 1 else f"{len(self)} images are"
+            raise DataError(f"{self.source}: {number} too few to train on.")
         notes = []
         if len(self) > 1 and all_identical(self.images):
             notes.append("Warning: all images are identical.")
