@@ -67,7 +67,7 @@ def test_another_data_set_on_the_command_line_leaves_the_files_behind() -> None:
 
 
 def test_another_transform_or_path_leaves_what_went_with_the_files() -> None:
-    """The amount belongs to its transform, and the embedded pictures to no path; the page on pictures says this line."""
+    """An amount belongs to its transform, and the embedded pictures to no path: docs/pictures.md has this line."""
     config = packaged_configs()["pix2pix"]
     before = Experiment.load(config).dataset
     assert (before.transform, before.amount, before.base) == ("posterise", 3, "fashion_mnist_mini")
@@ -80,6 +80,6 @@ def test_another_transform_or_path_leaves_what_went_with_the_files() -> None:
     assert found.amount == 9
     found = resolving.load_experiment(config, ("dataset.path=mine",)).dataset
     assert (found.transform, found.amount, found.base) == ("posterise", 3, None)
+    parts = resolving.load_parts(config, ("dataset.path=mine", "dataset.base=fashion_mnist_mini"))
     with pytest.raises(ConfigurationError, match="ships with ganctl and takes no path"):
-        parts = resolving.load_parts(config, ("dataset.path=mine", "dataset.base=fashion_mnist_mini"))
         resolving.read_feeds(parts, lambda items, *_, **__: items)
