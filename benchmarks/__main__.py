@@ -6,42 +6,23 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from benchmarks import check, columns, measurement, table
+from benchmarks.names import Names
 from benchmarks.process import prepare
 from benchmarks.speed_recipes import RECIPES, Recipe
-from ganctl.errors import GanctlError, did_you_mean
+from ganctl.errors import GanctlError
 
 _BUSY = 0.5  # processes that wanted to compute in the last minute
 _WIDTH = 160  # where nobody says how wide the terminal is
 
 
-class _Names(click.ParamType):
-    """Some of a list of names, with commas between them."""
-
-    name = "names"
-
-    def __init__(self, known: Sequence[str]) -> None:
-        self._known = known
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        if isinstance(value, list):
-            return value
-        asked = [name.strip() for name in value.split(",") if name.strip()]
-        for name in asked:
-            if name not in self._known:
-                hint = did_you_mean(name, self._known)
-                self.fail(f"there is no '{name}'.{hint} Known: {', '.join(self._known)}.", param, ctx)
-        return [name for name in self._known if name in asked]
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--recipes", type=_Names([recipe.name for recipe in RECIPES]), help="What is played.  [default: all]")
-@click.option("--columns", "names", type=_Names(columns.COLUMNS), help="Who plays.  [default: all]")
+@click.option("--recipes", type=Names([recipe.name for recipe in RECIPES]), help="What is played.  [default: all]")
+@click.option("--columns", "names", type=Names(columns.COLUMNS), help="Who plays.  [default: all]")
 @click.option("--repeats", type=click.IntRange(1), default=5, show_default=True, help="Turns of every column.")
 @click.option("--seconds", type=click.FloatRange(0.05), default=1.5, show_default=True, help="Length of a turn.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures there.")

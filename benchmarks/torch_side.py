@@ -37,7 +37,7 @@ class TorchLoop:
     """
 
     def __init__(self, recipe: Recipe, folder: Path, *, precision: str, compiled: bool, told: bool) -> None:
-        torch.set_num_threads(_cores())
+        torch.set_num_threads(cores())
         torch.set_flush_denormal(True)  # as TensorFlow does
         self.rules = rules = Rules.of(recipe.experiment(folder, *as_written(), told=told))
         self.precision = precision
@@ -180,7 +180,7 @@ def _as_networks_see(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
-def _cores() -> int:
+def cores() -> int:
     """Physical cores, as far as this process may use them: a second thread on one core only slows the first."""
     allowed = getattr(psutil.Process(), "cpu_affinity", lambda: range(psutil.cpu_count()))()  # macOS has none
     return min(psutil.cpu_count(logical=False) or 1, len(allowed))

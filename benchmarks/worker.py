@@ -6,8 +6,6 @@ Requests: {"do": "play", "rounds": 20}, {"do": "multiply", "size": 4096}, {"do":
 {"do": "report"}. It ends with its standard input.
 """
 
-import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +16,8 @@ import numpy as np
 
 from benchmarks import blueprint
 from benchmarks.columns import Side, make_side
+from benchmarks.requests import serve
 from benchmarks.speed_recipes import RECIPES
-from ganctl.lazy import take_the_process
 from ganctl.planning.pace import peak_bytes
 
 
@@ -55,15 +53,12 @@ def still(weights: Mapping[str, Sequence[np.ndarray]], folder: Path) -> list[str
 
 def main(column: str, recipe_name: str, folder: str, purpose: str) -> None:
     """Answer requests until there are no more."""
-    take_the_process()
-    # What libraries print must not get between the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     recipe = next(recipe for recipe in RECIPES if recipe.name == recipe_name)
-    side = make_side(column, recipe, Path(folder), told=purpose == "check")
-    print(json.dumps({}), file=answers)
-    for line in sys.stdin:
-        print(json.dumps(answer(side, json.loads(line), Path(folder))), file=answers)
+    start = Path(folder)
+    serve(
+        lambda: make_side(column, recipe, start, told=purpose == "check"),
+        lambda side, request: answer(side, request, start),
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import click
 import numpy as np
 from rich.console import Console
 
+from benchmarks.names import Names
 from benchmarks.pictures.recipes import RECIPES, Recipe
 from benchmarks.pictures.table import COLUMNS, GANCTL, Measured, speed_table
 from benchmarks.process import Worker
@@ -20,14 +21,14 @@ MOST_APART = 5e-3
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("names", nargs=-1, type=click.Choice([recipe.name for recipe in RECIPES]))
-@click.option("--columns", help="Names with commas between them.  [default: all]")
+@click.option("--columns", type=Names(COLUMNS), help="Who plays; names with commas between them.  [default: all]")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Turns of every column.")
 @click.option("--seconds", type=click.FloatRange(0.05), default=4.0, show_default=True, help="Length of a turn.")
 @click.option("--check", "only_check", is_flag=True, help="Only show that ganctl and PyTorch do the same work.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures there.")
 def command(
     names: tuple[str, ...],
-    columns: str | None,
+    columns: list[str] | None,
     repeats: int,
     seconds: float,
     only_check: bool,
@@ -42,7 +43,7 @@ def command(
     output, progress = Console(), Console(stderr=True, highlight=False)
     if not output.is_terminal:
         output.width = 140
-    wanted = columns.split(",") if columns else list(COLUMNS)
+    wanted = columns or list(COLUMNS)
     results = {}
     for recipe in RECIPES:
         if names and recipe.name not in names:

@@ -40,15 +40,16 @@ class Measured:
         return statistics.median(self.speeds)
 
 
-def best_torch(measured: Sequence[Measured]) -> Measured:
-    """Return the fastest of PyTorch's settings."""
-    return max((each for each in measured if each.column in TORCH), key=lambda each: each.speed)
+def best_torch(measured: Sequence[Measured]) -> Measured | None:
+    """Return the fastest of PyTorch's settings, if any was measured."""
+    return max((each for each in measured if each.column in TORCH), key=lambda each: each.speed, default=None)
 
 
 def speed_table(name: str, measured: Sequence[Measured]) -> Table:
     """Return the table of a recipe."""
     best = best_torch(measured)
-    table = Table("column", "precision", title=f"{name}, 64x64, batch 4; best PyTorch: {best.column}")
+    table = Table("column", "precision", title=f"{name}, 64x64, batch 4")
+    table.caption = f"best PyTorch: {best.column}" if best else None
     for heading in ("iterations/s", "spread", "over best PyTorch", "memory MiB", "memory over best PyTorch's"):
         table.add_column(heading, justify="right")
     for each in measured:
@@ -57,8 +58,8 @@ def speed_table(name: str, measured: Sequence[Measured]) -> Table:
             each.precision,
             f"{each.speed:.3f}",
             f"{(max(each.speeds) - min(each.speeds)) / each.speed:.1%}",
-            f"{each.speed / best.speed:.2f}",
+            f"{each.speed / best.speed:.2f}" if best else "",
             f"{each.peak_bytes / 2**20:,.0f}",
-            f"{each.peak_bytes / best.peak_bytes:.2f}",
+            f"{each.peak_bytes / best.peak_bytes:.2f}" if best else "",
         )
     return table

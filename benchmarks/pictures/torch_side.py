@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from benchmarks.pictures.recipes import BATCH, Recipe
 from benchmarks.pictures.torch_networks import PatchDiscriminator, ResNet, UNet
 from benchmarks.torch_optimizers import Optimizer, make_optimizer
-from benchmarks.torch_side import _cores
+from benchmarks.torch_side import cores
 from ganctl.experiment.experiment import Experiment
 
 _POOL = 50
@@ -40,7 +40,7 @@ class TorchPictures:
     def __init__(
         self, recipe: Recipe, folder: Path, *, precision: str, layout: str, compiled: bool, told: bool
     ) -> None:
-        torch.set_num_threads(_cores())
+        torch.set_num_threads(cores())
         torch.set_flush_denormal(True)  # as TensorFlow does
         self.precision = precision
         self._layout = getattr(torch, f"{layout}_format" if layout == "contiguous" else layout)

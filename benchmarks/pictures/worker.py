@@ -6,8 +6,6 @@ Requests: {"do": "play", "rounds": 20}, {"do": "save", "path": "weights.npz"} an
 standard input.
 """
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 from benchmarks.pictures.recipes import called
 from benchmarks.pictures.table import TORCH
-from ganctl.lazy import take_the_process
+from benchmarks.requests import serve
 from ganctl.planning.pace import peak_bytes
 
 
@@ -48,14 +46,7 @@ def answer(side: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 def main(column: str, recipe: str, folder: str, purpose: str) -> None:
     """Answer requests until there are no more."""
-    take_the_process()
-    # What libraries print must not get between the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    side = side_of(column, recipe, Path(folder), told=purpose == "check")
-    print(json.dumps({}), file=answers)
-    for line in sys.stdin:
-        print(json.dumps(answer(side, json.loads(line))), file=answers)
+    serve(lambda: side_of(column, recipe, Path(folder), told=purpose == "check"), answer)
 
 
 if __name__ == "__main__":
