@@ -2,6 +2,9 @@
 
 The head comment of every file in `configs/` has a line that begins with `# Gallery:`, below it what is run, and below
 that what a person saw on the picture. `--write` fills in the figures, and writes the picture and docs/gallery.md.
+
+A model that draws from noise is shown by samples; one that makes pictures from pictures by rows of inputs, outputs and,
+where it is known, the truth, and its outputs are also compared with a baseline, one by one.
 """
 
 import json
@@ -12,16 +15,19 @@ import tempfile
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import click
 import numpy as np
 
 from benchmarks.recipes import CONFIGS, current_commit, overrides_of, run_ganctl
-from ganctl.build.resolving import load_experiment
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import load_parts
 from ganctl.errors import GanctlError
 from ganctl.experiment.experiment import Experiment
+from ganctl.game.sampler import Sampler
 from ganctl.images.draw import grid, write_png
 
 DOCS = CONFIGS.parent / "docs"
@@ -34,14 +40,51 @@ NUM = 2000  # samples that are scored
 ROWS, COLUMNS = 6, 8  # with classes, a column for each
 CORES = 2
 
+BESIDE = {"PSNR": ("psnr", "{:.2f} dB"), "cycle L1": ("cycle_l1", "{:.4f}")}
+"""Figures of single outputs: the key of each in the JSON of `ganctl evaluate`, and how it is written.
+
+The first that a model has is shown.
+"""
+
 _LINE = re.compile(
     r"^# Gallery: (?:not measured yet|"
-    r"KID-Lite0 (?P<kid>[-\d.]+); floor (?P<floor>[-\d.]+); N = (?P<num>\d+); seed (?P<seed>\d+); "
+    r"KID-Lite0 (?P<kid>[-\d.]+); floor (?P<floor>[-\d.]+); "
+    r"(?:(?P<beside>PSNR|cycle L1) (?P<value>[\d.]+)(?: dB)?, baseline (?P<baseline>[\d.]+)(?: dB)?; )?"
+    r"N = (?P<num>\d+); seed (?P<seed>\d+); "
     r"(?P<minutes>[\d.]+) processor minutes on two cores; commit (?P<commit>\w+))\n"
     r"#   (?P<command>ganctl train .*)\n"
     r"(?P<seen>(?:#   .+\n)+)",
     re.MULTILINE,
 )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A figure of single outputs, beside that of a model that does nothing.
+
+    Attributes:
+        name: a key of BESIDE.
+        value: the mean over the outputs.
+        baseline: of the inputs themselves.
+    """
+
+    name: str
+    value: float
+    baseline: float
+
+    @classmethod
+    def of(cls, scores: dict[str, Any]) -> Self | None:
+        """Return that of the JSON of `ganctl evaluate`, None if there is none."""
+        for name, (key, _) in BESIDE.items():
+            value, baseline = scores.get(key), scores.get(f"{key}_baseline")
+            if value is not None and baseline is not None:
+                return cls(name, value, baseline)
+        return None
+
+    def __str__(self) -> str:
+        """Return it as head comments have it."""
+        _, written = BESIDE[self.name]
+        return f"{self.name} {written.format(self.value)}, baseline {written.format(self.baseline)}"
 
 
 @dataclass(frozen=True)
@@ -57,6 +100,7 @@ class Exhibit:
         seed: of the run.
         minutes: processor time of the training, its start included, divided by the two cores.
         commit: at which it was trained.
+        beside: a figure of single outputs; None of a model that draws from noise.
     """
 
     command: str
@@ -67,6 +111,7 @@ class Exhibit:
     seed: int = SEED
     minutes: float = 0.0
     commit: str = ""
+    beside: Beside | None = None
 
     @classmethod
     def read(cls, text: str, source: str) -> Self:
@@ -89,24 +134,46 @@ class Exhibit:
             int(found["seed"]),
             float(found["minutes"]),
             found["commit"],
+            Beside(found["beside"], float(found["value"]), float(found["baseline"])) if found["beside"] else None,
+        )
+
+    def measured(self, scores: dict[str, Any], minutes: float) -> Self:
+        """Return this with the figures of the JSON of `ganctl evaluate`, for today's commit."""
+        return replace(
+            self,
+            kid=scores["kid"],
+            floor=scores["kid_floor"],
+            num=scores["num"],
+            minutes=minutes,
+            commit=current_commit(),
+            beside=Beside.of(scores),
         )
 
     def written_into(self, text: str) -> str:
         """Return the file's text with these figures and words in the place of the old ones."""
+        beside = f"{self.beside}; " if self.beside else ""
         figures = (
             "not measured yet"
             if self.kid is None
-            else f"KID-Lite0 {self.kid:.4f}; floor {self.floor:.4f}; N = {self.num}; seed {self.seed}; "
+            else f"KID-Lite0 {self.kid:.4f}; floor {self.floor:.4f}; {beside}N = {self.num}; seed {self.seed}; "
             f"{self.minutes:.1f} processor minutes on two cores; commit {self.commit}"
         )
         seen = textwrap.fill(self.seen, 110, initial_indent="#   ", subsequent_indent="#   ")
         lines = f"# Gallery: {figures}\n#   {self.command}\n{seen}\n"
         return _LINE.sub(lambda _: lines, text, count=1)
 
+    @cached_property
+    def _parts(self) -> Parts:
+        words = shlex.split(self.command)
+        return load_parts(CONFIGS.parent / words[2], overrides_of(words))
+
     def experiment(self) -> Experiment:
         """Return the experiment of the command; raises GanctlError where it is not valid."""
-        words = shlex.split(self.command)
-        return load_experiment(CONFIGS.parent / words[2], overrides_of(words))
+        return self._parts.experiment
+
+    def sampler(self) -> Sampler:
+        """Return what `ganctl sample` draws with; raises GanctlError where the command is not valid."""
+        return self._parts.sampler
 
 
 def train(exhibit: Exhibit, picture: Path) -> Exhibit:
@@ -123,8 +190,8 @@ def train(exhibit: Exhibit, picture: Path) -> Exhibit:
         run_ganctl([*arguments, "--seed", str(exhibit.seed), "--output-dir", folder, "--run-name", run.name, "--quiet"])
         minutes = (_processor_seconds() - before) / 60 / CORES
         scores = json.loads(run_ganctl(["evaluate", str(run), "--num", str(exhibit.num), "--json"]))
-        draw_picture(run, picture)
-    return replace(exhibit, kid=scores["kid"], floor=scores["kid_floor"], minutes=minutes, commit=current_commit())
+        draw_picture(run, picture, exhibit.sampler())
+    return exhibit.measured(scores, minutes)
 
 
 def _check_images(exhibit: Exhibit) -> None:
@@ -148,7 +215,17 @@ def _processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def draw_picture(run: Path, picture: Path) -> None:
+def draw_picture(run: Path, picture: Path, sampler: Sampler) -> None:
+    """Write six rows of what a run makes as PNG, from noise or from pictures that it was not trained on."""
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    if sampler.takes:
+        count = ROWS // len(sampler.rows) * COLUMNS
+        run_ganctl(["sample", "--checkpoint", str(run), "--num", str(count), "--output", str(picture)])
+    else:
+        _draw_samples(run, picture)
+
+
+def _draw_samples(run: Path, picture: Path) -> None:
     """Write six rows of a run's samples as PNG: eight columns, or one for each class."""
     with tempfile.TemporaryDirectory(prefix="ganctl-gallery-") as folder:
         samples = Path(folder) / "samples.npz"
@@ -158,15 +235,15 @@ def draw_picture(run: Path, picture: Path) -> None:
             columns = len(np.unique(file["labels"])) if "labels" in file.files else COLUMNS
     if (images == images[..., :1]).all():
         images = images[..., :1]  # grey images in three channels: a third of the bytes
-    picture.parent.mkdir(parents=True, exist_ok=True)
     write_png(picture, grid(images, ROWS, columns))
 
 
 def pages() -> dict[Path, str]:
     """Return docs/gallery.md and README.md with what the head comments say today."""
-    exhibits = {path.stem: Exhibit.read(path.read_text("utf-8"), path.name) for path in sorted(CONFIGS.glob("*.yaml"))}
+    read = {path.stem: Exhibit.read(path.read_text("utf-8"), path.name) for path in sorted(CONFIGS.glob("*.yaml"))}
+    exhibits = {name: exhibit for name, exhibit in read.items() if exhibit.kid is not None}  # others have no picture
     sections = [_section(name, exhibit) for name, exhibit in exhibits.items()]
-    written = {PAGE: "\n".join([_table(exhibits), *sections]), README: _rows_of_pictures(exhibits)}
+    written = {PAGE: "\n".join([*_tables(exhibits), *sections]), README: _rows_of_pictures(exhibits)}
     found = {}
     for path, text in written.items():
         before, _, rest = path.read_text("utf-8").partition(BEGIN)
@@ -179,24 +256,36 @@ def _rows_of_pictures(exhibits: dict[str, Exhibit], columns: int = 5) -> str:
     cells = []
     for name, exhibit in exhibits.items():
         kid, _, minutes = _figures(exhibit)
+        beside = f", {exhibit.beside}" if exhibit.beside else ""
         picture = f'<img src="docs/images/gallery/{name}.png" width="150" alt="{name}"><br>'
         link = f'<a href="docs/gallery.md#{name}">{name}</a>'
-        cells.append(f"<td>{picture}\n{link}<br>\nKID {kid}, {minutes} min</td>")
+        cells.append(f"<td>{picture}\n{link}<br>\nKID {kid}{beside}, {minutes} min</td>")
     rows = ["<tr>" + "\n".join(cells[start : start + columns]) + "</tr>" for start in range(0, len(cells), columns)]
     return "<table>\n" + "\n".join(rows) + "\n</table>\n"
 
 
-def _table(exhibits: dict[str, Exhibit]) -> str:
-    lines = [
+def _tables(exhibits: dict[str, Exhibit]) -> tuple[str, str]:
+    """A table of the models that draw from noise, and one of those that make pictures from pictures."""
+    from_noise, from_pictures = [], []
+    for name, exhibit in exhibits.items():
+        shown = "samples" if not exhibit.sampler().takes else "outputs"
+        picture = f'<a href="#{name}"><img src="images/gallery/{name}.png" width="200" alt="{shown} of {name}"></a>'
+        kid, floor, minutes = _figures(exhibit)
+        begin = f"| [{name}](#{name}) | `{exhibit.experiment().model.name}` | {picture} | {kid} | {floor}"
+        if exhibit.sampler().takes:
+            from_pictures.append(f"{begin} | {exhibit.beside or 'none'} | {minutes} |")
+        else:
+            from_noise.append(f"{begin} | {minutes} |")
+    first = [
         "| configuration | model | samples | KID-Lite0 | floor | processor minutes on two cores |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, exhibit in exhibits.items():
-        picture = f'<a href="#{name}"><img src="images/gallery/{name}.png" width="200" alt="samples of {name}"></a>'
-        kid, floor, minutes = _figures(exhibit)
-        model = exhibit.experiment().model.name
-        lines.append(f"| [{name}](#{name}) | `{model}` | {picture} | {kid} | {floor} | {minutes} |")
-    return "\n".join(lines) + "\n"
+    second = [
+        "| configuration | model | inputs, outputs, truth | KID-Lite0 | floor | of single outputs | processor minutes "
+        "on two cores |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join(first + from_noise) + "\n", "\n".join(second + from_pictures) + "\n"
 
 
 def _figures(exhibit: Exhibit) -> tuple[str, str, str]:
@@ -210,16 +299,20 @@ def _figures(exhibit: Exhibit) -> tuple[str, str, str]:
 def _section(name: str, exhibit: Exhibit) -> str:
     experiment = exhibit.experiment()
     kid, floor, minutes = _figures(exhibit)
+    beside = f", {exhibit.beside}" if exhibit.beside else ""
+    rows = exhibit.sampler().rows
+    shown = f"Rows of {', '.join(rows)}: " if rows else "Samples of "
     measured = (
         "not measured yet."
         if exhibit.kid is None
-        else f"{minutes} processor minutes on two cores, KID-Lite0 {kid} (floor {floor}), commit {exhibit.commit}."
+        else f"{minutes} processor minutes on two cores, KID-Lite0 {kid} (floor {floor}){beside}, commit "
+        f"{exhibit.commit}."
     )
     facts = textwrap.fill(f"Seed {exhibit.seed}, {experiment.training.iterations:,} iterations, {measured}", 110)
     settings = f"Settings: [configs/{name}.yaml](../configs/{name}.yaml)."
     command = " \\\n        ".join(_wrapped(f"{exhibit.command} --seed {exhibit.seed}"))
     return (
-        f"### {name}\n\n{textwrap.fill(exhibit.seen, 110)}\n\n![Samples of {name}](images/gallery/{name}.png)\n\n"
+        f"### {name}\n\n{textwrap.fill(exhibit.seen, 110)}\n\n![{shown}{name}](images/gallery/{name}.png)\n\n"
         f"    {command}\n\n{facts}\n{settings}\n"
     )
 

@@ -98,7 +98,7 @@ class Score:
 
 def measure(recorded: Score) -> Score:
     """Train the recorded command with each seed and score it; raises GanctlError where that fails."""
-    found, seconds, floor = [], [], 0.0
+    found, seconds, floor, num = [], [], 0.0, recorded.num
     for seed in recorded.seeds:
         with tempfile.TemporaryDirectory(prefix="ganctl-recipe-") as folder:
             began = time.monotonic()
@@ -107,12 +107,13 @@ def measure(recorded: Score) -> Score:
             seconds.append(time.monotonic() - began)
             scores = json.loads(run_ganctl(["evaluate", f"{folder}/run", "--num", str(recorded.num), "--json"]))
             found.append(scores["kid"])
-            floor = scores["kid_floor"]
+            floor, num = scores["kid_floor"], scores["num"]
     return replace(
         recorded,
         kid=statistics.mean(found),
         deviation=statistics.stdev(found) if len(found) > 1 else 0.0,
         floor=floor,
+        num=num,  # fewer than asked for, if a model of pictures has fewer inputs that were held out
         minutes=statistics.median(seconds) / 60,
         commit=current_commit(),
     )

@@ -111,6 +111,55 @@ def test_a_gallery_run_is_found_again_where_it_was_written() -> None:
         Exhibit.read("name: x\n", "no.yaml")
 
 
+OF_PAIRS = {"kid": 0.3252, "kid_floor": -0.0003, "num": 1000, "psnr": 20.5556, "psnr_baseline": 20.194, "cycle_l1": 9.0}
+BOTH_WAYS = {"kid": 0.5, "kid_floor": 0.0, "num": 1000, "cycle_l1": 0.03, "cycle_l1_baseline": 0.2785}
+
+
+@pytest.mark.parametrize(
+    ("scores", "figures"),
+    [
+        (OF_PAIRS, "floor -0.0003; PSNR 20.56 dB, baseline 20.19 dB; N = 1000; seed 0"),
+        (BOTH_WAYS, "floor 0.0000; cycle L1 0.0300, baseline 0.2785; N = 1000; seed 0"),
+        ({"kid": 0.5, "kid_floor": 0.0, "num": 1000}, "floor 0.0000; N = 1000; seed 0"),
+        ({"kid": 0.5, "kid_floor": 0.0, "num": 50, "psnr": 9.0, "psnr_baseline": None}, "floor 0.0000; N = 50; seed 0"),
+    ],
+    ids=["pairs", "both ways", "one way", "no baseline"],
+)
+def test_outputs_are_shown_beside_the_baseline_that_evaluate_gives(scores: dict[str, float], figures: str) -> None:
+    text = f"# Gallery: not measured yet\n#   {SHOWN.command}\n#   Nothing yet.\nname: x\n"
+    found = Exhibit.read(text, "").measured(scores, 1.0)
+    written = found.written_into(text)
+    assert figures in written
+    read = Exhibit.read(written, "")
+    assert (read.num, str(read.beside)) == (scores["num"], str(found.beside))
+    assert read.written_into(written) == written
+
+
+def test_the_rows_of_a_model_of_pictures_are_known_from_its_command() -> None:
+    rows = {}
+    for name in ("pix2pix", "cyclegan", "quickstart"):
+        rows[name] = Exhibit(f"ganctl train configs/{name}.yaml", "").sampler().rows
+    assert rows == {"pix2pix": ("input", "output", "truth"), "cyclegan": ("input", "output"), "quickstart": ()}
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_head_comment_is_written_as_it_is_read(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert Exhibit.read(text, path.name).written_into(text) == text
+
+
+@pytest.mark.slow
+def test_a_gallery_run_of_pairs_is_trained_scored_and_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "deep" / "a.png"
+    command = "ganctl train configs/pix2pix.yaml --set model.capacity=2 --set training.iterations=2"
+    found = gallery.train(Exhibit(command, "Noise.", num=50), picture)
+    assert found.num == 50
+    assert found.beside is not None
+    assert (found.beside.name, found.beside.value < found.beside.baseline) == ("PSNR", True), "nothing was learned"
+    drawn = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
+    assert drawn.shape[:2] == (4 * (6 * 30 + 2), 4 * (8 * 30 + 2)), "two times rows of inputs, outputs and the truth"
+
+
 def test_images_that_the_gallery_needs_are_asked_for(tmp_path: Path) -> None:
     exhibit = Exhibit(f"ganctl train configs/photos.yaml --set dataset.path={tmp_path / 'none'}", "Nothing.")
     with pytest.raises(
