@@ -303,6 +303,15 @@ def test_two_pictures_of_one_name_are_numbered(command: Callable[..., Said], tmp
     assert files_in(tmp_path / "out") == ["X-2.png", "x-2-2.png", "x-3.png", "x.png"]
 
 
+def test_a_picture_that_is_named_twice_is_translated_once(command: Callable[..., Said], tmp_path: Path) -> None:
+    for name in ("in/x.png", "in/y.png"):
+        write(tmp_path / name, picture(8, 8, 3))
+    said = command("enlarging", "in/y.png", "in", "in/*.png", "--output", "out")
+    assert said.exit_code == 0
+    assert said.output == "2 pictures by enlarging after 2 iterations: out\n"
+    assert files_in(tmp_path / "out") == ["x.png", "y.png"]
+
+
 def test_a_single_picture_gets_a_name_beside_nothing_else(command: Callable[..., Said], tmp_path: Path) -> None:
     write(tmp_path / "in" / "boat.png", picture(8, 12, 3))
     said = command("enlarging", "in/boat.png")

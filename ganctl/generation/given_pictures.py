@@ -113,7 +113,10 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]], reading: Reading) ->
         found.several = True
         for match in matches:
             found.pictures += _at(match, reading, found)
-    found.pictures = _with_own_names(found.pictures)
+    once: dict[str, Picture] = {}
+    for picture in found.pictures:  # which may be named twice, as by a folder and by a pattern
+        once.setdefault(picture.origin, picture)
+    found.pictures = _with_own_names(once.values())
     return found
 
 
