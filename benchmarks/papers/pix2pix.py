@@ -8,7 +8,7 @@ from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.evaluation.paired_figures import l1, psnr
 
-ITERATIONS = 3000
+ITERATIONS = 1500
 LEVELS = 4
 L1_ALONE = 1e6
 """A weight beside which the adversarial loss, of weight 1, is nothing; the size of a loss means nothing to Adam."""
@@ -42,7 +42,7 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.holdout": 0.0,
         "training.iterations": ITERATIONS,
         "training.batch_size": 16,
-        "model.capacity": 24,
+        "model.capacity": 16,
         "evaluation.every": 0,
     }
     arms = {"pix2pix": {}, "L1 alone": {"model.l1_weight": L1_ALONE}}

@@ -7,7 +7,7 @@ from benchmarks.papers.pix2pix import write_pairs
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.evaluation.paired_figures import l1, psnr
 
-COARSE, ENHANCER, ALL = 1000, 300, 1200
+COARSE, ENHANCER, ALL = 800, 200, 1000
 COARSE_ALONE = "coarse generator, enlarged"
 
 
@@ -22,6 +22,7 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.image_size": 28,
         "dataset.holdout": 0.0,
         "training.iterations": COARSE + ENHANCER + ALL,
+        "model.capacity": 16,
         "training.stages": [
             {"until": COARSE, "players": ["discriminator_coarse", "coarse_generator"]},
             {"until": COARSE + ENHANCER, "players": ["discriminator", "enhancer"]},

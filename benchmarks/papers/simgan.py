@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 
-REFINER, DISCRIMINATOR, ADVERSARIAL = 300, 200, 2500
+REFINER, DISCRIMINATOR, ADVERSARIAL = 200, 100, 1200
 GREY = 128
 
 
@@ -34,8 +34,9 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset.holdout": 0.0,
         "training.batch_size": 16,
         "training.gen_updates": 1,
-        "optimizer.discriminator.learning_rate": 5e-4,
-        "model.capacity": 24,
+        "optimizer.generator.learning_rate": 5e-4,
+        "optimizer.discriminator.learning_rate": 1e-3,
+        "model.capacity": 16,
         "model.regularization_weight": 0.5,
         "training.iterations": second + ADVERSARIAL,
         "training.stages": [
