@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunCli, drawn_from_noise, home_shape
+from conftest import RunCli, drawn_from_noise, home_shape, shapes_of, shipped
 
 import ganctl.layers
 from ganctl import models
@@ -24,7 +24,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game import class_count, takes_classes
 from ganctl.game import state as game_state
 from ganctl.game.inputs import to_pixels
-from ganctl.game.players import averaged
+from ganctl.game.sampler import drawing_role
 from ganctl.generation.export import COMPARED, LIMIT, Generator, _drawn_inputs, check_output, export
 from ganctl.generation.formats import formats
 from ganctl.generation.loading import TrainedGenerator
@@ -39,7 +39,7 @@ FORMATS = list(formats())
 INSIDE = {"model.latent_input": "inside"}
 GIVEN = {"model.latent_input": "given"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    **{entry.name: (entry.name, {}) for entry in drawn_from_noise()},
+    **{entry.name: (entry.name, {}) for entry in shipped(models.registry)},
     "noise given, uniform": ("acgan_mnist", {**GIVEN, "model.latent_distribution": "uniform"}),
     "one-hot classes": ("acgan_mnist", {**GIVEN, "model.class_input": "one_hot"}),
     "categories, not classes": ("infogan", {"model.categories": 5}),
@@ -47,7 +47,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "bfloat16 and an average": ("dcgan", {"training.precision": "bfloat16", "training.ema": 0.9}),
 }
 QUICK = {"dcgan", "one-hot classes"}
-IN_EVERY_FORMAT = ["fastgan", "r3gan", "sagan", *(case for case in CASES if case != CASES[case][0])]
+FROM_NOISE = {entry.name for entry in drawn_from_noise()}
+IN_EVERY_FORMAT = [
+    "fastgan",
+    "r3gan",
+    "sagan",
+    *(case for case, (model, _) in CASES.items() if case != model or model not in FROM_NOISE),
+]
 """What they are made of is all that any generator is made of, and their inputs are of every kind."""
 CLASS_NAMES = tuple("abcdefghij")
 
@@ -62,9 +68,10 @@ def generator_file(
         # With less capacity, none of the few channels may be alive.
         capacity = {"model.capacity": 8} if "capacity" in models.registry.get(model).arguments().model_fields else {}
         experiment = small_experiment(model, {**capacity, **changes})
-        shape = home_shape(model)
-        networks = make_networks(resolving.resolve(experiment), shape, len(class_names))
-        role = averaged("generator") if averaged("generator") in networks else "generator"
+        shape, sampler = home_shape(model), models.registry.get(model).sampler
+        shapes = shapes_of(models.registry.get(model), shape)
+        networks = make_networks(resolving.resolve(experiment), shapes, len(class_names))
+        role = drawing_role(sampler, networks)
         variables = game_state.named_variables(networks[role])
         random = np.random.default_rng(0)
         for name, variable in variables.items():
@@ -76,12 +83,16 @@ def generator_file(
         for layer in layers_of(networks[role]):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = 0.0
-        classes = class_count(networks[role], len(class_names)) if takes_classes(networks[role]) else 0
-        inputs = list(_drawn_inputs(networks[role], experiment.model.latent_distribution, classes).values())
+        if sampler.takes:
+            inputs = [random.uniform(-1.0, 1.0, (COMPARED, *shapes[sampler.takes])).astype(np.float32)]
+        else:
+            classes = class_count(networks[role], len(class_names)) if takes_classes(networks[role]) else 0
+            inputs = list(_drawn_inputs(networks[role], experiment.model.latent_distribution, classes).values())
         networks[role](inputs if len(inputs) > 1 else inputs[0], training=True)
         facts = {
             "experiment": experiment.model_dump(mode="json"),
             "image_shape": list(shape),
+            "image_shapes": {feed: list(of_feed) for feed, of_feed in shapes.items()},
             "class_names": list(class_names),
             "generator": role,
             "step": 3,
@@ -116,7 +127,13 @@ def test_a_format_draws_what_the_model_draws(
     exported = export(generator, name, tmp_path / f"deep/a{formats()[name].suffix}")
     assert exported.difference <= LIMIT
     assert [path.name for path in (tmp_path / "deep").iterdir()] == [exported.path.name]
-    assert {"latent"} <= set(exported.inputs) <= {"latent", "latent_2", "latent_3", "code", "classes"}
+    if CASES[case][0] in FROM_NOISE:
+        assert {"latent"} <= set(exported.inputs) <= {"latent", "latent_2", "latent_3", "code", "classes"}
+    else:
+        assert set(exported.inputs) == {"image"}
+        assert generator.any_size, "every shipped one takes images of other sizes"
+        free = [None, None] if formats()[name].any_size else []
+        assert exported.image_shape[:2] in (free, [*home_shape(case)[:2]])
     assert ("classes" in exported.inputs) == (generator.num_classes > 0)
     if name != "keras":
         return
@@ -124,8 +141,10 @@ def test_a_format_draws_what_the_model_draws(
     exec("\n".join(exported.usage), names)
     np.testing.assert_array_equal(names["pixels"], to_pixels(names["images"]))
     assert all(type(layer).__module__.startswith("keras.") for layer in layers_of(names["generator"]))
-    for written, read in zip(of_keras_alone(generator.plain).variables, names["generator"].variables, strict=True):
-        np.testing.assert_array_equal(read.numpy(), written.numpy(), written.path)
+    written_as = generator.any_size if generator.any_size and exported.image_shape[0] is None else generator
+    for written, read in zip(of_keras_alone(written_as.plain).variables, names["generator"].variables, strict=True):
+        if "seed" not in written.path:  # of Dropout, which is off
+            np.testing.assert_array_equal(read.numpy(), written.numpy(), written.path)
 
 
 @pytest.mark.slow
@@ -135,7 +154,9 @@ def test_whatever_a_generator_is_made_of_is_tried_in_every_format(small_experime
     def made_of(model: str, changes: dict[str, Any]) -> set[str]:
         given = models.registry.get(model).noise_given
         experiment = small_experiment(model, {**changes, **{f"model.{key}": value for key, value in given.items()}})
-        network = make_networks(resolving.resolve(experiment), home_shape(model), len(CLASS_NAMES))["generator"]
+        parts = resolving.resolve(experiment)
+        shapes = shapes_of(parts.model, home_shape(model))
+        network = make_networks(parts, shapes, len(CLASS_NAMES))[parts.sampler.network]
         return {type(part).__name__ for part in (*layers_of(network), *getattr(network, "operations", ()))}
 
     tried = set().union(*(made_of(*CASES[case]) for case in IN_EVERY_FORMAT))
