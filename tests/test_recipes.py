@@ -148,18 +148,6 @@ def test_a_head_comment_is_written_as_it_is_read(path: Path) -> None:
     assert Exhibit.read(text, path.name).written_into(text) == text
 
 
-@pytest.mark.slow
-def test_a_gallery_run_of_pairs_is_trained_scored_and_drawn(tmp_path: Path) -> None:
-    picture = tmp_path / "deep" / "a.png"
-    command = "ganctl train configs/pix2pix.yaml --set model.capacity=2 --set training.iterations=2"
-    found = gallery.train(Exhibit(command, "Noise.", num=50), picture)
-    assert found.num == 50
-    assert found.beside is not None
-    assert (found.beside.name, found.beside.value < found.beside.baseline) == ("PSNR", True), "nothing was learned"
-    drawn = cv2.imread(str(picture), cv2.IMREAD_UNCHANGED)
-    assert drawn.shape[:2] == (4 * (6 * 30 + 2), 4 * (8 * 30 + 2)), "two times rows of inputs, outputs and the truth"
-
-
 def test_images_that_the_gallery_needs_are_asked_for(tmp_path: Path) -> None:
     exhibit = Exhibit(f"ganctl train configs/photos.yaml --set dataset.path={tmp_path / 'none'}", "Nothing.")
     with pytest.raises(
