@@ -69,4 +69,9 @@ PROOF = Proof(
         Expected("PSNR", "srgan", "<", "pre-trained, by squared error"),
     ],
     measure,
+    "With one seed, the lower KID of SRGAN proves little: it differs by 0.010, and its deviation over subsets of the "
+    "pictures is 0.018. Its outputs show a faint lattice of two pixels, whose vertical energy is 2.4 times that of the "
+    "true pictures, and the discriminator tells nearly all outputs from true ones. A tenfold adversarial weight with "
+    "4x4 kernels in the discriminator's halvings, for 800 iterations, made the lattice stronger; an R1 penalty of "
+    "weight 1 beside them left its rows and columns.",
 )
