@@ -80,4 +80,7 @@ PROOF = Proof(
         Expected("KID", "simgan", "<", "without a history"),
     ],
     measure,
+    "The weight of self-regularization is 0.5, a quarter of the shipped configuration's, and the discriminator learns "
+    "twice as fast as the refiner. Without a history, KID was not higher with this one seed, but a classifier learned "
+    "less from the refined pictures than from the silhouettes themselves.",
 )
