@@ -8,7 +8,7 @@ from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.evaluation.paired_figures import l1, psnr
 
-ITERATIONS = 1500
+ITERATIONS = 1000
 LEVELS = 4
 L1_ALONE = 1e6
 """A weight beside which the adversarial loss, of weight 1, is nothing; the size of a loss means nothing to Adam."""
@@ -76,4 +76,6 @@ PROOF = Proof(
         Expected("L1", "L1 alone", "<", "pix2pix"),
     ],
     measure,
+    "Only 1,000 iterations were run, with the paper's weight of 100. Outputs with the adversarial loss are visibly "
+    "crisper, but KID does not tell the two apart with one seed.",
 )

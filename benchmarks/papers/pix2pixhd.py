@@ -7,7 +7,7 @@ from benchmarks.papers.pix2pix import write_pairs
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.evaluation.paired_figures import l1, psnr
 
-COARSE, ENHANCER, ALL = 800, 200, 1000
+COARSE, ENHANCER, ALL = 500, 100, 500
 COARSE_ALONE = "coarse generator, enlarged"
 
 
