@@ -515,6 +515,47 @@ def test_no_sum_of_a_forward_pass_is_joined_in_one_process_and_not_in_the_next(
         assert not stumbling_blocks(rewritten(network))
 
 
+def shared_maps(network: Any) -> list[str]:
+    """Activations of a convolution's maps that others read, too: the remapper gives up at them, too."""
+    found = []
+    for operation in operations(lambda inputs: network(inputs, training=True), inputs_of(network)):
+        maps = operation.inputs[0] if operation.type in ("Relu", "LeakyRelu", "Elu", "Tanh", "Sigmoid") else None
+        if maps is not None and maps.op.type == "StopGradient":  # TensorFlow removes it
+            maps = maps.op.inputs[0]
+        # An IdentityN belongs to a gradient of one's own; it is gone before operations are joined.
+        readers = [] if maps is None else [each for each in maps.consumers() if each.type != "IdentityN"]
+        if len(readers) > 1 and maps.op.type == "BiasAdd":
+            found.append(operation.name)
+    return found
+
+
+@pytest.mark.parametrize(("model", "shape"), CASES)
+def test_no_activation_is_joined_to_maps_that_something_else_reads(model: str, shape: tuple[int, int, int]) -> None:
+    for network in built(model, shape, "mixed_bfloat16").values():
+        assert not shared_maps(rewritten(network))
+
+
+def test_a_prelu_reads_its_maps_twice() -> None:
+    networks = built("srgan", (16, 16, 3), "mixed_bfloat16")
+    assert shared_maps(networks["generator"])
+
+
+@pytest.mark.parametrize("activation", [keras.layers.LeakyReLU(0.2), keras.layers.ReLU(), keras.layers.ELU()])
+def test_activations_of_shared_maps_are_apart_and_the_same_function(activation: Any) -> None:
+    given = keras.Input((6, 6, 3))
+    maps = keras.layers.Conv2D(4, 3, padding="same", bias_initializer="ones")(given)
+    network = keras.Model(given, keras.layers.Concatenate()([maps, activation(maps)]))
+    shown = keras.Model(given, [activation(maps), maps])
+    alone = keras.Model(given, activation(keras.layers.Conv2D(4, 3)(given)))
+    x = tf.constant(np.random.default_rng(0).normal(size=(3, 6, 6, 3)), tf.float32)
+    assert shared_maps(network)
+    assert not shared_maps(rewritten(network))
+    apart = rewrites()["shared_maps"]
+    assert [len(apart(Graph(each), {})) for each in (network, shown, alone)] == [1, 1, 0]
+    for found, expected in zip(computed_with(rewritten(network), x), computed_with(network, x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 class Sums(keras.layers.Layer):  # type: ignore[misc, unused-ignore]
     """A layer of somebody else's with additions within: of three, and of different ranks."""
 

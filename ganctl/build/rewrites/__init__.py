@@ -62,6 +62,12 @@ class Graph:
         found = {call.operation for call in self._calls if any(id(tensor) in made for tensor in call.inputs)}
         return found.pop() if len(found) == 1 else None
 
+    def shares_inputs(self, layer: Layer) -> bool:
+        """Return whether something else reads what a layer reads: another layer, or code outside the network."""
+        given = self.given(layer)
+        others = {id(tensor) for call in self._calls if call.operation is not layer for tensor in call.inputs}
+        return bool(given & (others | self.shown))
+
 
 @cache
 def rewrites() -> Mapping[str, Callable[[Graph, StandIns], StandIns]]:
