@@ -62,8 +62,8 @@ class Entry:
         return cls(proof.name, "\n".join(lines), rows)
 
 
-def _filled(text: str) -> str:
-    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+def _filled(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False, subsequent_indent=indent)
 
 
 def number(mean: float, deviation: float) -> str:
@@ -84,9 +84,12 @@ def _table(found: Sequence[Measured]) -> list[str]:
 def _verdicts(proof: Proof, found: Sequence[Measured]) -> list[str]:
     averages = means(found)
     return [
-        f"- {line}: {'yes' if line.holds(averages) else '**no**'}, "
-        f"{averages[line.of][line.figure]:.4g} and {line.bound(averages):.4g} "
-        f"({sum(line.holds(each.runs) for each in found)} of {len(found)} seeds)"
+        _filled(
+            f"- {line}: {'yes' if line.holds(averages) else '**no**'}, "
+            f"{averages[line.of][line.figure]:.4g} and {line.bound(averages):.4g} "
+            f"({sum(line.holds(each.runs) for each in found)} of {len(found)} seeds)",
+            indent="  ",
+        )
         for line in proof.expected
     ]
 

@@ -76,6 +76,6 @@ PROOF = Proof(
         Expected("L1", "L1 alone", "<", "pix2pix"),
     ],
     measure,
-    "Only 1,000 iterations were run, with the paper's weight of 100. Outputs with the adversarial loss are visibly "
+    "Only 1,000 iterations were run, with the paper's weight of 100. Outputs with the adversarial loss are slightly "
     "crisper, but KID does not tell the two apart with one seed.",
 )
