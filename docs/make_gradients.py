@@ -182,7 +182,9 @@ def _others() -> Iterator[Case]:
 
 def _attending(layer: str, settings: Mapping[str, Any]) -> Any:
     x = keras.Input(SERIES)
-    return keras.Model(x, getattr(keras.layers, layer)(**settings)(x, x, x))
+    # Keras exports GroupedQueryAttention under another name.
+    found = next(each for each in vars(keras.layers).values() if getattr(each, "__name__", "") == layer)
+    return keras.Model(x, found(**settings)(x, x, x))
 
 
 def _looked_up(layer: str, of: Any = keras.layers) -> Any:

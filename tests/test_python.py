@@ -247,8 +247,8 @@ def test_scores_are_those_of_the_command(run: Run, run_cli: RunCli) -> None:
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     scores = run.evaluate(num=np.int64(60), quiet=True)
-    formats = {"sample_formats": None, "reference_formats": None}
-    assert {"what": str(run.path), **scores.values, "left_out": [], **formats, "copies": scores.copies} == said
+    further = {"left_out": [], "sample_formats": None, "reference_formats": None, "copies": scores.copies}
+    assert {"what": str(run.path), **scores.values, **further, "protocol": scores.protocol} == said
     assert {"what": str(run.path), **scores.as_json()} == said
     assert scores.nearest_pairs == run.path / "samples" / "nearest.png"
     assert ganctl.evaluate(str(run.path), num=60, quiet=True) == scores

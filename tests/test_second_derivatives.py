@@ -104,8 +104,12 @@ class Measured:
         random = np.random.default_rng(2)
         self.network, self.call, self.precision = network, call, precision
         shapes = [(BATCH, *tensor.shape[1:]) for tensor in network.inputs]
-        # No two numbers are close to each other, or a maximum would change its place.
-        values = [random.permutation(np.linspace(-1, 1, math.prod(shape))).reshape(shape) for shape in shapes]
+        # No two numbers are close to each other, or a maximum would change its place; none is 0 or 1, where activations
+        # have kinks; and no two inputs have the same numbers.
+        spans = [
+            np.linspace(-1.0037, 0.9961, math.prod(shape)) + 0.0031 * number for number, shape in enumerate(shapes)
+        ]
+        values = [random.permutation(span).reshape(shape) for span, shape in zip(spans, shapes, strict=True)]
         self.x = [tf.constant(value, precision) for value in values]
         self.weights = [(v, v.numpy()) for v in network.trainable_variables]
         self.directions = [random.normal(size=np.shape(v)) for v in (*self.x, *(w for _, w in self.weights))]
