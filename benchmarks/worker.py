@@ -52,7 +52,7 @@ def still(weights: Mapping[str, Sequence[np.ndarray]], folder: Path) -> list[str
 
 
 def main(column: str, recipe_name: str, folder: str, purpose: str) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until standard input ends."""
     recipe = next(recipe for recipe in RECIPES if recipe.name == recipe_name)
     start = Path(folder)
     serve(

@@ -282,7 +282,7 @@ differences, with TensorFlow {TENSORFLOW} and Keras {READ_FROM}.
 weights. TensorFlow has no right second derivative of some layers, and mostly says nothing.
 
 - **wrong**: the number is another one. No message.
-- **None**: there is no number, and the penalty has no effect on the layers before. No message.
+- **None**: TensorFlow returns no derivative, and the penalty silently misses the layers before.
 - **LookupError**: TensorFlow stops.
 
 What ganctl does about it, with `training.rewrites` on or off:

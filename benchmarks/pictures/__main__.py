@@ -67,7 +67,7 @@ def command(
 def check(recipe: Recipe, folder: Path) -> float:
     """Let ganctl and PyTorch play the same rounds from the same weights; returns how far their losses are apart.
 
-    Both see one batch, whose order does not matter to any loss; there is no dropout, and the pools are not full.
+    Both see one batch, whose order affects no loss. Dropout is off, and the pools are not full.
 
     Raises:
         GanctlError: they do not do the same.

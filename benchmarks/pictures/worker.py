@@ -45,7 +45,7 @@ def answer(side: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(column: str, recipe: str, folder: str, purpose: str) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until standard input ends."""
     serve(lambda: side_of(column, recipe, Path(folder), told=purpose == "check"), answer)
 
 

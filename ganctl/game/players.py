@@ -207,6 +207,51 @@ def on_feeds(turn: Turn, *, gives: str, takes: str) -> Turn:
     )
 
 
+def in_parts(
+    turn: Turn,
+    whole: Any,
+    names: Sequence[str],
+    part: Callable[[Any, str], GanPass],
+    *,
+    feeds: Sequence[str],
+    further: Sequence[Term] = (),
+    **settings: Any,
+) -> Turn:
+    """Return a turn of `discriminator` or `generator` that plays on several parts at once, such as two scales.
+
+    Args:
+        turn: the turn of one part. Its terms and measures become those of each part, with the part's name at their end.
+        whole: the class of the pass that has all parts, a `ForwardPass`; it takes the settings of a `GanPass`, too.
+        names: of the parts.
+        part: returns the part of that name, given the whole pass.
+        feeds: the turn draws as many images of each.
+        further: terms on the whole pass.
+        settings: of the whole pass.
+
+    Raises:
+        TypeError: as for `on_passes`.
+    """
+    forward = _forward_of(turn, f"use {whole.__name__}")
+
+    def of(name: str, function: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+        return lambda batch: function(part(batch, name))
+
+    terms = [
+        replace(term, name=f"{term.name}_{name}", function=of(name, term.function))
+        for term in turn.terms
+        for name in names
+    ]
+    return replace(
+        turn,
+        forward=replace(forward.of(whole), settings={**forward.settings, **settings}),
+        terms=[*terms, *further],
+        measures={f"{measure}_{name}": of(name, f) for measure, f in turn.measures.items() for name in names},
+        draws=dict.fromkeys(feeds, forward.count),
+        # Images made ahead would not be made from those that the update draws.
+        ahead=no_images_ahead,
+    )
+
+
 def _forward_of(turn: Turn, purpose: str) -> Forward:
     """What makes a turn's passes; raises TypeError, which names the purpose, unless `Setup.forward` returned it."""
     if not isinstance(turn.forward, Forward):

@@ -1,6 +1,6 @@
 """CycleGAN: pictures of one kind to pictures of another and back, learned from two sets without pairs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
@@ -21,12 +21,11 @@ from ganctl.game import (
     Player,
     Setup,
     Term,
-    Turn,
     discriminator,
     generator,
+    in_parts,
     mean,
 )
-from ganctl.game.game import no_images_ahead
 from ganctl.layers.patch_discriminator import Patch, fitting_patch, patch_scores
 from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
@@ -170,7 +169,7 @@ def _distance(made: Callable[[CyclePass, str], Any], kind: str) -> Callable[[Cyc
     return lambda batch: mean(tf.abs(made(batch, kind) - batch.real(kind)))
 
 
-def _of_both_kinds(player: Player, further: list[Term] | None = None, **settings: bool) -> Player:
+def _of_both_kinds(player: Player, further: Sequence[Term] = (), **settings: bool) -> Player:
     """A player of `discriminator` or `generator`, who moves the networks of both kinds in each turn.
 
     Args:
@@ -182,30 +181,23 @@ def _of_both_kinds(player: Player, further: list[Term] | None = None, **settings
     def roles(names: Any) -> list[str]:
         return [f"{name}_{kind}" for name in names for kind in UNPAIRED]
 
-    def of(kind: str, function: Callable[[Any], Any]) -> Callable[[CyclePass], Any]:
-        return lambda batch: function(batch.kinds[kind])
-
-    def doubled(turn: Turn) -> Turn:
-        forward: Any = turn.forward
-        terms = [
-            replace(term, name=f"{term.name}_{kind}", function=of(kind, term.function))
-            for term in turn.terms
-            for kind in UNPAIRED
-        ]
-        return replace(
+    turns = [
+        in_parts(
             turn,
-            forward=replace(forward.of(CyclePass), settings={**forward.settings, **settings}),
-            terms=[*terms, *(further or [])],
-            measures={f"{name}_{kind}": of(kind, f) for name, f in turn.measures.items() for kind in UNPAIRED},
-            draws=dict.fromkeys(UNPAIRED, forward.count),
-            ahead=no_images_ahead,
+            CyclePass,
+            UNPAIRED,
+            lambda batch, kind: batch.kinds[kind],
+            feeds=UNPAIRED,
+            further=further,
+            **settings,
         )
-
+        for turn in player.turns
+    ]
     opponents = {role: how for name, how in player.opponents.items() for role in roles([name])}
     return replace(
         player,
         networks=roles(player.networks),
-        turns=[doubled(turn) for turn in player.turns],
+        turns=turns,
         opponents=opponents,
     )
 

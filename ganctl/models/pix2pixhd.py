@@ -11,6 +11,7 @@ from pydantic import Field
 import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
+    PAIRED,
     ForwardPass,
     GanPass,
     ImageSampler,
@@ -21,22 +22,18 @@ from ganctl.game import (
     Player,
     Setup,
     Term,
-    Turn,
     discriminator,
     generator,
+    in_parts,
     mean,
     refuse_together,
 )
-from ganctl.game.game import no_images_ahead
-from ganctl.game.sampler import PAIRED
+from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
 
 Shape = tuple[int, int, int]
 
-SMALLEST, LARGEST = 16, 1024
-MULTIPLE = 4
-"""The coarse generator works at half the size, and halves that at least once."""
 SCALES = ("1", "2")
 _MOST_HALVINGS = 3
 _SMALLEST_MAP = 4
@@ -212,39 +209,26 @@ def _at_both_scales(player: Player, further: list[Term], *, coarse: bool) -> Pla
         further: terms on the `ScalesPass`.
         coarse: play at half the size.
     """
-
-    def at(scale: str, function: Callable[[Any], Any]) -> Callable[[ScalesPass], Any]:
-        return lambda batch: function(batch.scales[scale])
-
-    def doubled(turn: Turn) -> Turn:
-        forward: Any = turn.forward
-        terms = [
-            replace(term, name=f"{term.name}_{scale}", function=at(scale, term.function))
-            for term in turn.terms
-            for scale in SCALES
-        ]
-        return replace(
+    turns = [
+        in_parts(
             turn,
-            forward=replace(forward.of(ScalesPass), settings={**forward.settings, "coarse": coarse}),
-            terms=[*terms, *further],
-            measures={f"{name}_{scale}": at(scale, f) for name, f in turn.measures.items() for scale in SCALES},
-            draws=dict.fromkeys(PAIRED, forward.count),
-            ahead=no_images_ahead,
+            ScalesPass,
+            SCALES,
+            lambda batch, scale: batch.scales[scale],
+            feeds=PAIRED,
+            further=further,
+            coarse=coarse,
         )
-
-    return replace(player, turns=[doubled(turn) for turn in player.turns])
-
-
-def why_unfit(height: int, width: int) -> str:
-    """Return which sizes the networks can be built for if this one does not fit."""
-    fits = all(SMALLEST <= side <= LARGEST and side % MULTIPLE == 0 for side in (height, width))
-    return "" if fits else f"images from {SMALLEST}x{SMALLEST} to {LARGEST}x{LARGEST}, sides multiples of {MULTIPLE}"
+        for turn in player.turns
+    ]
+    return replace(player, turns=turns)
 
 
 @registry.register(
     "pix2pixhd",
     source="Wang et al. 2017, https://arxiv.org/abs/1711.11585",
-    why_unfit=why_unfit,
+    # The coarse generator works at half the size, and halves that at least once.
+    why_unfit=needed_sizes(16, 1024, multiple=4),
     players=pix2pixhd_players,
     feeds=PAIRED,
     samplers={"translated": ImageSampler(gives="target", source="source", truth=True)},
