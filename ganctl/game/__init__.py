@@ -11,7 +11,7 @@ from ganctl.game.game import Average, ForwardPass, Game, Networks, Player, Term,
 from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input, draw_latent, takes_classes
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
-from ganctl.game.passes import GanPass, Kind, MixedPass
+from ganctl.game.passes import ConditionalPass, GanPass, Kind, MixedConditionalPass, MixedPass
 from ganctl.game.players import (
     Setup,
     discriminator,
@@ -33,6 +33,7 @@ __all__ = [
     "AdversarialLoss",
     "Augmentation",
     "Average",
+    "ConditionalPass",
     "Constraint",
     "Feed",
     "ForwardPass",
@@ -42,6 +43,7 @@ __all__ = [
     "ImageSampler",
     "Key",
     "Kind",
+    "MixedConditionalPass",
     "MixedPass",
     "Networks",
     "NoiseSampler",

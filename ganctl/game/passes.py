@@ -169,8 +169,12 @@ class GanPass(ForwardPass):
     def _ask(self, images: Tensor, classes: Callable[[], Tensor]) -> list[Tensor]:
         """The discriminator's outputs; it gets the classes if it takes them."""
         discriminator = self.networks["discriminator"]
-        asked = arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
-        verdict = discriminator(asked, training=True)
+        return self._outputs(
+            arrange_inputs(discriminator, images, classes()) if takes_classes(discriminator) else images
+        )
+
+    def _outputs(self, seen: Tensor) -> list[Tensor]:
+        verdict = self.networks["discriminator"](seen, training=True)
         return verdict if isinstance(verdict, list) else [verdict]
 
 
@@ -207,6 +211,34 @@ class MixedPass(GanPass):
     def fake_verdict(self) -> list[Tensor]:
         """The discriminator's outputs for the generated half."""
         return [tf.split(output, 2)[1 if self.real_first else 0] for output in self.verdict]
+
+
+class ConditionalPass(GanPass):
+    """The same for a discriminator that sees each image beside the one that it was made from (Isola et al. 2016)."""
+
+    @property
+    def condition(self) -> Tensor:
+        """The images [N, H, W, C] in [-1, 1] that the real and the generated images belong to."""
+        return self.generator_inputs
+
+    def judge(self, images: Tensor, classes: Tensor | None = None, kind: Kind = "real") -> list[Tensor]:
+        """Return the discriminator's outputs for images beside the condition; the first is the score."""
+        return self._outputs(self.shown(images, kind))
+
+    def shown(self, images: Tensor, kind: Kind) -> list[Tensor]:
+        """Return images and the condition with all augmentations applied, alike to both: they are augmented as one."""
+        together = self.augmented(tf.concat([images, self.condition], axis=-1), kind)
+        return [together[..., : images.shape[-1]], together[..., images.shape[-1] :]]
+
+
+class MixedConditionalPass(ConditionalPass, MixedPass):
+    """The same with real and generated images as one batch."""
+
+    @cached_property
+    def verdict(self) -> list[Tensor]:
+        """The discriminator's outputs for the whole batch, in the batch's order."""
+        halves = zip(self.shown(self.real, "real"), self.shown(self.fake, "fake"), strict=True)
+        return self._outputs([self.in_order(*half) for half in halves])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,10 +10,9 @@ import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     PAIRED,
-    GanPass,
+    ConditionalPass,
     ImageSampler,
-    Kind,
-    MixedPass,
+    MixedConditionalPass,
     Networks,
     Player,
     Setup,
@@ -36,29 +34,6 @@ _SMALLEST_MAP = 2
 Shape = tuple[int, int, int]
 
 
-class TranslationPass(GanPass):
-    """A batch of pairs whose images, true and generated, the discriminator sees beside their inputs."""
-
-    def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
-        """Return the scores [N, h, w, 1] of the patches of images beside their inputs."""
-        return [self.networks["discriminator"](self.shown(images, kind), training=True)]
-
-    def shown(self, images: Any, kind: Kind) -> list[Any]:
-        """Return images and their inputs with all augmentations applied, alike to both: they are augmented as one."""
-        together = self.augmented(tf.concat([images, self.generator_inputs], axis=-1), kind)
-        return [together[..., : images.shape[-1]], together[..., images.shape[-1] :]]
-
-
-class MixedTranslationPass(TranslationPass, MixedPass):
-    """The same with true and generated images as one batch."""
-
-    @cached_property
-    def verdict(self) -> list[Any]:
-        """The scores of the whole batch, in the batch's order."""
-        halves = zip(self.shown(self.real, "real"), self.shown(self.fake, "fake"), strict=True)
-        return [self.networks["discriminator"]([self.in_order(*half) for half in halves], training=True)]
-
-
 def pix2pix_players(
     networks: Networks, setup: Setup, *, l1_weight: Annotated[float, Field(ge=0.0)] = 100.0
 ) -> list[Player]:
@@ -75,7 +50,7 @@ def pix2pix_players(
 
 def _of_pairs(player: Player) -> Player:
     turns = [on_feeds(turn, gives="target", takes="source") for turn in player.turns]
-    return replace(player, turns=[on_passes(turn, TranslationPass, mixed=MixedTranslationPass) for turn in turns])
+    return replace(player, turns=[on_passes(turn, ConditionalPass, mixed=MixedConditionalPass) for turn in turns])
 
 
 @registry.register(

@@ -12,12 +12,11 @@ import ganctl.layers
 from ganctl.errors import ConfigurationError
 from ganctl.game import (
     PAIRED,
+    ConditionalPass,
     ForwardPass,
-    GanPass,
     ImageSampler,
     Key,
-    Kind,
-    MixedPass,
+    MixedConditionalPass,
     Networks,
     Player,
     Setup,
@@ -93,7 +92,7 @@ class ScalesPass(ForwardPass):
         return [images, halved(images)]
 
 
-class ScalePass(GanPass):
+class ScalePass(ConditionalPass):
     """The part of a `ScalesPass` that one discriminator sees, as losses and penalties know it.
 
     Args:
@@ -108,7 +107,7 @@ class ScalePass(GanPass):
         self._whole, self._at = whole, SCALES.index(scale)
 
     @property
-    def source(self) -> Any:
+    def condition(self) -> Any:
         """The input images [N, h, w, C] in [-1, 1]."""
         return self._whole.source[self._at]
 
@@ -121,16 +120,6 @@ class ScalePass(GanPass):
     def fake(self) -> Any:
         """The generated images [N, h, w, C]."""
         return self._whole.fake[self._at]
-
-    def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
-        """Return the scores [N, h', w', 1] of images beside their inputs, and the maps of each layer before them."""
-        verdict: list[Any] = self.networks["discriminator"](self.shown(images, kind), training=True)
-        return verdict
-
-    def shown(self, images: Any, kind: Kind) -> list[Any]:
-        """Return images and their inputs with all augmentations applied, alike to both: they are augmented as one."""
-        together = self.augmented(tf.concat([images, self.source], axis=-1), kind)
-        return [together[..., : images.shape[-1]], together[..., images.shape[-1] :]]
 
     @property
     def matching(self) -> Any:
@@ -147,15 +136,8 @@ def _distance(made: Any, true: Any) -> Any:
     return mean(tf.abs(tf.cast(made, tf.float32) - tf.cast(true, tf.float32)))
 
 
-class MixedScalePass(ScalePass, MixedPass):
+class MixedScalePass(ScalePass, MixedConditionalPass):
     """The same with true and generated images as one batch."""
-
-    @cached_property
-    def verdict(self) -> list[Any]:
-        """The outputs for the whole batch, in the batch's order."""
-        halves = zip(self.shown(self.real, "real"), self.shown(self.fake, "fake"), strict=True)
-        outputs: list[Any] = self.networks["discriminator"]([self.in_order(*half) for half in halves], training=True)
-        return outputs
 
 
 def pix2pixhd_players(
