@@ -49,7 +49,8 @@ BEFORE: dict[Resume, str] = {
         model.name model.latent_distribution
         loss.name loss.penalties loss.penalties.0.name loss.penalties.0.weight loss.penalties.0.every
         training.discriminator_batches training.ema
-        optimizer.PLAYER.name optimizer.PLAYER.decay optimizer.PLAYER.schedule optimizer.PLAYER.warmup
+        optimizer.PLAYER.name optimizer.PLAYER.decay optimizer.PLAYER.schedule optimizer.PLAYER.hold
+        optimizer.PLAYER.warmup
     """,
     Resume.LENGTH: "training.iterations",
     Resume.DISCRIMINATOR_PACE: "training.disc_updates",

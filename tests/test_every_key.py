@@ -327,6 +327,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
             "clipvalue": 0.5,
         }.items()
     },
+    **{
+        f"optimizer.{player}.hold": (
+            lambda looks: looks.optimizers,
+            f"optimizer.{player}={{schedule: linear, hold: 0.5}}",
+            f"optimizer.{player}={{schedule: linear}}",
+        )
+        for player in ("generator", "discriminator")
+    },
     "training.iterations": (lambda looks: looks.files, "training.iterations=6"),
     "training.stages": (lambda looks: looks.playing, "training.stages=[{until: 2, players: [generator]}]"),
     "training.stages[].until": (

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from ganctl.build.optimizers import make_optimizer, set_steps_per_iteration
 from ganctl.experiment.sections import OptimizerSection
@@ -42,6 +43,20 @@ def test_a_rate_is_its_formula_and_the_same_in_all_steps_of_a_round(
     rising = np.minimum(1.0, (number + 1) / warmup) if warmup else 1.0
     expected = RATE * rising * FALLING[schedule](np.minimum(number / ROUNDS, 1.0))
     np.testing.assert_allclose(rates(optimizer, len(number)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_a_schedule_that_is_held_falls_from_there_to_zero(schedule: str) -> None:
+    section = OptimizerSection(name="sgd", learning_rate=RATE, schedule=schedule, hold=0.6)
+    found = rates(make_optimizer(section, rounds=ROUNDS), ROUNDS + 3)
+    np.testing.assert_array_equal(found[:13], np.full(13, RATE, np.float32))
+    np.testing.assert_allclose(found[12 : ROUNDS + 1], RATE * FALLING[schedule](np.arange(9) / 8), atol=1e-6)
+    np.testing.assert_allclose(found[ROUNDS:], 0.0, atol=1e-6)
+
+
+def test_only_a_schedule_is_held() -> None:
+    with pytest.raises(ValidationError, match="hold applies only with a schedule"):
+        OptimizerSection(hold=0.5)
 
 
 def test_decay_counts_steps_with_a_schedule_and_without() -> None:

@@ -123,9 +123,10 @@ class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
 
     Only iterations in which the optimizer steps count: in some stages, its player may rest.
 
-    learning_rate * min(1, (r + 1) / warmup) * f(r / iterations), with f(x) = 1 - x for `linear` and
-    (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016, https://arxiv.org/abs/1608.03983, equation 5);
-    divided by 1 + decay * step if there is a decay, which counts steps as it does without a schedule.
+    learning_rate * min(1, (r + 1) / warmup) * f(x), with x = max(0, r / iterations - hold) / (1 - hold), and
+    f(x) = 1 - x for `linear` or (1 + cos(pi x)) / 2 for `cosine` (Loshchilov and Hutter 2016,
+    https://arxiv.org/abs/1608.03983, equation 5); divided by 1 + decay * step if there is a decay, which counts steps
+    as it does without a schedule.
 
     Args:
         section: the keys of an optimizer's section that determine the rate.
@@ -141,6 +142,8 @@ class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
         section, step = self.section, tf.cast(tf.convert_to_tensor(step), tf.int64)
         number = tf.cast(step // self.steps_per_iteration, tf.float32)
         played = tf.minimum(number / self.iterations, 1.0)
+        if section["hold"]:
+            played = tf.maximum(played - section["hold"], 0.0) / (1.0 - section["hold"])
         rate = tf.constant(section["learning_rate"], tf.float32)
         if section["warmup"]:
             rate *= tf.minimum((number + 1.0) / section["warmup"], 1.0)

@@ -19,7 +19,7 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
 
     rate: Any = section.learning_rate
     if section.schedule != "constant" or section.warmup:
-        keys = {"learning_rate", "schedule", "warmup", "decay"}
+        keys = {"learning_rate", "schedule", "hold", "warmup", "decay"}
         rate = classes.RateOfIteration(section.model_dump(include=keys), rounds)
     elif section.decay:
         rate = keras.optimizers.schedules.InverseTimeDecay(

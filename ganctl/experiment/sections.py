@@ -312,6 +312,9 @@ class OptimizerSection(Section):
     schedule: Annotated[Literal["constant", "linear", "cosine"], Resume.NO] = "constant"
     """Learning-rate decay: none (constant), linear, or cosine, reaching 0 at the last iteration in which the player
     plays: training.iterations, unless it rests in the last of training.stages."""
+    hold: Annotated[float, Field(ge=0, lt=1), Resume.NO] = 0.0
+    """Share of those iterations during which the schedule keeps the full learning rate; 0.5: the second half lowers
+    it. Needs a schedule."""
     warmup: Annotated[int, Field(ge=0), Resume.NO] = 0
     """Linear warm-up: iterations over which the learning rate rises to its scheduled value; 0: off. Iterations in
     which the player rests (training.stages) do not count."""
@@ -329,6 +332,12 @@ class OptimizerSection(Section):
                 elif not adam and values.get(key) is not None:
                     raise ValueError(f"{key} applies only to adam, not to {values['name']}; remove it")
         return values
+
+    @model_validator(mode="after")
+    def _only_a_schedule_is_held(self) -> "OptimizerSection":
+        if self.hold and self.schedule == "constant":
+            raise ValueError("hold applies only with a schedule, linear or cosine; set one, or remove hold")
+        return self
 
 
 class OptimizersSection(Section):
