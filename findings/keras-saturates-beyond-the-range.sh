@@ -1,8 +1,8 @@
 #!/bin/bash
 # Keras 3.15.1: RandomSaturation makes values far outside of the range of the pictures, and RandomColorJitter with it.
 #
-# The layer turns the pictures to hue, saturation and value, and clips the saturation to value_range, by default (0, 255);
-# but a saturation is at most 1, whatever the range of the pictures is. A larger one makes a channel
+# The layer turns the pictures to hue, saturation and value, and clips the saturation to value_range, by default
+# (0, 255); but a saturation is at most 1, whatever the range of the pictures is. A larger one makes a channel
 # value * (1 - saturation), which is negative. With (0, 1) the result is right. With (-1, 1), the range that most
 # generators have, the layer changes the picture where its documentation says that it does nothing (factor .5), since
 # it takes the saturation of negative numbers.
@@ -12,8 +12,8 @@
 #      .5         200, 150, 100         200, 150, 100    200, 163.8, 127.5
 #      .75        200, 50, -100         200, 100, 0      200, 163.8, 127.5
 #      1          200, -25300, -50800   200, 100, 0      200, 163.8, 127.5
-# Random colours, RandomSaturation(1.0) with the default range: more than one value in twenty is
-# negative, down to below -1,000.
+# Random colours, RandomSaturation(1.0) with the default range: more than one value in twenty is negative, down to
+# below -1,000.
 #
 # The script fails if any of this changes. It needs Python 3.11 and the package index.
 set -euo pipefail

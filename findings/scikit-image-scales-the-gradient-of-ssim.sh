@@ -1,11 +1,11 @@
 #!/bin/bash
-# The gradient that scikit-image 0.26.0 returns beside SSIM (structural_similarity(gradient=True)) is not the gradient of
-# that SSIM. Far from the border it has the right direction and another length, by a factor that depends on the size
-# of the picture, the window and the number of channels; within a window's width of the border it has another direction.
+# The gradient that scikit-image 0.26.0 returns beside SSIM (structural_similarity(gradient=True)) is not the gradient
+# of that SSIM. Far from the border it has the right direction and another length, by a factor that depends on the
+# size of the picture, the window and the number of channels; near the border, another direction, too.
 #
-# SSIM is averaged over the windows that fit into the picture, (H - w + 1)(W - w + 1) of them, but the gradient is divided
-# by all H W pixels; and with channel_axis, SSIM is the mean of the channels, but the gradient of each channel is not
-# divided by their number. So a step in the length of the gradient is right only by chance.
+# SSIM is averaged over the windows that fit into the picture, (H - w + 1)(W - w + 1) of them, but the gradient is
+# divided by all H W pixels; and with channel_axis, SSIM is the mean of the channels, but the gradient of each channel
+# is not divided by their number. So the length of the gradient is right only by chance.
 #
 # A grey picture of 24 x 24 and an RGB one, noise of .2 on the second picture. Beside central differences in float64,
 # at the pixels that no incomplete window touches ("inside"), and at all pixels:
