@@ -293,7 +293,9 @@ What ganctl does about it, with `training.rewrites` on or off:
   and refused.
 - **refused**: before training starts, with the layer's name and what to use instead (exit code 2). So is
   every operation of a plugin's layer or augmentation that is known to be wrong, or that TensorFlow cannot
-  differentiate twice. In a layer of your own, use `ganctl.layers.moments` instead of `tf.nn.moments`.
+  differentiate twice, also within a `tf.function`, a loop or a branch. In a layer of your own, use
+  `ganctl.layers.moments` instead of `tf.nn.moments`, and `labels * tf.nn.log_softmax(logits)` instead of a
+  softmax cross entropy whose labels are computed from the images.
 
 In a model whose players a plugin makes, all terms of their turns are looked through.
 

@@ -19,7 +19,7 @@ from make_gradients import Case, cases
 
 import ganctl.layers
 from ganctl import models
-from ganctl.build import games, resolving, second_derivatives
+from ganctl.build import games, penalty_faults, resolving, second_derivatives
 from ganctl.build.rewrites import rewritten
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
@@ -61,11 +61,12 @@ def test_all_gradients_that_tensorflow_leaves_out_of_a_second_derivative_are_kno
     from tensorflow.python.framework import ops
 
     without = {name for name, entry in ops._gradient_registry._registry.items() if entry["type"] is None}
-    assert {name for name in without if name.endswith("Grad")} == {
-        "ResizeBilinearGrad",
+    assert {name for name in without if name.endswith(("Grad", "Gradient"))} - penalty_faults.SILENT == {
         "SparseAddGrad",  # no layer adds sparse tensors
+        "StopGradient",  # which is meant
         "TensorArrayGrad",  # of TensorFlow 1
     }
+    assert without > penalty_faults.SILENT
 
 
 # --- measuring
@@ -344,11 +345,97 @@ def test_every_penalty_is_looked_through(penalty: str) -> None:
         (tf.nn.softsign, "softsign"),
         (tf.round, "no gradient with respect to the images"),
         (lambda x: tf.nn.erosion2d(x, tf.zeros([2, 2, 4]), [1] * 4, "SAME", "NHWC", [1] * 4), "Dilation2D"),
+        (lambda x: tf.nn.max_pool2d(x, 3, 1, [[0, 0], [1, 1], [1, 1], [0, 0]]), "explicit padding"),
+        (lambda x: sheared(x, tf.raw_ops.ImageProjectiveTransformV2), "sheared"),
+        (tf.quantization.fake_quant_with_min_max_args, "simulated quantisation"),
+        (lambda x: entropies(x, tf.nn.softmax(x)), "cross entropy is wrong if its labels"),
+        (tf.recompute_grad(tf.tanh), "cannot differentiate it twice: NotImplementedError: recompute_grad"),
     ],
 )
 def test_operations_of_a_plugins_layer_are_refused(function: Callable[[Any], Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         game_with(lambda: [Own(function)])
+
+
+def sheared(x: Any, operation: Any, **settings: Any) -> Any:
+    matrices = tf.repeat([[1.1, 0.1, -0.3, -0.1, 0.9, 0.2, 0.0, 0.0]], tf.shape(x)[0], axis=0)
+    size = tf.shape(x)[1:3]
+    moved = operation(images=x, transforms=matrices, output_shape=size, interpolation="BILINEAR", **settings)
+    return tf.ensure_shape(moved, x.shape)
+
+
+def entropies(logits: Any, labels: Any) -> Any:
+    return tf.nn.softmax_cross_entropy_with_logits(labels, logits)[..., tf.newaxis] * logits
+
+
+def classes_of(x: Any) -> Any:
+    return tf.one_hot(tf.argmax(x[..., ::-1], axis=-1), x.shape[-1])
+
+
+def fused(x: Any) -> Any:
+    return tf.compat.v1.nn.fused_batch_norm(x, tf.ones([4]), tf.zeros([4]))[0]
+
+
+def in_a_loop(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: tf.while_loop(lambda step, _: step < 1, lambda step, y: (step + 1, function(y)), [0, x])[1]
+
+
+WAYS: dict[str, Callable[[Callable[[Any], Any]], Callable[[Any], Any]]] = {
+    "tf.function": lambda function: tf.function(function, autograph=False),
+    "XLA": lambda function: tf.function(function, autograph=False, jit_compile=True),
+    "a branch": lambda function: lambda x: tf.cond(tf.reduce_sum(x) < 1e9, lambda: function(x), lambda: x),
+    "a loop": in_a_loop,
+    "each image": lambda function: lambda x: tf.map_fn(lambda image: function(image[tf.newaxis])[0], x),
+}
+"""Ways to compute something in a function of the graph."""
+
+WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "moments": (normalised, r"tf\.nn\.moments"),
+    "shearing": (
+        lambda x: sheared(x, tf.raw_ops.ImageProjectiveTransformV3, fill_mode="CONSTANT", fill_value=0.0),
+        "sheared",
+    ),
+    "pooling": (lambda x: tf.nn.max_pool2d(x, 3, 1, "SAME"), "max pooling that keeps"),
+    "entropy": (lambda x: entropies(x, tf.nn.softmax(x)), "cross entropy"),
+    "softsign": (tf.nn.softsign, "softsign. Use another activation"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_wrong_is_found_in_functions_loops_and_branches(what: str, way: str) -> None:
+    function, said = WRONG[what]
+    if (what, way) == ("shearing", "XLA"):
+        pytest.skip("XLA does not have it")
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        game_with(lambda: [Own(WAYS[way](function))])
+    if what != "softsign":  # where the trace of a function stops, nothing says what calls it
+        assert "the layer 'own' (Own)" in str(refused.value)
+
+
+def test_a_fused_normalisation_is_refused_only_in_a_loop() -> None:
+    game_with(lambda: [Own(fused)])
+    with pytest.raises(ConfigurationError, match=r"'own'.* fused batch normalisation in a loop"):
+        game_with(lambda: [Own(in_a_loop(fused))])
+
+
+class NormalisedCell(keras.layers.Layer):
+    """A recurrent cell with LayerNorm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state_size, self.built = 5, True  # the rest is built when it is called
+        self.dense, self.normalisation = keras.layers.Dense(5), keras.layers.LayerNormalization(name="of_the_cell")
+
+    def call(self, inputs: Any, states: Any) -> Any:
+        """Return output and states."""
+        values = self.normalisation(self.dense(keras.ops.concatenate([inputs, states[0]], -1)))
+        return values, [values]
+
+
+def test_a_normalisation_within_a_recurrent_layer_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"'of_the_cell' \(LayerNormalization\).*tf\.nn\.moments"):
+        game_with(lambda: [keras.layers.Reshape((8, 32)), keras.layers.RNN(NormalisedCell())])
 
 
 def test_a_normalisation_within_a_layer_is_refused() -> None:
@@ -365,10 +452,46 @@ def test_a_normalisation_within_a_layer_is_refused() -> None:
         rightly_normalised,
         lambda x: x - tf.stop_gradient(tf.reduce_mean(x)),
         lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME"),
+        tf.function(lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME"), autograph=False),
+        tf.function(rightly_normalised, autograph=False),
+        lambda x: entropies(x, classes_of(x)),
+        tf.function(lambda x: entropies(x, classes_of(x)), autograph=False),
+        lambda x: entropies(x, tf.stop_gradient(tf.nn.softmax(x))),
     ],
 )
 def test_what_is_right_or_meant_is_not_refused(function: Callable[[Any], Any]) -> None:
     game_with(lambda: [Own(function)])
+
+
+@pytest.mark.parametrize(
+    ("function", "verdict"),
+    [
+        (lambda x: entropies(x, tf.nn.softmax(x)), "wrong"),
+        (lambda x: -tf.reduce_sum(tf.nn.softmax(x) * tf.nn.log_softmax(x), -1, keepdims=True) * x, "right"),
+        (lambda x: entropies(x, classes_of(x)), "right"),
+        (WAYS["tf.function"](normalised), "wrong"),
+        (WAYS["tf.function"](lambda x: tf.nn.max_pool2d(x, 2, 2, "SAME")), "right"),
+        (in_a_loop(lambda x: tf.nn.max_pool2d(x, 3, 1, "SAME")), "wrong"),
+        (in_a_loop(rightly_normalised), "right"),
+    ],
+)
+def test_tensorflow_computes_what_the_faults_say(function: Callable[[Any], Any], verdict: str) -> None:
+    """What is refused is wrong, and what to use instead is right."""
+    network = network_of(Case("Own", "", lambda: Own(function), [(6, 6, 4)]), "float32")
+    measured = Measured(network, network, "float32")
+    assert measured.verdict("twice", measured) == verdict
+
+
+def test_the_second_derivative_of_a_fused_normalisation_in_a_loop_is_wrong() -> None:
+    exact = network_of(Case("Own", "", lambda: Own(rightly_normalised_batch), [(6, 6, 4)]), "float64")
+    network = network_of(Case("Own", "", lambda: Own(in_a_loop(fused)), [(6, 6, 4)]), "float32")
+    truth, measured = Measured(exact, exact, "float64"), Measured(network, network, "float32")
+    assert [measured.verdict(order, truth) for order in ("once", "twice")] == ["right", "wrong"]
+
+
+def rightly_normalised_batch(x: Any) -> Any:
+    mean, variance = ganctl.layers.moments(x, [0, 1, 2])
+    return (x - mean) / tf.sqrt(variance + 1e-3)
 
 
 @pytest.mark.parametrize("rewrites", [True, False])

@@ -6,14 +6,13 @@ and augmentations. What ganctl computes by other expressions is not there anymor
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ganctl.build.networks import discriminators
 from ganctl.build.parts import Parts
+from ganctl.build.penalty_faults import Fault, Graph, no_derivative
 from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.game import traced_gradients
 from ganctl.game.freezing import frozen
@@ -23,48 +22,10 @@ from ganctl.game.noise import Key
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras, tf
 
-Node = Any
-"""An operation of a traced function: its name, type and attributes, and the names of its inputs."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with an operation, and what to use instead."""
-
-    what: str
-    instead: str
-
-
-MOMENTS = Fault(
-    "the second derivative of the variance by `tf.nn.moments` is wrong",
-    "Use `ganctl.layers.moments`, or Keras' normalisation, without `renorm`, as a layer of a Sequential or functional "
-    "model.",
-)
-MAX_POOLING = Fault(
-    "the second derivative of a max pooling that keeps the size of its inputs may be zero",
-    "Use a stride of 2, or MaxPooling2D as a layer of a Sequential or functional model.",
-)
-TRANSFORMED = Fault(
-    "the gradient of rotated, sheared, zoomed or shifted images is wrong",
-    "Leave the layer out, and use `training.augment`.",
-)
-INTERPOLATED = Fault(
-    "TensorFlow has no second derivative of interpolated images",
-    "Use UpSampling2D or Resizing as a layer of a Sequential or functional model, or `keras.ops.repeat`.",
-)
 OVERWRITTEN = Fault(
     "its kernel is written over at every call, and the singular value is a constant to the gradient",
     "Use `ganctl.layers.SpectralConv2D` or `SpectralDense`.",
 )
-NOT_TWICE: Mapping[str, Fault] = {
-    "ResizeBilinearGrad": INTERPOLATED,
-    "ResizeBicubicGrad": INTERPOLATED,
-    "ResizeNearestNeighborGrad": INTERPOLATED,
-    "ScaleAndTranslateGrad": INTERPOLATED,
-    "ResizeArea": INTERPOLATED,
-    "SoftsignGrad": Fault("TensorFlow has no second derivative of softsign", "Use another activation, such as tanh."),
-}
-"""What cannot be differentiated, or not once more, by the type of the operation that computes the first derivative."""
 
 
 def differentiates_twice(parts: Parts) -> bool:
@@ -110,32 +71,40 @@ def _check(game: Game, player: Player, turn: Turn, value: Callable[[Any], Any], 
     """Raise ConfigurationError if a function of a turn's forward pass contains what cannot be differentiated twice."""
     before = traced_gradients.registered()
     try:
-        functions, unknown = _traced(game, player, turn, value)
-        fault = next((fault for nodes in functions for fault in _faults(nodes, unknown)), None)
+        graph, failure = _traced(game, player, turn, value)
+        unknown = _named(failure) if isinstance(failure, LookupError) else ""
+        fault = next(graph.faults(unknown), None)
         if fault is not None:
-            node, why = fault
-            raise GanctlError(f"{_place(node, game.networks)}: {why.what}. {why.instead}")
+            scopes, why = fault
+            raise GanctlError(f"{_place(scopes, game.networks)}: {why.what}. {why.instead}")
         if unknown:  # in a loop that was never finished
-            raise GanctlError(f"{_no_derivative(unknown).what}. Use another layer.")
+            why = no_derivative(unknown)
+            raise GanctlError(f"{why.what}. {why.instead}")
+        if failure is not None:
+            raise GanctlError(
+                f"TensorFlow cannot differentiate it twice: {type(failure).__name__}: {failure}. Use other layers."
+            ) from failure
     except GanctlError as error:
         raise ConfigurationError(f"{name} cannot be computed: {error}", key=key) from None
     finally:
         traced_gradients.forget(traced_gradients.registered() - before)
 
 
-def _no_derivative(operation: str) -> Fault:
-    return Fault(f"TensorFlow has no derivative of the operation {operation}", "Use another layer.")
+def _named(failure: LookupError) -> str:
+    """The type of the operation without a gradient.
 
-
-def _traced(game: Game, player: Player, turn: Turn, function: Callable[[Any], Any]) -> tuple[list[Sequence[Node]], str]:
-    """The operations of a function of a turn's forward pass, and the type of one without a gradient, if there is one.
-
-    They come in lists, one for each function of the graph.
+    The tape says "... has no entry for: TYPE", a function "No gradient defined for ... (op type: TYPE). In ...".
     """
-    functions, unknown = list[Sequence[Node]](), ""
+    return re.split(r"\W", str(failure).rpartition("op type: ")[2].rpartition("no entry for: ")[2])[0]
+
+
+def _traced(game: Game, player: Player, turn: Turn, function: Callable[[Any], Any]) -> tuple[Graph, Exception | None]:
+    """The operations of a function of a turn's forward pass, and why it cannot be differentiated twice."""
+    functions = dict[str, Sequence[Any]]()
+    failure: Exception | None = None
 
     def traced(rows: Mapping[str, Any]) -> None:
-        nonlocal unknown
+        nonlocal failure
         key = Key(game.seed, game.step, player.name).narrow(turn.name, 0)
         feeds = {name: game.feeds[name] for name in rows}
         images = {name: feed.prepare(*feed.look_up(rows[name]), key.narrow(name)) for name, feed in feeds.items()}
@@ -144,14 +113,18 @@ def _traced(game: Game, player: Player, turn: Turn, function: Callable[[Any], An
         with held, tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             try:
-                try:
-                    value = function(turn.forward(game.played, images, key))
-                finally:  # before the second gradient is taken, whose operations need no further one
-                    graph = tf.compat.v1.get_default_graph().as_graph_def(add_shapes=True)
-                    functions.extend([graph.node, *(inner.node_def for inner in graph.library.function)])
-                tape.gradient(value, variables)
+                value = function(turn.forward(game.played, images, key))
             except LookupError as error:
-                unknown = str(error).rpartition(": ")[2]
+                failure = error
+            # Before the second gradient is taken, whose operations need no further one.
+            graph = tf.compat.v1.get_default_graph().as_graph_def(add_shapes=True)
+            functions[""] = graph.node
+            functions.update({inner.signature.name: inner.node_def for inner in graph.library.function})
+            if failure is None:
+                try:
+                    tape.gradient(value, variables)
+                except (LookupError, NotImplementedError, ValueError) as error:
+                    failure = error
 
     # The feeds' own chunks are not touched: they are read ahead.
     rows = {
@@ -159,59 +132,16 @@ def _traced(game: Game, player: Player, turn: Turn, function: Callable[[Any], An
         for name, feed in ((name, game.feeds[name].signature(count)) for name, count in turn.draws.items())
     }
     tf.function(traced, autograph=False).get_concrete_function(rows)
-    return functions, unknown
+    return Graph(functions), failure
 
 
-def _faults(nodes: Sequence[Node], unknown: str) -> Iterator[tuple[Node, Fault]]:
-    """The operations of a function that cannot be differentiated twice."""
-    by_name = {node.name: node for node in nodes}
-    readers: dict[str, list[Node]] = defaultdict(list)
-    for node in nodes:
-        for source in _sources(node):
-            readers[source].append(node)
-    for node in nodes:
-        if node.op == "StopGradient" and _is_mean_of_moments(node, by_name, readers[node.name]):
-            yield node, MOMENTS
-        elif node.op in ("MaxPoolGrad", "MaxPoolGradV2", "MaxPool3DGrad") and _keeps_size(node, by_name):
-            yield node, MAX_POOLING
-        elif node.op == "ImageProjectiveTransformV3" and "gradient_tape" in node.name:
-            yield node, TRANSFORMED
-        elif node.op in (unknown, "ResizeBilinearGrad"):
-            yield node, NOT_TWICE.get(node.op) or _no_derivative(node.op)
-
-
-def _sources(node: Node) -> list[str]:
-    """The names of the operations that an operation reads."""
-    return [name.lstrip("^").partition(":")[0] for name in node.input]
-
-
-def _is_mean_of_moments(node: Node, by_name: Mapping[str, Node], readers: Sequence[Node]) -> bool:
-    """Whether a constant is the mean in the variance of `tf.nn.moments`, and the variance has been differentiated."""
-    (source,) = _sources(node)
-    if source not in by_name or by_name[source].op != "Mean":
-        return False
-    values = _sources(by_name[source])[0]
-    in_variance = any(reader.op == "SquaredDifference" and values in _sources(reader) for reader in readers)
-    return in_variance and any(reader.op == "Sub" and values in _sources(reader) for reader in readers)
-
-
-def _keeps_size(node: Node, by_name: Mapping[str, Node]) -> bool:
-    """Whether a max pooling, here its gradient, has outputs of the shape of its inputs."""
-    pooled = by_name.get(_sources(node)[1])
-    return pooled is None or _shape(pooled) == _shape(node)
-
-
-def _shape(node: Node) -> list[int]:
-    return [side.size for side in node.attr["_output_shapes"].list.shape[0].dim]
-
-
-def _place(node: Node, networks: Networks) -> str:
-    """Where an operation stands: the innermost layer whose name is in its own."""
+def _place(scopes: str, networks: Networks) -> str:
+    """Where an operation stands: the innermost layer whose name is in its own or around it."""
     judges = [networks[role] for role in discriminators(networks)]
     layers = {layer.name: type(layer).__name__ for network in judges for layer in layers_of(network)}
-    for part in reversed(node.name.split("/")):
+    for part in reversed(scopes.split("/")):
         # TensorFlow numbers the scopes of one name; Keras opens a layer's scope before each call, and for the call.
         for name in (re.sub(r"_\d+$", "", part), part):
             if name in layers:
                 return f"the layer '{name}' ({layers[name]})"
-    return f"the operation {node.op}"
+    return f"the operation {scopes.rpartition('/')[2]}"
