@@ -10,7 +10,7 @@ import pytest
 from conftest import RunCli, WriteYaml
 
 import ganctl.generation.formats.safetensors_torch as format_module
-from ganctl.errors import GanctlError, UsageError
+from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.game import Game
 from ganctl.game import state as game_state
 from ganctl.generation.formats import formats
@@ -18,7 +18,7 @@ from ganctl.generation.torch_modules import Weight
 from ganctl.generation.torch_translation import listed, translated
 from ganctl.lazy import keras
 from ganctl.run_folder.paths import RunFolder
-from ganctl.training.from_torch import TorchFile, transfer_from_torch
+from ganctl.training.from_torch import TorchFile, find_start, transfer_from_torch
 
 torch = pytest.importorskip("torch", reason="PyTorch is in the extra 'bench'")
 from safetensors.torch import load_file, save_file  # noqa: E402
@@ -420,3 +420,56 @@ def test_the_command_trains_from_a_file_of_pytorch(tiny_yaml: WriteYaml, run_cli
     (info,) = [json.loads(path.read_text()) for path in tmp_path.glob("*/run.json")]
     assert info["init_from"]["networks"]["generator"] == {"from": "generator", "fitted": 17, "of": 17}
     assert RunFolder(next(tmp_path.glob("*/run.json")).parent).exists
+
+
+def both(generator: Any, discriminator: Any, before: str = "") -> dict[str, Any]:
+    return state_of(generator, before + "generator.") | state_of(discriminator, before + "discriminator.")
+
+
+@pytest.mark.parametrize("before", ["module.", "gan._orig_mod."])
+def test_what_stands_before_the_roles_counts_for_nothing(before: str, dcgan: Game, tmp_path: Path) -> None:
+    """DataParallel and torch.compile put such names first."""
+    generator, discriminator = taught(torch_generator(8)), taught(torch_discriminator(8))
+    save_file(both(generator, discriminator, before), tmp_path / "w.safetensors")
+    fits = {fit.role: fit for fit in transfer_from_torch(dcgan, read(tmp_path / "w.safetensors"))}
+    assert all(fits[role].fitted == fits[role].total for role in ("generator", "discriminator"))
+    latent = np.random.default_rng(0).normal(size=(5, 64)).astype("float32")
+    np.testing.assert_allclose(
+        dcgan.networks["generator"](latent, training=False), drawn_by_torch(generator, latent), atol=CLOSE
+    )
+
+
+def test_tensors_beside_the_two_networks_do_not_mix_them(dcgan: Game, tmp_path: Path) -> None:
+    generator, discriminator = taught(torch_generator(8)), taught(torch_discriminator(8))
+    beside = {"fixed_noise": torch.zeros(4, 64), "accuracy.weight": torch.ones(3)}
+    save_file(both(generator, discriminator) | beside, tmp_path / "w.safetensors")
+    fits = transfer_from_torch(dcgan, read(tmp_path / "w.safetensors"))
+    assert [fit.fitted for fit in fits] == [fit.total for fit in fits]
+    assert [note for fit in fits for note in fit.notes] == ["not used: fixed_noise", "not used: accuracy"]
+    latent = np.random.default_rng(0).normal(size=(5, 64)).astype("float32")
+    np.testing.assert_allclose(
+        dcgan.networks["generator"](latent, training=False), drawn_by_torch(generator, latent), atol=CLOSE
+    )
+
+
+@pytest.mark.parametrize(("tensor", "value"), [("weight", np.nan), ("weight", np.inf), ("running_var", -1.0)])
+def test_weights_that_are_no_numbers_are_refused_and_nothing_changes(
+    tensor: str, value: float, dcgan: Game, tmp_path: Path
+) -> None:
+    state = both(taught(torch_generator(8)), taught(torch_discriminator(8)))
+    name = next(name for name in state if name.endswith(tensor))
+    state[name].view(-1)[0] = value
+    save_file(state, tmp_path / "w.safetensors")
+    before = [variable.numpy() for variable in dcgan.networks["generator"].variables]
+    with pytest.raises(DataError, match=f"'{name.split('.', 1)[1].rpartition('.')[0]}'.* negative variance"):
+        transfer_from_torch(dcgan, read(tmp_path / "w.safetensors"))
+    for variable, value_before in zip(dcgan.networks["generator"].variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value_before)
+
+
+def test_a_pickle_is_refused_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"not a pickle")
+    with pytest.raises(UsageError, match=r"never loaded.*save_file") as refused:
+        find_start(path)
+    assert refused.value.exit_code == 2

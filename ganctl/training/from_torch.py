@@ -16,7 +16,7 @@ translated, so that both networks compute the same:
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 import safetensors
 from safetensors import SafetensorError
 
-from ganctl.errors import GanctlError, UsageError
+from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.game.augmentation import memory_of
 from ganctl.game.game import Game
 from ganctl.game.state import named_variables
@@ -37,6 +37,7 @@ from ganctl.training.transfer import AVERAGED, SHOWN, Fit, common_subsequence
 EPSILON = 1e-5
 """What PyTorch's BatchNorm adds to the variance, unless the file's metadata has `batchnorm_epsilon`."""
 _TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16}
+_PICKLED = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 _TRAINED = ("weight", "bias")
 _MOMENTS = ("running_mean", "running_var")
 _ROLES = {
@@ -93,6 +94,11 @@ class TorchFile:
 
 def find_start(path: Path) -> tuple[Checkpoint | TorchFile, list[str]]:
     """Read what a run is to start from: a file of PyTorch, or what `checkpoint.find` finds."""
+    if path.suffix in _PICKLED and path.is_file():
+        raise UsageError(
+            f"{path} may hold code, so it is never loaded. Write the weights with "
+            "`safetensors.torch.save_file(network.state_dict(), 'weights.safetensors')`."
+        )
     file = TorchFile.read(path)
     return (file, []) if file else checkpoint.find(path)
 
@@ -138,8 +144,9 @@ def transfer_from_torch(game: Game, file: TorchFile) -> list[Fit]:
 
     Raises:
         UsageError: nothing fits.
+        DataError: a weight that fits is not a number.
     """
-    by_role = _by_role(file.tensors)
+    by_role, beside = _by_role(file.tensors)
     networks = {
         role: network
         for role, network in game.networks.items()
@@ -160,7 +167,21 @@ def transfer_from_torch(game: Game, file: TorchFile) -> list[Fit]:
             f"Nothing in {file.path} fits: its tensors have no layer in common with this experiment's networks. "
             "docs/going_on.md says which PyTorch networks fit which models."
         )
-    return [_put(role, network, plans.get(role), by_role) for role, network in networks.items()]
+    for plan in plans.values():
+        _check_numbers(file.path, plan)
+    first, *others = [_put(role, network, plans.get(role), by_role) for role, network in networks.items()]
+    return [replace(first, notes=(*first.notes, *_unused(beside))), *others]
+
+
+def _check_numbers(path: Path, plan: Sequence[tuple["_Taken", str]]) -> None:
+    for taken, name in plan:
+        if not all(np.isfinite(value).all() for _, value in taken.values):
+            raise DataError(f"{path}: the layer '{name}' holds NaN, infinity or a negative variance.")
+
+
+def _unused(names: Sequence[str]) -> list[str]:
+    more = [f"not used: {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return [f"not used: {name}" for name in names[:SHOWN]] + more
 
 
 def _put(role: str, network: Any, plan: list[tuple[_Taken, str]] | None, by_role: Mapping[str, Tensors]) -> Fit:
@@ -176,21 +197,32 @@ def _put(role: str, network: Any, plan: list[tuple[_Taken, str]] | None, by_role
         source = role.removesuffix(AVERAGED)
         used = {name for _, name in plan}
         there = _layers(by_role[source if source in by_role else ""])
-        unused = [layer.name for layer in there if layer.name not in used]
-        notes += [f"not used: {name}" for name in unused[:SHOWN]]
-        notes += [f"not used: {len(unused) - SHOWN} more"] if len(unused) > SHOWN else []
+        notes += _unused([layer.name for layer in there if layer.name not in used])
     return Fit(role, "" if plan is None else role, len(taken), len(variables), misfits, tuple(notes))
 
 
-def _by_role(tensors: Tensors) -> dict[str, Tensors]:
-    """Return the tensors of each role by the rest of their names; the role is empty if the names do not tell it."""
+def _by_role(tensors: Tensors) -> tuple[dict[str, Tensors], list[str]]:
+    """Return the tensors of each role by the rest of their names, and the names of those that belong to none.
+
+    The role is empty if the names do not tell it. What stands before all roles (`module.` of DataParallel) counts for
+    nothing. If both a generator and a discriminator are named, nothing else belongs to a network.
+    """
     known = {prefix: role for role, prefixes in _ROLES.items() for prefix in prefixes}
+    names = {name: name for name in tensors}
+    while len(firsts := {rest.partition(".")[0] for rest in names.values()}) == 1:
+        if known.keys() & {first.lower() for first in firsts} or not all("." in rest for rest in names.values()):
+            break
+        names = {name: rest.partition(".")[2] for name, rest in names.items()}
     found: dict[str, Tensors] = {}
     for name, array in tensors.items():
-        first, _, rest = name.partition(".")
+        first, _, rest = names[name].partition(".")
         role = known.get(first.lower(), "") if rest else ""
         found.setdefault(role, {})[rest if role else name] = array
-    return found if "" not in found else {"": tensors}
+    if "" not in found:
+        return found, []
+    if {"generator", "discriminator"} <= found.keys():
+        return found, [layer.name or next(iter(layer.tensors)) for layer in _layers(found.pop(""))]
+    return {"": tensors}, []
 
 
 def _layers(tensors: Tensors) -> list[_Found]:
@@ -239,7 +271,8 @@ def _fit(module: Module, layer: _Found, epsilon: float) -> _Taken | None:
     if _normalises(module):
         if not {"weight", "bias", *_MOMENTS} <= tensors.keys() or len(wanted) < 4:
             return None
-        ratio = np.sqrt((tensors["running_var"] + module.arguments["eps"]) / (tensors["running_var"] + epsilon))
+        variance = np.where(tensors["running_var"] < 0, np.nan, tensors["running_var"])
+        ratio = np.sqrt((variance + module.arguments["eps"]) / (variance + epsilon))
         if tensors["weight"].shape != ratio.shape:
             return None
         tensors["weight"] = tensors["weight"] * ratio
