@@ -132,8 +132,8 @@ def test_a_format_draws_what_the_model_draws(
     else:
         assert set(exported.inputs) == {"image"}
         assert generator.any_size, "every shipped one takes images of other sizes"
-        free = [None, None] if formats()[name].any_size else []
-        assert exported.image_shape[:2] in (free, [*home_shape(case)[:2]])
+        free = [None, None] if formats()[name].any_size else [*home_shape(case)[:2]]
+        assert exported.image_shape[:2] == free
     assert ("classes" in exported.inputs) == (generator.num_classes > 0)
     if name != "keras":
         return
@@ -343,6 +343,68 @@ def test_a_keras_file_draws_the_same_where_there_is_keras_alone(
     for model in WITH_LAYERS_OF_GANCTLS_OWN:
         drawn = np.load(tmp_path / f"{model}.npy")
         assert np.abs(drawn - loaded(model).draw(loaded(model).inputs)).max() <= LIMIT
+
+
+OTHER_SIZES = [(19, 26), (33, 17), (24, 40)]
+ALONE_AT_OTHER_SIZES = """
+import sys
+sys.modules["ganctl"] = None  # cannot be imported
+import keras, numpy as np
+generator = keras.saving.load_model(sys.argv[1])
+assert generator.input_shape == (None, None, None, 1), generator.input_shape
+images = np.load(sys.argv[2])
+np.savez(sys.argv[3], **{name: generator(images[name]) for name in images.files})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["pix2pix", "cyclegan"])
+def test_a_keras_file_takes_images_of_other_sizes_where_there_is_keras_alone(
+    model: str, loaded: Callable[[str], Generator], tmp_path: Path
+) -> None:
+    """Also of sides that are odd when they are halved."""
+    generator = loaded(model)
+    assert generator.any_size
+    assert generator.any_size.multiple_of == (1, 1)
+    exported = export(generator, "keras", tmp_path / "a.keras")
+    assert exported.image_shape == [None, None, 1]
+    random = np.random.default_rng(0)
+    images = {f"{h}x{w}": random.uniform(-1, 1, (2, h, w, 1)).astype(np.float32) for h, w in OTHER_SIZES}
+    np.savez(tmp_path / "given.npz", **images)
+    paths = [str(tmp_path / name) for name in ("a.keras", "given.npz", "drawn.npz")]
+    alone(ALONE_AT_OTHER_SIZES, *paths)
+    drawn = np.load(tmp_path / "drawn.npz")
+    for size, image in images.items():
+        expected = generator.any_size.draw({"image": image})
+        assert drawn[size].shape == image.shape
+        assert drawn[size].std() > 0.05
+        np.testing.assert_allclose(drawn[size], expected, atol=LIMIT, rtol=0)
+
+
+def alone(code: str, *arguments: str) -> str:
+    """What a Python program prints that has the packages of this one, but neither its paths nor its folder."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONWARNINGS")}
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_maps_of_unknown_sizes_are_cut_by_keras_alone(tmp_path: Path) -> None:
+    maps, like = keras.Input((None, None, 3)), keras.Input((None, None, 2))
+    network = keras.Model([maps, like], ganctl.layers.CropLike()(maps, like))
+    replaced = of_keras_alone(network)
+    assert all(type(part).__module__.startswith("keras.") for part in layers_of(replaced))
+    replaced.save(tmp_path / "a.keras")
+    read = keras.saving.load_model(tmp_path / "a.keras")
+    random = np.random.default_rng(0)
+    for height, width in ((4, 6), (3, 6), (4, 5), (3, 5), (1, 1)):
+        given = random.normal(size=(2, 4, 6, 3)).astype(np.float32)
+        for cropping in (replaced, read):
+            cut = cropping([given, np.zeros((2, height, width, 2), np.float32)]).numpy()
+            np.testing.assert_array_equal(cut, given[:, :height, :width])
+    none = np.zeros((0, 4, 6, 3), np.float32)
+    assert read([none, none[:, :3, :5, :2]]).shape == (0, 3, 5, 3)
 
 
 def replaced_layers() -> dict[str, tuple[Callable[[], Any], list[tuple[int, ...]]]]:

@@ -26,16 +26,26 @@ class CropLike(keras.layers.Layer):
         return maps[:, : size[1], : size[2]]
 
     def as_keras(self, maps: Any, like: Any) -> Any:
-        """Return a model that crops by a fixed number of pixels: none if the sizes are unknown.
-
-        It then takes only images for which there is nothing to cut.
-        """
+        """Return a model of Keras' own layer, or of its operations if the sizes are unknown."""
         inputs = inputs_like(maps, like)
-        known = None not in (*maps.shape[1:3], *like.shape[1:3])
-        surplus = [maps.shape[axis] - like.shape[axis] if known else 0 for axis in (1, 2)]
+        if None in (*maps.shape[1:3], *like.shape[1:3]):
+            return keras.Model(inputs, _taken(*inputs), name=self.name)
+        surplus = [maps.shape[axis] - like.shape[axis] for axis in (1, 2)]
         cropping = keras.layers.Cropping2D(tuple((0, pixels) for pixels in surplus), data_format=DATA_FORMAT)
         return keras.Model(inputs, cropping(inputs[0]), name=self.name)
 
     def compute_output_shape(self, maps_shape: Any, like_shape: Any) -> Any:
         """Return the shape of the maps, with the height and width of the others."""
         return (maps_shape[0], *like_shape[1:3], maps_shape[3])
+
+
+def _taken(maps: Any, like: Any) -> Any:
+    """The first rows and columns of symbolic maps, as many as others have.
+
+    Keras' operations tell no sizes that are unknown when a network is put together. Counting ones does.
+    """
+    ops = keras.ops
+    for axis, line in ((1, like[:1, :, :1, :1]), (2, like[:1, :1, :, :1])):
+        ones = ops.sum(ops.ones_like(line, dtype="int32"), axis=(0, 3 - axis, 3))
+        maps = ops.take(maps, ops.cumsum(ones) - 1, axis=axis)
+    return maps
