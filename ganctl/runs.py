@@ -46,7 +46,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.experiment.yaml_source import YamlSource, parse_yaml
 from ganctl.generation import drawing
-from ganctl.generation.export import Exported, Generator, check_output
+from ganctl.generation.export import Exported, Generator, check_choices, check_output
 from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
 from ganctl.generation.image_scores import Scores, score_images
@@ -221,6 +221,8 @@ def export(
     format: Text,
     output: OptionalPath = None,
     *,
+    batch: OptionalCount = None,
+    quantization: OptionalText = None,
     direction: OptionalText = None,
     best: Flag = False,
     plugins: Plugins = (),
@@ -234,6 +236,8 @@ def export(
         path: a run folder, checkpoint or generator file.
         format: `keras`, `savedmodel`, `onnx`, `litert` or `safetensors-torch`.
         output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
+        batch: the number of images in each batch, in formats that fix one; by default any number.
+        quantization: `float16` or `dynamic-range`, in the format `litert`; by default weights are float32.
         direction: of a model that has several, such as `a_to_b` or `b_to_a` of CycleGAN; by default the first.
         best: use a run's checkpoint with the lowest KID instead of the latest.
         plugins: Python files that the run needs.
@@ -253,11 +257,12 @@ def export(
         raise UsageError(f"format must be one of {known}. Received: {format!r}.{did_you_mean(format, formats())}")
     with _permitted(plugins, allow_plugins):
         where = check_output(format, None if output is None else _user_path(output))
+        check_choices(format, batch, quantization)
         select_device("auto")
         # For float32 accuracy: a GPU's convolutions round more. This process may already use a GPU.
         with tf.device("CPU:0"):
-            generator = Generator.load(_user_path(path), best=best, direction=direction)
-            exported = write_generator(generator, format, where)
+            generator = Generator.load(_user_path(path), best=best, direction=direction, batch=batch)
+            exported = write_generator(generator, format, where, quantization)
     _warn(f"skipped: {problem}" for problem in generator.problems)
     return exported
 
@@ -476,7 +481,15 @@ class Run:
         )
 
     @checked
-    def export(self, format: Text, output: OptionalPath = None, *, direction: OptionalText = None) -> Exported:
+    def export(
+        self,
+        format: Text,
+        output: OptionalPath = None,
+        *,
+        batch: OptionalCount = None,
+        quantization: OptionalText = None,
+        direction: OptionalText = None,
+    ) -> Exported:
         """Export the generator for use in other programs, as `ganctl.export` does, with the same arguments.
 
         Example:
@@ -486,6 +499,8 @@ class Run:
             self.path,
             format,
             output,
+            batch=batch,
+            quantization=quantization,
             direction=direction,
             best=self._best,
             plugins=self._plugins,

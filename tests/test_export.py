@@ -1,19 +1,21 @@
 """Exported generators: every format draws what the original draws, of every model, also where there is no ganctl."""
 
 import importlib
+import inspect
 import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import RunCli, drawn_from_noise, home_shape, shapes_of, shipped
+from conftest import RunCli, drawn_from_noise, home_shape, shapes_of, shipped, slow_but
 
 import ganctl.layers
 from ganctl import models
@@ -25,13 +27,22 @@ from ganctl.game import class_count, takes_classes
 from ganctl.game import state as game_state
 from ganctl.game.inputs import to_pixels
 from ganctl.game.sampler import drawing_role
-from ganctl.generation.export import COMPARED, LIMIT, Generator, _drawn_inputs, check_output, export
-from ganctl.generation.formats import formats
+from ganctl.generation.export import (
+    COMPARED,
+    LIMIT,
+    Generator,
+    _drawn_inputs,
+    _with_named_inputs,
+    check_choices,
+    check_output,
+    export,
+)
+from ganctl.generation.formats import Format, formats
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.keras_internals import layers_of
 from ganctl.layers.keras_alone import of_keras_alone
 from ganctl.layers.times_noise import TimesNoise
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras, silent_stderr, tf
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.paths import RunFolder
 
@@ -254,6 +265,247 @@ def test_the_command_says_where_the_file_is_and_how_far_off(run: Path, run_cli: 
     assert (tmp_path / "generator.tflite").stat().st_size > 100_000
 
 
+def in_litert(path: Path, inputs: dict[str, np.ndarray], *, resized: bool) -> np.ndarray:
+    """What a LiteRT file draws, by its signature or, as in other languages, after each input was resized."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(str(path))
+    if not resized:
+        return interpreter.get_signature_runner()(**inputs)["images"].copy()
+    places = {name: interpreter.get_signature_runner().get_input_details()[name]["index"] for name in inputs}
+    for name, array in inputs.items():
+        interpreter.resize_tensor_input(places[name], array.shape, strict=True)
+    interpreter.allocate_tensors()
+    for name, array in inputs.items():
+        interpreter.set_tensor(places[name], array)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).copy()
+
+
+@pytest.mark.parametrize("case", slow_but(["dcgan"], ["dcgan", "one-hot classes", "several inputs", "r3gan", "sagan"]))
+def test_a_litert_file_draws_batches_of_any_size_as_sample_does(
+    case: str, generator_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = generator_file(*CASES[case])
+    inputs = Generator.load(path, batch=64).inputs
+    generator = Generator.load(path)
+    exported = export(generator, "litert", tmp_path / "a.tflite")
+    trained = TrainedGenerator.load(path)
+    values = sum(variable.shape.num_elements() for variable in trained.network.trainable_variables)
+    assert exported.size == exported.path.stat().st_size > 4 * values, "it holds the weights"
+    for count in (1, 7, 64):
+        given = {name: array[:count] for name, array in inputs.items()}
+        expected = np.concatenate(list(trained.draw(count))).astype(int)
+        drawn = [in_litert(exported.path, given, resized=resized) for resized in (False, True)]
+        np.testing.assert_array_equal(*drawn)
+        assert drawn[0].shape == (count, *trained.image_shape)
+        assert np.abs(drawn[0] - generator.draw(given)).max() <= exported.difference + 1e-6 <= LIMIT
+        apart = np.abs(to_pixels(drawn[0]).numpy().astype(int) - expected)
+        assert apart.max() <= 1, "a level that is rounded the other way"
+        assert (apart > 0).mean() < 0.01
+
+
+BATCH = 5
+
+
+def batch_in(name: str, path: Path) -> list[list[int | None]]:
+    """The shapes of a file's input and output, as its own runtime reads them."""
+    if name == "onnx":
+        session = importlib.import_module("onnxruntime").InferenceSession(str(path))
+        return [session.get_inputs()[0].shape, session.get_outputs()[0].shape]
+    if name == "savedmodel":
+        signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+        inputs, output = signature.structured_input_signature[1], signature.structured_outputs["images"]
+        return [list(inputs["latent"].shape), list(output.shape)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        interpreter = tf.lite.Interpreter(str(path))
+    found = [interpreter.get_input_details()[0], interpreter.get_output_details()[0]]
+    return [each["shape_signature"].tolist() for each in found]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in formats().items() if not kind.any_batch])
+@pytest.mark.parametrize("model", slow_but(["dcgan"], ["dcgan", "r3gan"]))
+def test_a_fixed_batch_is_in_the_file(
+    model: str, name: str, generator_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    generator = Generator.load(generator_file(*CASES[model]), batch=BATCH)
+    exported = export(generator, name, tmp_path / f"a{formats()[name].suffix}")
+    assert 0 <= exported.difference <= LIMIT
+    width, image = generator.inputs["latent"].shape[1], list(generator.draw(generator.inputs).shape[1:])
+    assert batch_in(name, exported.path) == [[BATCH, width], [BATCH, *image]]
+    facts = exported.facts()
+    assert facts["inputs"]["latent"]["shape"] == [BATCH, width]
+    assert facts["output"]["shape"] == [BATCH, *image]
+    assert f"latent = random.standard_normal([{BATCH}, {width}], dtype=np.float32)" in exported.usage
+    names: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec("\n".join(exported.usage), names)
+    assert names["pixels"].shape == (BATCH, *image)
+    # A SavedModel does not say so of itself: TensorFlow goes on until a layer's shape does not fit.
+    other = {"latent": generator.inputs["latent"][:3]}
+    draw = partial(in_litert, resized=True) if name == "litert" else partial(run_once, formats()[name])
+    refused = {"litert": "ResizeInputTensorStrict only allows", "onnx": "Expected: 5", "savedmodel": "reshape|shape"}
+    with pytest.raises(Exception, match=refused[name]):
+        draw(exported.path, other)
+
+
+def run_once(kind: Format, path: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """What a file of a format draws."""
+    (images,) = kind.run(None, path, [inputs])
+    return images
+
+
+def test_files_that_say_nothing_of_a_batch_and_numbers_that_are_none() -> None:
+    for name in ("keras", "safetensors-torch"):
+        with pytest.raises(UsageError, match=f"^batch: a file of the format {name} takes any number of inputs.*onnx"):
+            check_choices(name, 4, None)
+    for batch in (0, -1, 5000):
+        with pytest.raises(UsageError, match=r"batch must be a number from 1 to 4,096\. Received: "):
+            check_choices("onnx", batch, None)
+    with pytest.raises(UsageError, match=r"quantization: the format onnx has no float16\. Leave it out, or choose li"):
+        check_choices("onnx", None, "float16")
+    with pytest.raises(UsageError, match=r"'float16'\. Received: 'float15'\. Did you mean 'float16'"):
+        check_choices("litert", None, "float15")
+    check_choices("litert", 1, "float16")
+    check_choices("keras", None, None)
+
+
+@pytest.mark.parametrize(("quantization", "share"), [("float16", 0.6), ("dynamic-range", 0.4)])
+def test_a_quantized_file_says_what_it_costs(
+    quantization: str, share: float, loaded: Callable[[str], Generator], tmp_path: Path
+) -> None:
+    generator = loaded("dcgan")
+    whole = export(generator, "litert", tmp_path / "whole.tflite")
+    exported = export(generator, "litert", tmp_path / "a.tflite", quantization)
+    assert exported.size == exported.path.stat().st_size < share * whole.size
+    assert whole.quantized is None
+    drawn = in_litert(exported.path, generator.inputs, resized=False).clip(-1, 1).astype(np.float64)
+    apart = 127.5 * np.abs(drawn - generator.draw(generator.inputs).clip(-1, 1))
+    found = exported.quantized
+    assert found is not None
+    assert found.mean == pytest.approx(apart.mean(), rel=1e-6)
+    assert found.largest >= apart.max() * (1 - 1e-6)  # batches of other sizes count, too
+    assert 0 < found.mean < found.largest
+    limits = formats()["litert"].quantizations[quantization]
+    assert exported.facts()["quantization"] == {
+        "name": quantization,
+        "largest_levels": found.largest,
+        "mean_levels": found.mean,
+        "limits": {"largest_levels": limits.largest, "mean_levels": limits.mean},
+    }
+    first, second, third, *_ = str(exported).splitlines()
+    assert first.endswith("a.tflite")
+    assert second == (
+        f"{quantization}: differs from float32 by {found.mean:.2g} grey levels of 256 on average "
+        f"(at most {limits.mean:g}), by {found.largest:.2g} in one pixel (at most {limits.largest:g})"
+    )
+    assert third == f"size: {exported.size:,} bytes"
+
+
+def test_a_quantized_file_that_draws_other_images_is_not_kept(tmp_path: Path) -> None:
+    """A weight beyond the largest number of float16, 65,504: the converter writes it as infinity or cuts it off."""
+    latent = keras.Input([4], name="latent")
+    large, small = keras.layers.Dense(4, use_bias=False), keras.layers.Dense(4, use_bias=False, activation="tanh")
+    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(small(large(latent))))
+    large.set_weights([1e6 * np.eye(4)])
+    small.set_weights([1e-6 * np.eye(4)])
+    generator, path = as_generator(network), tmp_path / "a.tflite"
+    path.write_text("an older file")
+    refused = r"^float16: differs from float32 by .* grey levels.*The file was removed. Export .* in float32\.$"
+    with pytest.raises(GanctlError, match=refused):
+        export(generator, "litert", path, "float16")
+    assert path.read_text() == "an older file"
+    assert export(generator, "litert", path).difference <= LIMIT
+    assert export(generator, "litert", path, "dynamic-range").quantized is not None
+
+
+@pytest.mark.slow
+def test_choices_on_the_command_line(run: Path, run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli(
+        "export", run, "--format", "litert", "--quantization", "float16", "--batch", "2", "--json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["quantization"]["name"] == "float16"
+    assert 0 < facts["quantization"]["mean_levels"] <= facts["quantization"]["largest_levels"] < 1
+    assert facts["bytes"] == (tmp_path / "generator.tflite").stat().st_size
+    assert facts["inputs"]["latent"]["shape"] == [2, 4]
+    for option in (["--batch", "2"], ["--quantization", "float16"]):
+        refused = run_cli("export", run, "--format", "keras", *option, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith(f"Error: {option[0][2:]}: ")
+        assert len(refused.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["generator.tflite"]
+
+
+def only_built() -> Any:
+    """A network whose variables `build` made; nothing has called it."""
+    layers = keras.layers
+    network = keras.Sequential(
+        [layers.Dense(6), layers.BatchNormalization(), layers.Dense(4), layers.Reshape([2, 2, 1])]
+    )
+    network.build((None, 4))
+    random = np.random.default_rng(0)
+    network.set_weights([random.uniform(0.5, 1.5, weight.shape) for weight in network.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_network_that_was_never_called_is_written_with_its_weights(name: str, tmp_path: Path) -> None:
+    network, kind = only_built(), formats()[name]
+    latent = np.random.default_rng(1).standard_normal([3, 4], dtype=np.float32)
+    plain = _with_named_inputs(network, {"latent": latent}, None)
+    path = tmp_path / f"a{kind.suffix}"
+    with silent_stderr():
+        kind.write(plain, path)
+        (drawn,) = kind.run(plain, path, [{"latent": latent}])
+    kernel, bias, gamma, beta, mean, variance, last, last_bias = network.get_weights()
+    hidden = (latent @ kernel + bias - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    np.testing.assert_allclose(drawn, (hidden @ last + last_bias).reshape(3, 2, 2, 1), rtol=1e-5)
+
+
+class Inverting(keras.Model):  # type: ignore[misc]
+    """A generator of a user's own class: it lists neither inputs nor outputs, and nothing has called it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.last = keras.layers.Conv2D(1, 1, name="last")
+
+    def build(self, shape: Any) -> None:
+        self.last.build(shape)
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        return -self.last(images)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_generator_of_a_users_own_class_is_exported(
+    name: str, generator_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    entry = models.registry.get("pix2pix")
+
+    def made(image_shape: Any, image_shapes: Any, **settings: Any) -> dict[str, Any]:
+        network = Inverting(name="generator")
+        network.build((None, *image_shapes["source"]))
+        return {**entry.make(image_shape, image_shapes, **settings), "generator": network}
+
+    made.__signature__ = inspect.signature(entry.make)  # type: ignore[attr-defined]
+    with models.registry.temporarily(replace(entry, make=made)):
+        generator = Generator.load(generator_file("pix2pix", {}))
+        exported = export(generator, name, tmp_path / f"a{formats()[name].suffix}")
+    assert exported.difference <= LIMIT
+    assert exported.image_shape == [*home_shape("pix2pix")]
+    assert (exported.beyond != []) == (name == "keras")
+    if name == "keras":
+        assert exported.beyond == [
+            "needs more than Keras, because these layers have no as_keras(): Inverting (generator)"
+        ]
+        assert exported.facts()["beyond"] == exported.beyond
+        assert str(exported).splitlines()[3] == exported.beyond[0]
+
+
 def crooked() -> Any:
     """A generator with a layer whose file forgets by what it multiplies."""
 
@@ -277,6 +529,10 @@ def test_the_lines_for_a_file_with_layers_of_ganctls_own_import_them(tmp_path: P
     network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(TimesNoise()(latent)))
     kind, path = formats()["keras"], tmp_path / "a.keras"
     kind.write(network, path)
+    times_noise = network.layers[1].name
+    assert kind.beyond(network) == [
+        f"needs more than Keras, because these layers have no as_keras(): TimesNoise ({times_noise})"
+    ]
     reading, drawing = kind.usage(network, path)
     assert reading == ["import keras", "import ganctl.layers", f"generator = keras.saving.load_model({str(path)!r})"]
     names: dict[str, Any] = {"latent": np.ones([3, 4], np.float32)}
@@ -333,7 +589,7 @@ def test_a_keras_file_draws_the_same_where_there_is_keras_alone(
     (home / "keras.json").write_text(json.dumps({"backend": "tensorflow", "image_data_format": data_format}))
     for model in WITH_LAYERS_OF_GANCTLS_OWN:
         assert any(type(layer).__module__.startswith("ganctl.") for layer in layers_of(loaded(model).plain)), model
-        export(loaded(model), "keras", tmp_path / f"{model}.keras")
+        assert export(loaded(model), "keras", tmp_path / f"{model}.keras").beyond == []
         np.savez(tmp_path / f"{model}.npz", **loaded(model).inputs)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"KERAS_HOME": str(home)}
     command = [sys.executable, "-c", ALONE, str(tmp_path)]
@@ -458,6 +714,23 @@ def test_every_layer_of_ganctls_own_in_a_generator_can_be_replaced() -> None:
     without = {kind.__name__ for kind in saved if not hasattr(kind, "as_keras")}
     elsewhere = {"MinibatchStandardDeviation", "AdaMemory", "ImagePool"}
     assert without == {"TimesNoise", *elsewhere}, f"{elsewhere} are not in generators"
+
+
+def test_a_layer_that_does_not_say_how_it_was_made_is_named(tmp_path: Path) -> None:
+    class Secretive(keras.layers.Layer):
+        def __init__(self, factor: float, **settings: Any) -> None:
+            super().__init__(**settings)
+            self.factor = factor
+
+        def call(self, inputs: Any) -> Any:
+            return inputs * self.factor
+
+    latent = keras.Input([4], name="latent")
+    network = keras.Model(latent, keras.layers.Reshape([2, 2, 1])(Secretive(np.array(0.5, "f"), name="half")(latent)))
+    expected = r"cannot be exported as keras: the layer half \(Secretive\) does not say how it was made. Give it get_co"
+    with pytest.raises(GanctlError, match=expected):
+        export(as_generator(network), "keras", tmp_path / "a.keras")
+    assert export(as_generator(network), "litert", tmp_path / "a.tflite").difference <= LIMIT
 
 
 def uneven() -> Any:

@@ -137,6 +137,12 @@ def _checked(entry: ModelEntry, made: Any, shapes: Mapping[str, Shape]) -> dict[
     if len({id(made[role]) for role in needed}) < len(needed):
         raise ConfigurationError(f"{must}. Received: the same network for several roles", key="model.name")
     for sampler in entry.samplers.values():
+        if not sampler.takes and not getattr(made[sampler.network], "inputs", None):
+            raise ConfigurationError(
+                f"{entry.place}: the {sampler.network} of '{entry.name}' does not say what its inputs are, as a class "
+                "of one's own does not. Return keras.Model(inputs, outputs), with outputs = network(inputs).",
+                key="model.name",
+            )
         _check_drawn(entry, sampler.network, made[sampler.network], shapes[sampler.gives])
     return dict(made)
 

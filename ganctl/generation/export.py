@@ -2,8 +2,8 @@
 
 Every format is written, read back and run on the same latent vectors; a file with different images is not kept. The
 inputs are called `latent` (`latent_2` and so on, if there are several) and `classes`, or `image` for a generator that
-makes images from images; the batch may have any size. Where the network and the format can, so may such an image.
-The written generator computes in float32 and as Keras does, without ganctl's rewrites.
+makes images from images; the batch may have any size, unless one is fixed. Where the network and the format can, so may
+such an image. The written generator computes in float32 and as Keras does, without ganctl's rewrites.
 """
 
 import importlib.util
@@ -18,11 +18,11 @@ import numpy as np
 from ganctl.build.networks import as_played
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import with_noise_given
-from ganctl.errors import GanctlError, UsageError
+from ganctl.errors import GanctlError, UsageError, did_you_mean
 from ganctl.game import state as game_state
 from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
-from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, formats
+from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, Quantization, formats, quantizations
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.translator import Translator
 from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
@@ -35,7 +35,10 @@ LIMIT = 1e-4
 IMAGE = "image"
 """The name of the input of a generator that makes images from images."""
 COMPARED = 16
-"""The number of compared images; then a batch of another size is compared."""
+"""The number of compared images in files for batches of any size."""
+FEWER = (7, 1)
+"""Other sizes of batches that are compared there. What is right for several images may be wrong for one."""
+MOST_IN_A_BATCH = 4096
 _IN_A_SAVED_MODEL = frozenset(
     ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra")
 )
@@ -59,6 +62,7 @@ class Generator:
         any_size: the same for images of any height and width, if the network takes them.
         multiple_of: what height and width of its images must be multiples of, if they are free.
         other: a batch of images of another size, if they are free.
+        batch: the number of images in each batch; None: any number.
     """
 
     original: Network
@@ -73,15 +77,19 @@ class Generator:
     any_size: "Generator | None" = None
     multiple_of: tuple[int, int] | None = None
     other: Arrays = field(default_factory=dict)
+    batch: int | None = None
 
     @classmethod
-    def load(cls, path: Path, *, best: bool = False, direction: str | None = None) -> "Generator":
+    def load(
+        cls, path: Path, *, best: bool = False, direction: str | None = None, batch: int | None = None
+    ) -> "Generator":
         """Read a run folder, checkpoint or generator file.
 
         Args:
             path: what to read.
             best: as in `checkpoint.find`.
             direction: the name of one of the model's samplers; None: the first.
+            batch: the number of images in each batch; None: any number.
 
         Raises:
             UsageError: the model has no such direction.
@@ -91,9 +99,9 @@ class Generator:
         found, parts = _with_noise_given(found, parts_of(found))
         trained = TrainedGenerator.of(found, parts, problems, direction)
         original, distribution, num_classes = trained.played, trained.distribution, trained.num_classes
-        inputs = _examples(trained)
+        inputs = _examples(trained, batch or COMPARED)
         description = trained.description
-        named = _with_named_inputs(trained.network, list(inputs))
+        named = _with_named_inputs(trained.network, inputs, batch)
         generator = cls(
             original,
             named,
@@ -104,6 +112,7 @@ class Generator:
             problems,
             trained.alpha,
             trained.value_range,
+            batch=batch,
         )
         if trained.sampler.takes:
             generator = replace(generator, any_size=_of_any_size(generator, trained))
@@ -130,10 +139,13 @@ class Exported:
         path: its path.
         format: name of its format.
         difference: the largest difference from the original.
-        inputs: shape and type of every input; the batch is None.
+        inputs: shape and type of every input; the batch is None unless it is fixed.
         image_shape: height, width and channels of the images; height and width are None if they are free.
         usage: lines of Python that run it.
         description: what was exported.
+        size: of the file, or of all files of the folder, in bytes.
+        quantized: the weights have fewer bits, and this is what it costs; None: they are float32.
+        beyond: what else than the format's own program is needed to load the file: lines of text.
         multiple_of: what height and width of input images must be multiples of, if they are free.
     """
 
@@ -144,12 +156,18 @@ class Exported:
     image_shape: list[int | None]
     usage: list[str]
     description: str
+    size: int
+    quantized: "Quantized | None" = None
+    beyond: list[str] = field(default_factory=list)
     multiple_of: tuple[int, int] | None = None
 
     def __str__(self) -> str:
+        accuracy = f"largest difference from the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]"
         lines = [
             f"{self.description}: {self.path}",
-            f"largest difference from the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]",
+            str(self.quantized) if self.quantized else accuracy,
+            f"size: {self.size:,} bytes",
+            *self.beyond,
             "To use it in Python:\n",
             *(f"    {line}" for line in self.usage),
         ]
@@ -159,12 +177,15 @@ class Exported:
 
     def facts(self) -> dict[str, Any]:
         """Return what `--json` prints. Images range from black at -1 to white at 1; clip values outside."""
-        shape = [None, *self.image_shape]
+        shape = [next(iter(self.inputs.values()))[0][0], *self.image_shape]
         output = {"name": OUTPUT, "shape": shape, "dtype": "float32", "range": [-1, 1], "clip": True}
         return {
             "path": str(self.path),
             "format": self.format,
             "largest_difference": self.difference,
+            "bytes": self.size,
+            **({"quantization": self.quantized.facts()} if self.quantized else {}),
+            **({"beyond": self.beyond} if self.beyond else {}),
             "inputs": {name: self._input_facts(name) for name in self.inputs},
             "output": output,
             "usage": self.usage,
@@ -180,32 +201,104 @@ class Exported:
         return facts
 
 
-def export(generator: Generator, name: str, path: Path | None = None) -> Exported:
+@dataclass(frozen=True)
+class Quantized:
+    """What weights of fewer bits cost. Differences are in grey levels of 256, from the generator in float32.
+
+    Attributes:
+        name: of the quantization.
+        largest: the largest difference of a pixel.
+        mean: the mean difference.
+        limits: the largest accepted ones.
+    """
+
+    name: str
+    largest: float
+    mean: float
+    limits: Quantization
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: differs from float32 by {self.mean:.2g} grey levels of 256 on average (at most "
+            f"{self.limits.mean:g}), by {self.largest:.2g} in one pixel (at most {self.limits.largest:g})"
+        )
+
+    def acceptable(self) -> bool:
+        """Whether the images are near enough; they are not where one is NaN."""
+        return self.largest <= self.limits.largest and self.mean <= self.limits.mean
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        limits = {"largest_levels": self.limits.largest, "mean_levels": self.limits.mean}
+        return {"name": self.name, "largest_levels": self.largest, "mean_levels": self.mean, "limits": limits}
+
+
+def export(generator: Generator, name: str, path: Path | None = None, quantization: str | None = None) -> Exported:
     """Write a generator, run the written file, and keep it only if it draws the same images.
 
     Args:
         generator: what to write.
         name: of the format.
         path: where; by default `generator` with the format's ending, in the current folder.
+        quantization: the name of one of the format's quantizations; None: float32.
 
     Raises:
-        UsageError: the path does not suit the format, or packages are missing.
+        UsageError: the path does not suit the format, or packages are missing, or the format has no batches of a fixed
+            size or no such quantization.
         GanctlError: it cannot be written in this format, or draws other images there; nothing is left behind.
     """
     kind, path = formats()[name], check_output(name, path)
+    check_choices(name, generator.batch, quantization)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacement_for(path, kind.suffix) as temporary:
-            generator, difference = _written(generator, kind, temporary)
+            generator, comparison = _written(generator, kind, quantization, temporary)
+            files = temporary.rglob("*") if temporary.is_dir() else [temporary]
+            size = sum(file.stat().st_size for file in files if file.is_file())
             if path.is_dir():
                 shutil.rmtree(path)
     # The inputs of the plain network have these names, and the examples their order.
-    shapes = {tensor.name: list(tensor.shape[1:]) for tensor in generator.plain.inputs}
-    inputs = {key: ([None, *shapes[key]], str(array.dtype)) for key, array in generator.inputs.items()}
+    shapes = {tensor.name: list(tensor.shape) for tensor in generator.plain.inputs}
+    inputs = {key: (shapes[key], str(array.dtype)) for key, array in generator.inputs.items()}
     reading, drawing = kind.usage(generator.plain, path)
     usage = ["import numpy as np", *reading, *_lines_for_inputs(generator), *drawing, *_lines_for_pixels(generator)]
     image_shape = list(generator.plain.output.shape[1:])
-    return Exported(path, name, difference, inputs, image_shape, usage, generator.description, generator.multiple_of)
+    return Exported(
+        path,
+        name,
+        comparison.difference,
+        inputs,
+        image_shape,
+        usage,
+        generator.description,
+        size,
+        comparison.quantized,
+        kind.beyond(generator.plain),
+        generator.multiple_of,
+    )
+
+
+def check_choices(name: str, batch: int | None, quantization: str | None) -> None:
+    """Raise UsageError, before anything is loaded, if a format does not have what is asked of it."""
+    kind = formats()[name]
+    if batch is not None and kind.any_batch:
+        able = ", ".join(key for key, each in formats().items() if not each.any_batch)
+        raise UsageError(
+            f"batch: a file of the format {name} takes any number of inputs, and none can be fixed. Leave it out, or "
+            f"choose another format: {able}."
+        )
+    if batch is not None and not 1 <= batch <= MOST_IN_A_BATCH:
+        raise UsageError(f"batch must be a number from 1 to {MOST_IN_A_BATCH:,}. Received: {batch:,}")
+    if quantization is None or quantization in kind.quantizations:
+        return
+    able = ", ".join(key for key, each in formats().items() if quantization in each.quantizations)
+    if not able:
+        known = quantizations()
+        raise UsageError(
+            f"quantization must be one of {', '.join(map(repr, known))}. Received: {quantization!r}."
+            f"{did_you_mean(quantization, known)}"
+        )
+    raise UsageError(f"quantization: the format {name} has no {quantization}. Leave it out, or choose {able}.")
 
 
 def check_output(name: str, path: Path | None = None) -> Path:
@@ -236,18 +329,26 @@ def check_output(name: str, path: Path | None = None) -> Path:
     return path
 
 
-def _written(generator: Generator, kind: Format, path: Path) -> tuple[Generator, float]:
+@dataclass(frozen=True)
+class _Comparison:
+    """How far from the original a file draws: at most, for images in [-1, 1]; and what a quantization costs."""
+
+    difference: float
+    quantized: Quantized | None = None
+
+
+def _written(generator: Generator, kind: Format, quantization: str | None, path: Path) -> tuple[Generator, _Comparison]:
     """Write a generator, for images of any size if it and the format can, and return what was written, checked.
 
     Returns:
-        The generator whose network is in the file, and the largest difference from it.
+        The generator whose network is in the file, and how far from it the file draws.
     """
     if generator.any_size and kind.any_size:
         with suppress(GanctlError):  # a converter may need to know the size of some layer's images
-            return generator.any_size, _written_and_compared(generator.any_size, kind, path)
+            return generator.any_size, _written_and_compared(generator.any_size, kind, quantization, path)
         if path.is_dir():
             shutil.rmtree(path)
-    return generator, _written_and_compared(generator, kind, path)
+    return generator, _written_and_compared(generator, kind, quantization, path)
 
 
 def _of_any_size(generator: Generator, trained: TrainedGenerator) -> Generator | None:
@@ -257,25 +358,27 @@ def _of_any_size(generator: Generator, trained: TrainedGenerator) -> Generator |
     if network is None or sides is None:
         return None
     height, width, channels = trained.taken_shape
-    larger = (COMPARED // 4, height + sides.step[0], width + 2 * sides.step[1], channels)
+    count = generator.batch or COMPARED // 4
+    larger = (count, height + sides.step[0], width + 2 * sides.step[1], channels)
     return replace(
         generator,
         original=in_own_session(lambda: as_played(network, trained.parts.experiment)),
-        plain=_with_named_inputs(network, [IMAGE]),
+        plain=_with_named_inputs(network, generator.inputs, generator.batch, sizes_free=True),
         multiple_of=sides.step,
         other={IMAGE: np.random.default_rng(1).uniform(-1.0, 1.0, larger).astype(np.float32)},
     )
 
 
-def _written_and_compared(generator: Generator, kind: Format, path: Path) -> float:
-    """Write, run the written file, and return the largest difference; raises GanctlError where it is too large."""
-    fewer = {key: array[:3] for key, array in generator.inputs.items()}
-    batches = [generator.inputs, fewer, *([generator.other] if generator.other else [])]
+def _written_and_compared(generator: Generator, kind: Format, quantization: str | None, path: Path) -> _Comparison:
+    """Write, run the written file, and return how far off it draws; raises GanctlError where that is too far."""
+    fewer = [] if generator.batch else [{key: each[:n] for key, each in generator.inputs.items()} for n in FEWER]
+    batches = [generator.inputs, *fewer, *([generator.other] if generator.other else [])]
+    limits = kind.quantizations[quantization] if quantization else None
     failure: Exception | None = None
     drawn: list[np.ndarray] = []
     with silent_stderr():  # converters are noisy
         try:
-            kind.write(generator.plain, path)
+            (limits or kind).write(generator.plain, path)
             drawn = list(kind.run(generator.plain, path, batches))
         except Exception as error:
             failure = error
@@ -284,18 +387,28 @@ def _written_and_compared(generator: Generator, kind: Format, path: Path) -> flo
     if failure:
         first = (str(failure).strip() or type(failure).__name__).splitlines()[0]
         raise GanctlError(f"This generator cannot be exported as {kind.name}: {first}") from failure
-    difference = 0.0
+    differences: list[np.ndarray] = []
     for inputs, images in zip(batches, drawn, strict=True):
         expected = generator.draw(inputs)
         if images.shape != expected.shape:
             raise GanctlError(f"The {kind.name} file draws {images.shape} where the generator draws {expected.shape}.")
-        difference = max(difference, float(np.abs(images.astype(np.float64) - expected).max()))
-    if not difference <= LIMIT:  # also if it is NaN
+        # What a quantized file is judged by is what can be seen.
+        both = [
+            each.astype(np.float64).clip(-1, 1) if limits else each.astype(np.float64) for each in (images, expected)
+        ]
+        differences.append(np.abs(both[0] - both[1]).ravel())
+    largest = float(np.max([each.max() for each in differences]))  # NaN where one is
+    if limits and quantization:
+        quantized = Quantized(quantization, 127.5 * largest, 127.5 * float(differences[0].mean()), limits)
+        if not quantized.acceptable():
+            raise GanctlError(f"{quantized}. The file was removed. Export this generator with its weights in float32.")
+        return _Comparison(largest, quantized)
+    if not largest <= LIMIT:  # also if it is NaN
         raise GanctlError(
             f"The {kind.name} file draws different images from the generator: the largest difference is "
-            f"{difference:.3g}, more than {LIMIT:g}. The file was removed."
+            f"{largest:.3g}, more than {LIMIT:g}. The file was removed."
         )
-    return difference
+    return _Comparison(largest)
 
 
 def _with_noise_given(found: checkpoint.Checkpoint, parts: Parts) -> tuple[checkpoint.Checkpoint, Parts]:
@@ -308,21 +421,21 @@ def _with_noise_given(found: checkpoint.Checkpoint, parts: Parts) -> tuple[check
     return checkpoint.Checkpoint(found.path, found.facts, groups), changed
 
 
-def _examples(trained: TrainedGenerator) -> Arrays:
+def _examples(trained: TrainedGenerator, count: int) -> Arrays:
     """A batch for every input by name, in the generator's order."""
     if trained.sampler.takes:
         shape = trained.taken_shape
-        return {IMAGE: np.random.default_rng(0).uniform(-1.0, 1.0, (COMPARED, *shape)).astype(np.float32)}
-    return _drawn_inputs(trained.network, trained.distribution, trained.num_classes)
+        return {IMAGE: np.random.default_rng(0).uniform(-1.0, 1.0, (count, *shape)).astype(np.float32)}
+    return _drawn_inputs(trained.network, trained.distribution, trained.num_classes, count)
 
 
-def _drawn_inputs(generator: Network, distribution: str, num_classes: int) -> Arrays:
+def _drawn_inputs(generator: Network, distribution: str, num_classes: int, count: int = COMPARED) -> Arrays:
     """Latent vectors and classes for a generator that makes images from noise."""
-    vectors = iter(sample_latent(generator, COMPARED, 0, distribution))
+    vectors = iter(sample_latent(generator, count, 0, distribution))
     inputs: Arrays = {}
     for tensor in generator.inputs:
         if tensor.name == CLASSES:
-            classes = np.arange(COMPARED) % num_classes
+            classes = np.arange(count) % num_classes
             whole = "int" in tensor.dtype
             inputs[CLASSES] = (
                 classes[:, None].astype(tensor.dtype) if whole else np.eye(num_classes, dtype="f")[classes]
@@ -333,15 +446,23 @@ def _drawn_inputs(generator: Network, distribution: str, num_classes: int) -> Ar
     return inputs
 
 
-def _with_named_inputs(generator: Network, names: list[str]) -> Network:
-    """The generator behind inputs of these names: one tensor, or a dictionary."""
-    tensors = [
-        keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
-        for name, tensor in zip(names, generator.inputs, strict=True)
-    ]
-    if len(tensors) == 1:
-        return keras.Model(tensors[0], generator(tensors[0]), name="exported")
-    return keras.Model(dict(zip(names, tensors, strict=True)), generator(tensors), name="exported")
+def _with_named_inputs(generator: Network, inputs: Arrays, batch: int | None, *, sizes_free: bool = False) -> Network:
+    """The generator behind inputs of these names: one tensor, or a dictionary.
+
+    Args:
+        generator: any Keras model; one of a user's own class does not list its inputs.
+        inputs: examples, in the generator's order.
+        batch: the number of images in each batch; None: any number.
+        sizes_free: the inputs are images of any height and width.
+    """
+    tensors = {}
+    for name, array in inputs.items():
+        sides = (None, None, array.shape[-1]) if sizes_free else array.shape[1:]
+        tensors[name] = keras.Input(batch_shape=(batch, *sides), dtype=str(array.dtype), name=name)
+    values = list(tensors.values())
+    if len(values) == 1:
+        return keras.Model(values[0], generator(values[0]), name="exported")
+    return keras.Model(tensors, generator(values), name="exported")
 
 
 def _lines_for_pixels(generator: Generator) -> list[str]:
@@ -360,7 +481,8 @@ def _lines_for_pixels(generator: Generator) -> list[str]:
 
 
 def _lines_for_inputs(generator: Generator) -> list[str]:
-    """Lines of Python that make inputs for sixteen images, called as the inputs are."""
+    """Lines of Python that make inputs for a batch, by default of sixteen images, called as the inputs are."""
+    count = generator.batch or COMPARED
     lines = ["random = np.random.default_rng(0)"]
     if IMAGE in generator.inputs:
         size = "of this size"
@@ -370,13 +492,13 @@ def _lines_for_inputs(generator: Generator) -> list[str]:
                 size += f" that are multiples of {' and '.join(map(str, dict.fromkeys(generator.multiple_of)))}"
         lines.append(f"# Instead of noise, images {size}: pixels / 127.5 - 1, so black is -1 and white is 1.")
     for name, array in generator.inputs.items():
-        shape = [COMPARED, *array.shape[1:]]
+        shape = [count, *array.shape[1:]]
         if name == CLASSES and array.shape[1:] == (1,):
             lines.append(f"{name} = random.integers(0, {generator.num_classes}, {shape}).astype(np.{array.dtype})")
         elif name == IMAGE:
             lines.append(f"{name} = random.uniform(-1, 1, {shape}).astype(np.float32)")
         elif name == CLASSES:
-            chosen = f"random.integers(0, {generator.num_classes}, {COMPARED})"
+            chosen = f"random.integers(0, {generator.num_classes}, {count})"
             lines.append(f"{name} = np.eye({generator.num_classes}, dtype=np.{array.dtype})[{chosen}]")
         elif generator.distribution == "normal":
             lines.append(f"{name} = random.standard_normal({shape}, dtype=np.float32)")

@@ -8,7 +8,7 @@ Networks that come here have named inputs: one tensor, or a dictionary of them.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,23 @@ Network = Any
 
 
 @dataclass(frozen=True)
+class Quantization:
+    """A way to store weights with fewer bits, and how far from the original the file may then draw.
+
+    Differences are in grey levels of 256, not rounded, of images clipped to black and white.
+
+    Attributes:
+        write: writes a network to a path.
+        largest: the largest accepted difference of a pixel.
+        mean: the largest accepted mean difference.
+    """
+
+    write: Callable[[Network, Path], None]
+    largest: float
+    mean: float
+
+
+@dataclass(frozen=True)
 class Format:
     """A kind of file.
 
@@ -41,6 +58,9 @@ class Format:
         needs: packages in addition to ganctl's own.
         extra: the extra of ganctl that installs them.
         any_size: whether height and width of images may be free in the file.
+        any_batch: the file says nothing of the number of images in a batch, so that none can be fixed.
+        quantizations: the ways to store weights with fewer bits, by name.
+        beyond: what a network needs to be loaded that the format's own program does not have: lines of text.
     """
 
     name: str
@@ -51,6 +71,9 @@ class Format:
     needs: tuple[str, ...] = ()
     extra: str = ""
     any_size: bool = True
+    any_batch: bool = False
+    quantizations: Mapping[str, Quantization] = field(default_factory=dict)
+    beyond: Callable[[Network], list[str]] = lambda network: []
 
 
 @cache
@@ -58,6 +81,11 @@ def formats() -> Mapping[str, Format]:
     """Return every format by name."""
     modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     return {module.FORMAT.name: module.FORMAT for module in sorted(modules, key=lambda module: module.FORMAT.name)}
+
+
+def quantizations() -> list[str]:
+    """Return the names of all quantizations of all formats."""
+    return sorted({name for kind in formats().values() for name in kind.quantizations})
 
 
 def traced(network: Network) -> tuple[Any, list[Any]]:
@@ -69,7 +97,9 @@ def traced(network: Network) -> tuple[Any, list[Any]]:
 
     def draw(*tensors: Any) -> dict[str, Any]:
         inputs = {spec.name: tensor for spec, tensor in zip(specs, tensors, strict=True)}
-        return {OUTPUT: network(inputs if len(inputs) > 1 else tensors[0], training=False)}
+        images = network(inputs if len(inputs) > 1 else tensors[0], training=False)
+        images.set_shape(network.output.shape)  # a layer may forget a batch of a fixed size
+        return {OUTPUT: images}
 
     return tf.function(draw, input_signature=specs, autograph=False), specs
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import ganctl.layers
+from ganctl.errors import GanctlError
 from ganctl.generation.formats import Arrays, Format, Network, as_dictionary
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import keras
@@ -26,8 +27,29 @@ def _foreign_classes(network: Network) -> dict[str, Any]:
     return {kind.__name__: kind for kind in classes if not kind.__module__.startswith(("keras.", f"{_LAYERS}."))}
 
 
+def _beyond(network: Network) -> list[str]:
+    """What the file of a network needs to be loaded, beside Keras."""
+    names: dict[str, list[str]] = {}
+    for layer in layers_of(ganctl.layers.of_keras_alone(network)):
+        if not type(layer).__module__.startswith("keras."):
+            names.setdefault(type(layer).__name__, []).append(layer.name)
+    if not names:
+        return []
+    listed = "; ".join(f"{kind} ({', '.join(layers)})" for kind, layers in names.items())
+    return [f"needs more than Keras, because these layers have no as_keras(): {listed}"]
+
+
 def _write(network: Network, path: Path) -> None:
-    ganctl.layers.of_keras_alone(network).save(path)
+    network = ganctl.layers.of_keras_alone(network)
+    for layer in reversed(layers_of(network)):  # inner ones first
+        try:
+            layer.get_config()
+        except NotImplementedError:
+            raise GanctlError(
+                f"the layer {layer.name} ({type(layer).__name__}) does not say how it was made. Give it get_config() "
+                "that returns its arguments, or as_keras() that returns Keras' own layers."
+            ) from None
+    network.save(path)
 
 
 def _run(network: Network, path: Path, batches: Sequence[Arrays]) -> Iterator[np.ndarray]:
@@ -56,4 +78,4 @@ def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
     )
 
 
-FORMAT = Format("keras", ".keras", _write, _run, _usage)
+FORMAT = Format("keras", ".keras", _write, _run, _usage, any_batch=True, beyond=_beyond)

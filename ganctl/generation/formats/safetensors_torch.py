@@ -139,4 +139,4 @@ def _usage(network: Network, path: Path) -> tuple[list[str], list[str]]:
     )
 
 
-FORMAT = Format("safetensors-torch", ".safetensors", _write, _run, _usage, any_size=False)
+FORMAT = Format("safetensors-torch", ".safetensors", _write, _run, _usage, any_size=False, any_batch=True)
