@@ -11,8 +11,10 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, wraps
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_args, get_origin
+from functools import cache, reduce, wraps
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError, validate_call
@@ -99,12 +101,13 @@ Text = Annotated[str, Must("a string")]
 OptionalText = Annotated[str | None, Must("a string")]
 Flag = Annotated[bool, _number, Must("True or False")]
 Count = Annotated[int, _number, Field(ge=1), Must("an integer >= 1")]
-OptionalCount = Annotated[int | None, _number, Field(ge=1), Must("an integer >= 1")]
+# The limit belongs to the number: pydantic would apply one beside None to None.
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _number, Must("an integer >= 1")]
 Points = Annotated[int, _number, Field(ge=2), Must("an integer >= 2")]
 Samples = Annotated[int, _number, Field(ge=50, le=50_000), Must("an integer from 50 to 50,000")]
 Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
-OptionalSeed = Annotated[int | None, _number, Field(ge=0), Must("an integer >= 0")]
-Truncation = Annotated[float | None, _number, Field(gt=0), Must("a number > 0, such as 0.7")]
+OptionalSeed = Annotated[Annotated[int, Field(ge=0)] | None, _number, Must("an integer >= 0")]
+Truncation = Annotated[Annotated[float, Field(gt=0)] | None, _number, Must("a number > 0, such as 0.7")]
 # A boolean mask would be read as the classes 0 and 1, so it is refused, as is a vector of floats.
 Classes = Annotated[
     Sequence[int | str] | None,
@@ -183,7 +186,12 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 
 
 def _plain(annotation: Any) -> Any:
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    """The type that an annotation says, without conditions at any depth."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return reduce(or_, map(_plain, get_args(annotation)))
+    return annotation
 
 
 def _message(error: ValidationError, signature: inspect.Signature, given: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import cv2
 import keras
@@ -20,8 +21,10 @@ import numpy as np
 import pytest
 import yaml
 from conftest import RunCli, WriteYaml
+from pydantic import TypeAdapter
 
 import ganctl
+import ganctl.arguments
 from ganctl import Run
 from ganctl.errors import StoppedError, UsageError
 from ganctl.images.draw import grid
@@ -228,6 +231,14 @@ def test_a_long_mistake_is_cut(run: Run) -> None:
     with pytest.raises(UsageError, match=r"num must be an integer >= 1\. Received: \[0, 1, .* \.\.\.$") as caught:
         run.sample(list(range(10_000)))  # type: ignore[arg-type]
     assert len(str(caught.value)) < 200
+
+
+def test_what_may_be_left_out_may_also_be_none() -> None:
+    kinds = {name: kind for name, kind in vars(ganctl.arguments).items() if get_origin(kind) is Annotated}
+    optional = {name: kind for name, kind in kinds.items() if type(None) in get_args(get_args(kind)[0])}
+    assert {"OptionalCount", "OptionalSeed", "OptionalText", "Truncation"} <= set(optional)
+    for name, kind in optional.items():
+        assert TypeAdapter(kind).validate_python(None) is None, name
 
 
 def test_python_shows_the_arguments_and_their_meaning() -> None:
