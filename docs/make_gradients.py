@@ -276,7 +276,9 @@ def _excited() -> Any:
 HEAD = f"""# Layers under a gradient penalty
 
 Written by `docs/make_gradients.py`; `tests/test_second_derivatives.py` measures every line against central
-differences, with TensorFlow {TENSORFLOW} and Keras {READ_FROM}.
+differences, with TensorFlow {TENSORFLOW} and Keras {READ_FROM}. Measure them again with:
+
+    python -m pytest tests/test_second_derivatives.py
 
 `gradient_penalty`, `r1`, `r2` and `dragan` differentiate the discriminator twice: by the images, then by the
 weights. TensorFlow has no right second derivative of some layers, and mostly says nothing.
