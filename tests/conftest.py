@@ -309,8 +309,25 @@ def stages_of(model: str, last: int | None = None) -> list[dict[str, Any]]:
 
 @cache
 def _shipped_stages() -> dict[str, list[dict[str, Any]]]:
-    contents = [yaml.safe_load(path.read_text()) for path in sorted(CONFIGS.glob("*.yaml"))]
-    return {each["model"]["name"]: each["training"]["stages"] for each in contents if "stages" in each["training"]}
+    return {
+        each["model"]["name"]: each["training"]["stages"] for each in _shipped_files() if "stages" in each["training"]
+    }
+
+
+@cache
+def _shipped_files() -> list[dict[str, Any]]:
+    return [yaml.safe_load(path.read_text()) for path in sorted(CONFIGS.glob("*.yaml"))]
+
+
+def recipe_of(model: str) -> Overrides:
+    """What a model's shipped file says of losses, penalties, optimizers and forward passes, as changes of another."""
+    content = next((each for each in _shipped_files() if each["model"]["name"] == model), {})
+    training = {
+        f"training.{key}": value
+        for key, value in content.get("training", {}).items()
+        if key in ("augment", "discriminator_batches", "ema", "fakes")
+    }
+    return {**{section: content[section] for section in ("loss", "optimizer") if section in content}, **training}
 
 
 def short(stages: list[dict[str, Any]], last: int | None = None) -> list[dict[str, Any]]:

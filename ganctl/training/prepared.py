@@ -16,6 +16,7 @@ from ganctl.build.resolving import read_split
 from ganctl.evaluation.features import check_available
 from ganctl.evaluation.reference import check_enough
 from ganctl.experiment.experiment import Experiment
+from ganctl.game.fixed_sums import add_in_fixed_order
 from ganctl.game.game import Game
 from ganctl.game.sampler import drawing_role
 from ganctl.host.device import Device
@@ -41,6 +42,7 @@ def prepare_process(device: Device) -> None:
     """Make everything that TensorFlow computes on the CPU in this process from now on reproducible to the last bit."""
     if device.name == "CPU":
         tf.config.experimental.enable_op_determinism()
+        add_in_fixed_order()
 
 
 @dataclass(frozen=True)
