@@ -2,7 +2,8 @@
 
 TensorFlow 2.21 adds gradients that flow together from three or more places with AddN, in the order in which their
 memory happens to become free: the last bit depends on timing, even with deterministic operations. With two places, or a
-sum over a stack, there is only one order.
+sum over a stack, there is only one order. So these functions need nothing of `ganctl.game.fixed_sums`, which mends
+every other sum on a CPU.
 """
 
 from collections.abc import Sequence
