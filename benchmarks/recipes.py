@@ -33,7 +33,8 @@ _LINE = re.compile(
     r"#   (?P<command>ganctl train .*)$",
     re.MULTILINE,
 )
-_CLEARLY = 3.0  # standard errors
+CLEARLY = 3.0
+"""Standard errors beyond which two means differ by more than chance."""
 _TOLERATED = 0.05  # of the score: another processor rounds otherwise, and chaos does the rest
 
 
@@ -93,7 +94,7 @@ class Score:
         """Whether this is clearly more than what was recorded: beyond chance, and beyond another machine's rounding."""
         variances = (self.deviation**2 / len(self.seeds), recorded.deviation**2 / len(recorded.seeds))
         more = self.kid - recorded.kid
-        return more > _CLEARLY * math.sqrt(sum(variances)) and more > _TOLERATED * recorded.kid
+        return more > CLEARLY * math.sqrt(sum(variances)) and more > _TOLERATED * recorded.kid
 
 
 def measure(recorded: Score) -> Score:

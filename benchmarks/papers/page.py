@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -97,13 +98,17 @@ def _verdicts(proof: Proof, found: Sequence[Measured]) -> list[str]:
 def write(entry: Entry) -> None:
     """Put a section in the place of the old one, or at the end, and write its picture."""
     if entry.rows:
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        cells = np.concatenate(list(entry.rows.values()))
-        columns = len(next(iter(entry.rows.values())))
-        write_png(PICTURES / f"{entry.name}.png", layout(cells, len(entry.rows), columns))
+        write_rows(PICTURES / f"{entry.name}.png", entry.rows)
     before, sections = _sections(PAGE.read_text("utf-8"))
     sections[entry.name] = entry.text
     PAGE.write_text(before + "\n".join(sections[name] for name in sections), "utf-8")
+
+
+def write_rows(path: Path, rows: Mapping[str, np.ndarray]) -> None:
+    """Write rows of images, uint8 [N, H, W, C] of equal N, below each other as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = len(next(iter(rows.values())))
+    write_png(path, layout(np.concatenate(list(rows.values())), len(rows), columns))
 
 
 def _sections(text: str) -> tuple[str, dict[str, str]]:

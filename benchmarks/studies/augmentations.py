@@ -1,0 +1,121 @@
+"""Whether augmentations help where pictures are few, and whether they show in the samples."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.papers.clothes import Clothes, judge_of
+from benchmarks.studies.bench import Bench, Trained
+from benchmarks.studies.figures import Spread
+from benchmarks.studies.recipe import Recipe
+from benchmarks.studies.study import Report, Study, Table, first_samples, spread_of
+from ganctl.augmentations.ada import Ada
+from ganctl.augmentations.diffaugment import DiffAugment
+from ganctl.evaluation.features.extractor import Extractor
+from ganctl.game import Augmentation, Key
+from ganctl.game.inputs import as_networks_see, to_pixels
+from ganctl.lazy import tf
+
+PICTURES = (100, 500, 2000)
+PROBABILITY = 0.5
+"""Of ADA's changes in the pictures that its judge learns from."""
+_JUDGED = 3000
+_BATCH = 100
+
+# By default, ADA's probability needs 500,000 images to rise to 1, ten times as many as a run here sees.
+ARMS: Mapping[str, Sequence[Mapping[str, object]]] = {
+    "none": [],
+    "DiffAugment": [{"name": "diffaugment"}],
+    "ADA": [{"name": "ada", "speed": 50_000}],
+}
+AUGMENTATIONS: Mapping[str, Augmentation] = {"DiffAugment": DiffAugment(), "ADA": Ada()}
+
+
+def _recipe(arm: str, pictures: int) -> Recipe:
+    return Recipe(f"{arm} {pictures}", {"dataset.limit": pictures, "training.augment": ARMS[arm]})
+
+
+RECIPES = {(pictures, arm): _recipe(arm, pictures) for pictures in PICTURES for arm in ARMS}
+
+
+def augmented(augmentation: Augmentation, images: np.ndarray) -> np.ndarray:
+    """Return uint8 images [N, H, W, C] as a discriminator sees them, rounded to bytes."""
+    memory = augmentation.memory()
+    if memory is not None:
+        memory.probability.assign(PROBABILITY)
+    made = []
+    for start in range(0, len(images), _BATCH):
+        batch = as_networks_see(tf.cast(images[start : start + _BATCH], tf.float32))
+        made.append(to_pixels(augmentation.apply(batch, Key(0, start, "judge"), memory)).numpy())
+    return np.concatenate(made)
+
+
+def judge(augmentation: Augmentation, clothes: Clothes, count: int = _JUDGED) -> Extractor:
+    """Return a classifier that tells augmented pictures (1) from real ones (0), of `count` pictures each."""
+    real = clothes.images[:count]
+    images = np.concatenate([real, augmented(augmentation, clothes.images[count : 2 * count])])
+    labels = np.repeat(np.array([0, 1], np.int32), [count, len(images) - count])
+    order = np.random.default_rng(0).permutation(len(images))
+    return judge_of(Clothes(images[order], labels[order], ("real", "augmented")))
+
+
+def share_called_augmented(judge: Extractor, images: np.ndarray) -> float:
+    """Return the share of images that a judge calls augmented."""
+    assert judge.probabilities is not None
+    return float(judge.probabilities(judge.features(images)).argmax(1).mean())
+
+
+def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
+    training, tests = Clothes.read()
+    judges = {name: judge(augmentation, training) for name, augmentation in AUGMENTATIONS.items()}
+    rows = []
+    for (pictures, arm), recipe in RECIPES.items():
+        found, control = runs[recipe.name], runs[RECIPES[pictures, "none"].name]
+        kid = spread_of(found, "kid")
+        shares = [
+            Spread.of([share_called_augmented(each, run.samples) for run in found]).written(2)
+            if arm in ("none", name)
+            else ""
+            for name, each in judges.items()
+        ]
+        rows.append(
+            [
+                f"{pictures:,}",
+                arm,
+                kid.written(),
+                spread_of(found, "precision").written(2),
+                spread_of(found, "recall").written(2),
+                "" if arm == "none" else kid.minus(spread_of(control, "kid")).written(),
+                *shares,
+                spread_of(found, "augment_ada").written(2) if arm == "ADA" else "",
+            ]
+        )
+    called = [f"called augmented by {name}'s judge" for name in judges]
+    header = ["pictures", "augmentation", "KID", "precision", "recall", "KID minus none, clear?", *called, "ADA's p"]
+    rates = [
+        [
+            name,
+            f"{share_called_augmented(each, tests.images):.3f}",
+            f"{share_called_augmented(each, augmented(AUGMENTATIONS[name], tests.images)):.3f}",
+        ]
+        for name, each in judges.items()
+    ]
+    return Report(
+        [
+            Table("Trained on the first pictures of the set, scored against all 10,000.", header, rows),
+            Table(
+                f"The judges, on {len(tests.images):,} pictures that they did not learn from.",
+                ["judge", "real pictures called augmented", "augmented pictures called augmented"],
+                rates,
+            ),
+        ],
+        {
+            **{f"real after {name}": augmented(each, tests.images)[:16] for name, each in AUGMENTATIONS.items()},
+            **first_samples(runs),
+        },
+    )
+
+
+STUDY = Study(
+    "augmentations", "Do augmentations help and leak with few pictures?", list(RECIPES.values()), _report, seeds=2
+)

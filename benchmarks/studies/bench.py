@@ -1,0 +1,168 @@
+"""Where runs are trained, each once: two at a time, and kept with their figures."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from benchmarks.process import CHECKOUT, last_lines
+from benchmarks.studies.recipe import ITERATIONS, REFERENCE, Recipe, timed
+from ganctl.errors import GanctlError
+
+NUM = 2000
+"""Samples that are scored."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run and its figures.
+
+    Attributes:
+        folder: the run folder.
+        iterations: its length.
+        figures: the scores of `ganctl evaluate` by their keys in JSON, and `seconds`, the processor time of training.
+    """
+
+    folder: Path
+    iterations: int
+    figures: Mapping[str, Any]
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """The first samples, uint8 [N, H, W, C]."""
+        kept: np.ndarray = np.load(self.folder / "kept.npy")
+        return kept
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Trains what studies ask for, unless it is there already.
+
+    Attributes:
+        folder: keeps runs and figures.
+        iterations: of the reference.
+        num: samples that are scored.
+        against: what they are compared with, as `ganctl evaluate --against` takes it.
+        cores: numbers of the cores that train, a run on each at a time.
+        say: told of every run that is trained.
+    """
+
+    folder: Path
+    iterations: int = ITERATIONS
+    num: int = NUM
+    against: str = "fashion_mnist_mini"
+    cores: Sequence[int] = field(default_factory=lambda: _cores(2))
+    say: Callable[[str], object] = print
+
+    def trained(self, recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Trained]]:
+        """Return the runs of all recipes by name, a run for each seed; raises GanctlError."""
+        lengths = self.iterations_of(recipes)
+        free: SimpleQueue[int] = SimpleQueue()
+        for core in self.cores:
+            free.put(core)
+        with ThreadPoolExecutor(len(self.cores)) as pool:
+            try:
+                # All recipes with one seed, then with the next: what is there after half the time compares already.
+                found = {
+                    (recipe.name, seed): pool.submit(self._run, recipe, seed, lengths[recipe.name], free)
+                    for seed in seeds
+                    for recipe in recipes
+                }
+                for each in as_completed(found.values()):
+                    each.result()  # a failure ends it all, and not only when its turn would come
+                return {recipe.name: [found[recipe.name, seed].result() for seed in seeds] for recipe in recipes}
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def paces(self, recipes: Sequence[Recipe]) -> dict[str, float]:
+        """Return the processor seconds of an iteration of each recipe by name, all measured in one process."""
+        asked = {"recipes": [recipe.settings for recipe in recipes]}
+        for path in sorted(self.folder.glob("paces-*.done")):
+            if (answer := _answer(path, asked)) is not None:
+                return _by_name(recipes, answer)
+        self.say(f"processor time of {', '.join(recipe.name for recipe in recipes)}")
+        path = self.folder / f"paces-{len(list(self.folder.glob('paces-*.done')))}"
+        return _by_name(recipes, self._ask(path, asked, self.cores[0]))
+
+    def iterations_of(self, recipes: Sequence[Recipe]) -> dict[str, int]:
+        """Return how long each recipe is trained, by name: those of equal time are measured first."""
+        lengths = dict.fromkeys((recipe.name for recipe in recipes), self.iterations)
+        if of_equal_time := timed(recipes):
+            paces = self.paces(of_equal_time)
+            for recipe in of_equal_time:
+                lengths[recipe.name] = max(1, round(self.iterations * paces[REFERENCE.name] / paces[recipe.name]))
+        return lengths
+
+    def _run(self, recipe: Recipe, seed: int, iterations: int, free: "SimpleQueue[int]") -> Trained:
+        slug = "".join(sign if sign.isalnum() else "-" for sign in recipe.name)
+        folder = self.folder / f"{slug}-{seed}"
+        settings = {
+            **recipe.settings,
+            "training.iterations": iterations,
+            "outputs.sample_every": iterations,
+            "outputs.checkpoint_every": iterations,
+        }
+        asked = {"settings": settings, "seed": seed, "num": self.num, "against": self.against}
+        answer = _answer(folder.with_suffix(".done"), asked)
+        if answer is None:
+            core = free.get()
+            try:
+                shutil.rmtree(folder, ignore_errors=True)
+                self.say(f"training {folder.name}, {iterations:,} iterations")
+                answer = self._ask(folder, asked, core)
+                self.say(f"trained {folder.name}: KID {answer['kid']:.4f} in {answer['seconds']:.0f} processor seconds")
+            finally:
+                free.put(core)
+        return Trained(folder, iterations, answer)
+
+    def _ask(self, path: Path, asked: Mapping[str, Any], core: int) -> Any:
+        """Have a worker answer; what it says stands beside `path`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        order, log = path.with_suffix(".json"), path.with_suffix(".log")
+        order.write_text(json.dumps(asked) + "\n", "utf-8")
+        with log.open("wb") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.studies.worker", str(core), str(order)],
+                stdout=output,
+                stderr=output,
+                cwd=CHECKOUT,
+                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+                check=False,
+            )
+        if done.returncode:
+            raise GanctlError(f"{path.name} failed.\n{last_lines(log)}")
+        order.unlink()
+        answer = _answer(path.with_suffix(".done"), asked)
+        assert answer is not None
+        return answer
+
+
+def _cores(count: int) -> list[int]:
+    """Return the numbers of a few cores that this process may use, where the system says which."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))[:count]
+    return list(range(min(count, os.cpu_count() or 1)))
+
+
+def _answer(path: Path, asked: Mapping[str, Any]) -> Any:
+    """Return what was answered to the same question before, or None."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known["answer"] if known["asked"] == json.loads(json.dumps(asked)) else None
+
+
+def _by_name(recipes: Sequence[Recipe], answer: Sequence[float]) -> dict[str, float]:
+    return {recipe.name: seconds for recipe, seconds in zip(recipes, answer, strict=True)}

@@ -1,0 +1,56 @@
+"""What the studies train: the quickstart at half its width, shorter, and one thing changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.papers.clothes import as_overrides
+
+CONFIG = "configs/quickstart.yaml"
+ITERATIONS = 1500
+"""Of the reference; a recipe of equal time has as many as fit into the same processor time."""
+
+_BASE: Mapping[str, object] = {
+    "model.capacity": 16,
+    "training.precision": "float32",
+    "training.xla": False,
+    "evaluation.every": 0,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run but for its seed.
+
+    Attributes:
+        name: what tables call it, and the beginning of its run folders.
+        changes: keys that differ from the reference, with their values.
+        equal_time: whether it is trained as long as the reference in processor time, and not in iterations.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    equal_time: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that differs from the quickstart, except iterations and seed."""
+        return {**_BASE, **self.changes}
+
+    def command(self, iterations: int) -> str:
+        """Return the command that trains it, without its seed."""
+        words = ["ganctl", "train", CONFIG]
+        for override in as_overrides({**self.settings, "training.iterations": iterations}):
+            words += ["--set", f"'{override}'" if any(sign in override for sign in ' "[{') else override]
+        return " ".join(words)
+
+
+REFERENCE = Recipe("reference")
+UNSMOOTHED = Recipe("minimax", {"loss.label_smoothing": 0.0})
+"""The reference but for the label smoothing that the quickstart adds to its loss."""
+
+
+def timed(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Return those whose time decides how long they are trained, after the reference; empty if there are none."""
+    found = [recipe for recipe in recipes if recipe.equal_time]
+    return [REFERENCE, *found] if found else []
