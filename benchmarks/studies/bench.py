@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 
@@ -67,10 +69,11 @@ class Bench:
     def trained(self, recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Trained]]:
         """Return the runs of all recipes by name, a run for each seed; raises GanctlError."""
         lengths = self.iterations_of(recipes)
-        free: SimpleQueue[int] = SimpleQueue()
-        for core in self.cores:
-            free.put(core)
-        with ThreadPoolExecutor(len(self.cores)) as pool:
+        free: SimpleQueue[_Worker] = SimpleQueue()
+        with ExitStack() as stack:
+            for core in self.cores:
+                free.put(stack.enter_context(_Worker(core, self.folder)))
+            pool = stack.enter_context(ThreadPoolExecutor(len(self.cores)))
             try:
                 # All recipes with one seed, then with the next: what is there after half the time compares already.
                 found = {
@@ -93,7 +96,8 @@ class Bench:
                 return _by_name(recipes, answer)
         self.say(f"processor time of {', '.join(recipe.name for recipe in recipes)}")
         path = self.folder / f"paces-{len(list(self.folder.glob('paces-*.done')))}"
-        return _by_name(recipes, self._ask(path, asked, self.cores[0]))
+        with _Worker(self.cores[0], self.folder) as worker:
+            return _by_name(recipes, worker.ask(path, asked))
 
     def iterations_of(self, recipes: Sequence[Recipe]) -> dict[str, int]:
         """Return how long each recipe is trained, by name: those of equal time are measured first."""
@@ -104,7 +108,7 @@ class Bench:
                 lengths[recipe.name] = max(1, round(self.iterations * paces[REFERENCE.name] / paces[recipe.name]))
         return lengths
 
-    def _run(self, recipe: Recipe, seed: int, iterations: int, free: "SimpleQueue[int]") -> Trained:
+    def _run(self, recipe: Recipe, seed: int, iterations: int, free: "SimpleQueue[_Worker]") -> Trained:
         slug = "".join(sign if sign.isalnum() else "-" for sign in recipe.name)
         folder = self.folder / f"{slug}-{seed}"
         settings = {
@@ -116,36 +120,62 @@ class Bench:
         asked = {"settings": settings, "seed": seed, "num": self.num, "against": self.against}
         answer = _answer(folder.with_suffix(".done"), asked)
         if answer is None:
-            core = free.get()
+            worker = free.get()
             try:
                 shutil.rmtree(folder, ignore_errors=True)
                 self.say(f"training {folder.name}, {iterations:,} iterations")
-                answer = self._ask(folder, asked, core)
+                answer = worker.ask(folder, asked)
                 self.say(f"trained {folder.name}: KID {answer['kid']:.4f} in {answer['seconds']:.0f} processor seconds")
             finally:
-                free.put(core)
+                free.put(worker)
         return Trained(folder, iterations, answer)
 
-    def _ask(self, path: Path, asked: Mapping[str, Any], core: int) -> Any:
-        """Have a worker answer; what it says stands beside `path`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        order, log = path.with_suffix(".json"), path.with_suffix(".log")
-        order.write_text(json.dumps(asked) + "\n", "utf-8")
-        with log.open("wb") as output:
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.studies.worker", str(core), str(order)],
-                stdout=output,
-                stderr=output,
+
+class _Worker:
+    """A process on one core that answers one question after another; it is started with the first.
+
+    Args:
+        core: its number.
+        folder: of its log.
+    """
+
+    def __init__(self, core: int, folder: Path) -> None:
+        self._core, self._log = core, folder / f"core-{core}.log"
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process is not None:
+            if error:
+                self._process.kill()
+            self._process.communicate()
+
+    def ask(self, path: Path, asked: Mapping[str, Any]) -> Any:
+        """Return the answer to a question, which also stands in FILE.done; raises GanctlError if the process ends."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".json").write_text(json.dumps(asked) + "\n", "utf-8")
+        process = self._process = self._process or self._started()
+        assert process.stdin
+        assert process.stdout
+        with suppress(BrokenPipeError):  # why it ended is known where its answer is missed
+            print(path.with_suffix(".json"), file=process.stdin, flush=True)
+        if not process.stdout.readline():
+            raise GanctlError(f"{path.name} failed.\n{last_lines(self._log)}")
+        return _answer(path.with_suffix(".done"), asked)
+
+    def _started(self) -> "subprocess.Popen[str]":
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.studies.worker", str(self._core)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 cwd=CHECKOUT,
                 env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-                check=False,
+                text=True,
             )
-        if done.returncode:
-            raise GanctlError(f"{path.name} failed.\n{last_lines(log)}")
-        order.unlink()
-        answer = _answer(path.with_suffix(".done"), asked)
-        assert answer is not None
-        return answer
 
 
 def _cores(count: int) -> list[int]:

@@ -1,10 +1,12 @@
-"""A process of its own, on one core with one thread, that trains a run or measures processor time.
+"""A process on one core, with one thread, that trains runs and measures processor time, one order after the other.
 
-    python -m benchmarks.studies.worker CORE FILE.json
+    python -m benchmarks.studies.worker CORE
 
-The file says what to do (`Bench`); the answer is written beside it.
+Each line of its input is the path of an order, a file FOLDER.json (`Bench`). The answer is written beside it, as
+FOLDER.done.
 """
 
+import gc
 import json
 import os
 import sys
@@ -82,11 +84,7 @@ def _seconds(game: Any, rounds: int) -> float:
     return (time.process_time() - before) / rounds
 
 
-def _main(core: int, order: Path) -> None:
-    os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})
-    os.nice(max(0, _NICE - os.nice(0)))
+def _answer(order: Path) -> None:
     asked = json.loads(order.read_text("utf-8"))
     if "recipes" in asked:
         answer: Any = measure(asked["recipes"])
@@ -95,7 +93,24 @@ def _main(core: int, order: Path) -> None:
     partial = order.with_suffix(".partial")
     partial.write_text(json.dumps({"asked": asked, "answer": answer}, indent=2) + "\n", "utf-8")
     partial.replace(order.with_suffix(".done"))
+    order.unlink()
+
+
+def _main(core: int) -> None:
+    os.environ.update({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    os.nice(max(0, _NICE - os.nice(0)))
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed belongs into the log
+    for line in sys.stdin:
+        _answer(Path(line.rstrip("\n")))
+        from ganctl.lazy import keras
+
+        keras.backend.clear_session()
+        gc.collect()  # networks and graphs are cycles, which would pile up
+        print("done", file=answers)
 
 
 if __name__ == "__main__":
-    _main(int(sys.argv[1]), Path(sys.argv[2]))
+    _main(int(sys.argv[1]))
