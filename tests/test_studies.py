@@ -15,7 +15,7 @@ from benchmarks.studies.augmentations import AUGMENTATIONS, augmented
 from benchmarks.studies.bench import Bench, Trained
 from benchmarks.studies.figures import Spread
 from benchmarks.studies.recipe import CONFIG, REFERENCE, UNSMOOTHED, Recipe
-from benchmarks.studies.sample_numbers import PROTOCOL, RESIZINGS, features, moved_by_number
+from benchmarks.studies.sample_numbers import DRAWS, PROTOCOL, RESIZINGS, features, moved_by_number
 from benchmarks.studies.studies import STUDIES
 from benchmarks.studies.study import Report, Study, Table, scores_table
 from ganctl.build.resolving import load_parts
@@ -125,7 +125,7 @@ def test_the_protocols_resizing_gives_the_features_of_evaluate_and_the_others_do
 def test_a_score_of_all_samples_is_drawn_once() -> None:
     draws = np.random.default_rng(0).normal(size=(60, 5))
     found = moved_by_number(draws[:40], draws[40:], [10, 40])
-    assert (found[10][0].count, found[40][0].count) == (5, 1)
+    assert (found[10][0].count, found[40][0].count) == (DRAWS, 1)
     assert found[10][1].mean > found[40][1].mean, "fewer samples, a larger Frechet distance"
 
 

@@ -19,7 +19,7 @@ from ganctl.images.opencv import opencv
 from ganctl.lazy import tf
 
 COUNTS = (250, 500, 1000, 2000, 5000)
-DRAWS = 5
+DRAWS = 3
 COMPARED = 2000
 _BATCH = 200
 _SIDE = efficientnet_lite0.SIZE
