@@ -27,6 +27,7 @@ TINY = Recipe("tiny", {"model.capacity": 2, "training.batch_size": 4, "dataset.l
 
 def trained(kid: float) -> Trained:
     scores = {"kid": kid, "frechet_distance": 100 * kid, "precision": 0.5, "recall": 0.25, "seconds": 60.0}
+    scores |= {"kid_floor": -0.0002, "frechet_distance_floor": 30.4}
     return Trained(Path("run"), 1500, scores)
 
 
@@ -46,6 +47,7 @@ def test_a_difference_is_clear_beyond_three_standard_errors() -> None:
 def test_scores_stand_beside_those_of_the_control() -> None:
     runs = {"reference": [trained(0.1), trained(0.3)], "other": [trained(0.2), trained(0.4)]}
     table = scores_table("Scores.", runs)
+    assert table.title == "Scores. Real pictures score a KID of 0.000 and an FD of 30 (the floors)."
     assert table.rows[0] == ["reference", "1,500", "60", "0.200 ± 0.141", "20 ± 14", "0.50 ± 0.00", "0.25 ± 0.00", ""]
     assert table.rows[1][-1] == "+0.100, no"
 

@@ -8,7 +8,7 @@ from benchmarks.papers.clothes import Clothes, judge_of
 from benchmarks.studies.bench import Bench, Trained
 from benchmarks.studies.figures import Spread
 from benchmarks.studies.recipe import Recipe
-from benchmarks.studies.study import Report, Study, Table, first_samples, spread_of
+from benchmarks.studies.study import Report, Study, Table, first_samples, floors, spread_of
 from ganctl.augmentations.ada import Ada
 from ganctl.augmentations.diffaugment import DiffAugment
 from ganctl.evaluation.features.extractor import Extractor
@@ -102,7 +102,12 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
     ]
     return Report(
         [
-            Table("Trained on the first pictures of the set, scored against all 10,000.", header, rows),
+            Table(
+                "Trained on the first pictures of the set, scored against all 10,000. "
+                + floors(next(iter(runs.values()))),
+                header,
+                rows,
+            ),
             Table(
                 f"The judges, on {len(tests.images):,} pictures that they did not learn from.",
                 ["judge", "real pictures called augmented", "augmented pictures called augmented"],
