@@ -48,7 +48,17 @@ def test_scores_stand_beside_those_of_the_control() -> None:
     runs = {"reference": [trained(0.1), trained(0.3)], "other": [trained(0.2), trained(0.4)]}
     table = scores_table("Scores.", runs)
     assert table.title == "Scores. Real pictures score a KID of 0.000 and an FD of 30 (the floors)."
-    assert table.rows[0] == ["reference", "1,500", "60", "0.200 ± 0.141", "20 ± 14", "0.50 ± 0.00", "0.25 ± 0.00", ""]
+    assert table.rows[0] == [
+        "reference",
+        "2",
+        "1,500",
+        "60",
+        "0.200 ± 0.141",
+        "20 ± 14",
+        "0.50 ± 0.00",
+        "0.25 ± 0.00",
+        "",
+    ]
     assert table.rows[1][-1] == "+0.100, no"
 
 
@@ -85,17 +95,17 @@ def test_a_page_keeps_what_a_person_wrote(tmp_path: Path, monkeypatch: pytest.Mo
     study = Study("clothes", "Which clothes?", [UNSMOOTHED], lambda bench, runs: report())
     bench = Bench(tmp_path, iterations=7)
     found = replace(report(), rows={"a": np.zeros((2, 4, 4, 1), np.uint8)})
-    path = page.write(study, found, bench, [0, 1], "abc1234")
+    path = page.write(study, found, bench, 2, "abc1234")
     text = path.read_text()
     assert text.startswith("# Which clothes?\n\n<!-- measured")
     assert "| reference | 0.1 |" in text
     assert f"ganctl train {CONFIG} --set model.capacity=16" in text
     assert "--set loss.label_smoothing=0.0 --set training.iterations=7 --seed 0\n" in text
     path.write_text(text.replace("<!-- measured", "One would have guessed so.\n\n<!-- measured") + "And more.\n")
-    rewritten = page.write(study, found, bench, [0, 1, 2], "abc1234").read_text()
+    rewritten = page.write(study, found, bench, 3, "abc1234").read_text()
     assert "One would have guessed so.\n\n<!-- measured" in rewritten
     assert rewritten.endswith("<!-- end of what was measured -->\nAnd more.\n")
-    assert "Seeds 0, 1, 2;" in rewritten
+    assert "studies clothes --seeds 3\n" in rewritten
     assert (tmp_path / "images" / "clothes.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -144,6 +154,7 @@ def test_a_run_is_trained_and_scored_once(tmp_path: Path) -> None:
     assert json.loads((run.folder / "run.json").read_text())["overrides"][-1] == "seed=3"
     assert [line.split()[0] for line in said] == ["training", "trained"]
     assert bench.trained([TINY], [3])["tiny"] == [run]
+    assert bench.kept([TINY, REFERENCE], [2, 3]) == {"tiny": [run]}
     assert len(said) == 2, "nothing is trained twice"
     assert paces(bench, [TINY, replace(TINY, name="wider", changes={**TINY.changes, "model.capacity": 64})])
 

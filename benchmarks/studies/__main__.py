@@ -19,6 +19,7 @@ from ganctl.errors import GanctlError
 @click.argument("names", nargs=-1, type=click.Choice([study.name for study in STUDIES]))
 @click.option("--seeds", type=click.IntRange(1), help="Number of seeds, from 0.  [default: the study's own]")
 @click.option("--write", is_flag=True, help="Write tables and pictures into docs/notes.")
+@click.option("--kept", is_flag=True, help="Train nothing: report those of the runs that are there.")
 @click.option("--iterations", type=click.IntRange(1), default=ITERATIONS, show_default=True, help="Of the reference.")
 @click.option("--num", type=click.IntRange(50), default=NUM, show_default=True, help="Samples that are scored.")
 @click.option(
@@ -27,7 +28,9 @@ from ganctl.errors import GanctlError
     default=CONFIGS.parent / "outputs" / "studies",
     help="Keeps runs and figures, so that nothing is trained twice.  [default: outputs/studies]",
 )
-def command(names: tuple[str, ...], seeds: int | None, write: bool, iterations: int, num: int, folder: Path) -> None:
+def command(
+    names: tuple[str, ...], seeds: int | None, write: bool, kept: bool, iterations: int, num: int, folder: Path
+) -> None:
     """Train what a study compares, unless it was trained before, and print its tables.
 
     \b
@@ -41,13 +44,13 @@ def command(names: tuple[str, ...], seeds: int | None, write: bool, iterations: 
     for each in STUDIES:
         if names and each.name not in names:
             continue
-        used = range(each.seeds if seeds is None else seeds)
-        report = each.report(bench, bench.trained(each.recipes, used))
+        count = each.seeds if seeds is None else seeds
+        report = each.report(bench, (bench.kept if kept else bench.trained)(each.recipes, range(count)))
         output.print(f"[bold]{each.name}[/bold]: {each.title}")
         for table in report.tables:
             output.print(_shown(table))
         if write:
-            output.print(f"{page.write(each, report, bench, used, current_commit())}")
+            output.print(f"{page.write(each, report, bench, count, current_commit())}")
 
 
 def _shown(table: study.Table) -> Table:

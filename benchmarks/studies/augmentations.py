@@ -70,6 +70,8 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
     judges = {name: judge(augmentation, training) for name, augmentation in AUGMENTATIONS.items()}
     rows = []
     for (pictures, arm), recipe in RECIPES.items():
+        if recipe.name not in runs:
+            continue
         found, control = runs[recipe.name], runs[RECIPES[pictures, "none"].name]
         kid = spread_of(found, "kid")
         shares = [
@@ -82,6 +84,7 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
             [
                 f"{pictures:,}",
                 arm,
+                str(len(found)),
                 kid.written(),
                 spread_of(found, "precision").written(2),
                 spread_of(found, "recall").written(2),
@@ -91,7 +94,17 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
             ]
         )
     called = [f"called augmented by {name}'s judge" for name in judges]
-    header = ["pictures", "augmentation", "KID", "precision", "recall", "KID minus none, clear?", *called, "ADA's p"]
+    header = [
+        "pictures",
+        "augmentation",
+        "seeds",
+        "KID",
+        "precision",
+        "recall",
+        "KID minus none, clear?",
+        *called,
+        "ADA's p",
+    ]
     rates = [
         [
             name,

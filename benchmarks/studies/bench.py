@@ -88,6 +88,18 @@ class Bench:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def kept(self, recipes: Sequence[Recipe], seeds: Sequence[int]) -> dict[str, list[Trained]]:
+        """Return those runs of `trained` that are there already, by the name of each recipe that has any."""
+        lengths = self.iterations_of(recipes)
+        found: dict[str, list[Trained]] = {}
+        for recipe in recipes:
+            for seed in seeds:
+                folder, asked = self._order(recipe, seed, lengths[recipe.name])
+                answer = _answer(folder.with_suffix(".done"), asked)
+                if answer is not None:
+                    found.setdefault(recipe.name, []).append(Trained(folder, lengths[recipe.name], answer))
+        return found
+
     def paces(self, recipes: Sequence[Recipe]) -> dict[str, float]:
         """Return the processor seconds of an iteration of each recipe by name, all measured in one process."""
         asked = {"recipes": [recipe.settings for recipe in recipes]}
@@ -108,9 +120,9 @@ class Bench:
                 lengths[recipe.name] = max(1, round(self.iterations * paces[REFERENCE.name] / paces[recipe.name]))
         return lengths
 
-    def _run(self, recipe: Recipe, seed: int, iterations: int, free: "SimpleQueue[_Worker]") -> Trained:
+    def _order(self, recipe: Recipe, seed: int, iterations: int) -> tuple[Path, dict[str, Any]]:
+        """Return the folder of a run, and what a worker is asked for."""
         slug = "".join(sign if sign.isalnum() else "-" for sign in recipe.name)
-        folder = self.folder / f"{slug}-{seed}"
         settings = {
             **recipe.settings,
             "training.iterations": iterations,
@@ -118,6 +130,10 @@ class Bench:
             "outputs.checkpoint_every": iterations,
         }
         asked = {"settings": settings, "seed": seed, "num": self.num, "against": self.against}
+        return self.folder / f"{slug}-{seed}", asked
+
+    def _run(self, recipe: Recipe, seed: int, iterations: int, free: "SimpleQueue[_Worker]") -> Trained:
+        folder, asked = self._order(recipe, seed, iterations)
         answer = _answer(folder.with_suffix(".done"), asked)
         if answer is None:
             worker = free.get()

@@ -1,7 +1,6 @@
 """docs/notes/NAME.md: what was measured stands between two markers, and what a person says of it around them."""
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.papers.page import write_rows
@@ -14,7 +13,7 @@ PICTURES = NOTES.parent / "images" / "notes"
 BEGIN, END = "<!-- measured: written by python -m benchmarks.studies -->\n", "<!-- end of what was measured -->\n"
 
 
-def write(study: Study, report: Report, bench: Bench, seeds: Sequence[int], commit: str) -> Path:
+def write(study: Study, report: Report, bench: Bench, seeds: int, commit: str) -> Path:
     """Put tables, picture and commands between the markers of the study's page, which is begun if there is none."""
     path = NOTES / f"{study.name}.md"
     text = path.read_text("utf-8") if path.exists() else f"# {study.title}\n\n{BEGIN}{END}"
@@ -27,7 +26,7 @@ def write(study: Study, report: Report, bench: Bench, seeds: Sequence[int], comm
     return path
 
 
-def _measured(study: Study, report: Report, bench: Bench, seeds: Sequence[int], commit: str) -> str:
+def _measured(study: Study, report: Report, bench: Bench, seeds: int, commit: str) -> str:
     lines = [table.markdown() for table in report.tables]
     if report.rows:
         titles = ", ".join(report.rows)
@@ -36,11 +35,11 @@ def _measured(study: Study, report: Report, bench: Bench, seeds: Sequence[int], 
             _filled(f"Rows, of seed 0 where nothing else is said: {titles}."),
         ]
     lengths = bench.iterations_of(study.recipes)
-    commands = [f"    {recipe.command(lengths[recipe.name])} --seed {seeds[0]}" for recipe in study.recipes]
+    commands = [f"    {recipe.command(lengths[recipe.name])} --seed 0" for recipe in study.recipes]
     lines += [
-        f"    python -m benchmarks.studies {study.name} --seeds {len(seeds)}\n",
+        f"    python -m benchmarks.studies {study.name} --seeds {seeds}\n",
         _filled(
-            f"Seeds {', '.join(map(str, seeds))}; one core and one thread for each run; commit {commit}. "
+            f"Seeds from 0 on, one core and one thread for each run, commit {commit}. "
             "These runs, with each seed, each scored by "
             f"`ganctl evaluate RUN --against {bench.against} --num {bench.num}`:"
         ),

@@ -18,7 +18,7 @@ _NAMED = {
 
 
 def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
-    named = {title: runs[recipe.name] for title, recipe in _NAMED.items()}
+    named = {title: runs[recipe.name] for title, recipe in _NAMED.items() if recipe.name in runs}
     title = "The quickstart's settings, each taken away alone, after equally many iterations."
     return Report([scores_table(title, named, _CONTROL)], first_samples(named))
 

@@ -81,6 +81,7 @@ def scores_table(title: str, runs: Mapping[str, Sequence[Trained]], control: str
         rows.append(
             [
                 name,
+                str(len(found)),
                 f"{found[0].iterations:,}",
                 f"{spread_of(found, 'seconds').mean:.0f}",
                 kid.written(),
@@ -90,7 +91,17 @@ def scores_table(title: str, runs: Mapping[str, Sequence[Trained]], control: str
                 difference,
             ]
         )
-    header = ["run", "iterations", "processor seconds", "KID", "FD", "precision", "recall", "KID minus control, clear?"]
+    header = [
+        "run",
+        "seeds",
+        "iterations",
+        "processor seconds",
+        "KID",
+        "FD",
+        "precision",
+        "recall",
+        "KID minus control, clear?",
+    ]
     return Table(f"{title} {floors(runs[control])}", header, rows)
 
 
