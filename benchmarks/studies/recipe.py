@@ -1,10 +1,10 @@
 """What the studies train: the quickstart at half its width, shorter, and one thing changed."""
 
+import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from benchmarks.papers.clothes import as_overrides
 
 CONFIG = "configs/quickstart.yaml"
 ITERATIONS = 1200
@@ -40,8 +40,8 @@ class Recipe:
     def command(self, iterations: int) -> str:
         """Return the command that trains it, without its seed."""
         words = ["ganctl", "train", CONFIG]
-        for override in as_overrides({**self.settings, "training.iterations": iterations}):
-            words += ["--set", f"'{override}'" if any(sign in override for sign in ' "[{') else override]
+        for key, value in {**self.settings, "training.iterations": iterations}.items():
+            words += ["--set", shlex.quote(f"{key}={value if isinstance(value, str) else json.dumps(value)}")]
         return " ".join(words)
 
 
