@@ -1,6 +1,7 @@
 """Whether augmentations help where pictures are few, and whether they show in the samples."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ganctl.game import Augmentation, Key
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.lazy import tf
 
-PICTURES = (100, 500, 2000)
+LONGER = 4
 PROBABILITY = 0.5
 """Of ADA's changes in the pictures that its judge learns from."""
 _JUDGED = 3000
@@ -31,11 +32,20 @@ ARMS: Mapping[str, Sequence[Mapping[str, object]]] = {
 AUGMENTATIONS: Mapping[str, Augmentation] = {"DiffAugment": DiffAugment(), "ADA": Ada()}
 
 
-def _recipe(arm: str, pictures: int) -> Recipe:
-    return Recipe(f"{arm} {pictures}", {"dataset.limit": pictures, "training.augment": ARMS[arm]})
+@dataclass(frozen=True)
+class _Setting:
+    """What is compared within: the pictures that are learned from, and the length as a factor of the reference's."""
+
+    pictures: int
+    longer: int = 1
+
+    def recipe(self, arm: str) -> Recipe:
+        name = f"{arm} {self.pictures}" + (f", {self.longer} times as long" if self.longer > 1 else "")
+        return Recipe(name, {"dataset.limit": self.pictures, "training.augment": ARMS[arm]}, longer=self.longer)
 
 
-RECIPES = {(pictures, arm): _recipe(arm, pictures) for pictures in PICTURES for arm in ARMS}
+SETTINGS = [_Setting(100), _Setting(500), _Setting(2000), _Setting(100, LONGER)]
+RECIPES = {(setting, arm): setting.recipe(arm) for setting in SETTINGS for arm in ARMS}
 
 
 def augmented(augmentation: Augmentation, images: np.ndarray) -> np.ndarray:
@@ -69,10 +79,10 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
     training, tests = Clothes.read()
     judges = {name: judge(augmentation, training) for name, augmentation in AUGMENTATIONS.items()}
     rows = []
-    for (pictures, arm), recipe in RECIPES.items():
+    for (setting, arm), recipe in RECIPES.items():
         if recipe.name not in runs:
             continue
-        found, control = runs[recipe.name], runs[RECIPES[pictures, "none"].name]
+        found, control = runs[recipe.name], runs[RECIPES[setting, "none"].name]
         kid = spread_of(found, "kid")
         shares = [
             Spread.of([share_called_augmented(each, run.samples) for run in found]).written(2)
@@ -82,7 +92,8 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
         ]
         rows.append(
             [
-                f"{pictures:,}",
+                f"{setting.pictures:,}",
+                f"{found[0].iterations:,}",
                 arm,
                 str(len(found)),
                 kid.written(),

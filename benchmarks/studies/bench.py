@@ -113,11 +113,12 @@ class Bench:
 
     def iterations_of(self, recipes: Sequence[Recipe]) -> dict[str, int]:
         """Return how long each recipe is trained, by name: those of equal time are measured first."""
-        lengths = dict.fromkeys((recipe.name for recipe in recipes), self.iterations)
+        lengths = {recipe.name: self.iterations * recipe.longer for recipe in recipes}
         if of_equal_time := timed(recipes):
             paces = self.paces(of_equal_time)
             for recipe in of_equal_time:
-                lengths[recipe.name] = max(1, round(self.iterations * paces[REFERENCE.name] / paces[recipe.name]))
+                iterations = self.iterations * recipe.longer * paces[REFERENCE.name] / paces[recipe.name]
+                lengths[recipe.name] = max(1, round(iterations))
         return lengths
 
     def _order(self, recipe: Recipe, seed: int, iterations: int) -> tuple[Path, dict[str, Any]]:

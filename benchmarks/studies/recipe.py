@@ -26,11 +26,13 @@ class Recipe:
         name: what tables call it, and the beginning of its run folders.
         changes: keys that differ from the reference, with their values.
         equal_time: whether it is trained as long as the reference in processor time, and not in iterations.
+        longer: factor of that length.
     """
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     equal_time: bool = False
+    longer: int = 1
 
     @property
     def settings(self) -> dict[str, Any]:
