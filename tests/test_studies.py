@@ -14,7 +14,7 @@ from benchmarks.studies import page
 from benchmarks.studies.augmentations import AUGMENTATIONS, augmented
 from benchmarks.studies.bench import Bench, Trained
 from benchmarks.studies.figures import Spread
-from benchmarks.studies.recipe import CONFIG, REFERENCE, UNSMOOTHED, Recipe
+from benchmarks.studies.recipe import CONFIG, REFERENCE, UNSMOOTHED, Recipe, timed
 from benchmarks.studies.sample_numbers import DRAWS, PROTOCOL, RESIZINGS, features, moved_by_number
 from benchmarks.studies.studies import STUDIES
 from benchmarks.studies.study import Report, Study, Table, scores_table
@@ -63,10 +63,13 @@ def test_scores_stand_beside_those_of_the_control() -> None:
 
 
 def test_a_recipe_of_equal_time_has_as_many_iterations_as_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast, slow = Recipe("fast", equal_time=True), Recipe("slow", equal_time=True)
+    fast = Recipe("fast", {"training.batch_size": 8}, equal_time=True)
+    slow = Recipe("slow", {"training.batch_size": 64}, equal_time=True)
     monkeypatch.setattr(Bench, "paces", lambda self, recipes: {"reference": 0.02, "fast": 0.01, "slow": 0.05})
-    found = Bench(tmp_path, iterations=1000).iterations_of([REFERENCE, UNSMOOTHED, fast, slow])
+    found = Bench(tmp_path, iterations=1000).iterations_of([REFERENCE, UNSMOOTHED, fast, slow, slow.lengthened()])
+    assert found.pop("slow, 4 times as long") == 1600
     assert found == {"reference": 1000, "minimax": 1000, "fast": 2000, "slow": 400}
+    assert timed([fast, slow.lengthened(), slow]) == [REFERENCE, fast, slow.lengthened()]
 
 
 @pytest.mark.parametrize("name", [study.name for study in STUDIES])

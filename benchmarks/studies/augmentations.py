@@ -12,12 +12,16 @@ from benchmarks.studies.recipe import Recipe
 from benchmarks.studies.study import Report, Study, Table, first_samples, floors, spread_of
 from ganctl.augmentations.ada import Ada
 from ganctl.augmentations.diffaugment import DiffAugment
+from ganctl.build.resolving import read_dataset
 from ganctl.evaluation.features.extractor import Extractor
+from ganctl.evaluation.features.lite0 import lite0_extractor
+from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
+from ganctl.evaluation.scoring import evaluate
+from ganctl.experiment.sections import DatasetSection
 from ganctl.game import Augmentation, Key
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.lazy import tf
 
-LONGER = 4
 PROBABILITY = 0.5
 """Of ADA's changes in the pictures that its judge learns from."""
 _JUDGED = 3000
@@ -34,17 +38,17 @@ AUGMENTATIONS: Mapping[str, Augmentation] = {"DiffAugment": DiffAugment(), "ADA"
 
 @dataclass(frozen=True)
 class _Setting:
-    """What is compared within: the pictures that are learned from, and the length as a factor of the reference's."""
+    """What is compared within: the pictures that are learned from, and whether it takes longer than the reference."""
 
     pictures: int
-    longer: int = 1
+    longer: bool = False
 
     def recipe(self, arm: str) -> Recipe:
-        name = f"{arm} {self.pictures}" + (f", {self.longer} times as long" if self.longer > 1 else "")
-        return Recipe(name, {"dataset.limit": self.pictures, "training.augment": ARMS[arm]}, longer=self.longer)
+        recipe = Recipe(f"{arm} {self.pictures}", {"dataset.limit": self.pictures, "training.augment": ARMS[arm]})
+        return recipe.lengthened() if self.longer else recipe
 
 
-SETTINGS = [_Setting(100), _Setting(500), _Setting(2000), _Setting(100, LONGER)]
+SETTINGS = [_Setting(pictures, longer) for longer in (False, True) for pictures in (100, 500, 2000)]
 RECIPES = {(setting, arm): setting.recipe(arm) for setting in SETTINGS for arm in ARMS}
 
 
@@ -75,15 +79,23 @@ def share_called_augmented(judge: Extractor, images: np.ndarray) -> float:
     return float(judge.probabilities(judge.features(images)).argmax(1).mean())
 
 
+def pictures_known(count: int) -> Reference:
+    """Return the first pictures of the set, as a run with this `dataset.limit` learns from them."""
+    section = DatasetSection.model_validate({"name": "fashion_mnist_mini", "limit": count})
+    return Reference.of(read_dataset(section, lambda sequence, *_, **__: sequence), lite0_extractor(), TRAINING_IMAGES)
+
+
 def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
     training, tests = Clothes.read()
     judges = {name: judge(augmentation, training) for name, augmentation in AUGMENTATIONS.items()}
+    known = {setting.pictures: pictures_known(setting.pictures) for setting in SETTINGS}
     rows = []
     for (setting, arm), recipe in RECIPES.items():
         if recipe.name not in runs:
             continue
         found, control = runs[recipe.name], runs[RECIPES[setting, "none"].name]
         kid = spread_of(found, "kid")
+        copied = [evaluate(run.samples, known[setting.pictures]).values["memorization"] for run in found]
         shares = [
             Spread.of([share_called_augmented(each, run.samples) for run in found]).written(2)
             if arm in ("none", name)
@@ -100,6 +112,7 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
                 spread_of(found, "precision").written(2),
                 spread_of(found, "recall").written(2),
                 "" if arm == "none" else kid.minus(spread_of(control, "kid")).written(),
+                Spread.of(copied).written(2),
                 *shares,
                 spread_of(found, "augment_ada").written(2) if arm == "ADA" else "",
             ]

@@ -116,9 +116,9 @@ class Bench:
         lengths = {recipe.name: self.iterations * recipe.longer for recipe in recipes}
         if of_equal_time := timed(recipes):
             paces = self.paces(of_equal_time)
-            for recipe in of_equal_time:
-                iterations = self.iterations * recipe.longer * paces[REFERENCE.name] / paces[recipe.name]
-                lengths[recipe.name] = max(1, round(iterations))
+            for recipe in (recipe for recipe in recipes if recipe.equal_time):
+                pace = next(paces[other.name] for other in of_equal_time if other.changes == recipe.changes)
+                lengths[recipe.name] = max(1, round(lengths[recipe.name] * paces[REFERENCE.name] / pace))
         return lengths
 
     def _order(self, recipe: Recipe, seed: int, iterations: int) -> tuple[Path, dict[str, Any]]:

@@ -3,12 +3,15 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 CONFIG = "configs/quickstart.yaml"
 ITERATIONS = 1200
 """Of the reference; a recipe of equal time has as many as fit into the same processor time."""
+
+LONGER = 4
+"""How many times as long some recipes are trained to see what time changes."""
 
 _BASE: Mapping[str, object] = {
     "model.capacity": 16,
@@ -34,6 +37,10 @@ class Recipe:
     equal_time: bool = False
     longer: int = 1
 
+    def lengthened(self) -> "Recipe":
+        """Return the same, LONGER times as long."""
+        return replace(self, name=f"{self.name}, {LONGER} times as long", longer=LONGER)
+
     @property
     def settings(self) -> dict[str, Any]:
         """Everything that differs from the quickstart, except iterations and seed."""
@@ -53,6 +60,12 @@ UNSMOOTHED = Recipe("minimax", {"loss.label_smoothing": 0.0})
 
 
 def timed(recipes: Sequence[Recipe]) -> list[Recipe]:
-    """Return those whose time decides how long they are trained, after the reference; empty if there are none."""
-    found = [recipe for recipe in recipes if recipe.equal_time]
+    """Return those whose time decides how long they are trained, after the reference; empty if there are none.
+
+    Of several that differ only in their length, the first.
+    """
+    found: list[Recipe] = []
+    for recipe in recipes:
+        if recipe.equal_time and all(recipe.changes != other.changes for other in found):
+            found.append(recipe)
     return [REFERENCE, *found] if found else []
