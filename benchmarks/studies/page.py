@@ -32,7 +32,7 @@ def _measured(study: Study, report: Report, bench: Bench, seeds: int, commit: st
         titles = ", ".join(report.rows)
         lines += [
             f"![{study.title}](../images/notes/{study.name}.png)\n",
-            _filled(f"Rows, of seed 0 where nothing else is said: {titles}."),
+            _filled(f"Rows (seed 0, unless named): {titles}."),
         ]
     lengths = bench.iterations_of(study.recipes)
     commands = [f"    {recipe.command(lengths[recipe.name])} --seed 0" for recipe in study.recipes]
