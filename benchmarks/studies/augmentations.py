@@ -120,12 +120,14 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
     called = [f"called augmented by {name}'s judge" for name in judges]
     header = [
         "pictures",
+        "iterations",
         "augmentation",
         "seeds",
         "KID",
         "precision",
         "recall",
         "KID minus none, clear?",
+        "memorized",
         *called,
         "ADA's p",
     ]
