@@ -234,7 +234,7 @@ def export(
 
     Args:
         path: a run folder, checkpoint or generator file.
-        format: `keras`, `savedmodel`, `onnx`, `litert` or `safetensors-torch`.
+        format: `html`, `keras`, `savedmodel`, `onnx`, `litert` or `safetensors-torch`.
         output: file or folder to write; by default `generator` with the format's suffix, in the current folder.
         batch: the number of images in each batch, in formats that fix one; by default any number.
         quantization: `float16` or `dynamic-range`, in the format `litert`; by default weights are float32.
@@ -261,7 +261,10 @@ def export(
         select_device("auto")
         # For float32 accuracy: a GPU's convolutions round more. This process may already use a GPU.
         with tf.device("CPU:0"):
-            generator = Generator.load(_user_path(path), best=best, direction=direction, batch=batch)
+            whole = formats()[format].write_all is not None
+            generator = Generator.load(
+                _user_path(path), best=best, direction=direction, batch=batch, every_direction=whole
+            )
             exported = write_generator(generator, format, where, quantization)
     _warn(f"skipped: {problem}" for problem in generator.problems)
     return exported

@@ -820,14 +820,15 @@ def test_a_folder_that_holds_more_than_a_savedmodel_is_not_overwritten(tmp_path:
     assert (path / "photos").is_dir()
 
 
-def test_onnx_without_its_packages_names_the_extra(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["onnx", "html"])
+def test_onnx_without_its_packages_names_the_extra(name: str, tmp_path: Path) -> None:
     blocked = "import sys; sys.modules['tf2onnx'] = None; from ganctl.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", blocked, "export", "nowhere", "--format", "onnx"],
+        [sys.executable, "-c", blocked, "export", "nowhere", "--format", name],
         capture_output=True,
         text=True,
         cwd=tmp_path,
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "Error: --format onnx needs tf2onnx. Install it: pip install 'ganctl[onnx]'\n", done.stderr
+    assert done.stderr == f"Error: --format {name} needs tf2onnx. Install it: pip install 'ganctl[onnx]'\n"

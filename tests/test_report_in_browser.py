@@ -3,14 +3,12 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import opened, running_browser
 from report_runs import write_metrics
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,25 +18,11 @@ from ganctl.report.comparison import Comparison
 from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
 
-OPTIONS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1300,1000"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    assert chromium, "These tests need Chromium: apt-get install chromium chromium-driver"
-    assert chromedriver, "These tests need its driver: apt-get install chromium chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in [*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
-    yield driver
-    driver.quit()
+    with running_browser(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +39,6 @@ def page(browser: Any, run: RunFolder) -> Iterator[Any]:
     """The report, opened from the disk; afterwards nothing must have gone wrong or out."""
     with opened(browser, write_report(run)) as page:
         yield page
-
-
-@contextmanager
-def opened(browser: Any, path: Path) -> Iterator[Any]:
-    for kind in ("browser", "performance"):  # what was before
-        browser.get_log(kind)
-    browser.get(path.as_uri())
-    yield browser
-    assert browser.get_log("browser") == [], "no errors in the console"
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    # The browser's own first tab loads its own pages.
-    assert {url for url in asked if not url.startswith(("data:", "chrome"))} == {path.as_uri()}, (
-        "the page needs nothing else"
-    )
 
 
 def shown_range(page: Any) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from ganctl.generation.formats import formats, quantizations
 @run_argument
 @click.option("--format", "name", type=click.Choice(list(formats())), required=True, help="File format to write.")
 @output_option(
-    "File or folder.  [default: generator.keras, generator.onnx, generator.safetensors, generator.tflite, or a folder "
-    "generator_savedmodel]"
+    "File or folder.  [default: generator.html, generator.keras, generator.onnx, generator.safetensors, "
+    "generator.tflite, or a folder generator_savedmodel]"
 )
 @click.option(
     "--batch",
@@ -44,6 +44,8 @@ def command(
 ) -> None:
     """Export the generator of RUN (a run folder, checkpoint or generator file) for use in other programs.
 
+    `html` is a page that draws in any browser, opened from disk, without a network.
+
     The written file is read back and run on the same inputs. It is kept only if no pixel differs from the
     original by more than 1e-4, for images in [-1, 1]. A model that makes pictures from pictures takes any height and
     width there, if the network and the format can. A quantized file is judged by limits of its own, which are printed
@@ -54,6 +56,7 @@ def command(
     ganctl export outputs/quickstart --format keras --output clothes.keras
     ganctl export outputs/acgan_mnist --format litert --json
     ganctl export outputs/quickstart --format litert --quantization float16 --batch 1
+    ganctl export outputs/quickstart --format html --output clothes.html
     """
     from ganctl.cli._drawing import warn_skipped
     from ganctl.generation.export import Generator, check_choices, check_output, export
@@ -63,7 +66,8 @@ def command(
     path = check_output(name, output)
     check_choices(name, batch, wanted)
     select_device("cpu")  # for float32 accuracy; a GPU's convolutions round more
-    generator = Generator.load(run, best=best, direction=direction, batch=batch)
+    whole = formats()[name].write_all is not None
+    generator = Generator.load(run, best=best, direction=direction, batch=batch, every_direction=whole)
     warn_skipped(generator.problems)
     exported = export(generator, name, path, wanted)
     if as_json:

@@ -22,7 +22,7 @@ from ganctl.errors import GanctlError, UsageError, did_you_mean
 from ganctl.game import state as game_state
 from ganctl.game.inputs import CLASSES
 from ganctl.generation.drawing import sample_latent
-from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, Quantization, formats, quantizations
+from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, Quantization, Subject, formats, quantizations
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.translator import Translator
 from ganctl.host.files import is_folder, is_text, replacement_for, shown, writing
@@ -63,6 +63,8 @@ class Generator:
         multiple_of: what height and width of its images must be multiples of, if they are free.
         other: a batch of images of another size, if they are free.
         batch: the number of images in each batch; None: any number.
+        about: what else a file can say of it.
+        further: the other directions of its model, for a file that holds them all.
     """
 
     original: Network
@@ -78,10 +80,18 @@ class Generator:
     multiple_of: tuple[int, int] | None = None
     other: Arrays = field(default_factory=dict)
     batch: int | None = None
+    about: Subject | None = None
+    further: tuple["Generator", ...] = ()
 
     @classmethod
     def load(
-        cls, path: Path, *, best: bool = False, direction: str | None = None, batch: int | None = None
+        cls,
+        path: Path,
+        *,
+        best: bool = False,
+        direction: str | None = None,
+        batch: int | None = None,
+        every_direction: bool = False,
     ) -> "Generator":
         """Read a run folder, checkpoint or generator file.
 
@@ -90,18 +100,43 @@ class Generator:
             best: as in `checkpoint.find`.
             direction: the name of one of the model's samplers; None: the first.
             batch: the number of images in each batch; None: any number.
+            every_direction: without `direction`, read the other ways from images to images as well.
 
         Raises:
             UsageError: the model has no such direction.
             GanctlError: there is none, or its layers draw noise that no input can give.
         """
-        found, problems = checkpoint.find(path, best=best)
-        found, parts = _with_noise_given(found, parts_of(found))
-        trained = TrainedGenerator.of(found, parts, problems, direction)
+        own, problems = checkpoint.find(path, best=best)
+        own_parts = parts_of(own)
+        found, parts = _with_noise_given(own, own_parts)
+        first = cls._of(TrainedGenerator.of(found, parts, problems, direction), batch, same_seeds=parts is own_parts)
+        if not every_direction or direction is not None or not first.has_directions:
+            return first
+        others = list(parts.model.samplers)[1:]
+        ways = (TrainedGenerator.of(found, parts, problems, name) for name in others)
+        further = [cls._of(way, batch, same_seeds=True) for way in ways]
+        return replace(first, further=tuple(further))
+
+    @classmethod
+    def _of(cls, trained: TrainedGenerator, batch: int | None, *, same_seeds: bool) -> "Generator":
+        """Make one of a trained generator; `batch` as in `load`, `same_seeds` as in `Subject`."""
         original, distribution, num_classes = trained.played, trained.distribution, trained.num_classes
         inputs = _examples(trained, batch or COMPARED)
         description = trained.description
-        named = _with_named_inputs(trained.network, inputs, batch)
+        way = _direction_of(trained)
+        named = _with_named_inputs(trained.network, inputs, batch, name=way or "exported")
+        about = Subject(
+            named,
+            trained.parts.experiment.name,
+            way,
+            distribution,
+            _own_names(trained.network, inputs),
+            # A model with a number of categories finds them itself: the data set's names say nothing about them.
+            () if "categories" in trained.parts.model.arguments().model_fields else trained.class_names,
+            num_classes,
+            trained.alpha,
+            same_seeds,
+        )
         generator = cls(
             original,
             named,
@@ -109,20 +144,37 @@ class Generator:
             distribution,
             num_classes,
             description,
-            problems,
+            list(trained.problems),
             trained.alpha,
             trained.value_range,
             batch=batch,
+            about=about,
         )
         if trained.sampler.takes:
             generator = replace(generator, any_size=_of_any_size(generator, trained))
         if np.abs(generator.draw(inputs) - generator.draw(inputs)).max() > LIMIT:
             raise GanctlError(
-                f"The generator of {parts.experiment.name} draws its own noise and cannot be exported: the file could "
-                "not be checked against it. A model can register `noise_given=`, the arguments with which it takes "
-                "that noise as an input."
+                f"The generator of {trained.parts.experiment.name} draws its own noise and cannot be exported: the "
+                "file could not be checked against it. A model can register `noise_given=`, the arguments with which "
+                "it takes that noise as an input."
             )
         return generator
+
+    @property
+    def has_directions(self) -> bool:
+        """Whether its model makes images from images in several ways."""
+        return self.about is not None and bool(self.about.direction)
+
+    @property
+    def subject(self) -> Subject:
+        """What a file can say of it."""
+        about = self.about or Subject(self.plain, self.description, num_classes=self.num_classes)
+        return replace(about, network=self.plain)
+
+    def batches(self) -> list[Arrays]:
+        """The inputs that are compared: several numbers of images, and another size, where these are free."""
+        fewer = [] if self.batch else [{key: each[:n] for key, each in self.inputs.items()} for n in FEWER]
+        return [self.inputs, *fewer, *([self.other] if self.other else [])]
 
     def draw(self, inputs: Arrays) -> np.ndarray:
         """Return the original's images, float32 [N, H, W, C], -1 is black and 1 white; some go beyond (r3gan's)."""
@@ -147,6 +199,7 @@ class Exported:
         quantized: the weights have fewer bits, and this is what it costs; None: they are float32.
         beyond: what else than the format's own program is needed to load the file: lines of text.
         multiple_of: what height and width of input images must be multiples of, if they are free.
+        opening: how a person opens it, if that is not told by lines of Python.
     """
 
     path: Path
@@ -160,6 +213,7 @@ class Exported:
     quantized: "Quantized | None" = None
     beyond: list[str] = field(default_factory=list)
     multiple_of: tuple[int, int] | None = None
+    opening: str = ""
 
     def __str__(self) -> str:
         accuracy = f"largest difference from the original: {self.difference:.2g} (at most {LIMIT:g}), images in [-1, 1]"
@@ -168,6 +222,7 @@ class Exported:
             str(self.quantized) if self.quantized else accuracy,
             f"size: {self.size:,} bytes",
             *self.beyond,
+            *([self.opening] if self.opening else []),
             "To use it in Python:\n",
             *(f"    {line}" for line in self.usage),
         ]
@@ -189,6 +244,7 @@ class Exported:
             "inputs": {name: self._input_facts(name) for name in self.inputs},
             "output": output,
             "usage": self.usage,
+            **({"opening": self.opening} if self.opening else {}),
         }
 
     def _input_facts(self, name: str) -> dict[str, Any]:
@@ -275,6 +331,7 @@ def export(generator: Generator, name: str, path: Path | None = None, quantizati
         comparison.quantized,
         kind.beyond(generator.plain),
         generator.multiple_of,
+        kind.opening,
     )
 
 
@@ -371,15 +428,18 @@ def _of_any_size(generator: Generator, trained: TrainedGenerator) -> Generator |
 
 def _written_and_compared(generator: Generator, kind: Format, quantization: str | None, path: Path) -> _Comparison:
     """Write, run the written file, and return how far off it draws; raises GanctlError where that is too far."""
-    fewer = [] if generator.batch else [{key: each[:n] for key, each in generator.inputs.items()} for n in FEWER]
-    batches = [generator.inputs, *fewer, *([generator.other] if generator.other else [])]
     limits = kind.quantizations[quantization] if quantization else None
+    parts = (generator, *generator.further)
+    batches = [(part, inputs) for part in parts for inputs in part.batches()]
     failure: Exception | None = None
     drawn: list[np.ndarray] = []
     with silent_stderr():  # converters are noisy
         try:
-            (limits or kind).write(generator.plain, path)
-            drawn = list(kind.run(generator.plain, path, batches))
+            if kind.write_all:
+                kind.write_all([part.subject for part in parts], path)
+            else:
+                (limits or kind).write(generator.plain, path)
+            drawn = [images for part in parts for images in kind.run(part.plain, path, part.batches())]
         except Exception as error:
             failure = error
     if isinstance(failure, OSError) and failure.errno:
@@ -388,8 +448,8 @@ def _written_and_compared(generator: Generator, kind: Format, quantization: str 
         first = (str(failure).strip() or type(failure).__name__).splitlines()[0]
         raise GanctlError(f"This generator cannot be exported as {kind.name}: {first}") from failure
     differences: list[np.ndarray] = []
-    for inputs, images in zip(batches, drawn, strict=True):
-        expected = generator.draw(inputs)
+    for (part, inputs), images in zip(batches, drawn, strict=True):
+        expected = part.draw(inputs)
         if images.shape != expected.shape:
             raise GanctlError(f"The {kind.name} file draws {images.shape} where the generator draws {expected.shape}.")
         # What a quantized file is judged by is what can be seen.
@@ -446,23 +506,40 @@ def _drawn_inputs(generator: Network, distribution: str, num_classes: int, count
     return inputs
 
 
-def _with_named_inputs(generator: Network, inputs: Arrays, batch: int | None, *, sizes_free: bool = False) -> Network:
+def _direction_of(trained: TrainedGenerator) -> str:
+    """The name of the way from images to images that a trained generator goes; empty if there is only one."""
+    ways = trained.parts.model.samplers
+    if not trained.sampler.takes or len(ways) == 1:
+        return ""
+    return next(name for name, sampler in ways.items() if sampler is trained.sampler)
+
+
+def _own_names(network: Network, inputs: Arrays) -> dict[str, str]:
+    """The names that a network itself gives the inputs of these names; none if it does not list its inputs."""
+    tensors = getattr(network, "inputs", None) or []
+    return {name: tensor.name for name, tensor in zip(inputs, tensors, strict=bool(tensors))}
+
+
+def _with_named_inputs(
+    generator: Network, inputs: Arrays, batch: int | None, *, name: str = "exported", sizes_free: bool = False
+) -> Network:
     """The generator behind inputs of these names: one tensor, or a dictionary.
 
     Args:
         generator: any Keras model; one of a user's own class does not list its inputs.
         inputs: examples, in the generator's order.
         batch: the number of images in each batch; None: any number.
+        name: of the returned model.
         sizes_free: the inputs are images of any height and width.
     """
     tensors = {}
-    for name, array in inputs.items():
+    for key, array in inputs.items():
         sides = (None, None, array.shape[-1]) if sizes_free else array.shape[1:]
-        tensors[name] = keras.Input(batch_shape=(batch, *sides), dtype=str(array.dtype), name=name)
+        tensors[key] = keras.Input(batch_shape=(batch, *sides), dtype=str(array.dtype), name=key)
     values = list(tensors.values())
     if len(values) == 1:
-        return keras.Model(values[0], generator(values[0]), name="exported")
-    return keras.Model(tensors, generator(values), name="exported")
+        return keras.Model(values[0], generator(values[0]), name=name)
+    return keras.Model(tensors, generator(values), name=name)
 
 
 def _lines_for_pixels(generator: Generator) -> list[str]:

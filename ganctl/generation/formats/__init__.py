@@ -44,6 +44,34 @@ class Quantization:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """A network that a file holds, and what else there is to say of it.
+
+    Attributes:
+        network: with named inputs, as every format takes it.
+        title: the name of its experiment.
+        direction: the name of its direction, if the model has several.
+        distribution: of the latent vectors, `normal` or `uniform`.
+        own_names: the names that the generator itself gives the inputs, such as `code`, by the names that they have
+            here, in the order in which it draws them.
+        class_names: of its classes, if it takes some that have names.
+        num_classes: how many classes it draws; 0 if it takes none.
+        alpha: the last channel of its images is transparency, and the colours are multiplied by it.
+        same_seeds: whether a seed gives the latent vectors of `ganctl sample`; not if its layers draw them there.
+    """
+
+    network: Network
+    title: str
+    direction: str = ""
+    distribution: str = "normal"
+    own_names: Mapping[str, str] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    num_classes: int = 0
+    alpha: bool = False
+    same_seeds: bool = True
+
+
+@dataclass(frozen=True)
 class Format:
     """A kind of file.
 
@@ -61,6 +89,9 @@ class Format:
         any_batch: the file says nothing of the number of images in a batch, so that none can be fixed.
         quantizations: the ways to store weights with fewer bits, by name.
         beyond: what a network needs to be loaded that the format's own program does not have: lines of text.
+        write_all: instead of `write`, for a file with all that is known, and with every direction of a model. `run` and
+            `usage` find each network in the file by its name.
+        opening: how a person opens the file, and how it was checked, if that is not told by lines of Python.
     """
 
     name: str
@@ -74,6 +105,8 @@ class Format:
     any_batch: bool = False
     quantizations: Mapping[str, Quantization] = field(default_factory=dict)
     beyond: Callable[[Network], list[str]] = lambda network: []
+    write_all: Callable[[Sequence[Subject], Path], None] | None = None
+    opening: str = ""
 
 
 @cache
