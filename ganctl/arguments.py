@@ -76,6 +76,35 @@ def _plugins(value: Any) -> Any:
     raise ValueError("")
 
 
+def _latents(value: Any) -> Any:
+    if value is None or isinstance(value, str | os.PathLike):
+        return _optional_path(value)
+    return _array(value)
+
+
+def _direction(value: Any) -> Any:
+    found = _as_python(value)
+    if found is None or type(found) is int or (isinstance(found, str) and found):
+        return found
+    return _array(value)
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, Mapping | bytes | str) or not (hasattr(value, "__array__") or isinstance(value, Sequence)):
+        raise ValueError("")
+    return value
+
+
+def _pairs(value: Any) -> Any:
+    pairs = [_as_list(pair) for pair in _as_list(value)] if isinstance(value, Sequence) else None
+    if pairs is None or isinstance(value, str):
+        raise ValueError("")
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(type(each) in (int, str) for each in pair):
+            raise ValueError("")
+    return [tuple(pair) for pair in pairs]
+
+
 def _value_range(value: Any) -> Any:
     ends = _as_list(value)
     if isinstance(ends, str) and ends in ("auto", "percentiles"):
@@ -103,7 +132,7 @@ Flag = Annotated[bool, _number, Must("True or False")]
 Count = Annotated[int, _number, Field(ge=1), Must("an integer >= 1")]
 # The limit belongs to the number: pydantic would apply one beside None to None.
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _number, Must("an integer >= 1")]
-Points = Annotated[int, _number, Field(ge=2), Must("an integer >= 2")]
+OptionalPoints = Annotated[Annotated[int, Field(ge=2)] | None, _number, Must("an integer >= 2")]
 Samples = Annotated[int, _number, Field(ge=50, le=50_000), Must("an integer from 50 to 50,000")]
 Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
 OptionalSeed = Annotated[Annotated[int, Field(ge=0)] | None, _number, Must("an integer >= 0")]
@@ -113,6 +142,21 @@ Classes = Annotated[
     Sequence[int | str] | None,
     BeforeValidator(_as_list),
     Must("a list of class numbers or names, such as [0, 1, 2]"),
+]
+Seeds = Annotated[
+    Sequence[Annotated[int, Field(ge=0)]] | None, BeforeValidator(_as_list), Must("a list of integers >= 0")
+]
+Latents = Annotated[
+    Any, PlainValidator(_latents), Must("latent vectors [N, size] or [rows, N, size], or the path of an npz or npy")
+]
+Direction = Annotated[
+    Any, PlainValidator(_direction), Must("the number or name of a direction that `directions` wrote, or a vector")
+]
+Strength = Annotated[float, _number, Field(gt=0, allow_inf_nan=False), Must("a number > 0, such as 3")]
+Pairs = Annotated[
+    Sequence[tuple[int | str, int | str]],
+    PlainValidator(_pairs),
+    Must("a list of pairs of classes, such as [('sandal', 'sneaker')]"),
 ]
 AnyPath = Annotated[str | os.PathLike[str], PlainValidator(_path), _A_PATH]
 OptionalPath = Annotated[str | os.PathLike[str] | None, PlainValidator(_optional_path), _A_PATH]

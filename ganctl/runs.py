@@ -23,18 +23,23 @@ from ganctl.arguments import (
     Classes,
     Config,
     Count,
+    Direction,
     Features,
     Flag,
+    Latents,
     OptionalCount,
     OptionalPath,
+    OptionalPoints,
     OptionalSeed,
     OptionalText,
     Overrides,
+    Pairs,
     Pictures,
     Plugins,
-    Points,
     Samples,
     Seed,
+    Seeds,
+    Strength,
     Text,
     Truncation,
     ValueRange,
@@ -46,14 +51,17 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.experiment.yaml_source import YamlSource, parse_yaml
 from ganctl.generation import drawing
+from ganctl.generation.drawing import sample_latent
 from ganctl.generation.export import Exported, Generator, check_choices, check_output
 from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
+from ganctl.generation.found_directions import FoundDirections, find_directions, write_strips
 from ganctl.generation.image_scores import Scores, score_images
+from ganctl.generation.latents import as_vectors, check_length, checked_latents, latent_size, read_latents
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.translating import translate_in_memory
 from ganctl.generation.translator import Translator
-from ganctl.generation.walks import number_of_walks, walk
+from ganctl.generation.walk_request import WalkRequest, saved_direction
 from ganctl.host.device import select_device
 from ganctl.images.bands import straight
 from ganctl.images.notebook import ImageList, Images
@@ -322,22 +330,24 @@ class Run:
     @checked
     def sample(
         self,
-        num: Count = 64,
+        num: OptionalCount = None,
         *,
         classes: Classes = None,
         seed: Seed = 0,
         truncation: Truncation = None,
         values: Flag = False,
+        latents: Latents = None,
     ) -> Images:
         """Draw images, the same as `ganctl sample` draws.
 
         Args:
-            num: number of images, at most 10,000,000.
+            num: number of images, at most 10,000,000; by default 64, or one for each of `latents`.
             classes: numbers or names of the classes to draw in rotation, from a class-conditional generator; by default
                 all.
             seed: of the latent vectors.
             truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
             values: return values in the range of the training images instead of uint8, if these were not bytes.
+            latents: draw from these latent vectors instead: an array [N, size], or the path of an npz or npy.
 
         Returns:
             uint8 [num, H, W, C]; displayed as a grid in a notebook. With `values`, float32.
@@ -348,8 +358,21 @@ class Run:
         Example:
             >>> run.sample(16, classes=[3, 7], truncation=0.7)
         """
+        given = None
+        if latents is not None:
+            self._trained.check_draws_from_noise()
+            given = _given_latents(latents)
+            given = given.reshape(-1, given.shape[-1])
+            check_length(given, self.generator, "latents")
+            if truncation is not None:
+                raise UsageError(
+                    "truncation is for latent vectors that are drawn, and `latents` are given. Leave it out."
+                )
+            if num is not None and num > len(given):
+                raise UsageError(f"num can be at most the number of latent vectors, {len(given):,}. Received: {num:,}")
+        num = num or (64 if given is None else len(given))
         drawing.check_count("num", num)
-        drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values)))
+        drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values, latents=given)))
         return Images.of(straight(drawn) if self._trained.alpha and not values else drawn)
 
     @checked
@@ -382,39 +405,153 @@ class Run:
         return ImageList(map(Images.of, made)) if isinstance(made, list) else Images.of(made)
 
     @checked
+    def latents(self, num: Count = 64, *, seed: Seed = 0, truncation: Truncation = None) -> np.ndarray:
+        """Return the latent vectors of the images that `sample` draws.
+
+        Args:
+            num: number of vectors.
+            seed: as for `sample`.
+            truncation: as for `sample`.
+
+        Returns:
+            float32 [num, size]; those of several latent inputs one after the other.
+
+        Raises:
+            GanctlError: an argument is invalid, or the generator does not take latent vectors.
+
+        Example:
+            >>> first, second = run.latents(2)
+            >>> run.sample(latents=[(first + second) / 2**0.5])
+        """
+        self._trained.check_draws_from_noise()
+        latent_size(self.generator)
+        drawing.check_count("num", num)
+        drawing.check_truncation(self.generator, self._trained.distribution, truncation)
+        return as_vectors(sample_latent(self.generator, num, seed, self._trained.distribution, truncation))
+
+    @checked
     def interpolate(
         self,
         rows: OptionalCount = None,
         *,
-        points: Points = 4,
+        points: OptionalPoints = None,
         frames: Count = 8,
         classes: Classes = None,
         seed: Seed = 0,
+        seeds: Seeds = None,
+        latents: Latents = None,
+        direction: Direction = None,
+        strength: Strength = 3.0,
+        truncation: Truncation = None,
+        loop: Flag = True,
     ) -> Images:
         """Walk through latent space, as `ganctl interpolate` does.
 
         Args:
-            rows: number of walks; by default 4, or one per class, but at most 20 if `classes` is left out.
-            points: number of images on each walk.
+            rows: number of walks; by default one per class, but at most 20 if `classes` is left out. Without classes 1
+                through `seeds`, as many as `latents` has, otherwise 4.
+            points: number of images on each walk; by default 4.
             frames: number of frames from one image to the next.
             classes: the class of each walk by number or name, from a class-conditional generator; by default all.
             seed: of the latent vectors.
+            seeds: walk from the first images of one seed to those of the next instead.
+            latents: walk through these latent vectors instead, an array [points, size] or [rows, points, size], or the
+                path of an npz or npy.
+            direction: walk along a direction to both sides of each image and back: a vector [size], such as a row of
+                `directions().vectors`; or the number or name of one that `ganctl directions` wrote.
+            strength: how far that goes to each side, in standard deviations of the latent vectors.
+            truncation: as for `sample`; also between the images.
+            loop: walk from the last image back to the first.
 
         Returns:
-            uint8 [rows, points * frames, H, W, C]; displayed with a row per walk in a notebook.
+            uint8 [rows, N, H, W, C], N = points * frames, or (points - 1) * frames + 1 without `loop`; displayed with a
+            row per walk in a notebook.
 
         Raises:
             GanctlError: an argument is invalid, or the generator does not take latent vectors.
 
         Example:
             >>> run.interpolate(rows=4, points=3, frames=6)
+            >>> run.interpolate(direction=run.directions().vectors[0])
         """
-        self._trained.check_draws_from_noise()
-        wanted = self._classes(classes)
-        rows = number_of_walks(wanted, requested=classes is not None) if rows is None else rows
-        drawing.check_count("rows x points x frames", rows * points * frames)
-        steps = list(walk(self._trained.played, rows, points, frames, seed, self._trained.distribution, wanted))
-        return Images.of(np.stack(steps, axis=1))
+        trained = self._trained
+        along = direction
+        if isinstance(direction, int | str):
+            along, note = saved_direction(direction, self.path, trained)
+            _warn([note] if note else [])
+        elif direction is not None:
+            along = checked_latents([direction], "direction")[0]
+        request = WalkRequest(
+            rows,
+            points,
+            seed,
+            seeds,
+            None if latents is None else _given_latents(latents),
+            direction=along,
+            strength=strength,
+            classes=classes,
+            truncation=truncation,
+            loop=loop,
+        )
+        drawing.check_count("rows x points x frames", (rows or 1) * request.frame_count(frames))
+        walks = request.of(trained)
+        drawing.check_count("rows x points x frames", walks.rows * request.frame_count(frames))
+        return Images.of(np.stack(list(walks.frames(frames)), axis=1))
+
+    @checked
+    def directions(
+        self,
+        count: Count = 8,
+        *,
+        method: Text = "sefa",
+        between: Pairs = (),
+        strength: Strength = 3.0,
+        seed: Seed = 0,
+        classifier: Flag = True,
+        output: OptionalPath = None,
+        quiet: Flag = False,
+    ) -> FoundDirections:
+        """Find directions in latent space along which the images change most, as `ganctl directions` does.
+
+        Args:
+            count: the most directions without names.
+            method: `sefa`, eigenvectors of the first layer's weights; or `ganspace`, principal components of the first
+                features of 10,000 samples.
+            between: pairs of classes, each of which gives one more direction, for a generator that takes no classes but
+                learned from labelled images.
+            strength: how far the measured images are to each side, in standard deviations of the latent vectors.
+            seed: of the samples.
+            classifier: say what the directions do to classes, by a classifier that is trained once on the labels of the
+                training images.
+            output: folder to write directions.npz and the strips to; by default nothing is written.
+            quiet: do not show progress.
+
+        Returns:
+            The directions: `vectors` [count, size], their names, and what each does; printed or displayed, a table.
+
+        Raises:
+            GanctlError: an argument is invalid, or the generator does not take latent vectors.
+
+        Example:
+            >>> found = run.directions(between=[("sandal", "sneaker")])
+            >>> run.interpolate(direction=found.vectors[-1])
+        """
+        track = TrainingConsole(quiet=quiet).track
+        with _permitted(self._plugins, self._allow_plugins):
+            found = find_directions(
+                self._trained,
+                track,
+                method=method,
+                count=count,
+                between=between,
+                strength=strength,
+                seed=seed,
+                classifier=classifier,
+            )
+            if output is not None:
+                write_strips(self._trained, found, _user_path(output), track, seed=seed)
+        _warn(found.notes)
+        return found
 
     @checked
     def resume(
@@ -520,6 +657,13 @@ class Run:
 
     def _classes(self, classes: Sequence[int | str] | None) -> list[int]:
         return self._trained.classes(classes)
+
+
+def _given_latents(latents: Any) -> np.ndarray:
+    """Return latent vectors given as an array or as the path of a file."""
+    if isinstance(latents, str | os.PathLike):
+        return read_latents(_user_path(latents))
+    return checked_latents(latents, "latents")
 
 
 def _user_path(path: str | os.PathLike[str]) -> Path:

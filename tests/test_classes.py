@@ -135,14 +135,14 @@ NAMES = ("3", "7", "Shirt", "10", "x")
     ("wanted", "number"), [("7", 1), ("10", 3), ("1", 1), ("shirt", 2), ("X", 4), (3, 3), ("-1", -1)]
 )
 def test_a_class_is_given_by_name_or_else_by_number(wanted: int | str, number: int) -> None:
-    assert TrainedGenerator._number_of(SimpleNamespace(class_names=NAMES), wanted) == number
+    assert TrainedGenerator._number_of(SimpleNamespace(drawn_names=NAMES), wanted) == number
 
 
 def test_an_unknown_class_is_answered_with_the_names() -> None:
     with pytest.raises(
         UsageError, match=r"no class is called 'shirts'. Did you mean 'Shirt'\? The names: 3, 7, Shirt, 10, x"
     ):
-        TrainedGenerator._number_of(SimpleNamespace(class_names=NAMES), "shirts")
+        TrainedGenerator._number_of(SimpleNamespace(drawn_names=NAMES), "shirts")
 
 
 def test_a_generator_without_classes() -> None:

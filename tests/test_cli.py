@@ -559,7 +559,7 @@ USAGE = [
     ),
     (
         ["interpolate", "--checkpoint", "nowhere", "--output", "x.npz"],
-        "--output takes FILE.png or FILE.gif. Received: x.npz",
+        "--output takes FILE.png, FILE.gif or FILE.mp4. Received: x.npz",
     ),
     (["validate", "."], ". is a folder. Give a YAML file"),
 ]
@@ -588,7 +588,8 @@ def test_an_option_of_several_commands_says_the_same_in_all_of_them() -> None:
             if isinstance(option, click.Option):
                 said.setdefault(option.opts[-1], set()).add(str(option.help))
     differing = {option for option, helps in said.items() if len(helps) > 1}
-    assert differing == {"--output", "--num", "--classes", "--set", "--seed"}
+    assert differing == {"--output", "--num", "--classes", "--set", "--seed", "--direction"}
+    assert len(said["--direction"]) == 2, "from one kind of pictures to another; in latent space"
     assert len(said["--set"]) == len(said["--seed"]) == 2, "a run that is resumed; a whole run's seed"
     assert said["--json"] == {"Print JSON."}
 

@@ -172,7 +172,7 @@ def test_where_a_walk_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "folder.gif").mkdir()
     (tmp_path / "file").write_text("")
     for name in ("walk", "walk.npz", "folder.gif"):
-        with pytest.raises(UsageError, match=rf"--output takes FILE.png or FILE.gif. Received: {name}"):
+        with pytest.raises(UsageError, match=rf"--output takes FILE.png, FILE.gif or FILE.mp4. Received: {name}"):
             prepare_files(Path(name), 0, 32)
     with pytest.raises(UsageError, match="file cannot be written"):
         prepare_files(Path("file/walk.gif"), 0, 32)

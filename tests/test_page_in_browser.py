@@ -393,7 +393,7 @@ def test_a_direction_a_code_and_a_category_change_the_picture_and_the_link_opens
     drawn = split(vector, infogan)
     assert category == 2
     assert difference(after, by_keras(infogan, drawn, 2)) <= 1
-    found = directions_of(infogan.plain)
+    found = directions_of(infogan.plain, within="latent")
     assert found is not None
     original = split(np.concatenate([v[2] for n, v in infogan.inputs.items() if n != "classes"]), infogan)
     moved = drawn["latent"] - original["latent"]

@@ -58,7 +58,7 @@ def test_importing_ganctl_loads_next_to_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "examples"), [(PAGE, 6), (README, 1)], ids=["python", "readme"])
+@pytest.mark.parametrize(("page", "examples"), [(PAGE, 7), (README, 1)], ids=["python", "readme"])
 def test_the_examples_of_the_page_run(
     page: Path, examples: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 Every name here except the parameter types is a decorator for a command's function, or returns one.
 """
 
+import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+
+MOST_SEED = 2**31 - 1
 
 
 class FiniteRange(click.FloatRange):
@@ -27,7 +30,7 @@ class FiniteRange(click.FloatRange):
 
 
 class ClassList(click.ParamType):
-    """A comma-separated list of classes by number or name, such as `0,1,shirt`."""
+    """A comma-separated list of classes by number or name, such as `0,1,shirt`; a name with a comma in quotes."""
 
     name = "classes"
 
@@ -35,10 +38,29 @@ class ClassList(click.ParamType):
         """Return what lies between the commas; fails if that is nothing."""
         if isinstance(value, list):  # click may pass a value that is converted already
             return value
-        parts = [part.strip() for part in value.split(",")]
-        if not all(parts):
+        try:
+            (parts,) = csv.reader([value], skipinitialspace=True, strict=True)
+        except (csv.Error, ValueError):
+            parts = []
+        parts = [part.strip() for part in parts]
+        if not parts or not all(parts):
             self.fail(f"{value!r} is not a comma-separated list of classes, such as 0,1,2.", param, ctx)
         return parts
+
+
+class SeedList(click.ParamType):
+    """A comma-separated list of seeds, such as `3,17,42`."""
+
+    name = "seeds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        """Return the seeds; fails if one is not a whole number from 0 to MOST_SEED."""
+        if isinstance(value, list):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isascii() and part.isdigit() and len(part) < 11 and int(part) <= MOST_SEED for part in parts):
+            self.fail(f"{value!r} is not a comma-separated list of seeds from 0 to {MOST_SEED}.", param, ctx)
+        return list(map(int, parts))
 
 
 class ValueRange(click.ParamType):
@@ -84,7 +106,30 @@ label_column_option = click.option(
     "--label-column", metavar="NAME", help="Column of the labels, if there are several: as `dataset.label_column`."
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the latent vectors."
+    "--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Seed of the latent vectors."
+)
+
+truncation_option = click.option(
+    "--truncation",
+    type=float,
+    metavar="PSI",
+    help="Truncation trick: resample latent entries outside ±PSI. Smaller is more typical, but less varied.  "
+    "[default: none]",
+)
+latents_option = click.option(
+    "--latents",
+    type=PATH,
+    metavar="FILE",
+    help="Latent vectors of your own: an npz with `latents` [N, size], or an npy. Several latent inputs follow each "
+    "other in each vector.",
+)
+
+strength_option = click.option(
+    "--strength",
+    type=FiniteRange(min=0.0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="How far a direction goes to each side, in standard deviations of the latent vectors.",
 )
 
 value_range_option = click.option(

@@ -11,8 +11,10 @@ from ganctl.cli._options import (
     classes_option,
     device_option,
     direction_option,
+    latents_option,
     output_option,
     seed_option,
+    truncation_option,
 )
 from ganctl.cli._printing import show
 
@@ -23,19 +25,17 @@ if TYPE_CHECKING:
 @click.command()
 @checkpoint_option
 @click.option(
-    "--num", type=click.IntRange(min=1), default=64, show_default=True, help="Number of images, at most 10,000,000."
+    "--num",
+    type=click.IntRange(min=1),
+    help="Number of images, at most 10,000,000.  [default: 64, or one for each vector of --latents]",
 )
 @seed_option
 @classes_option(
-    "Classes to draw by name or number, such as 0,1,shirt, from a class-conditional generator.  [default: all]"
+    "Classes to draw by name or number, such as sneaker,'Ankle boot',3, from a class-conditional generator.  "
+    "[default: all]"
 )
-@click.option(
-    "--truncation",
-    type=float,
-    metavar="PSI",
-    help="Truncation trick: resample latent entries outside ±PSI. Smaller is more typical, but less varied.  "
-    "[default: none]",
-)
+@truncation_option
+@latents_option
 @click.option(
     "--values",
     is_flag=True,
@@ -43,18 +43,20 @@ if TYPE_CHECKING:
     "--output FILE.npz.",
 )
 @output_option(
-    "FILE.png (a grid with a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C] "
-    "and the classes as `labels`) or a new folder (a PNG for each image).  [default: samples-SEED.png]"
+    "FILE.png (a grid with a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C], "
+    "and the classes as `labels` and `class_names`) or a new folder (a PNG for each image, with its class in its "
+    "name).  [default: samples-SEED.png]"
 )
 @direction_option
 @best_option
 @device_option
 def command(
     checkpoint: Path,
-    num: int,
+    num: int | None,
     seed: int,
     classes: list[str] | None,
     truncation: float | None,
+    latents: Path | None,
     values: bool,
     output: Path | None,
     direction: str | None,
@@ -70,16 +72,29 @@ def command(
     \b
     ganctl sample --checkpoint outputs/quickstart
     ganctl sample --checkpoint outputs/quickstart --num 10000 --output samples.npz
-    ganctl sample --checkpoint outputs/acgan_mnist --classes 0,1,2
+    ganctl sample --checkpoint outputs/acgan_mnist --classes sneaker,"Ankle boot"
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
+    ganctl sample --checkpoint outputs/quickstart --latents mine.npz
     """
     from ganctl.cli._drawing import warn_skipped
     from ganctl.errors import UsageError
     from ganctl.generation.drawing import check_count
+    from ganctl.generation.latents import check_length, read_latents
     from ganctl.generation.loading import TrainedGenerator
     from ganctl.generation.sample_files import writer_for
     from ganctl.host.device import select_device
+    from ganctl.images.class_names import listed
 
+    given = None if latents is None else read_latents(latents)
+    if given is not None:
+        given = given.reshape(-1, given.shape[-1])
+        if truncation is not None:
+            raise UsageError(
+                "--truncation is for latent vectors that are drawn, and --latents gives them. Leave it out."
+            )
+        if num is not None and num > len(given):
+            raise UsageError(f"--num {num}: {latents} has only {len(given):,} latent vectors.")
+    num = num or (64 if given is None else len(given))
     check_count("--num", num)
     if values and (output is None or output.suffix.lower() != ".npz"):
         raise UsageError("--values needs --output FILE.npz.")
@@ -92,17 +107,30 @@ def command(
     if output and learned_from and output.exists() and output.samefile(Path(learned_from).expanduser()):
         raise UsageError(f"--output {output} is what this generator learned from. Choose another file.")
     if trained.sampler.takes:
-        for option, given in (("--classes", classes), ("--truncation", truncation), ("--values", values or None)):
-            if given is not None:
+        noise_only = {
+            "--classes": classes,
+            "--truncation": truncation,
+            "--latents": latents,
+            "--values": values or None,
+        }
+        for option, value in noise_only.items():
+            if value is not None:
                 raise UsageError(f"{option} is for models that draw from noise; this one takes images. Leave it out.")
         show(_from_images(trained, path, num, seed))
         return
+    if given is not None:
+        check_length(given, trained.network, str(latents))
+    drawn = trained.classes(classes)
     where = write(
-        trained.draw(num, seed, classes, truncation, values=values),
-        trained.classes(classes),
+        trained.draw(num, seed, classes, truncation, values=values, latents=given),
+        drawn,
+        names=trained.drawn_names,
         alpha=trained.alpha and not values,
     )
     show(f"{num:,} images of {trained.description}: {where}")
+    if drawn:
+        more = f" (the first {num} of {len(drawn)}; a larger --num draws more)" if num < len(drawn) else ""
+        show(f"classes: {listed(drawn[:num], trained.drawn_names)}{more}")
 
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:

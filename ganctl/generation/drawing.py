@@ -32,9 +32,9 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
     Raises:
         UsageError: a class does not exist, the list is empty, or the generator is unconditional.
     """
+    if wanted is not None:
+        check_conditional(generator)
     if not takes_classes(generator):
-        if wanted is not None:
-            raise UsageError("classes: this generator is not class-conditional. Leave them out.")
         return []
     num_classes = class_count(generator, num_classes)
     if wanted is None:
@@ -43,6 +43,12 @@ def choose_classes(generator: Any, wanted: Sequence[int] | None, num_classes: in
         received = ", ".join(map(str, wanted)) or "none"
         raise UsageError(f"classes must be numbers from 0 to {num_classes - 1}. Received: {received}")
     return list(wanted)
+
+
+def check_conditional(generator: Any) -> None:
+    """Raise UsageError if a generator takes no classes."""
+    if not takes_classes(generator):
+        raise UsageError("classes: this generator is not class-conditional. Leave them out.")
 
 
 def check_count(name: str, number: int) -> None:
@@ -66,10 +72,12 @@ def check_truncation(generator: Any, distribution: str, truncation: float | None
         raise UsageError("truncation: this generator draws its own noise and takes no latent vectors. Leave it out.")
 
 
-def sample_latent(generator: Any, count: int, seed: int, distribution: str) -> list[np.ndarray]:
+def sample_latent(
+    generator: Any, count: int, seed: int, distribution: str, truncation: float | None = None
+) -> list[np.ndarray]:
     """Return the latent vectors of the first `count` images that `generate` draws from a seed, one array per input."""
     keys = [sample_key(seed, number) for number in range(-(-count // BATCH))]
-    batches = [draw_latent(generator, key, BATCH, distribution) for key in keys]
+    batches = [draw_latent(generator, key, BATCH, distribution, truncation) for key in keys]
     return [np.concatenate(parts)[:count] for parts in zip(*batches, strict=True)]
 
 
@@ -110,13 +118,53 @@ def generate(
         truncation: as in `Key.latent`.
         finish: as for `painter`.
     """
+
+    def drawn(number: int) -> list[Tensor]:
+        return draw_latent(generator, sample_key(seed, number), BATCH, distribution, truncation)
+
+    return _painted(generator, count, seed, drawn, classes, finish)
+
+
+def generate_from(
+    generator: Any,
+    latent: Sequence[np.ndarray],
+    seed: int,
+    classes: Sequence[int] = (),
+    finish: Callable[[Tensor], Tensor] = to_pixels,
+) -> Iterator[np.ndarray]:
+    """Yield the images of given latent vectors as `generate` does: those of `sample_latent` give the same images.
+
+    Args:
+        generator: the network.
+        latent: a float32 array [N, *shape] for each latent input.
+        seed: of layers that draw their own noise.
+        classes: as for `generate`.
+        finish: as for `painter`.
+    """
+    count = len(latent[0])
+
+    def given(number: int) -> list[Tensor]:
+        rows = np.arange(number * BATCH, (number + 1) * BATCH) % count
+        return [tf.constant(vectors[rows]) for vectors in latent]
+
+    return _painted(generator, count, seed, given, classes, finish)
+
+
+def _painted(
+    generator: Any,
+    count: int,
+    seed: int,
+    latent_of: Callable[[int], list[Tensor]],
+    classes: Sequence[int],
+    finish: Callable[[Tensor], Tensor],
+) -> Iterator[np.ndarray]:
+    """Yield images in batches; `latent_of` returns the latent inputs of batch number 0, 1, 2 ..., BATCH rows each."""
     paint = painter(generator, finish)
     for start in range(0, count, BATCH):
-        key = sample_key(seed, start // BATCH)
+        number = start // BATCH
         wanted = tf.constant([classes[i % len(classes)] for i in range(start, start + BATCH)]) if classes else None
-        with seeded(generator, key):
-            latent = draw_latent(generator, key, BATCH, distribution, truncation)
-            images = paint(arrange_inputs(generator, latent, wanted)).numpy()
+        with seeded(generator, sample_key(seed, number)):
+            images = paint(arrange_inputs(generator, latent_of(number), wanted)).numpy()
         yield images[: count - start]
 
 

@@ -96,7 +96,8 @@ def _facts(subject: Subject) -> dict[str, Any]:
         }
         for name, own in own_names.items()
     ]
-    found = directions_of(network, num_classes=subject.num_classes) if inputs[0]["name"] != "image" else None
+    first = str(inputs[0]["name"])
+    found = None if first == "image" else directions_of(network, num_classes=subject.num_classes, within=first)
     taught = len(subject.class_names) == subject.num_classes
     return {
         "model": model_id(network.name),

@@ -19,6 +19,7 @@ from ganctl.game.inputs import class_count, takes_classes
 from ganctl.game.players import averaged
 from ganctl.game.sampler import Sampler
 from ganctl.generation import drawing
+from ganctl.generation.latents import arranged
 from ganctl.images.class_names import class_number
 from ganctl.images.value_range import ValueRange
 from ganctl.lazy import in_own_session, keras, tf
@@ -94,6 +95,12 @@ class TrainedGenerator:
         return tuple(self.source.facts.get("class_names", ()))
 
     @property
+    def drawn_names(self) -> tuple[str, ...]:
+        """The names of the classes that it can draw; empty without classes, or if it found its categories itself."""
+        named = takes_classes(self.network) and self.parts.model.learns_labels
+        return self.class_names if named else ()
+
+    @property
     def num_classes(self) -> int:
         """The number of classes that it can draw; 0 if it is unconditional."""
         return class_count(self.network, len(self.class_names)) if takes_classes(self.network) else 0
@@ -120,15 +127,22 @@ class TrainedGenerator:
 
         Returns [] if the network takes no classes. Raises UsageError if it does not have a wanted one.
         """
-        numbers = wanted if wanted is None else [self._number_of(each) for each in wanted]
+        if wanted is not None:
+            drawing.check_conditional(self.network)
+        numbers = None if wanted is None else [self._number_of(each) for each in wanted]
         return drawing.choose_classes(self.network, numbers, len(self.class_names))
 
     def _number_of(self, wanted: int | str) -> int:
         """Return the number of a class, given by name or number; raises UsageError."""
         try:
-            return class_number(wanted, self.class_names)
+            return class_number(wanted, self.drawn_names)
         except LookupError as error:
-            raise UsageError(f"classes: {error}") from None
+            if self.drawn_names:
+                raise UsageError(f"classes: {error}") from None
+            raise UsageError(
+                f"classes: '{self.parts.model.name}' finds its categories itself, so they have no names but numbers "
+                f"from 0 to {self.num_classes - 1}. Received: {wanted!r}"
+            ) from None
 
     @property
     def value_range(self) -> ValueRange | None:
@@ -149,6 +163,7 @@ class TrainedGenerator:
         truncation: float | None = None,
         *,
         values: bool = False,
+        latents: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
         """Return batches of uint8 images [n, H, W, C], `count` in all, from noise.
 
@@ -158,6 +173,8 @@ class TrainedGenerator:
             classes: the classes to draw by number or name, cyclically; by default all.
             truncation: as in `Key.latent`.
             values: instead of uint8, values like those of the training images, float32.
+            latents: draw from these vectors instead, [count, latent_size]; the seed is then that of layers that draw
+                their own noise.
 
         Raises:
             UsageError: the network does not support one of the arguments, or its training images were bytes.
@@ -165,7 +182,10 @@ class TrainedGenerator:
         self.check_draws_from_noise()
         drawing.check_truncation(self.network, self.distribution, truncation)
         finish = self._stored_values() if values else drawing.to_pixels
-        return drawing.generate(self.played, count, seed, self.distribution, self.classes(classes), truncation, finish)
+        wanted = self.classes(classes)
+        if latents is not None:
+            return drawing.generate_from(self.played, arranged(self.played, latents[:count]), seed, wanted, finish)
+        return drawing.generate(self.played, count, seed, self.distribution, wanted, truncation, finish)
 
     def _stored_values(self) -> Callable[[Any], Any]:
         """Return a function from the network's values, in [-1, 1], to values like those of the training images."""

@@ -12,6 +12,7 @@ from ganctl.errors import UsageError
 from ganctl.host.files import is_folder, replacement_for, writing
 from ganctl.images import draw
 from ganctl.images.bands import straight
+from ganctl.images.class_names import class_name, in_file_names
 
 MAX_GRID_PIXELS = 2**28
 
@@ -21,13 +22,17 @@ Batches = Iterable[np.ndarray]
 class Write(Protocol):
     """Writes images, and returns the path."""
 
-    def __call__(self, batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
+    def __call__(
+        self, batches: Batches, classes: Sequence[int] = (), *, names: Sequence[str] | None = None, alpha: bool = False
+    ) -> Path:
         """Write images, and return the path.
 
         Args:
             batches: images [n, H, W, C].
             classes: the classes from which they were drawn cyclically. A grid has a column for each; more
                 than `draw.MOST_COLUMNS` columns wrap; an npz has them as `labels`.
+            names: the name of each class, by number; a class without one is shown by number. They stand above the
+                columns, in the names of files, and as `class_names` in an npz. None: no names are shown.
             alpha: the last channel is transparency. An npz then has straight colours and an array `alpha` that is true.
         """
 
@@ -48,9 +53,11 @@ def writer_for(path: Path, count: int) -> Write:
         raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
     prepare_folder(path if write is _write_folder else path.parent, new="samples" if write is _write_folder else "")
 
-    def guarded(batches: Batches, classes: Sequence[int] = (), *, alpha: bool = False) -> Path:
+    def guarded(
+        batches: Batches, classes: Sequence[int] = (), *, names: Sequence[str] | None = None, alpha: bool = False
+    ) -> Path:
         with writing(path):
-            write(path, batches, count, classes, alpha)
+            write(path, batches, count, classes, names, alpha)
         return path
 
     return guarded
@@ -83,7 +90,10 @@ def png_of(image: np.ndarray) -> np.ndarray:
     return image[..., [0, 0, 0, 1]] if channels == 2 else image
 
 
-def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
+Names = Sequence[str] | None
+
+
+def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
     across = math.ceil(math.sqrt(count))
     rows, columns = draw.wrapped_shape(count, len(classes)) if len(classes) > 1 else (math.ceil(count / across), across)
     collected: list[np.ndarray] = []
@@ -94,10 +104,17 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
         draw.check_fits_png(path, rows, columns, batch.shape[1:])  # now: drawing them all may take hours
     images = np.concatenate(collected)
     arranged = draw.wrapped(images, len(classes)) if len(classes) > 1 else images
-    draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha))
+    headings = _headings(classes[:count], names, columns) if names is not None else []
+    draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha, headings=headings))
 
 
-def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
+def _headings(classes: Sequence[int], names: Sequence[str], columns: int) -> list[list[str]]:
+    """Return the names above the columns of each part of a grid; of a single class, one name above all of it."""
+    shown = [class_name(number, names) for number in classes]
+    return [shown[start : start + columns] for start in range(0, len(shown), columns)]
+
+
+def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
     """Write the npz batch by batch: an array header, then the images."""
     with (
         replacement_for(path) as temporary,
@@ -115,10 +132,17 @@ def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int],
         if classes:
             with archive.open("labels.npy", "w") as file:
                 np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
+        if classes and names:
+            with archive.open("class_names.npy", "w") as file:
+                np.lib.format.write_array(file, np.asarray(names))
 
 
-def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int], alpha: bool) -> None:
+def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
     digits, number = len(str(count - 1)), 0
+    endings = [""]
+    if names is not None and classes:
+        known = in_file_names([class_name(place, names) for place in range(max(classes) + 1)])
+        endings = [f"-{known[place]}" for place in classes]
     for batch in batches:
         channels = batch.shape[-1]
         if alpha:
@@ -126,5 +150,5 @@ def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[in
         elif channels not in (1, 3):
             raise UsageError(f"The images have {channels} bands, which no PNG has. Use --output FILE.npz.")
         for image in batch:
-            draw.write_png(path / f"{number:0{digits}d}.png", image)
+            draw.write_png(path / f"{number:0{digits}d}{endings[number % len(endings)]}.png", image)
             number += 1

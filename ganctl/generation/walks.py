@@ -1,7 +1,7 @@
 """Walks in latent space: interpolation between the images of a generator."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,20 @@ import numpy as np
 
 from ganctl.errors import UsageError
 from ganctl.game.inputs import arrange_inputs
-from ganctl.game.noise import seeded
-from ganctl.generation.drawing import painter, sample_key, sample_latent
+from ganctl.game.noise import layer_seeds, seeded
+from ganctl.generation.drawing import BATCH, painter, sample_key, sample_latent
+from ganctl.generation.latents import arranged, latent_size
 from ganctl.generation.sample_files import MAX_GRID_PIXELS
 from ganctl.host.files import is_folder, writing
 from ganctl.images import draw
 from ganctl.images.bands import visible
 from ganctl.images.gif import write_gif
+from ganctl.images.mp4 import codec, write_mp4
 from ganctl.lazy import tf
 
 MAX_FRAMES = 500
-MILLISECONDS = 100
+FPS = 10
+FILM = ".mp4"
 MOST_WALKS = 20
 """The most walks by default: nobody can follow those of hundreds of classes."""
 
@@ -58,14 +61,138 @@ def lerp(start: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
     return (1.0 - share) * start + share * end
 
 
+Stops = list[np.ndarray]
+"""The points of walks: an array [points, rows, *shape] for each latent input."""
+
+
+def stops_of_seed(
+    generator: Any, rows: int, points: int, seed: int, distribution: str, truncation: float | None = None
+) -> Stops:
+    """Return walks through the images of one seed, as `drawing.generate` draws them.
+
+    The first points of all walks are the first `rows` images, the second points are the next, and so on.
+
+    Raises:
+        UsageError: the generator takes no latent vectors.
+    """
+    latent_size(generator)
+    latent = sample_latent(generator, points * rows, seed, distribution, truncation)
+    return [vectors.reshape(points, rows, *vectors.shape[1:]) for vectors in latent]
+
+
+def stops_of_seeds(
+    generator: Any, rows: int, seeds: Sequence[int], distribution: str, truncation: float | None = None
+) -> Stops:
+    """Return walks from seed to seed: point k of walk r is image r that `drawing.generate` draws from seed k.
+
+    Raises:
+        UsageError: the generator takes no latent vectors.
+    """
+    latent_size(generator)
+    each = [sample_latent(generator, rows, seed, distribution, truncation) for seed in seeds]
+    return [np.stack(parts) for parts in zip(*each, strict=True)]
+
+
+def stops_of_latents(generator: Any, rows: int | None, vectors: np.ndarray) -> Stops:
+    """Return walks through given latent vectors.
+
+    Args:
+        generator: the network.
+        rows: number of walks; None: as many as are given.
+        vectors: [points, size], which all walks visit, or [walks, points, size].
+
+    Raises:
+        UsageError: another number of walks is given.
+    """
+    if vectors.ndim == 2:
+        vectors = np.repeat(vectors[np.newaxis], rows or 1, axis=0)
+    if rows not in (None, len(vectors)):
+        raise UsageError(f"The latent vectors are those of {len(vectors)} walks, not of {rows}. Leave --rows out.")
+    return [np.moveaxis(part, 0, 1) for part in arranged(generator, vectors)]
+
+
+def stops_along(generator: Any, starts: Stops, direction: np.ndarray, length: float) -> Stops:
+    """Return walks along a direction and back: start, start + length, start, start - length.
+
+    Args:
+        generator: the network.
+        starts: where they begin: the first points of walks.
+        direction: a vector [latent_size].
+        length: how far they go to both sides, in units of the vector.
+    """
+    steps = arranged(generator, np.outer([0.0, length, 0.0, -length], direction))
+    return [start[:1] + step[:, np.newaxis] for start, step in zip(starts, steps, strict=True)]
+
+
+def follow(
+    generator: Any,
+    stops: Stops,
+    frames: int,
+    seed: int,
+    between: Callable[[np.ndarray, np.ndarray, float], np.ndarray],
+    classes: Sequence[int] = (),
+    *,
+    loop: bool = True,
+    truncation: float | None = None,
+) -> Iterator[np.ndarray]:
+    """Yield uint8 images [rows, H, W, C], a frame of all walks at once: `frame_count` of them.
+
+    Every latent input walks separately; classes, and noise that layers draw themselves, are constant. Frames are drawn
+    in batches as large as those of `drawing.generate`, so that the first frame is exactly what that draws from the
+    same latent vectors.
+
+    Args:
+        generator: the network.
+        stops: where the walks go.
+        frames: number of frames from each point to the next, including the first point.
+        seed: of layers that draw their own noise.
+        between: `slerp` or `lerp`.
+        classes: for a generator that takes classes, one for each walk, cyclically.
+        loop: go from the last point back to the first; else the walk ends with the last point.
+        truncation: keep every entry within plus or minus this, as it is at the points.
+    """
+    points, rows = stops[0].shape[:2]
+    paint = painter(generator)
+    # Noise of a layer belongs to a place in the batch, so each frame has the same places.
+    noisy = bool(layer_seeds(generator))
+    together, size = (1, rows) if noisy else (max(1, BATCH // rows), max(BATCH, rows))
+    chosen = tf.constant(np.resize(np.resize(classes, rows), size), tf.int32) if classes else None
+    places = [divmod(number, frames) for number in range(frame_count(points, frames, loop=loop))]
+    for start in range(0, len(places), together):
+        some = places[start : start + together]
+        inputs = []
+        for stop in stops:
+            # A latent input of any rank is one vector.
+            flat = stop.reshape(points, rows, -1)
+            here = [between(flat[point], flat[(point + 1) % points], frame / frames) for point, frame in some]
+            vectors = np.concatenate(here)
+            if truncation is not None:
+                vectors = np.clip(vectors, -truncation, truncation)
+            inputs.append(_filled(vectors.reshape(-1, *stop.shape[2:]).astype(np.float32), size))
+        with seeded(generator, sample_key(seed, 0)):
+            drawn = paint(arrange_inputs(generator, inputs, chosen)).numpy()
+        yield from drawn[: rows * len(some)].reshape(len(some), rows, *drawn.shape[1:])
+
+
+def _filled(rows: np.ndarray, count: int) -> Any:
+    """Return rows as a tensor of `count` rows, the further ones being repetitions: a second size is traced again."""
+    return tf.constant(rows[np.arange(count) % len(rows)])
+
+
+def frame_count(points: int, frames: int, *, loop: bool) -> int:
+    """Return the number of frames of a walk; one that does not loop ends with its last point."""
+    return points * frames if loop else (points - 1) * frames + 1
+
+
+def path_between(distribution: str) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
+    """Return the path for latent vectors: great circles for `normal` ones, straight lines for `uniform` ones."""
+    return slerp if distribution == "normal" else lerp
+
+
 def walk(
     generator: Any, rows: int, points: int, frames: int, seed: int, distribution: str, classes: Sequence[int] = ()
 ) -> Iterator[np.ndarray]:
-    """Yield uint8 images [rows, H, W, C], a frame of `rows` walks at once: `points * frames` of them.
-
-    A walk goes from point to point and from the last back to the first. The points are the images that
-    `drawing.generate` draws from the seed: the first points of all walks are the first `rows` images, the second points
-    are the next. Every latent input walks separately; classes, and noise that layers draw themselves, are constant.
+    """Yield the frames of walks through the images of a seed and back to their starts, as `follow` does.
 
     Args:
         generator: the network.
@@ -73,31 +200,14 @@ def walk(
         points: number of points of each walk.
         frames: number of frames from each point to the next, including the first point.
         seed: of the latent vectors.
-        distribution: of the latent vectors: `normal` ones walk on great circles, `uniform` ones on straight lines.
+        distribution: of the latent vectors.
         classes: for a generator that takes classes, one for each walk, cyclically.
 
     Raises:
         UsageError: the generator takes no latent vectors.
     """
-    latent = sample_latent(generator, points * rows, seed, distribution)
-    if not latent:
-        raise UsageError(
-            "This generator draws its own noise, as acgan_mnist does with model.latent_input: inside. It takes no "
-            "latent vectors to interpolate between."
-        )
-    between = slerp if distribution == "normal" else lerp
-    # A latent input of any rank is one vector.
-    stops = [vectors.reshape(points, rows, -1) for vectors in latent]
-    wanted = tf.constant(np.resize(classes, rows), tf.int32) if classes else None
-    paint = painter(generator)
-    for point in range(points):
-        for frame in range(frames):
-            here = [between(stop[point], stop[(point + 1) % points], frame / frames) for stop in stops]
-            inputs = [
-                tf.reshape(tf.constant(v, tf.float32), [rows, *w.shape[1:]]) for v, w in zip(here, latent, strict=True)
-            ]
-            with seeded(generator, sample_key(seed, 0)):
-                yield paint(arrange_inputs(generator, inputs, wanted)).numpy()
+    stops = stops_of_seed(generator, rows, points, seed, distribution)
+    return follow(generator, stops, frames, seed, path_between(distribution), classes)
 
 
 def number_of_walks(classes: Sequence[int], *, requested: bool) -> int:
@@ -114,45 +224,82 @@ def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
     """Return the paths for `count` frames, by default a picture and an animation; creates the folder.
 
     Raises:
-        UsageError: the frames are too many, or the path is not a PNG or GIF, or cannot be written.
+        UsageError: the frames are too many, or the path is not a PNG, GIF or MP4, or cannot be written, or OpenCV has
+            no codec for a film.
     """
-    if count > MAX_FRAMES:
-        raise UsageError(f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}.")
     paths = [output] if output else [Path(f"walk-{seed}.png"), Path(f"walk-{seed}.gif")]
     for path in paths:
-        if path.suffix.lower() not in (".png", ".gif") or is_folder(path):
-            raise UsageError(f"--output takes FILE.png or FILE.gif. Received: {path}")
+        if path.suffix.lower() not in (".png", ".gif", FILM) or is_folder(path):
+            raise UsageError(f"--output takes FILE.png, FILE.gif or FILE.mp4. Received: {path}")
+        if count > MAX_FRAMES and path.suffix.lower() != FILM:
+            raise UsageError(
+                f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}. Only FILE.mp4 may "
+                "have more."
+            )
+        if path.suffix.lower() == FILM:
+            codec()
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
     return paths
 
 
-def write_walk(paths: Sequence[Path], frames: Iterator[np.ndarray], count: int, *, alpha: bool = False) -> None:
-    """Write walks as a picture, a row for each, or as an animation with all walks side by side, about square.
+def write_walk(
+    paths: Sequence[Path],
+    frames: Iterator[np.ndarray],
+    count: int,
+    *,
+    alpha: bool = False,
+    names: Sequence[str] = (),
+    fps: int = FPS,
+) -> str:
+    """Write walks as a picture, a row for each, or as an animation or a film with all walks side by side, about square.
 
     Args:
-        paths: `.png` or `.gif`.
+        paths: `.png`, `.gif` or `.mp4`.
         frames: the frames of `walk`.
         count: number of frames.
         alpha: the last channel is transparency.
+        names: names for the rows of a picture.
+        fps: frames per second.
+
+    Returns:
+        The codec of a film; empty if there is none.
 
     Raises:
         UsageError: the picture would be too large, or cannot be written.
     """
+    shown = (visible(frame, alpha=alpha) for frame in frames)
+    if [path.suffix.lower() for path in paths] == [FILM]:  # one by one: a film may be long
+        with writing(paths[0]):
+            return write_mp4(paths[0], (_side_by_side(frame) for frame in shown), fps)
     collected: list[np.ndarray] = []
-    for frame in frames:
-        collected.append(visible(frame, alpha=alpha))
+    for frame in shown:
+        collected.append(frame)
         if count * frame.size > MAX_GRID_PIXELS:
             raise UsageError(f"{count * len(frame):,} images are too many for one picture. Use fewer.")
     rows = len(collected[0])
-    columns = _columns(rows)
     for path in paths:
         with writing(path):
             if path.suffix.lower() == ".png":
-                draw.write_png(path, draw.grid(np.concatenate(np.stack(collected, axis=1)), rows, count))
+                images = np.concatenate(np.stack(collected, axis=1))
+                draw.write_png(path, draw.grid(images, rows, count, row_names=names))
             else:
-                sheets = [draw.layout(frame, math.ceil(rows / columns), columns) for frame in collected]
-                write_gif(path, sheets, MILLISECONDS, factor=draw.enlargement(sheets[0], collected[0][0]))
+                sheets = [_side_by_side(frame, 1) for frame in collected]
+                # GIF counts hundredths of a second.
+                write_gif(path, sheets, round(100 / fps) * 10, factor=_enlargement(collected[0]))
+    return ""
+
+
+def _side_by_side(frame: np.ndarray, factor: int | None = None) -> np.ndarray:
+    """Return the images of all walks on one sheet, enlarged by a factor, by default as a grid is."""
+    rows, factor = len(frame), factor or _enlargement(frame)
+    columns = _columns(rows)
+    sheet = draw.layout(frame, math.ceil(rows / columns), columns)
+    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _enlargement(frame: np.ndarray) -> int:
+    return draw.enlargement(_side_by_side(frame, 1), frame[0])
 
 
 def _columns(rows: int) -> int:

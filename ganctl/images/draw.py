@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ganctl.errors import UsageError
 from ganctl.host.files import shown, write_atomically
 from ganctl.images.bands import every_band, visible
+from ganctl.images.headings import above, beside
 from ganctl.images.opencv import opencv
 from ganctl.images.resize import resized, to_channels
 
@@ -33,20 +35,63 @@ _GAP = 2
 _PNG_COMPRESSION = 3
 
 
-def grid(images: np.ndarray, rows: int, columns: int, *, alpha: bool = False) -> np.ndarray:
+def grid(
+    images: np.ndarray,
+    rows: int,
+    columns: int,
+    *,
+    alpha: bool = False,
+    headings: Sequence[Sequence[str]] = (),
+    row_names: Sequence[str] = (),
+) -> np.ndarray:
     """Lay images [N,H,W,C] out as `layout` does, and enlarge small ones to make them easier to see.
 
     Images that are neither grey nor RGB are shown as `visible` says. If they are bands, all bands of the first image
     follow in a row of their own.
 
-    The whole sheet is enlarged by `enlargement`: `grid(...)[::factor, ::factor]` is the layout in its native size.
+    The whole sheet is enlarged by `enlargement`: `grid(...)[::factor, ::factor]` is the layout in its native size,
+    unless names are written on it.
+
+    Args:
+        images: in the order of reading.
+        rows: of the sheet.
+        columns: of the sheet.
+        alpha: the last channel is transparency.
+        headings: names above the columns. Several such lists divide the rows equally, each above its own rows. A single
+            name stands above the whole sheet.
+        row_names: names beside the rows.
     """
     sheet = layout(visible(images, alpha=alpha), rows, columns)
     channels = images.shape[-1]
     if channels not in (1, 3) and not alpha:
         sheet = stacked([sheet, layout(every_band(images[0]), 1, channels)])
     factor = enlargement(sheet, images[0])
-    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+    sheet = sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+    height, width = images.shape[1:3]
+    row_edges = _edges(len(row_names), height, factor)
+    if headings:
+        each = rows // len(headings)
+        part = each * (height + _GAP) * factor
+        starts = [*range(0, part * len(headings), part), len(sheet)]
+        parts = [sheet[start:end] for start, end in pairwise(starts)]
+        across = [(0, sheet.shape[1])]
+        alone = sum(map(len, headings)) == 1
+        strips = [
+            above(names, across if alone else _edges(len(names), width, factor), sheet.shape[1]) for names in headings
+        ]
+        sheet = stacked([either for both in zip(strips, parts, strict=True) for either in both])
+        lower = np.cumsum([len(strip) for strip in strips]).repeat(each)
+        row_edges = [(top + by, bottom + by) for (top, bottom), by in zip(row_edges, lower.tolist(), strict=False)]
+    if row_names:
+        strip = beside(row_names, row_edges, len(sheet))
+        sheet = np.concatenate([to_channels(strip, sheet.shape[-1]), sheet], axis=1)
+    return sheet
+
+
+def _edges(count: int, length: int, factor: int) -> list[tuple[int, int]]:
+    """Return where the cells of an enlarged sheet begin and end along an axis; their images have this length."""
+    starts = [factor * (_GAP + number * (length + _GAP)) for number in range(count)]
+    return [(start, start + factor * length) for start in starts]
 
 
 def wrapped_shape(count: int, classes: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.images.bands import ALPHA_CHANNELS, channel_axis, check_bands, premultiplied, with_alpha
-from ganctl.images.class_names import class_number
+from ganctl.images.class_names import class_name, class_number, listed
 from ganctl.images.label_files import ONE_HOT, without_gaps
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
@@ -24,7 +24,6 @@ Item = TypeVar("Item")
 _IN_MEMORY_BYTES = 2**30
 _BLOCK_BYTES = 2**24
 _MAX_LABELS = 2**16
-_CLASSES_SHOWN = 20
 
 JPEG, HALVED_JPEG = "JPEG", "JPEG shrunk to half or less"
 """JPEG compresses blocks of 8x8 pixels; shrinking to half or less removes almost all traces of them."""
@@ -154,8 +153,7 @@ class ImageSet:
 
     def describe_classes(self) -> str:
         """Return one line: the numbers and names of the classes, or of the first of many."""
-        first = ", ".join(f"{number} {name}" for number, name in enumerate(self.class_names[:_CLASSES_SHOWN]))
-        return f"{first} and {self.num_classes - _CLASSES_SHOWN} more" if self.num_classes > _CLASSES_SHOWN else first
+        return listed(range(self.num_classes), self.class_names)
 
     def rows(self, rows: np.ndarray) -> Self:
         """Return some of the images, in that order."""
@@ -214,8 +212,9 @@ def from_arrays(
     images = _channels_last(images, source, notes)
     if labels is not None:
         labels = _whole_labels(labels, len(images), source, notes)
-        if not class_names and config.classes is None and len(labels):
-            labels, class_names = without_gaps(labels, notes)
+        if config.classes is None and len(labels):
+            labels, numbers = without_gaps(labels, notes)
+            class_names = tuple(class_name(int(number), class_names) for number in numbers)
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.attributes is not None:
         notes.append("Warning: dataset.attributes is for `celeba` and has no effect.")

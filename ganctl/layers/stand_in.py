@@ -1,6 +1,7 @@
 """Networks that share the layers and variables of another network, but compute some of the layers in another way."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ganctl.keras_internals import layers_of
@@ -70,6 +71,34 @@ class ConvolutionStandIn(StandIn):
         if self.layer.use_bias and self.biased:
             sums = tf.nn.bias_add(sums, tf.cast(self.layer.bias, sums.dtype))
         return self.layer.activation(sums)
+
+
+class Recorder(StandIn):
+    """Hands on what a layer takes, or what it returns before its activation.
+
+    Args:
+        layer: the layer.
+        keep: gets a tensor at each call.
+        of_outputs: hand on what it returns; else what it takes.
+    """
+
+    def __init__(self, layer: Any, keep: Callable[[Any], None], *, of_outputs: bool) -> None:
+        super().__init__(layer)
+        self._keep, self._of_outputs = keep, of_outputs
+
+    def call(self, *inputs: Any, **settings: Any) -> Any:
+        """Return what the layer returns."""
+        if not keras.backend.is_keras_tensor(inputs[0]):
+            self._keep(self._without_activation()(*inputs, **settings) if self._of_outputs else inputs[0])
+        return self.layer(*inputs, **settings)
+
+    def _without_activation(self) -> Any:
+        """Return the layer, or another one that shares its variables if it has an activation of its own."""
+        if getattr(self.layer, "activation", None) in (None, keras.activations.linear):
+            return self.layer
+        linear = copy.copy(self.layer)
+        linear.activation = keras.activations.linear
+        return linear
 
 
 def is_transparent(network: Network) -> bool:

@@ -10,6 +10,7 @@ classes if one is called `classes` (`ganctl.game.inputs`). The fields of `ModelE
 Floor 4, a shelf. May import: game, layers, registry.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +58,11 @@ class ModelEntry(Entry):
                         f"model '{self.name}': the sampler '{name}' uses the feed '{feed}'; feeds= names only "
                         f"{', '.join(self.feeds)}"
                     )
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether its networks are made for the classes of the images; the categories of others are their own."""
+        return "num_classes" in inspect.signature(self.make).parameters
 
     @property
     def with_keys(self) -> tuple[Callable[..., Any], ...]:

@@ -96,6 +96,11 @@ class RunFolder:
         return self.samples / "evolution.gif"
 
     @property
+    def directions(self) -> Path:
+        """Directions in latent space, as an npz and as strips of pictures."""
+        return self.path / "directions"
+
+    @property
     def report(self) -> Path:
         """The whole run on one page."""
         return self.path / "report.html"
