@@ -209,7 +209,11 @@ class _Probe:
         wanted = tf.constant(classes, tf.int32) if takes_classes(self._network) else None
         latent = [tf.constant(part) for part in arranged(self._network, vectors)]
         with seeded(self._network, sample_key(0, 0)), suppress(_AllRecorded):
-            self._recorded(arrange_inputs(self._network, latent, wanted), training=False)
+            given = arrange_inputs(self._network, latent, wanted)
+            named = getattr(self._network, "input", None)  # a Sequential has none
+            if isinstance(named, dict):  # whose tensors Keras lists in the order of their keys
+                given = dict(zip(sorted(named), given, strict=True))
+            self._recorded(given, training=False)
         return np.concatenate([np.reshape(kept, (len(vectors), -1)) for kept in self._kept], axis=1, dtype=np.float32)
 
 
