@@ -243,7 +243,7 @@ def test_what_may_be_left_out_may_also_be_none() -> None:
 
 def test_python_shows_the_arguments_and_their_meaning() -> None:
     """As they are written, without the conditions that pydantic reads."""
-    assert str(inspect.signature(Run.sample)).startswith("(self, num: int = 64, *, classes: ")
+    assert str(inspect.signature(Run.sample)).startswith("(self, num: int | None = None, *, classes: ")
     for function in (ganctl.train, ganctl.load, ganctl.evaluate, ganctl.export, Run.sample, Run.interpolate):
         arguments = inspect.signature(function).parameters
         assert "Annotated" not in str(inspect.signature(function))
