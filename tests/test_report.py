@@ -289,6 +289,31 @@ def test_the_difference_to_the_shipped_configuration_is_shown(run: RunFolder) ->
 
 
 @pytest.mark.slow
+def test_the_report_links_to_the_page_that_draws_if_it_lies_beside_it(run: RunFolder) -> None:
+    links = [attributes["href"] for tag, attributes in page_of(run).elements if tag == "a"]
+    assert "generator.html" not in links
+    run.page.write_text("<!doctype html>", "utf-8")
+    page = page_of(run)
+    assert "generator.html" in [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert "Draw with this generator" in page.text
+
+
+def test_the_command_opens_the_report_in_the_browser(
+    run: RunFolder, run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, opened = tmp_path / "browser", tmp_path / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("BROWSER", f"{program} %s")
+    assert run_cli("report", run.path, "--open").returncode == 0
+    assert opened.read_text().strip() == run.report.as_uri()
+    program.write_text("#!/bin/sh\nexit 1\n")
+    monkeypatch.setenv("PATH", str(tmp_path))  # nor any other browser
+    refused = run_cli("report", run.path, "--open")
+    assert (refused.returncode, refused.stdout) == (1, f"{run.report}\n")
+    assert refused.stderr == f"Error: No web browser was found. Open {run.report} yourself.\n"
+
+
 def test_the_command_writes_the_page_again_and_says_where(run: RunFolder, run_cli: RunCli, tmp_path: Path) -> None:
     run.report.unlink(missing_ok=True)
     done = run_cli("report", run.path)

@@ -34,6 +34,7 @@ def write_report(folder: RunFolder) -> Path:
         "report.html",
         {"runs": [pictures(record)], "panels": {"curves": panels, "scores": score_panels}},
         record=record,
+        page=folder.page.name if folder.page.is_file() else None,
         changed=None if shipped is None else changed(shipped, record.facts.config),
         written=time.strftime("%Y-%m-%d %H:%M"),
     )

@@ -106,6 +106,11 @@ class RunFolder:
         return self.path / "report.html"
 
     @property
+    def page(self) -> Path:
+        """The page that draws, if `ganctl export --format html` was told to write it here."""
+        return self.path / "generator.html"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that trains the run."""
         return self.path / ".lock"
