@@ -11,7 +11,7 @@ import pytest
 from benchmarks.papers.clothes import Clothes, as_overrides
 from benchmarks.recipes import CONFIGS
 from benchmarks.studies import page
-from benchmarks.studies.augmentations import AUGMENTATIONS, augmented
+from benchmarks.studies.augmentations import AUGMENTATIONS, augmented, share_of_middle_grey
 from benchmarks.studies.bench import Bench, Trained
 from benchmarks.studies.figures import Spread
 from benchmarks.studies.recipe import CONFIG, REFERENCE, UNSMOOTHED, Recipe, timed
@@ -127,6 +127,10 @@ def test_a_judge_learns_from_pictures_as_the_discriminator_sees_them(name: str) 
     changed = (found != images).any((1, 2, 3)).mean()
     assert changed > 0.9
     np.testing.assert_array_equal(found, augmented(AUGMENTATIONS[name], images))
+
+
+def test_the_middle_grey_is_counted_among_what_is_not_background() -> None:
+    assert share_of_middle_grey(np.array([0, 30, 123, 124, 131, 132, 255], np.uint8)) == 2 / 5
 
 
 def test_the_protocols_resizing_gives_the_features_of_evaluate_and_the_others_do_not() -> None:

@@ -79,6 +79,11 @@ def share_called_augmented(judge: Extractor, images: np.ndarray) -> float:
     return float(judge.probabilities(judge.features(images)).argmax(1).mean())
 
 
+def share_of_middle_grey(images: np.ndarray) -> float:
+    """Return the share of pixels within 4 of the middle grey, which DiffAugment fills with, of all above 30."""
+    return float((np.abs(images - 127.5) < 4).sum() / max(1, (images > 30).sum()))
+
+
 def pictures_known(count: int) -> Reference:
     """Return the first pictures of the set, as a run with this `dataset.limit` learns from them."""
     section = DatasetSection.model_validate({"name": "fashion_mnist_mini", "limit": count})
@@ -114,6 +119,7 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
                 "" if arm == "none" else kid.minus(spread_of(control, "kid")).written(),
                 Spread.of(copied).written(2),
                 *shares,
+                Spread.of([share_of_middle_grey(run.samples) for run in found]).written(3),
                 spread_of(found, "augment_ada").written(2) if arm == "ADA" else "",
             ]
         )
@@ -129,6 +135,7 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
         "KID minus none, clear?",
         "memorized",
         *called,
+        "middle grey",
         "ADA's p",
     ]
     rates = [
@@ -148,7 +155,8 @@ def _report(bench: Bench, runs: Mapping[str, Sequence[Trained]]) -> Report:
                 rows,
             ),
             Table(
-                f"The judges, on {len(tests.images):,} pictures that they did not learn from.",
+                f"The judges, on {len(tests.images):,} pictures that they did not learn from. Of the pixels "
+                f"above 30, {share_of_middle_grey(tests.images):.3f} are middle grey.",
                 ["judge", "real pictures called augmented", "augmented pictures called augmented"],
                 rates,
             ),
