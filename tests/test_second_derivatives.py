@@ -9,6 +9,7 @@ import math
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,7 @@ from ganctl.build import games, penalty_faults, resolving, second_derivatives
 from ganctl.build.rewrites import rewritten
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
+from ganctl.game import Networks, Player, Setup, Term, generator_and_discriminator
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import keras, tf
 
@@ -280,13 +282,38 @@ def penalised(image_shape: tuple[int, int, int], *, kind: str) -> dict[str, Any]
     }
 
 
-def game_with(make: Callable[[], list[Any]], penalty: str = "r1", *, rewrites: bool = True, **settings: Any) -> Any:
+def with_a_penalty_of_its_own(networks: Networks, setup: Setup) -> list[Player]:
+    """The usual two, and R1 as a term that `loss.penalties` does not name."""
+    players = {player.name: player for player in generator_and_discriminator(networks, setup)}
+    own = Term("slope", lambda batch: tf.reduce_mean(tf.square(batch.slope(batch.real, "real"))))
+    judge = players["discriminator"]
+    turns = [replace(turn, terms=[*turn.terms, own]) for turn in judge.turns]
+    return [*({**players, "discriminator": replace(judge, turns=turns)}).values()]
+
+
+def without_one(networks: Networks, setup: Setup) -> list[Player]:
+    """The usual two."""
+    return [*generator_and_discriminator(networks, setup)]
+
+
+for name, players in (("penalises_itself", with_a_penalty_of_its_own), ("penalises_nothing", without_one)):
+    models.registry.register(name, source="made for a test", players=players)(penalised)
+
+
+def game_with(
+    make: Callable[[], list[Any]],
+    penalty: str | None = "r1",
+    *,
+    model: str = "penalised",
+    rewrites: bool = True,
+    **settings: Any,
+) -> Any:
     """A game whose discriminator has these layers, on images of 8x8 pixels."""
     PARTS["some"] = make
     content = {
         "dataset": {"name": "npz", "path": "not read"},
-        "model": {"name": "penalised", "kind": "some"},
-        "loss": {"name": "minimax", "penalties": [{"name": penalty, "weight": 1.0, **settings}]},
+        "model": {"name": model, "kind": "some"},
+        "loss": {"name": "minimax", "penalties": [{"name": penalty, "weight": 1.0, **settings}] if penalty else []},
         "training": {"batch_size": 4, "rewrites": rewrites, "precision": "float32", "discriminator_batches": "summed"},
     }
     pixels = np.random.default_rng(0).integers(0, 255, (16, 8, 8, 3), np.uint8)
@@ -305,6 +332,15 @@ def test_what_is_refused_is_refused_by_its_name(case: Case) -> None:
         game_with(layers)
     assert refused.value.exit_code == 2
     assert "loss.penalties" in str(refused.value)
+
+
+def test_a_kernel_that_is_written_over_is_refused_in_a_penalty_of_a_models_own_players() -> None:
+    def layers() -> list[Any]:
+        return [keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 3), name="at_fault")]
+
+    game_with(layers, None, model="penalises_nothing")
+    with pytest.raises(ConfigurationError, match=r"model.name: the layer 'at_fault' cannot be penalised"):
+        game_with(layers, None, model="penalises_itself")
 
 
 class Own(keras.layers.Layer):

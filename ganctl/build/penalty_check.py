@@ -41,7 +41,7 @@ def _has_own_players(parts: Parts) -> bool:
 def check_penalties(game: Game, parts: Parts) -> None:
     """Raise ConfigurationError if a penalty's gradient by the discriminator's variables would be wrong or missing."""
     if parts.penalties:
-        _refuse_overwritten(game.networks)
+        _refuse_overwritten(game.networks, "loss.penalties")
     places = {name: (index, penalty) for index, (name, _, penalty) in enumerate(parts.penalties)}
     for player in game.players:
         for turn in player.turns:
@@ -52,23 +52,29 @@ def check_penalties(game: Game, parts: Parts) -> None:
                     _check(game, player, turn, penalty.function, f"'{term.name}'", f"loss.penalties.{index}")
             if _has_own_players(parts):
                 own = [term.function for term in turn.terms if term.name not in places]
-                _check(game, player, turn, partial(_sum, own), f"the turn '{turn.name}'", "model.name")
+                graph = _check(game, player, turn, partial(_sum, own), f"the turn '{turn.name}'", "model.name")
+                if graph.differentiates:
+                    _refuse_overwritten(game.networks, "model.name")
 
 
-def _refuse_overwritten(networks: Networks) -> None:
+def _refuse_overwritten(networks: Networks, key: str) -> None:
     for role in discriminators(networks):
         for layer in layers_of(networks[role]):
             if isinstance(layer, keras.layers.SpectralNormalization):
                 message = f"the layer '{layer.name}' cannot be penalised: {OVERWRITTEN.what}. {OVERWRITTEN.instead}"
-                raise ConfigurationError(message, key="loss.penalties")
+                raise ConfigurationError(message, key=key)
 
 
 def _sum(functions: Sequence[Callable[[Any], Any]], batch: Any) -> Any:
     return sum_of([function(batch) for function in functions])
 
 
-def _check(game: Game, player: Player, turn: Turn, value: Callable[[Any], Any], name: str, key: str) -> None:
-    """Raise ConfigurationError if a function of a turn's forward pass contains what cannot be differentiated twice."""
+def _check(game: Game, player: Player, turn: Turn, value: Callable[[Any], Any], name: str, key: str) -> Graph:
+    """Return the operations of a function of a turn's forward pass.
+
+    Raises:
+        ConfigurationError: some of them cannot be differentiated twice.
+    """
     before = traced_gradients.registered()
     try:
         graph, failure = _traced(game, player, turn, value)
@@ -88,6 +94,7 @@ def _check(game: Game, player: Player, turn: Turn, value: Callable[[Any], Any], 
         raise ConfigurationError(f"{name} cannot be computed: {error}", key=key) from None
     finally:
         traced_gradients.forget(traced_gradients.registered() - before)
+    return graph
 
 
 def _named(failure: LookupError) -> str:

@@ -103,6 +103,11 @@ class Graph:
     def __init__(self, functions: Mapping[str, Sequence[Node]]) -> None:
         self.functions = {name: Function(nodes) for name, nodes in functions.items()}
 
+    @property
+    def differentiates(self) -> bool:
+        """Whether it computes derivatives, as a penalty does."""
+        return any(_is_gradient(node.name) for function in self.functions.values() for node in function.nodes)
+
     def faults(self, unknown: str) -> Iterator[tuple[str, Fault]]:
         """Where operations that cannot be differentiated twice stand, as names of scopes, and what is wrong.
 
