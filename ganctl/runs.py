@@ -55,7 +55,7 @@ from ganctl.generation.drawing import sample_latent
 from ganctl.generation.export import Exported, Generator, check_choices, check_output
 from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
-from ganctl.generation.found_directions import FoundDirections, find_directions, write_strips
+from ganctl.generation.found_directions import FoundDirections, check_strips, find_directions, write_strips
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.latents import as_vectors, check_length, checked_latents, latent_size, read_latents
 from ganctl.generation.loading import TrainedGenerator, parts_of
@@ -538,6 +538,8 @@ class Run:
         """
         track = TrainingConsole(quiet=quiet).track
         with _permitted(self._plugins, self._allow_plugins):
+            if output is not None:
+                check_strips(self._trained, _user_path(output))
             found = find_directions(
                 self._trained,
                 track,

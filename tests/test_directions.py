@@ -1,7 +1,8 @@
 """Directions in latent space: right in what they compute, named, measured, written, and walked along."""
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from conftest import RunCli, WriteYaml, drawn_from_noise, slow_but
 from small_runs import train
 
-from ganctl import load
+from ganctl import load, runs
 from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import DataError, UsageError
@@ -18,8 +19,9 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.game import takes_classes
 from ganctl.generation.directions import direction_between, directions_of, principal_directions_of
 from ganctl.generation.drawing import generate
-from ganctl.generation.found_directions import FoundDirections, Measured, read_directions
+from ganctl.generation.found_directions import FoundDirections, Measured, check_strips, read_directions, write_strips
 from ganctl.generation.latents import latent_size
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.images import draw
 from ganctl.images.decode import decode
 from ganctl.lazy import keras
@@ -313,7 +315,7 @@ def test_the_command_writes_strips_that_interpolate_follows(
     fewer = run_cli("directions", labelled_run, "--count", 1, "--no-classifier", "--method", "ganspace", cwd=tmp_path)
     assert fewer.returncode == 0, fewer.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["direction-0.png", "directions.npz", "directions.png"]
-    assert f"1 directions of tiny after 8 iterations: {folder / 'directions.npz'}" in fewer.stdout.splitlines()[-1]
+    assert f"1 direction of tiny after 8 iterations: {folder / 'directions.npz'}" in fewer.stdout.splitlines()[-1]
 
     for options, code, answer in (
         (["--direction", "7"], 2, "There is no direction '7'. There are: 0"),
@@ -326,6 +328,43 @@ def test_the_command_writes_strips_that_interpolate_follows(
     (tmp_path / "full" / "mine.txt").write_text("keep")
     refused = run_cli("directions", labelled_run, "--no-classifier", "--output", "full", cwd=tmp_path)
     assert "already contains files, and directions would overwrite some of them" in one_line(refused, 2)
+    assert os.listdir(tmp_path / "full") == ["mine.txt"]
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_interrupted_strips_leave_the_folder_as_it_was(earlier: bool, labelled_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "found"
+    run = load(labelled_run)
+    before = {}
+    if earlier:
+        run.directions(3, classifier=False, output=folder)
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert len(before) == 5
+    trained = TrainedGenerator.load(labelled_run)
+
+    def interrupted(parts: Iterable[Any], what: str, total: int) -> Iterator[Any]:
+        for number, part in enumerate(parts):
+            if number == 1:
+                raise KeyboardInterrupt
+            yield part
+
+    with pytest.raises(KeyboardInterrupt):
+        write_strips(trained, run.directions(2, classifier=False, seed=1), folder, interrupted)
+    assert folder.exists() == earlier
+    assert {path.name: path.read_bytes() for path in folder.glob("*")} == before
+
+
+def test_what_cannot_be_written_is_known_before_anything_is_found(
+    labelled_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "find_directions", lambda *_, **__: pytest.fail("found"))
+    (tmp_path / "file").write_text("keep")
+    for output, answer in ((tmp_path / "file", "Not a directory"), (tmp_path, "already contains files")):
+        with pytest.raises(UsageError, match=answer):
+            load(labelled_run).directions(output=output)
+    with pytest.raises(UsageError, match="not class-conditional"):
+        check_strips(TrainedGenerator.load(labelled_run), tmp_path / "new", ["0"])
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.slow

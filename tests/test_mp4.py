@@ -109,3 +109,12 @@ def test_a_film_that_cannot_be_written_whole_is_not_there(tmp_path: Path, monkey
     with pytest.raises(UsageError, match=r"a\.mp4 cannot be written as MP4 \(.*\)\. Is the disk full"):
         write_mp4(tmp_path / "a.mp4", film(3, 48, 64, 3), 10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_where_no_file_can_be_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    frames = film(3, 48, 64, 3)[:, None]
+    long = tmp_path / f"{'x' * 240}.mp4"  # too long once it has its temporary name
+    with pytest.raises(UsageError, match=r"x\.mp4 cannot be written: File name too long\."):
+        write_walk([long], iter(frames), 3)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,7 @@ def command(
     """
     from ganctl.cli._drawing import open_generator
     from ganctl.errors import UsageError
-    from ganctl.generation.found_directions import find_directions, write_strips
+    from ganctl.generation.found_directions import check_strips, find_directions, write_strips
     from ganctl.generation.walk_request import default_folder
     from ganctl.host.device import select_device
     from ganctl.host.terminal import Terminal
@@ -100,6 +100,8 @@ def command(
     select_device(device)
     terminal = Terminal(quiet=as_json)
     trained = open_generator(run, best=best)
+    folder = output or default_folder(run)
+    check_strips(trained, folder, classes)
     found = find_directions(
         trained,
         terminal.track,
@@ -110,7 +112,6 @@ def command(
         seed=seed,
         classifier=classifier,
     )
-    folder = output or default_folder(run)
     where = write_strips(trained, found, folder, terminal.track, rows=samples, seed=seed, classes=classes)
     for note in found.notes:
         show(note, err=True)
@@ -118,4 +119,4 @@ def command(
         show_json({"method": method, "step": found.step, "file": str(where), "directions": found.as_json()})
         return
     show(found)
-    show(f"{len(found.names)} directions of {trained.description}: {where}")
+    show(f"{found.count} of {trained.description}: {where}")

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from ganctl.generation.directions import SAMPLES, direction_between, directions_
 from ganctl.generation.drawing import BATCH, generate_from, sample_latent
 from ganctl.generation.latents import arranged, as_vectors, latent_size
 from ganctl.generation.loading import TrainedGenerator
-from ganctl.generation.sample_files import prepare_folder
+from ganctl.generation.sample_files import check_folder, prepare_folder
 from ganctl.host.files import replacement_for, shown, writing
 from ganctl.images import draw
 from ganctl.images.archives import npz_names, read_npz
@@ -100,6 +102,11 @@ class FoundDirections:
         known = ", ".join(self.names)
         raise UsageError(f"There is no direction {str(wanted)!r}.{did_you_mean(text, self.names)} There are: {known}")
 
+    @property
+    def count(self) -> str:
+        """How many there are, in words."""
+        return "1 direction" if len(self.names) == 1 else f"{len(self.names):,} directions"
+
     def as_json(self) -> list[dict[str, Any]]:
         """Return a dictionary for each direction, as JSON data."""
         return [
@@ -118,7 +125,7 @@ class FoundDirections:
 
     def _lines(self) -> Iterator[str]:
         if not self.measured:
-            yield f"{len(self.names)} directions ({self.method}): {', '.join(self.names)}"
+            yield f"{self.count} ({self.method}): {', '.join(self.names)}"
             return
         wide = max(9, *map(len, self.names))
         yield f"{'direction':{wide}}  change  of random  one class"
@@ -264,6 +271,17 @@ def find_directions(
     return replace(unmeasured, measured=tuple(_measure(trained, unmeasured, judge, seed, track)))
 
 
+def check_strips(trained: TrainedGenerator, folder: Path, classes: Sequence[int | str] | None = None) -> None:
+    """Raise UsageError, before anything is found, if `write_strips` would: finding may take minutes."""
+    trained.classes(classes)
+    check_folder(folder, new=_new(folder))
+
+
+def _new(folder: Path) -> str:
+    """What must not be in a folder yet, in words; nothing if it holds directions already, which are replaced."""
+    return "" if (folder / FILE).is_file() else "directions"
+
+
 def write_strips(
     trained: TrainedGenerator,
     found: FoundDirections,
@@ -278,7 +296,7 @@ def write_strips(
 
     A strip has a row for each of the first samples of the seed, or of those of the class where the direction begins, in
     steps from one end of it to the other; the sample itself is in the middle. Strips of an earlier call in this folder
-    are replaced.
+    are replaced once all are drawn: an interruption leaves them as they were.
 
     Args:
         trained: the generator.
@@ -293,35 +311,54 @@ def write_strips(
         UsageError: the folder cannot be written, or has other files.
     """
     wanted = trained.classes(classes)
-    prepare_folder(folder, new="" if (folder / FILE).is_file() else "directions")
     starts = as_vectors(sample_latent(trained.network, rows, seed, trained.distribution))
     shares = np.linspace(-found.strength, found.strength, STEPS)
     headings = [[f"{share:+.3g}" if share else "0" for share in shares]]
     names = [class_name(number, trained.drawn_names) for number in np.resize(wanted, rows)] if wanted else []
     first = []
-    with writing(folder):
-        for old in folder.glob("direction-*.png"):
-            old.unlink()
-        found.write(folder / FILE)
-        digits = len(str(len(found.vectors) - 1))
-        steps = np.multiply.outer(found.vectors * deviation(trained.distribution), shares)
-        # [directions, rows, STEPS, latent_size]; the class belongs to the row.
-        begun = np.stack(
-            [np.resize(found.examples.get(number, starts)[:rows], starts.shape) for number in range(len(steps))]
-        )
-        ways = begun[:, :, np.newaxis] + np.moveaxis(steps, 1, 2)[:, np.newaxis]
-        each = np.repeat(np.resize(wanted, rows), STEPS).tolist() if wanted else []
-        strips = _drawn(trained, ways.reshape(len(ways), rows * STEPS, -1), seed, each)
+    digits = len(str(len(found.vectors) - 1))
+    steps = np.multiply.outer(found.vectors * deviation(trained.distribution), shares)
+    # [directions, rows, STEPS, latent_size]; the class belongs to the row.
+    begun = np.stack(
+        [np.resize(found.examples.get(number, starts)[:rows], starts.shape) for number in range(len(steps))]
+    )
+    ways = begun[:, :, np.newaxis] + np.moveaxis(steps, 1, 2)[:, np.newaxis]
+    each = np.repeat(np.resize(wanted, rows), STEPS).tolist() if wanted else []
+    strips = _drawn(trained, ways.reshape(len(ways), rows * STEPS, -1), seed, each)
+    with _filled(folder) as inner:
         for number, images in enumerate(track(strips, "drawing strips", len(ways))):
             sheet = draw.grid(images, rows, STEPS, alpha=trained.alpha, headings=headings, row_names=names)
-            draw.write_png(folder / f"direction-{number:0{digits}d}.png", sheet)
+            draw.write_png(inner / f"direction-{number:0{digits}d}.png", sheet)
             first.append(images[:STEPS])
         overview = np.concatenate(first)
         sheet = draw.grid(
             overview, len(first), STEPS, alpha=trained.alpha, headings=headings, row_names=list(found.names)
         )
-        draw.write_png(folder / OVERVIEW, sheet)
+        draw.write_png(inner / OVERVIEW, sheet)
+        found.write(inner / FILE)
     return folder / FILE
+
+
+@contextmanager
+def _filled(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder, whose files replace the directions in `folder` if the body succeeds.
+
+    If it fails, `folder` is as it was.
+    """
+    new = not folder.exists()
+    prepare_folder(folder, new=_new(folder))
+    try:
+        with writing(folder), TemporaryDirectory(prefix=".", dir=folder) as inner:
+            yield Path(inner)
+            for old in folder.glob("direction-*.png"):
+                old.unlink()
+            # The file of vectors first: with it, another call may replace the rest.
+            for path in sorted(Path(inner).iterdir(), key=lambda path: path.name != FILE):
+                path.replace(folder / path.name)
+    finally:
+        if new:
+            with suppress(OSError):  # it holds files, unless something failed
+                folder.rmdir()
 
 
 class _Judge:

@@ -1,6 +1,8 @@
 """Writes generated images as a grid, an npz or a folder of PNGs, batch by batch."""
 
+import errno
 import math
+import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -63,20 +65,33 @@ def writer_for(path: Path, count: int) -> Write:
     return guarded
 
 
-def prepare_folder(folder: Path, *, new: str) -> None:
-    """Make a folder to write to; raises UsageError if that cannot work.
+def check_folder(folder: Path, *, new: str) -> None:
+    """Raise UsageError if a folder cannot be written to, without making it.
 
     Args:
         folder: the folder.
         new: what is written to a folder that must not hold files yet, in words; empty: it may hold some.
     """
+    if is_folder(folder):
+        with writing(folder):
+            if new and any(folder.iterdir()):
+                raise UsageError(
+                    f"{folder} already contains files, and {new} would overwrite some of them or mix with them. "
+                    "Choose a new folder."
+                )
+    with writing(folder):
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def prepare_folder(folder: Path, *, new: str) -> None:
+    """Make a folder to write to; raises UsageError if that cannot work, as `check_folder` does."""
+    check_folder(folder, new=new)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if new and any(folder.iterdir()):
-            raise UsageError(
-                f"{folder} already contains files, and {new} would overwrite some of them or mix with them. "
-                "Choose a new folder."
-            )
 
 
 def png_of(image: np.ndarray) -> np.ndarray:

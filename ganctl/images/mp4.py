@@ -59,9 +59,11 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int) -> str:
 
     Raises:
         UsageError: OpenCV has no codec, or cannot write such frames.
+        OSError: there can be no file at this path.
     """
     code, writer, count = codec(), None, 0
     with replacement_for(path, ".mp4") as temporary:
+        temporary.touch()  # OpenCV does not say why it cannot
         try:
             for frame in frames:
                 height, width = frame.shape[:2]
