@@ -227,7 +227,7 @@ def test_walks_are_those_of_interpolate(browser: Any) -> None:
                 np.testing.assert_allclose(found, path(first, end, share), atol=1e-6)
 
 
-def stub(folder: Path, classes: int, distribution: str = "normal") -> Path:
+def stub(folder: Path, classes: int, distribution: str = "normal", name: str = "class") -> Path:
     """Write the page of a network that shows its class, and its numbers as they are."""
     latent, one_hot = keras.Input([8], name="latent"), keras.Input([classes], name="classes")
     number = keras.layers.Dense(1, use_bias=False)
@@ -238,7 +238,7 @@ def stub(folder: Path, classes: int, distribution: str = "normal") -> Path:
         name="exported",
     )
     number.kernel.assign(np.linspace(-1.0, 1.0, classes)[:, np.newaxis])
-    names = tuple(f"class {index}" for index in range(classes))
+    names = tuple(f"{name} {index}" for index in range(classes))
     write_all = formats()["html"].write_all
     assert write_all
     subject = Subject(network, "stub", distribution=distribution, class_names=names, num_classes=classes)
@@ -263,6 +263,35 @@ def test_many_classes_are_a_list_and_numbers_of_a_cube_stay_in_it(browser: Any, 
         assert (entry.get_attribute("min"), entry.get_attribute("max")) == ("-1", "1")
         slide(page, entry, Keys.END, 1)
         assert big(page)[0, 0, 1, 0] == 255
+
+
+@pytest.mark.parametrize("classes", [3, 51])
+def test_long_names_of_classes_stay_on_the_page(classes: int, browser: Any, tmp_path: Path) -> None:
+    name = "<script>alert('x')</script>\"&" + "x" * 200
+    with opened(browser, stub(tmp_path, classes, name=name)) as page:
+        ready(page)
+        mobile = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+        for size in ({**mobile, "width": 1300, "mobile": False}, mobile):
+            page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            until(page, f"innerWidth === {size['width']}")
+            until(page, "document.documentElement.scrollWidth <= innerWidth")
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        words = [
+            each.get_property("textContent") for each in page.find_elements(By.CSS_SELECTOR, ".row button, option")
+        ]
+        assert words.count(f"{name} 2") == 2
+
+
+@pytest.mark.parametrize("typed", ["-5", "2147483648", "1.5"])
+def test_a_seed_that_sample_does_not_take_is_not_taken(typed: str, browser: Any, tmp_path: Path) -> None:
+    with opened(browser, stub(tmp_path, 3), f"#seed={typed}&from=10000000") as page:
+        ready(page)
+        assert page.current_url.endswith("#seed=0&n=0")
+        seed = one(page, "#seed")
+        seed.send_keys(Keys.CONTROL, "a")
+        seed.send_keys(typed, Keys.ENTER)
+        until(page, "document.getElementById('seed').value === '0'")
+        assert page.current_url.endswith("#seed=0&n=0")
 
 
 def test_a_link_that_is_pasted_into_the_address_is_followed(browser: Any, tmp_path: Path) -> None:

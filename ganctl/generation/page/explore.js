@@ -12,6 +12,9 @@ const GAP = 8;  // between two cells of the sheet, with their borders
 const MOST_BUTTONS = 24;
 const WALK_SECONDS = 4;
 const NEIGHBOURS = 8;
+// What `ganctl sample` takes: of `--seed`, and of `--num`.
+const MOST_SEED = 2 ** 31 - 1;
+const MOST_DRAWN = 10_000_000;
 
 export async function explore(network, main) {
   const {facts} = network, [height, width] = facts.image;
@@ -115,7 +118,7 @@ export async function explore(network, main) {
     cells.forEach((cell, index) => cell.setAttribute("aria-current", current.sample === view.from + index));
   }
 
-  const seed = make("input", {type: "number", id: "seed", min: 0, step: 1, value: 0});
+  const seed = make("input", {type: "number", id: "seed", min: 0, max: MOST_SEED, step: 1, value: 0});
   const newSheet = changes => {
     Object.assign(view, changes);
     seed.value = view.seed;
@@ -125,7 +128,7 @@ export async function explore(network, main) {
     return drawSheet();
   };
   seed.addEventListener("change", () => {
-    if (seed.value !== "" && Number.isSafeInteger(seed.valueAsNumber)) newSheet({seed: seed.valueAsNumber, from: 0});
+    if (seed.value !== "" && seed.checkValidity()) newSheet({seed: seed.valueAsNumber, from: 0});
     else seed.value = view.seed;
   });
   const another = button("Other pictures", () => newSheet({seed: Math.floor(Math.random() * 1e6), from: 0}), {id: "another"});
@@ -389,17 +392,18 @@ export async function explore(network, main) {
   }
 
   function follow() {
-    const found = fromLink(), whole = text => /^\d{1,15}$/.test(text ?? "") ? Number(text) : null;
-    const kind = text => whole(text) !== null && whole(text) < names.length ? whole(text) : null;
+    const found = fromLink(), whole = (text, most) => /^\d{1,15}$/.test(text ?? "") && Number(text) <= most
+      ? Number(text) : null;
+    const kind = text => whole(text, names.length - 1);
     const bounded = Number(found.truncation);
-    Object.assign(view, {seed: whole(found.seed) ?? 0, from: whole(found.from) ?? 0, class: kind(found.class),
-      truncation: normal && bounded > 0 ? bounded : null});
+    Object.assign(view, {seed: whole(found.seed, MOST_SEED) ?? 0, from: whole(found.from, MOST_DRAWN - 1) ?? 0,
+      class: kind(found.class), truncation: normal && bounded > 0 && Number.isFinite(bounded) ? bounded : null});
     seed.value = view.seed;
     earlier.disabled = view.from === 0;
     sheetClass?.show(view.class);
     truncated.checked = view.truncation !== null;
     if (view.truncation !== null) truncation.show(view.truncation);
-    let point = sample(whole(found.n) ?? view.from);
+    let point = sample(whole(found.n, MOST_DRAWN - 1) ?? view.from);
     const vector = found.z === undefined ? null : fromText(found.z, latents.reduce((sum, {width}) => sum + width, 0));
     if (vector) {
       let at = 0;
