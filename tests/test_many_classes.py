@@ -218,3 +218,10 @@ def test_the_report_of_a_run_with_huge_grids_shows_them(tmp_path: Path) -> None:
     draw.write_png(folder.sample_grid(0), image)
     found = read_grids(folder, max_bytes=1000)
     assert found.steps[0].startswith("data:image/webp;base64,UklG")
+
+
+def test_no_folder_is_made_before_there_is_something_to_write(tmp_path: Path) -> None:
+    write = writer_for(tmp_path / "new" / "folder", 2)
+    assert list(tmp_path.iterdir()) == []
+    write([numbered(2)])
+    assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["0.png", "1.png"]

@@ -713,6 +713,16 @@ def test_a_drawing_is_translated_while_it_is_drawn_and_can_be_undone(
         np.testing.assert_array_equal(check_translation(page, "a_to_b", translated), drawn)
 
 
+@pytest.mark.parametrize("picture", ["AAAA", "iVBORw0KGgo", "%3Cb%3E"])
+def test_a_damaged_picture_does_not_stay_in_the_link(picture: str, browser: Any, cyclegan_page: Path) -> None:
+    with opened(browser, cyclegan_page, f"#way=b_to_a&picture={picture}") as page:
+        ready(page)
+        assert page.current_url.endswith("#way=b_to_a")
+        browser.get("about:blank")
+        page.get(cyclegan_page.as_uri())
+        ready(page)
+
+
 def test_what_is_no_picture_is_named(browser: Any, cyclegan_page: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("no picture")
     with opened(browser, cyclegan_page) as page:

@@ -135,7 +135,7 @@ def command(
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:
     """Write what a model makes of images of its data set; returns a line about it."""
-    from ganctl.generation.sample_files import writer_for
+    from ganctl.generation.sample_files import prepare_folder, writer_for
     from ganctl.generation.sample_inputs import SamplesOfInputs
     from ganctl.host.files import is_folder, writing
     from ganctl.host.terminal import Terminal
@@ -143,6 +143,7 @@ def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -
     samples = SamplesOfInputs.draw(trained, num, seed, Terminal(quiet=False).track)
     made = f"What {trained.description} makes of {samples.description}: {path}"
     if path.suffix.lower() == ".png" and not is_folder(path):
+        prepare_folder(path.parent, new="")
         with writing(path):
             samples.write_grid(path)
         return f"{made}, rows of {', '.join(trained.sampler.rows)}"

@@ -53,11 +53,13 @@ def writer_for(path: Path, count: int) -> Write:
         write = writers[path.suffix.lower()]
     else:
         raise UsageError(f"--output takes FILE.png, FILE.npz or a folder. Received: {path}")
-    prepare_folder(path if write is _write_folder else path.parent, new="samples" if write is _write_folder else "")
+    folder, new = (path, "samples") if write is _write_folder else (path.parent, "")
+    check_folder(folder, new=new)  # it is made when there is something to write
 
     def guarded(
         batches: Batches, classes: Sequence[int] = (), *, names: Sequence[str] | None = None, alpha: bool = False
     ) -> Path:
+        prepare_folder(folder, new=new)
         with writing(path):
             write(path, batches, count, classes, names, alpha)
         return path

@@ -197,18 +197,20 @@ export async function translate(networks, main) {
     brush = Math.max(1, Math.round(Math.min(width, height) / 28));
     size.show(brush);
     scribble();
+    let shown = null;
     if (/^[A-Za-z0-9+/=]+$/.test(found.picture ?? "")) {
       const picture = new Image();
       picture.src = `data:image/png;base64,${found.picture}`;
       try {
         await picture.decode();
         putOn(picture);
+        shown = found.picture;
       } catch {
         // A link that was cut off: the page starts as without one.
       }
     }
     const drawn = go(chosen);
-    if (found.picture) link(found.picture);
+    if (shown) link(shown);
     return drawn;
   }
   addEventListener("hashchange", follow);
