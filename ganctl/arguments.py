@@ -153,6 +153,9 @@ Direction = Annotated[
     Any, PlainValidator(_direction), Must("the number or name of a direction that `directions` wrote, or a vector")
 ]
 Strength = Annotated[float, _number, Field(gt=0, allow_inf_nan=False), Must("a number > 0, such as 3")]
+OptionalStrength = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _number, Must("a number > 0, such as 3")
+]
 Pairs = Annotated[
     Sequence[tuple[int | str, int | str]],
     PlainValidator(_pairs),

@@ -31,6 +31,7 @@ from ganctl.arguments import (
     OptionalPath,
     OptionalPoints,
     OptionalSeed,
+    OptionalStrength,
     OptionalText,
     Overrides,
     Pairs,
@@ -55,9 +56,15 @@ from ganctl.generation.drawing import sample_latent
 from ganctl.generation.export import Exported, Generator, check_choices, check_output
 from ganctl.generation.export import export as write_generator
 from ganctl.generation.formats import formats
-from ganctl.generation.found_directions import FoundDirections, check_strips, find_directions, write_strips
+from ganctl.generation.found_directions import (
+    STRENGTH,
+    FoundDirections,
+    check_strips,
+    find_directions,
+    write_strips,
+)
 from ganctl.generation.image_scores import Scores, score_images
-from ganctl.generation.latents import as_vectors, check_length, checked_latents, latent_size, read_latents
+from ganctl.generation.latents import as_vectors, check_length, checked_latents, for_samples, latent_size, read_latents
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.translating import translate_in_memory
 from ganctl.generation.translator import Translator
@@ -269,9 +276,9 @@ def export(
         select_device("auto")
         # For float32 accuracy: a GPU's convolutions round more. This process may already use a GPU.
         with tf.device("CPU:0"):
-            whole = formats()[format].write_all is not None
+            every = formats()[format].every_direction
             generator = Generator.load(
-                _user_path(path), best=best, direction=direction, batch=batch, every_direction=whole
+                _user_path(path), best=best, direction=direction, batch=batch, every_direction=every
             )
             exported = write_generator(generator, format, where, quantization)
     _warn(f"skipped: {problem}" for problem in generator.problems)
@@ -361,15 +368,8 @@ class Run:
         given = None
         if latents is not None:
             self._trained.check_draws_from_noise()
-            given = _given_latents(latents)
-            given = given.reshape(-1, given.shape[-1])
+            given = for_samples(_given_latents(latents), num, truncation, "latents")
             check_length(given, self.generator, "latents")
-            if truncation is not None:
-                raise UsageError(
-                    "truncation is for latent vectors that are drawn, and `latents` are given. Leave it out."
-                )
-            if num is not None and num > len(given):
-                raise UsageError(f"num can be at most the number of latent vectors, {len(given):,}. Received: {num:,}")
         num = num or (64 if given is None else len(given))
         drawing.check_count("num", num)
         drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values, latents=given)))
@@ -441,15 +441,15 @@ class Run:
         seeds: Seeds = None,
         latents: Latents = None,
         direction: Direction = None,
-        strength: Strength = 3.0,
+        strength: OptionalStrength = None,
         truncation: Truncation = None,
         loop: Flag = True,
     ) -> Images:
         """Walk through latent space, as `ganctl interpolate` does.
 
         Args:
-            rows: number of walks; by default one per class, but at most 20 if `classes` is left out. Without classes 1
-                through `seeds`, as many as `latents` has, otherwise 4.
+            rows: number of walks; by default one per class, but at most 20 if `classes` is left out. Without classes: 1
+                with `seeds`, as many as `latents` has, otherwise 4.
             points: number of images on each walk; by default 4.
             frames: number of frames from one image to the next.
             classes: the class of each walk by number or name, from a class-conditional generator; by default all.
@@ -459,7 +459,7 @@ class Run:
                 path of an npz or npy.
             direction: walk along a direction to both sides of each image and back: a vector [size], such as a row of
                 `directions().vectors`; or the number or name of one that `ganctl directions` wrote.
-            strength: how far that goes to each side, in standard deviations of the latent vectors.
+            strength: how far that goes to each side, in standard deviations of the latent vectors; by default 3.
             truncation: as for `sample`; also between the images.
             loop: walk from the last image back to the first.
 
@@ -505,7 +505,7 @@ class Run:
         *,
         method: Text = "sefa",
         between: Pairs = (),
-        strength: Strength = 3.0,
+        strength: Strength = STRENGTH,
         seed: Seed = 0,
         classifier: Flag = True,
         output: OptionalPath = None,
@@ -514,11 +514,11 @@ class Run:
         """Find directions in latent space along which the images change most, as `ganctl directions` does.
 
         Args:
-            count: the most directions without names.
+            count: the most directions; `between` adds others.
             method: `sefa`, eigenvectors of the first layer's weights; or `ganspace`, principal components of the first
                 features of 10,000 samples.
             between: pairs of classes, each of which gives one more direction, for a generator that takes no classes but
-                learned from labelled images.
+                was trained on labelled images.
             strength: how far the measured images are to each side, in standard deviations of the latent vectors.
             seed: of the samples.
             classifier: say what the directions do to classes, by a classifier that is trained once on the labels of the

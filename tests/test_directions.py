@@ -320,7 +320,9 @@ def test_the_command_writes_strips_that_interpolate_follows(
     for options, code, answer in (
         (["--direction", "7"], 2, "There is no direction '7'. There are: 0"),
         (["--direction", "0", "--seeds", "1,2"], 2, "seeds and direction exclude each other"),
-        (["--directions", "x.npz"], 2, "Give --direction, too"),
+        (["--strength", "2"], 2, "strength is how far the walks go along a direction"),
+        (["--fps", "20", "--output", "b.png"], 2, "--fps is for FILE.gif and FILE.mp4, and b.png is one picture"),
+        (["--directions", "x.npz"], 2, "Give --direction as well"),
         (["--direction", "0", "--directions", "x.npz"], 3, "x.npz does not exist. Find directions first"),
     ):
         assert answer in one_line(run_cli("interpolate", "--checkpoint", labelled_run, *options, cwd=tmp_path), code)

@@ -383,7 +383,7 @@ def test_every_penalty_is_looked_through(penalty: str) -> None:
         (lambda x: tf.nn.erosion2d(x, tf.zeros([2, 2, 4]), [1] * 4, "SAME", "NHWC", [1] * 4), "Dilation2D"),
         (lambda x: tf.nn.max_pool2d(x, 3, 1, [[0, 0], [1, 1], [1, 1], [0, 0]]), "explicit padding"),
         (lambda x: sheared(x, tf.raw_ops.ImageProjectiveTransformV2), "sheared"),
-        (tf.quantization.fake_quant_with_min_max_args, "simulated quantisation"),
+        (tf.quantization.fake_quant_with_min_max_args, "simulated quantization"),
         (lambda x: entropies(x, tf.nn.softmax(x)), "cross entropy is wrong if its labels"),
         (tf.recompute_grad(tf.tanh), "cannot differentiate it twice: NotImplementedError: recompute_grad"),
     ],

@@ -11,6 +11,7 @@ from small_runs import train
 
 from ganctl import load
 from ganctl.errors import DataError, UsageError
+from ganctl.generation.found_directions import deviation
 from ganctl.generation.walk_request import WalkRequest
 from ganctl.generation.walks import (
     follow,
@@ -156,9 +157,11 @@ def test_along_a_direction_to_both_sides_and_back() -> None:
         np.testing.assert_allclose(found[frame], start[0][0] + share * direction, atol=EXACT)
 
 
-def test_directions_of_uniform_vectors_are_as_much_shorter_as_these() -> None:
+def test_uniform_vectors_walk_straight_and_their_directions_are_shorter() -> None:
     assert path_between("uniform") is lerp
     assert path_between("normal") is slerp
+    assert deviation("normal") == 1.0
+    assert deviation("uniform") == pytest.approx(np.random.default_rng(0).uniform(-1, 1, 100_000).std(), rel=0.01)
 
 
 def test_another_number_of_walks_than_vectors() -> None:
@@ -177,7 +180,11 @@ def test_another_number_of_walks_than_vectors() -> None:
         ({"points": 3, "seeds": [1, 2]}, "points and seeds exclude each other"),
         ({"seeds": [1, 2], "latents": np.zeros((2, 6))}, "seeds and latents exclude each other"),
         ({"points": 3, "direction": np.zeros(6)}, "points and direction exclude each other"),
-        ({"latents": np.zeros((2, 6)), "truncation": 0.5}, "truncation is for latent vectors of seeds"),
+        (
+            {"latents": np.zeros((2, 6)), "truncation": 0.5},
+            "truncation .* are drawn, and latents gives them",
+        ),
+        ({"strength": 2.0}, "strength is how far the walks go along a direction"),
         ({"seeds": [1]}, "at least two seeds .* Received: 1"),
         ({"latents": np.zeros((1, 6))}, "at least two latent vectors .* Received: 1"),
     ],
@@ -210,8 +217,11 @@ def test_vectors_that_do_not_fit(wrong: Any, answer: str, run: Run) -> None:
 @pytest.mark.parametrize(
     ("wrong", "answer"),
     [
-        (lambda run: run.sample(5, latents=np.zeros((3, 4))), "num can be at most the number of latent vectors, 3"),
-        (lambda run: run.sample(latents=np.zeros((3, 4)), truncation=0.5), "truncation is for latent vectors"),
+        (lambda run: run.sample(5, latents=np.zeros((3, 4))), "num: latents has only 3 latent vectors. Received: 5"),
+        (
+            lambda run: run.sample(latents=np.zeros((3, 4)), truncation=0.5),
+            "truncation .* are drawn, and latents gives them",
+        ),
         (lambda run: run.sample(latents=5), r"latents must be latent vectors \[N, size\]"),
         (lambda run: run.interpolate(seeds="12"), "seeds must be a list of integers >= 0. Received: '12'"),
         (lambda run: run.interpolate(seeds=[1, -1]), "seeds must be a list of integers >= 0"),
@@ -263,8 +273,8 @@ def test_own_vectors_from_the_command_line(run: Run, run_cli: RunCli, tmp_path: 
     np.savez(tmp_path / "long.npz", latents=np.zeros((3, 5)))
     np.savez(tmp_path / "odd.npz", latents=np.full((3, 4), np.inf))
     for arguments, code, answer in (
-        ([*sample, "--num", 4], 2, "--num 4: mine.npz has only 3 latent vectors"),
-        ([*sample, "--truncation", 0.5], 2, "--truncation is for latent vectors that are drawn"),
+        ([*sample, "--num", 4], 2, "num: mine.npz has only 3 latent vectors. Received: 4"),
+        ([*sample, "--truncation", 0.5], 2, "truncation is for latent vectors that are drawn, and mine.npz gives them"),
         ([*sample[:-1], "long.npz"], 3, "long.npz: the latent vectors of this generator have 4 numbers. Received: 5"),
         ([*walk, "long.npz"], 3, "long.npz: the latent vectors of this generator have 4 numbers. Received: 5"),
         ([*walk, "odd.npz"], 3, "odd.npz: `latents` contains a number that is not finite"),

@@ -40,7 +40,7 @@ INTERPOLATED = Fault(
     "TensorFlow has no second derivative of interpolated images",
     "Use UpSampling2D or Resizing as a layer of a Sequential or functional model, or `keras.ops.repeat`.",
 )
-QUANTISED = Fault("TensorFlow has no second derivative of simulated quantisation", "Leave it out.")
+QUANTIZED = Fault("TensorFlow has no second derivative of simulated quantization", "Leave it out.")
 LABELS = Fault(
     "the second derivative of a softmax cross entropy is wrong if its labels are computed from images or variables",
     "Use `-tf.reduce_sum(labels * tf.nn.log_softmax(logits), axis=-1)`, or `tf.stop_gradient` of the labels.",
@@ -60,17 +60,17 @@ NOT_TWICE: Mapping[str, Fault] = {
     "ScaleAndTranslateGrad": INTERPOLATED,
     "ResizeArea": INTERPOLATED,
     "SoftsignGrad": SOFTSIGN,
-    "FakeQuantWithMinMaxArgsGradient": QUANTISED,
-    "FakeQuantWithMinMaxVarsGradient": QUANTISED,
-    "FakeQuantWithMinMaxVarsPerChannelGradient": QUANTISED,
+    "FakeQuantWithMinMaxArgsGradient": QUANTIZED,
+    "FakeQuantWithMinMaxVarsGradient": QUANTIZED,
+    "FakeQuantWithMinMaxVarsPerChannelGradient": QUANTIZED,
 }
 """What cannot be differentiated, or not once more, by the type of the operation that computes the first derivative."""
 SILENT = frozenset(["ResizeBilinearGrad", *(name for name in NOT_TWICE if name.startswith("FakeQuant"))])
-"""Those of which TensorFlow returns no derivative instead of stopping."""
+"""Those for which TensorFlow silently returns no derivative, instead of raising."""
 CONSTANT = frozenset(["StopGradient", "OneHot", "OnesLike", "ZerosLike", "Const", "Shape"])
 """Operations without a gradient, as far as labels are made by them."""
 
-WHOLE = frozenset([3, 9, 10])
+INTEGERS = frozenset([3, 9, 10])
 """int32, int64 and bool as TensorFlow's `DataType` counts them: classes. Images are uint8."""
 
 
@@ -230,20 +230,20 @@ def _shape(node: Node) -> list[int]:
 
 
 def _moves(function: Function, name: str) -> bool:
-    """Whether numbers depend on images or variables in a way that has a gradient."""
+    """Whether a tensor depends on images or variables in a way that has a gradient."""
     waiting, seen = [name], set[str]()
     while waiting:
         name = waiting.pop()
         node = function.by_name.get(name)
         if node is None or node.op == "ReadVariableOp":  # None: an argument of the function
             return True
-        if node.op == "Placeholder" and node.attr["dtype"].type not in WHOLE:
+        if node.op == "Placeholder" and node.attr["dtype"].type not in INTEGERS:
             return True
-        if name not in seen and node.op not in CONSTANT and not _is_cast_from_whole_numbers(node):
+        if name not in seen and node.op not in CONSTANT and not _is_cast_from_integers(node):
             waiting.extend(_sources(node)[:1] if node.op == "Reshape" else _sources(node))
         seen.add(name)
     return False
 
 
-def _is_cast_from_whole_numbers(node: Node) -> bool:
-    return node.op == "Cast" and node.attr["SrcT"].type in WHOLE
+def _is_cast_from_integers(node: Node) -> bool:
+    return node.op == "Cast" and node.attr["SrcT"].type in INTEGERS

@@ -120,16 +120,14 @@ latents_option = click.option(
     "--latents",
     type=PATH,
     metavar="FILE",
-    help="Latent vectors of your own: an npz with `latents` [N, size], or an npy. Several latent inputs follow each "
-    "other in each vector.",
+    help="Latent vectors of your own: an npz with `latents` [N, size], or an npy. For several latent inputs, join "
+    "their vectors in order.",
 )
 
 strength_option = click.option(
     "--strength",
     type=FiniteRange(min=0.0, min_open=True),
-    default=3.0,
-    show_default=True,
-    help="How far a direction goes to each side, in standard deviations of the latent vectors.",
+    help="How far a direction goes to each side, in standard deviations of the latent vectors.  [default: 3]",
 )
 
 value_range_option = click.option(

@@ -29,15 +29,19 @@ from ganctl.cli._printing import show, show_json
     "10,000 samples.",
 )
 @click.option(
-    "--count", type=click.IntRange(1, 1000), default=8, show_default=True, help="The most directions without names."
+    "--count",
+    type=click.IntRange(1, 1000),
+    default=8,
+    show_default=True,
+    help="Find at most this many directions; --between adds others.",
 )
 @click.option(
     "--between",
     type=ClassList(),
     multiple=True,
     metavar="A,B",
-    help="One more direction, from a class to another, by name or number; may be repeated. For generators that take no "
-    "classes, but learned from labelled images.",
+    help="Add the direction from class A to class B, by name or number; may be repeated. For generators that take no "
+    "classes but were trained on labelled images.",
 )
 @strength_option
 @seed_option
@@ -49,8 +53,8 @@ from ganctl.cli._printing import show, show_json
     "--classifier/--no-classifier",
     default=True,
     show_default=True,
-    help="Say what the directions do to classes: if the generator takes none, by a classifier that is trained once on "
-    "the data set's labels.",
+    help="For a generator without classes: train a classifier on the data set's labels, once, and say what the "
+    "directions do to the classes.",
 )
 @output_option(
     "Folder of directions.npz, of a strip for each direction (direction-N.png) and of directions.png, all of them for "
@@ -64,7 +68,7 @@ def command(
     method: str,
     count: int,
     between: tuple[list[str], ...],
-    strength: float,
+    strength: float | None,
     seed: int,
     samples: int,
     classes: list[str] | None,
@@ -87,7 +91,7 @@ def command(
     """
     from ganctl.cli._drawing import open_generator
     from ganctl.errors import UsageError
-    from ganctl.generation.found_directions import check_strips, find_directions, write_strips
+    from ganctl.generation.found_directions import STRENGTH, check_strips, find_directions, write_strips
     from ganctl.generation.walk_request import default_folder
     from ganctl.host.device import select_device
     from ganctl.host.terminal import Terminal
@@ -108,7 +112,7 @@ def command(
         method=method,
         count=count,
         between=pairs,
-        strength=strength,
+        strength=STRENGTH if strength is None else strength,
         seed=seed,
         classifier=classifier,
     )

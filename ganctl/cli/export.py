@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Export the generator of RUN (a run folder, checkpoint or generator file) for use in other programs.
 
-    `html` is a page that draws in any browser, opened from disk, without a network.
+    `html` is a page that opens from disk in any browser and draws there, without a network.
 
     The written file is read back and run on the same inputs. It is kept only if no pixel differs from the
     original by more than 1e-4, for images in [-1, 1]. A model that makes pictures from pictures takes any height and
@@ -66,8 +66,8 @@ def command(
     path = check_output(name, output)
     check_choices(name, batch, wanted)
     select_device("cpu")  # for float32 accuracy; a GPU's convolutions round more
-    whole = formats()[name].write_all is not None
-    generator = Generator.load(run, best=best, direction=direction, batch=batch, every_direction=whole)
+    every = formats()[name].every_direction
+    generator = Generator.load(run, best=best, direction=direction, batch=batch, every_direction=every)
     warn_skipped(generator.problems)
     exported = export(generator, name, path, wanted)
     if as_json:

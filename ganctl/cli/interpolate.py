@@ -29,7 +29,7 @@ from ganctl.cli._printing import show
 @click.option(
     "--rows",
     type=click.IntRange(1, 64),
-    help="Number of walks.  [default: 4, or one per class, at most 20; 1 through --seeds and --latents]",
+    help="Number of walks.  [default: 4, or one per class, at most 20; 1 with --seeds or --latents]",
 )
 @classes_option(
     "The class of each walk by name or number, such as sneaker,'Ankle boot',3, from a class-conditional generator.  "
@@ -42,13 +42,13 @@ from ganctl.cli._printing import show
 @click.option(
     "--direction",
     metavar="N|NAME",
-    help="Walk along one of the directions that `ganctl directions` found, to both sides of each image and back.",
+    help="Walk along a direction that `ganctl directions` found, to both sides of each image and back.",
 )
 @click.option(
     "--directions",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take --direction from another directions.npz than that of the run.",
+    help="Take --direction from this directions.npz instead of the run's.",
 )
 @strength_option
 @truncation_option
@@ -58,9 +58,7 @@ from ganctl.cli._printing import show
     show_default=True,
     help="Walk from the last image back to the first, so that an animation repeats without a seam.",
 )
-@click.option(
-    "--fps", type=click.IntRange(1, 60), default=10, show_default=True, help="Frames per second of a GIF or an MP4."
-)
+@click.option("--fps", type=click.IntRange(1, 60), help="Frames per second of a GIF or an MP4.  [default: 10]")
 @output_option(
     "FILE.png (a row for each walk), FILE.gif or FILE.mp4 (all walks side by side).  "
     "[default: walk-SEED.png and walk-SEED.gif]"
@@ -78,15 +76,15 @@ def command(
     latents: Path | None,
     direction: str | None,
     directions: Path | None,
-    strength: float,
+    strength: float | None,
     truncation: float | None,
     loop: bool,
-    fps: int,
+    fps: int | None,
     output: Path | None,
     best: bool,
     device: str,
 ) -> None:
-    """Walk through a generator's latent space, as a picture, an animation or a film.
+    """Walk through a generator's latent space, as a picture, an animation or a video.
 
     The walks pass through the images that `ganctl sample` draws with the same seed, and begin with the first of them.
 
@@ -103,12 +101,12 @@ def command(
     from ganctl.errors import UsageError
     from ganctl.generation.latents import read_latents
     from ganctl.generation.walk_request import WalkRequest, saved_direction
-    from ganctl.generation.walks import prepare_files, write_walk
+    from ganctl.generation.walks import FPS, prepare_files, write_walk
     from ganctl.host.device import select_device
     from ganctl.images.class_names import listed
 
     if directions is not None and direction is None:
-        raise UsageError("--directions is the file that --direction N comes from. Give --direction, too.")
+        raise UsageError("--directions names the file that --direction N comes from. Give --direction as well.")
     request = WalkRequest(
         rows,
         points,
@@ -124,7 +122,7 @@ def command(
     )
     select_device(device)
     count = request.frame_count(frames)
-    paths = prepare_files(output, seeds[0] if seeds else seed, count)
+    paths = prepare_files(output, seeds[0] if seeds else seed, count, fps)
     trained = open_generator(checkpoint, best=best)
     if direction is not None:
         vector, note = saved_direction(direction, checkpoint, trained, directions)
@@ -132,7 +130,7 @@ def command(
             show(note, err=True)
         request = replace(request, direction=vector)
     walks = request.of(trained)
-    codec = write_walk(paths, walks.frames(frames), count, alpha=trained.alpha, names=walks.names, fps=fps)
+    codec = write_walk(paths, walks.frames(frames), count, alpha=trained.alpha, names=walks.names, fps=fps or FPS)
     where = " and ".join(map(str, paths)) + (f" ({codec})" if codec else "")
     said = "1 walk" if walks.rows == 1 else f"{walks.rows} walks"
     if classes is None and walks.rows < len(walks.classes):

@@ -79,21 +79,13 @@ def command(
     from ganctl.cli._drawing import warn_skipped
     from ganctl.errors import UsageError
     from ganctl.generation.drawing import check_count
-    from ganctl.generation.latents import check_length, read_latents
+    from ganctl.generation.latents import check_length, for_samples, read_latents
     from ganctl.generation.loading import TrainedGenerator
     from ganctl.generation.sample_files import writer_for
     from ganctl.host.device import select_device
     from ganctl.images.class_names import listed
 
-    given = None if latents is None else read_latents(latents)
-    if given is not None:
-        given = given.reshape(-1, given.shape[-1])
-        if truncation is not None:
-            raise UsageError(
-                "--truncation is for latent vectors that are drawn, and --latents gives them. Leave it out."
-            )
-        if num is not None and num > len(given):
-            raise UsageError(f"--num {num}: {latents} has only {len(given):,} latent vectors.")
+    given = None if latents is None else for_samples(read_latents(latents), num, truncation, str(latents))
     num = num or (64 if given is None else len(given))
     check_count("--num", num)
     if values and (output is None or output.suffix.lower() != ".npz"):

@@ -1,7 +1,7 @@
 """Directions in latent space along which a generator's images change: found without labels, or from class to class.
 
 - SeFa: Shen and Zhou 2021, "Closed-Form Factorization of Latent Semantics in GANs", arXiv:2007.06600, equation 4.
-- GANSpace: Harkonen et al. 2020, "GANSpace: Discovering Interpretable GAN Controls", arXiv:2004.02546, section 2.2.
+- GANSpace: Härkönen et al. 2020, "GANSpace: Discovering Interpretable GAN Controls", arXiv:2004.02546, section 2.2.
 - From class to class: the mean latent vector of one class minus that of another, as Radford et al. 2015
   (arXiv:1511.06434, section 6.3.2) and White 2016 (arXiv:1609.04468, section 3.4) take it.
 """

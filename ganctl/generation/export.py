@@ -131,8 +131,7 @@ class Generator:
             way,
             distribution,
             _own_names(trained.network, inputs),
-            # A model with a number of categories finds them itself: the data set's names say nothing about them.
-            () if "categories" in trained.parts.model.arguments().model_fields else trained.class_names,
+            trained.drawn_names,
             num_classes,
             trained.alpha,
             same_seeds,

@@ -14,7 +14,7 @@ from ganctl.build.resolving import read_split
 from ganctl.errors import ConfigurationError, DataError, UsageError, did_you_mean
 from ganctl.evaluation.features import extractor_for
 from ganctl.game.inputs import takes_classes
-from ganctl.generation.directions import SAMPLES, direction_between, directions_of, principal_directions_of
+from ganctl.generation.directions import SAMPLES, Directions, direction_between, directions_of, principal_directions_of
 from ganctl.generation.drawing import BATCH, generate_from, sample_latent
 from ganctl.generation.latents import arranged, as_vectors, latent_size
 from ganctl.generation.loading import TrainedGenerator
@@ -29,6 +29,9 @@ SEFA, GANSPACE = "sefa", "ganspace"
 METHODS = (SEFA, GANSPACE)
 FILE = "directions.npz"
 OVERVIEW = "directions.png"
+
+STRENGTH = 3.0
+"""How far a direction goes to each side by default, in standard deviations of the latent vectors."""
 
 STEPS = 7
 """Images on each strip, from one end to the other."""
@@ -199,7 +202,7 @@ def find_directions(
     method: str = SEFA,
     count: int = 8,
     between: Sequence[tuple[str | int, str | int]] = (),
-    strength: float = 3.0,
+    strength: float = STRENGTH,
     seed: int = 0,
     classifier: bool = True,
 ) -> FoundDirections:
@@ -209,7 +212,7 @@ def find_directions(
         trained: the generator.
         track: shows progress.
         method: `sefa` or `ganspace`.
-        count: the most directions without names.
+        count: the most directions, without those of `between`.
         between: pairs of classes by name or number, each of which gives one more direction; for generators that take
             no classes, but whose training images have labels.
         strength: how far both ends are away, in standard deviations of the latent vectors.
@@ -221,26 +224,11 @@ def find_directions(
         UsageError: the generator has no latent vectors, its first layer is not known, or the classes do not exist.
     """
     trained.check_draws_from_noise()
-    size = latent_size(trained.network)
-    if method not in METHODS:
-        raise UsageError(
-            f"method must be one of {', '.join(METHODS)}. Received: {method!r}.{did_you_mean(method, METHODS)}"
-        )
+    latent_size(trained.network)  # raises UsageError
     labelled = not takes_classes(trained.network) and len(trained.class_names) > 1
     pairs = [tuple(_class_of(trained, each, labelled=labelled) for each in pair) for pair in between]
-    if method == SEFA:
-        found = directions_of(trained.network, count, num_classes=trained.num_classes)
-    else:
-        found = principal_directions_of(
-            trained.network, trained.distribution, count, num_classes=trained.num_classes, seed=seed
-        )
-    if found is None:
-        raise UsageError(
-            f"The first layers of the model '{trained.parts.model.name}' cannot be found: its network is not made "
-            "from Keras layers with a kernel. Give directions of your own: ganctl interpolate --directions FILE.npz"
-        )
-    vectors, names, notes = list(found.vectors), [str(number) for number in range(len(found.vectors))], []
-    judge, examples = None, {}
+    found = _without_names(trained, method, count, seed)
+    judge, notes = None, []
     if labelled and (classifier or pairs):
         try:
             judge = _Judge.of(trained, track)
@@ -248,25 +236,17 @@ def find_directions(
             if pairs:
                 raise
             notes.append(f"Without classes: {error}")
-    if pairs:
-        assert judge is not None
-        latent = as_vectors(sample_latent(trained.network, SAMPLES, seed, trained.distribution))
-        drawn = generate_from(trained.played, arranged(trained.played, latent), seed)
-        batches = track(drawn, "looking at samples", -(-SAMPLES // BATCH))
-        probabilities = np.concatenate([judge.probabilities(images) for images in batches])
-        labels = probabilities.argmax(axis=1)
-        for start, end in pairs:
-            _check_common(labels, (start, end), trained.class_names)
-            examples[len(vectors)] = latent[
-                np.argsort(-probabilities[:, start], kind="stable")[: (labels == start).sum()]
-            ]
-            vectors.append(direction_between(latent, labels, start, end))
-            names.append(f"{trained.class_names[start]} to {trained.class_names[end]}")
-    eigenvalues = np.concatenate([found.eigenvalues, np.full(len(pairs), np.nan)]).astype(np.float32)
-    stacked = np.stack(vectors)
-    assert stacked.shape[1] == size
+    ways = _between(trained, judge, pairs, seed, track) if judge and pairs else []
+    numbers = [str(number) for number in range(len(found.vectors))]
     unmeasured = FoundDirections(
-        stacked, eigenvalues, tuple(names), method, trained.step, strength, notes=tuple(notes), examples=examples
+        np.stack([*found.vectors, *(way.vector for way in ways)]),
+        np.concatenate([found.eigenvalues, np.full(len(ways), np.nan, np.float32)]),
+        (*numbers, *(way.name for way in ways)),
+        method,
+        trained.step,
+        strength,
+        notes=tuple(notes),
+        examples={place: way.examples for place, way in enumerate(ways, len(numbers))},
     )
     return replace(unmeasured, measured=tuple(_measure(trained, unmeasured, judge, seed, track)))
 
@@ -280,6 +260,52 @@ def check_strips(trained: TrainedGenerator, folder: Path, classes: Sequence[int 
 def _new(folder: Path) -> str:
     """What must not be in a folder yet, in words; nothing if it holds directions already, which are replaced."""
     return "" if (folder / FILE).is_file() else "directions"
+
+
+def _without_names(trained: TrainedGenerator, method: str, count: int, seed: int) -> Directions:
+    """Return the directions that a method finds without labels; raises UsageError."""
+    network, classes = trained.network, trained.num_classes
+    if method == SEFA:
+        found = directions_of(network, count, num_classes=classes)
+    elif method == GANSPACE:
+        found = principal_directions_of(network, trained.distribution, count, num_classes=classes, seed=seed)
+    else:
+        raise UsageError(
+            f"method must be one of {', '.join(METHODS)}. Received: {method!r}.{did_you_mean(method, METHODS)}"
+        )
+    if found is None:
+        raise UsageError(
+            f"The first layers of the model '{trained.parts.model.name}' cannot be found: its network is not made "
+            "from Keras layers with a kernel. Give directions of your own: ganctl interpolate --directions FILE.npz"
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A direction from class to class; `examples` are samples of the first, [N, latent_size], the surest first."""
+
+    name: str
+    vector: np.ndarray
+    examples: np.ndarray
+
+
+def _between(
+    trained: TrainedGenerator, judge: "_Judge", pairs: Sequence[Sequence[int]], seed: int, track: Track
+) -> list[_Way]:
+    """Return the direction of each pair of classes, from samples that a classifier sorts; raises UsageError."""
+    latent = as_vectors(sample_latent(trained.network, SAMPLES, seed, trained.distribution))
+    drawn = generate_from(trained.played, arranged(trained.played, latent), seed)
+    batches = track(drawn, "looking at samples", -(-SAMPLES // BATCH))
+    probabilities = np.concatenate([judge.probabilities(images) for images in batches])
+    labels, names = probabilities.argmax(axis=1), trained.class_names
+    ways = []
+    for start, end in pairs:
+        _check_common(labels, (start, end), names)
+        surest = np.argsort(-probabilities[:, start], kind="stable")[: (labels == start).sum()]
+        vector = direction_between(latent, labels, start, end)
+        ways.append(_Way(f"{names[start]} to {names[end]}", vector, latent[surest]))
+    return ways
 
 
 def write_strips(
@@ -311,22 +337,15 @@ def write_strips(
         UsageError: the folder cannot be written, or has other files.
     """
     wanted = trained.classes(classes)
-    starts = as_vectors(sample_latent(trained.network, rows, seed, trained.distribution))
     shares = np.linspace(-found.strength, found.strength, STEPS)
     headings = [[f"{share:+.3g}" if share else "0" for share in shares]]
     names = [class_name(number, trained.drawn_names) for number in np.resize(wanted, rows)] if wanted else []
     first = []
     digits = len(str(len(found.vectors) - 1))
-    steps = np.multiply.outer(found.vectors * deviation(trained.distribution), shares)
-    # [directions, rows, STEPS, latent_size]; the class belongs to the row.
-    begun = np.stack(
-        [np.resize(found.examples.get(number, starts)[:rows], starts.shape) for number in range(len(steps))]
-    )
-    ways = begun[:, :, np.newaxis] + np.moveaxis(steps, 1, 2)[:, np.newaxis]
-    each = np.repeat(np.resize(wanted, rows), STEPS).tolist() if wanted else []
-    strips = _drawn(trained, ways.reshape(len(ways), rows * STEPS, -1), seed, each)
+    each = np.repeat(np.resize(wanted, rows), STEPS).tolist() if wanted else []  # the class belongs to the row
+    strips = _drawn(trained, _along_strips(trained, found, shares, rows, seed), seed, each)
     with _filled(folder) as inner:
-        for number, images in enumerate(track(strips, "drawing strips", len(ways))):
+        for number, images in enumerate(track(strips, "drawing strips", len(found.vectors))):
             sheet = draw.grid(images, rows, STEPS, alpha=trained.alpha, headings=headings, row_names=names)
             draw.write_png(inner / f"direction-{number:0{digits}d}.png", sheet)
             first.append(images[:STEPS])
@@ -359,6 +378,19 @@ def _filled(folder: Path) -> Iterator[Path]:
         if new:
             with suppress(OSError):  # it holds files, unless something failed
                 folder.rmdir()
+
+
+def _along_strips(
+    trained: TrainedGenerator, found: FoundDirections, shares: np.ndarray, rows: int, seed: int
+) -> np.ndarray:
+    """Return the latent vectors of every strip, [directions, rows * STEPS, latent_size], row by row."""
+    starts = as_vectors(sample_latent(trained.network, rows, seed, trained.distribution))
+    steps = np.multiply.outer(found.vectors * deviation(trained.distribution), shares)
+    begun = np.stack(
+        [np.resize(found.examples.get(number, starts)[:rows], starts.shape) for number in range(len(steps))]
+    )
+    vectors = begun[:, :, np.newaxis] + np.moveaxis(steps, 1, 2)[:, np.newaxis]
+    return np.asarray(vectors.reshape(len(steps), rows * STEPS, -1))
 
 
 class _Judge:

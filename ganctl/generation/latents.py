@@ -34,7 +34,7 @@ def latent_size(generator: Any) -> int:
     if not shapes:
         raise UsageError(
             "This generator draws its own noise, as acgan_mnist does with model.latent_input: inside. It takes no "
-            "latent vectors to interpolate between."
+            "latent vectors."
         )
     return sum(map(math.prod, shapes))
 
@@ -79,7 +79,7 @@ def checked_latents(given: Any, origin: str) -> np.ndarray:
         origin: where they come from, for messages.
 
     Raises:
-        DataError: they are no finite numbers, or none.
+        DataError: they are not finite numbers, or there are none.
     """
     try:
         found = np.asarray(given)
@@ -98,6 +98,31 @@ def checked_latents(given: Any, origin: str) -> np.ndarray:
         where = np.argwhere(~np.isfinite(numbers))[0].tolist()
         raise DataError(f"{origin} contains a number that is not finite in float32, at {where}.")
     return numbers
+
+
+def refuse_truncation(truncation: float | None, origin: str) -> None:
+    """Raise UsageError if latent vectors that are given should be truncated: only drawn ones are."""
+    if truncation is not None:
+        raise UsageError(f"truncation is for latent vectors that are drawn, and {origin} gives them. Leave it out.")
+
+
+def for_samples(vectors: np.ndarray, num: int | None, truncation: float | None, origin: str) -> np.ndarray:
+    """Return given latent vectors as those of samples, [num, size].
+
+    Args:
+        vectors: [N, size] or [rows, N, size].
+        num: number of samples; None: one for each vector.
+        truncation: what the user asked for.
+        origin: where the vectors come from, for messages.
+
+    Raises:
+        UsageError: there are fewer than `num`, or they should be truncated.
+    """
+    refuse_truncation(truncation, origin)
+    each = vectors.reshape(-1, vectors.shape[-1])
+    if num is not None and num > len(each):
+        raise UsageError(f"num: {origin} has only {len(each):,} latent vectors. Received: {num:,}")
+    return each[:num]
 
 
 def check_length(vectors: np.ndarray, generator: Any, origin: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ganctl.errors import UsageError
 from ganctl.generation.drawing import check_truncation
-from ganctl.generation.found_directions import FILE, deviation, read_directions
-from ganctl.generation.latents import check_length, latent_size
+from ganctl.generation.found_directions import FILE, STRENGTH, deviation, read_directions
+from ganctl.generation.latents import check_length, latent_size, refuse_truncation
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.walks import (
     Stops,
@@ -27,7 +27,6 @@ from ganctl.images.class_names import class_name
 from ganctl.run_folder.paths import RunFolder
 
 POINTS = 4
-STRENGTH = 3.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class WalkRequest:
     """Where walks go.
 
     Attributes:
-        rows: number of walks; None: one for each class, at most MOST_WALKS unless `classes` names them. Without classes
-            as many as `latents` has, 1 through `seeds`, otherwise 4.
+        rows: number of walks; None: one for each class, at most MOST_WALKS unless `classes` names them. Without
+            classes: as many as `latents` has, 1 with `seeds`, otherwise 4.
         points: number of images that each visits; None: as many as `seeds` or `latents` has, otherwise 4.
         seed: walk through the images of this seed.
         seeds: walk through images of these seeds instead: walk r visits image r of each.
@@ -45,7 +44,7 @@ class WalkRequest:
         direction: a vector [size] to walk along, to both sides and back. It starts at the images of the seed, or at
             each of `latents`.
         along: there is a direction, which is known only once the generator is.
-        strength: how far it goes to each side, in standard deviations of the latent vectors.
+        strength: how far it goes to each side, in standard deviations of the latent vectors; None: STRENGTH.
         classes: the class of each walk by number or name, cyclically; None: all.
         truncation: as in `Key.latent`; also between the points.
         loop: go from the last point back to the first.
@@ -58,7 +57,7 @@ class WalkRequest:
     latents: np.ndarray | None = None
     origin: str = "latents"
     direction: np.ndarray | None = None
-    strength: float = STRENGTH
+    strength: float | None = None
     classes: Sequence[int | str] | None = None
     truncation: float | None = None
     loop: bool = True
@@ -74,8 +73,10 @@ class WalkRequest:
             raise UsageError(
                 f"{' and '.join(given)} exclude each other: each says where the walks go. Give one of them."
             )
-        if self.latents is not None and self.truncation is not None:
-            raise UsageError("truncation is for latent vectors of seeds, and `latents` are given. Leave it out.")
+        if self.latents is not None:
+            refuse_truncation(self.truncation, self.origin)
+        if self.strength is not None and not self.is_along:
+            raise UsageError("strength is how far the walks go along a direction. Give a direction, or leave it out.")
         if self.visited < 2:
             what = "seeds" if self.seeds is not None else "latent vectors"
             raise UsageError(f"A walk needs at least two {what} to go from one to the other. Received: {self.visited}")
@@ -138,7 +139,8 @@ class WalkRequest:
             starts = stops_of_seed(network, rows, 1, self.seed, distribution, self.truncation)
             if self.latents is not None:
                 starts = stops_of_latents(network, rows, self.latents.reshape(rows, 1, -1))
-            return stops_along(network, starts, self.direction, self.strength * deviation(distribution))
+            strength = STRENGTH if self.strength is None else self.strength
+            return stops_along(network, starts, self.direction, strength * deviation(distribution))
         if self.latents is not None:
             return stops_of_latents(network, rows, self.latents)
         if self.seeds is not None:

@@ -22,7 +22,7 @@ from ganctl.lazy import tf
 
 MAX_FRAMES = 500
 FPS = 10
-FILM = ".mp4"
+VIDEO = ".mp4"
 MOST_WALKS = 20
 """The most walks by default: nobody can follow those of hundreds of classes."""
 
@@ -220,23 +220,25 @@ def number_of_walks(classes: Sequence[int], *, requested: bool) -> int:
     return (len(classes) if requested else min(len(classes), MOST_WALKS)) or 4
 
 
-def prepare_files(output: Path | None, seed: int, count: int) -> list[Path]:
+def prepare_files(output: Path | None, seed: int, count: int, fps: int | None = None) -> list[Path]:
     """Return the paths for `count` frames, by default a picture and an animation; creates the folder.
 
     Raises:
         UsageError: the frames are too many, or the path is not a PNG, GIF or MP4, or cannot be written, or OpenCV has
-            no codec for a film.
+            no codec for a video, or a PNG alone is to have frames per second.
     """
     paths = [output] if output else [Path(f"walk-{seed}.png"), Path(f"walk-{seed}.gif")]
+    if fps is not None and all(path.suffix.lower() == ".png" for path in paths):
+        raise UsageError(f"--fps is for FILE.gif and FILE.mp4, and {paths[0]} is one picture. Leave it out.")
     for path in paths:
-        if path.suffix.lower() not in (".png", ".gif", FILM) or is_folder(path):
+        if path.suffix.lower() not in (".png", ".gif", VIDEO) or is_folder(path):
             raise UsageError(f"--output takes FILE.png, FILE.gif or FILE.mp4. Received: {path}")
-        if count > MAX_FRAMES and path.suffix.lower() != FILM:
+        if count > MAX_FRAMES and path.suffix.lower() != VIDEO:
             raise UsageError(
                 f"--points times --frames make {count:,} frames. A walk has at most {MAX_FRAMES}. Only FILE.mp4 may "
                 "have more."
             )
-        if path.suffix.lower() == FILM:
+        if path.suffix.lower() == VIDEO:
             codec()
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -252,7 +254,7 @@ def write_walk(
     names: Sequence[str] = (),
     fps: int = FPS,
 ) -> str:
-    """Write walks as a picture, a row for each, or as an animation or a film with all walks side by side, about square.
+    """Write walks as a picture, a row for each, or as an animation or video of all walks side by side, about square.
 
     Args:
         paths: `.png`, `.gif` or `.mp4`.
@@ -263,13 +265,13 @@ def write_walk(
         fps: frames per second.
 
     Returns:
-        The codec of a film; empty if there is none.
+        The codec of a video; empty if there is none.
 
     Raises:
         UsageError: the picture would be too large, or cannot be written.
     """
     shown = (visible(frame, alpha=alpha) for frame in frames)
-    if [path.suffix.lower() for path in paths] == [FILM]:  # one by one: a film may be long
+    if [path.suffix.lower() for path in paths] == [VIDEO]:  # one by one: a video may be long
         with writing(paths[0]):
             return write_mp4(paths[0], (_side_by_side(frame) for frame in shown), fps)
     collected: list[np.ndarray] = []

@@ -71,21 +71,34 @@ def grid(
     row_edges = _edges(len(row_names), height, factor)
     if headings:
         each = rows // len(headings)
-        part = each * (height + _GAP) * factor
-        starts = [*range(0, part * len(headings), part), len(sheet)]
-        parts = [sheet[start:end] for start, end in pairwise(starts)]
-        across = [(0, sheet.shape[1])]
-        alone = sum(map(len, headings)) == 1
-        strips = [
-            above(names, across if alone else _edges(len(names), width, factor), sheet.shape[1]) for names in headings
-        ]
-        sheet = stacked([either for both in zip(strips, parts, strict=True) for either in both])
-        lower = np.cumsum([len(strip) for strip in strips]).repeat(each)
-        row_edges = [(top + by, bottom + by) for (top, bottom), by in zip(row_edges, lower.tolist(), strict=False)]
+        column_edges = [_edges(len(names), width, factor) for names in headings]
+        sheet, lower = _headed(sheet, headings, column_edges, each * (height + _GAP) * factor)
+        moved = lower.repeat(each).tolist()
+        row_edges = [(top + by, bottom + by) for (top, bottom), by in zip(row_edges, moved, strict=False)]
     if row_names:
         strip = beside(row_names, row_edges, len(sheet))
         sheet = np.concatenate([to_channels(strip, sheet.shape[-1]), sheet], axis=1)
     return sheet
+
+
+def _headed(
+    sheet: np.ndarray, headings: Sequence[Sequence[str]], edges: Sequence[Sequence[tuple[int, int]]], part: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a sheet with names above each part of it, and by how many pixels each part has moved down.
+
+    Args:
+        sheet: an enlarged sheet.
+        headings: the names above each part; a single name in all stands above the whole sheet.
+        edges: for each part, where the cells below its names begin and end.
+        part: the height of a part; the last one has the rest.
+    """
+    starts = [*range(0, part * len(headings), part), len(sheet)]
+    parts = [sheet[start:end] for start, end in pairwise(starts)]
+    if sum(map(len, headings)) == 1:
+        edges = [[(0, sheet.shape[1])]]
+    strips = [above(names, below, sheet.shape[1]) for names, below in zip(headings, edges, strict=True)]
+    together = stacked([either for both in zip(strips, parts, strict=True) for either in both])
+    return together, np.cumsum([len(strip) for strip in strips])
 
 
 def _edges(count: int, length: int, factor: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Frames as an MP4 film, written by OpenCV in the best codec that it has."""
+"""Frames as an MP4 video, written by OpenCV in the best codec that it has."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -47,7 +47,7 @@ def codec() -> str:
 
 
 def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int) -> str:
-    """Write a film, and return the name of its codec; the file appears whole or not at all.
+    """Write a video, and return the name of its codec; the file appears whole or not at all.
 
     The codecs store colour at half the resolution, and so need even sides: to an odd one, a white line is added at the
     right or at the bottom. OpenCV would leave out the last line instead.
@@ -83,16 +83,16 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int) -> str:
 
 
 def read_mp4(path: Path) -> Iterator[np.ndarray]:
-    """Yield the frames of a film, uint8 [H, W, 3] RGB; none if it cannot be read."""
-    film = opencv().VideoCapture(str(path), opencv().CAP_FFMPEG)
+    """Yield the frames of a video, uint8 [H, W, 3] RGB; none if it cannot be read."""
+    video = opencv().VideoCapture(str(path), opencv().CAP_FFMPEG)
     try:
         while True:
-            read, frame = film.read()
+            read, frame = video.read()
             if not read:
                 return
             yield frame[..., ::-1]
     finally:
-        film.release()
+        video.release()
 
 
 def _writer(path: Path, code: str, fps: int, width: int, height: int) -> Any:

@@ -144,7 +144,7 @@ def transfer_from_torch(game: Game, file: TorchFile) -> list[Fit]:
 
     Raises:
         UsageError: nothing fits.
-        DataError: a weight that fits is not a number.
+        DataError: a weight that fits is NaN or infinite, or a variance is negative.
     """
     by_role, beside = _by_role(file.tensors)
     networks = {

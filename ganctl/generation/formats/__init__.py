@@ -108,6 +108,11 @@ class Format:
     write_all: Callable[[Sequence[Subject], Path], None] | None = None
     opening: str = ""
 
+    @property
+    def every_direction(self) -> bool:
+        """Whether a file holds every direction of a model."""
+        return self.write_all is not None
+
 
 @cache
 def formats() -> Mapping[str, Format]:

@@ -29,7 +29,7 @@ export function asText(vector) {
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** The vector of a text; null if it is none of this length, or holds what is no number. */
+/** The vector of a text; null if it has another length, or contains NaN or infinity. */
 export function fromText(text, length) {
   try {
     const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), c => c.charCodeAt(0));
