@@ -76,7 +76,9 @@ NOT_IN_A_DISCRIMINATOR: Mapping[str, str] = {
         NO_NUMBERS,
     ),
     **dict.fromkeys(["FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"], ANOTHER),
-    **dict.fromkeys(_words("InputLayer Layer Wrapper StandIn WithShape ConvolutionStandIn AdaMemory"), NOTHING),
+    **dict.fromkeys(
+        _words("InputLayer Layer Wrapper StandIn WithShape ConvolutionStandIn Recorder AdaMemory"), NOTHING
+    ),
     "ImagePool": "remembers generated images and passes no gradient on",
     "TimesNoise": "adds noise to what a generator draws",
 }

@@ -238,6 +238,8 @@ def _plain(annotation: Any) -> Any:
         return _plain(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return reduce(or_, map(_plain, get_args(annotation)))
+    if get_origin(annotation) is Sequence:
+        return Sequence[tuple(map(_plain, get_args(annotation)))]  # type: ignore[misc]
     return annotation
 
 

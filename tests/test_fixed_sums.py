@@ -18,7 +18,7 @@ from conftest import play_stage, recipe_of, shipped, slow_but
 from ganctl import models
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game
-from ganctl.game.fixed_sums import add_in_fixed_order
+from ganctl.game.fixed_sums import add_in_fixed_order, in_fixed_order
 
 MODELS = [entry.name for entry in shipped(models.registry)]
 FOUR_AT_ONCE = {"TF_NUM_INTEROP_THREADS": "4", "TF_NUM_INTRAOP_THREADS": "2", "CUDA_VISIBLE_DEVICES": ""}
@@ -27,6 +27,10 @@ FOUR_AT_ONCE = {"TF_NUM_INTEROP_THREADS": "4", "TF_NUM_INTRAOP_THREADS": "2", "C
 @pytest.fixture(scope="module", autouse=True)
 def _fixed_order() -> None:
     add_in_fixed_order()
+
+
+def traced_like_a_game(function: Callable[..., Any], **settings: Any) -> Any:
+    return tf.function(in_fixed_order()(function), autograph=False, **settings)
 
 
 def executed(call: Callable[[], Any]) -> list[Any]:
@@ -104,7 +108,7 @@ def now_and_then(a: Any, b: Any, c: Any) -> Any:
 
 @pytest.mark.parametrize("written", [plain, at_once, flowing_together, now_and_then])
 def test_a_sum_of_three_is_two_additions_in_the_graph_that_is_played(written: Callable[..., Any]) -> None:
-    inputs, function = three(), tf.function(written, autograph=False)
+    inputs, function = three(), traced_like_a_game(written)
     nodes = executed(lambda: function(*inputs))
     assert joined(nodes) == []
     assert sum(node.op in ("AddN", "Add", "AddV2") for node in nodes) >= 2
@@ -117,7 +121,7 @@ def test_the_order_is_that_of_the_names() -> None:
         return tf.add_n([tf.negative(each, name=name) for each, name in zip((a, b, c), names, strict=True)])
 
     a, b, c = (-each.numpy() for each in three())
-    found = tf.function(named, autograph=False)(*three())
+    found = traced_like_a_game(named)(*three())
     np.testing.assert_array_equal(found, (b + c) + a)
     assert np.any((a + b) + c != found)
 
@@ -130,20 +134,22 @@ def test_gradients_of_sums_are_right_any_number_of_times() -> None:
         return tape.gradient(slope, a)
 
     a, b, c = three()
-    found = tf.function(twice, autograph=False)(a, b, c)
+    found = traced_like_a_game(twice)(a, b, c)
     tanh = np.tanh(a)
     np.testing.assert_allclose(found, -np.sin(a) * b + np.exp(a) * c - 2 * tanh * (1 - tanh**2), rtol=1e-4, atol=1e-5)
 
 
-def test_sums_that_are_exact_or_compiled_by_xla_stay_one_operation() -> None:
+def test_sums_that_are_exact_or_compiled_by_xla_or_outside_of_a_game_stay_one_operation() -> None:
     def types(function: Any, inputs: Any) -> list[str]:
         return [operation.type for operation in function.get_concrete_function(*inputs).graph.get_operations()]
 
-    whole = tf.function(lambda *counts: tf.add_n(counts), autograph=False)
+    whole = traced_like_a_game(lambda *counts: tf.add_n(counts))
     assert types(whole, [tf.constant([each]) for each in (1, 2, 3)]).count("AddN") == 1
-    compiled = tf.function(at_once, autograph=False, jit_compile=True)
+    compiled = traced_like_a_game(at_once, jit_compile=True)
     assert types(compiled, three()).count("AddN") == 1
-    assert types(tf.function(at_once, autograph=False), three()).count("AddN") == 2
+    assert types(traced_like_a_game(at_once), three()).count("AddN") == 2
+    outside_of_a_game = tf.function(at_once, autograph=False)
+    assert types(outside_of_a_game, three()).count("AddN") == 1
 
 
 def test_what_is_added_twice_as_fixed_is_fixed_once() -> None:
@@ -167,6 +173,7 @@ def test_no_sum_of_a_models_round_is_one_of_three(model: str, small_game: Callab
 REPEATS = """
 import sys
 import numpy as np
+from ganctl.game.fixed_sums import in_fixed_order
 from ganctl.host.device import select_device
 from ganctl.lazy import tf
 from ganctl.training.prepared import prepare_process
@@ -176,6 +183,7 @@ random = np.random.default_rng(0)
 inputs = [tf.constant(random.normal(size=20_000), tf.float32) for _ in range(3)]
 
 @tf.function(autograph=False)
+@in_fixed_order()
 def sums(a, b, c):
     a, b, c = tf.sin(a), tf.cos(b), tf.tanh(c)
     return a + b + c, tf.add_n([a, b, c]), a * b, tf.exp(a), tf.sqrt(b * b)

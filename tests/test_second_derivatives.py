@@ -401,7 +401,10 @@ def sheared(x: Any, operation: Any, **settings: Any) -> Any:
 
 
 def entropies(logits: Any, labels: Any) -> Any:
-    return tf.nn.softmax_cross_entropy_with_logits(labels, logits)[..., tf.newaxis] * logits
+    """By the operation that `tf.nn.softmax_cross_entropy_with_logits` avoids where operations are deterministic."""
+    rows = [tf.reshape(tensor, [-1, logits.shape[-1]]) for tensor in (logits, labels)]
+    loss = tf.raw_ops.SoftmaxCrossEntropyWithLogits(features=rows[0], labels=rows[1]).loss
+    return tf.reshape(loss, [-1, *logits.shape[1:-1], 1]) * logits
 
 
 def classes_of(x: Any) -> Any:

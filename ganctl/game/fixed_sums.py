@@ -5,12 +5,16 @@ any more, and begins with that tensor: the last bit depends on which operation h
 deterministic operations. They come from `tf.add_n`; from gradients that flow together; and from `a + b + c`, because
 the optimizer of graphs (Grappler) joins additions.
 
-Here, each addition has two operands, and is marked as one that the optimizer has already seen. This needs two functions
-and a name that are private to TensorFlow. They were read in release 2.21, and only this module uses them.
+Here, each addition of a game has two operands, and is marked as one that the optimizer has already seen. This needs two
+functions and a name that are private to TensorFlow. They were read in release 2.21, and only this module uses them.
+What else is traced in the process, such as the network that scores samples, is left as it is: its figures are those of
+a process that trains nothing.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from ganctl.lazy import tf
@@ -21,8 +25,22 @@ Tensor = Any
 _SEEN = "_grappler_ArithmeticOptimizer_AddOpsRewriteStage"
 
 
+_wanted: ContextVar[bool] = ContextVar("_wanted", default=False)
+"""Whether a game is traced now."""
+
+
+@contextmanager
+def in_fixed_order() -> Iterator[None]:
+    """Add in a fixed order in what the body traces, if `add_in_fixed_order` was called; also a decorator."""
+    before = _wanted.set(True)
+    try:
+        yield
+    finally:
+        _wanted.reset(before)
+
+
 def add_in_fixed_order() -> None:
-    """From now on, make every function that TensorFlow traces in this process add in a fixed order.
+    """From now on, make every game that TensorFlow traces in this process add in a fixed order.
 
     Functions that XLA compiles always do. So does TensorFlow if it computes operation by operation.
     """
@@ -38,7 +56,7 @@ def _fixed(original: Callable[..., Tensor], traced: Callable[..., Tensor]) -> Ca
 
     @functools.wraps(original)
     def add(*operands: Any, name: str | None = None) -> Tensor:
-        if tf.executing_eagerly() or _is_for_xla():
+        if not _wanted.get() or tf.executing_eagerly() or _is_for_xla():
             return original(*operands, name=name)
         return traced(original, *operands, name=name)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ganctl.errors import GanctlError
 from ganctl.game.feed import Feed, ImageBatch
+from ganctl.game.fixed_sums import in_fixed_order
 from ganctl.game.freezing import frozen
 from ganctl.game.gradients import gradients_of, sum_of
 from ganctl.game.noise import Key, seed_layers
@@ -177,6 +178,7 @@ class Game:
         _, rows = tf.while_loop(lambda i, _: i < rounds, one, (0, rows))
         return rows.stack()
 
+    @in_fixed_order()
     @forgotten_with_owner
     def _play_round(self, stage: StageInPlay, images: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
         values: dict[str, list[Tensor]] = defaultdict(list)

@@ -13,7 +13,7 @@ import numpy as np
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.images.bands import ALPHA_CHANNELS, channel_axis, check_bands, premultiplied, with_alpha
-from ganctl.images.class_names import class_name, class_number, listed
+from ganctl.images.class_names import class_number, listed
 from ganctl.images.label_files import ONE_HOT, without_gaps
 from ganctl.images.resize import over, scale_to_fit, to_channels
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range, low_contrast
@@ -212,9 +212,8 @@ def from_arrays(
     images = _channels_last(images, source, notes)
     if labels is not None:
         labels = _whole_labels(labels, len(images), source, notes)
-        if config.classes is None and len(labels):
-            labels, numbers = without_gaps(labels, notes)
-            class_names = tuple(class_name(int(number), class_names) for number in numbers)
+        if not class_names and config.classes is None and len(labels):
+            labels, class_names = without_gaps(labels, notes)
         class_names += tuple(str(label) for label in range(len(class_names), labels.max(initial=-1) + 1))
     if config.attributes is not None:
         notes.append("Warning: dataset.attributes is for `celeba` and has no effect.")
