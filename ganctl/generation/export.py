@@ -363,9 +363,7 @@ def check_output(name: str, path: Path | None = None) -> Path:
     path = path or Path(f"generator{kind.suffix}" if kind.suffix else f"generator_{name}")
     missing = [package for package in kind.needs if importlib.util.find_spec(package) is None]
     if missing:
-        raise UsageError(
-            f"--format {name} needs {' and '.join(missing)}. Install it: pip install 'ganctl[{kind.extra}]'"
-        )
+        raise UsageError(f"--format {name} needs {', '.join(missing)}. Install it: pip install 'ganctl[{kind.extra}]'")
     if not is_text(path):
         raise UsageError(f"{shown(path.absolute())} is not valid UTF-8, which some formats require. Rename it.")
     at_a_folder = is_folder(path)  # first, because nothing else can be asked about a name that is too long
