@@ -14,12 +14,21 @@ def _arithmetic_as_written() -> Iterator[None]:
     """Both sides compute what is written, in the order in which it is written.
 
     TensorFlow's graph rewriting (Grappler) reorders arithmetic as the whole graph suggests: one update may differ in
-    the last bit between a graph of its own and one with other updates. Determinism keeps XLA out of Keras, too.
+    the last bit between a graph of its own and one with other updates. Determinism keeps XLA out of Keras, too. Where
+    Grappler is off, `add_in_fixed_order`, which other tests may have called, would reorder ganctl's sums alone.
     """
+    from tensorflow.python.ops import gen_math_ops
+
+    names = [name for name in ("add_n", "add_v2") if hasattr(getattr(gen_math_ops, name), "in_fixed_order")]
+    fixed = {name: getattr(gen_math_ops, name) for name in names}
+    for name, function in fixed.items():
+        setattr(gen_math_ops, name, function.__wrapped__)
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     yield
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    for name, function in fixed.items():
+        setattr(gen_math_ops, name, function)
 
 
 @pytest.fixture(scope="session")
