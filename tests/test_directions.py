@@ -211,7 +211,7 @@ def test_a_direction_by_number_or_name(wanted: int | str, number: int) -> None:
 
 @pytest.mark.parametrize("wanted", ["3", -1, "sandal to sneakers", "", "²"])
 def test_no_such_direction(wanted: int | str) -> None:
-    with pytest.raises(UsageError, match=r"There is no direction '.*There are: 0, 1, Sandal to Sneaker") as raised:
+    with pytest.raises(UsageError, match=r"There is no direction '.*Known: 0, 1, Sandal to Sneaker\.") as raised:
         FOUND.number(wanted)
     assert ("Did you mean 'Sandal to Sneaker'?" in str(raised.value)) == (wanted == "sandal to sneakers")
 
@@ -318,7 +318,7 @@ def test_the_command_writes_strips_that_interpolate_follows(
     assert f"1 direction of tiny after 8 iterations: {folder / 'directions.npz'}" in fewer.stdout.splitlines()[-1]
 
     for options, code, answer in (
-        (["--direction", "7"], 2, "There is no direction '7'. There are: 0"),
+        (["--direction", "7"], 2, "There is no direction '7'. Known: 0"),
         (["--direction", "0", "--seeds", "1,2"], 2, "seeds and direction exclude each other"),
         (["--strength", "2"], 2, "strength is how far the walks go along a direction"),
         (["--fps", "20", "--output", "b.png"], 2, "--fps is for FILE.gif and FILE.mp4, and b.png is one picture"),

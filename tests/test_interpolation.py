@@ -1,6 +1,6 @@
 """Walks in latent space: where they go, what stays as it is on the way, and what is written of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,16 @@ from ganctl.errors import UsageError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import takes_classes
 from ganctl.generation.drawing import generate
-from ganctl.generation.walks import MAX_FRAMES, lerp, prepare_files, slerp, walk, write_walk
+from ganctl.generation.walks import (
+    MAX_FRAMES,
+    follow,
+    lerp,
+    path_between,
+    prepare_files,
+    slerp,
+    stops_of_seed,
+    write_walk,
+)
 from ganctl.layers.times_noise import TimesNoise
 from ganctl.lazy import keras
 
@@ -28,6 +37,14 @@ CASES = {
     "several inputs": ("decoupled_gan", {"model.noise_inputs": 3}),
     "one-hot classes": ("acgan_mnist", {**GIVEN, "model.class_input": "one_hot"}),
 }
+
+
+def walk(
+    generator: Any, rows: int, points: int, frames: int, seed: int, distribution: str, classes: Sequence[int] = ()
+) -> Iterator[np.ndarray]:
+    """The frames of walks through the images of a seed and back to their starts."""
+    stops = stops_of_seed(generator, rows, points, seed, distribution)
+    return follow(generator, stops, frames, seed, path_between(distribution), classes)
 
 
 def test_slerp_keeps_the_length_and_divides_the_angle() -> None:

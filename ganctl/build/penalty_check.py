@@ -130,6 +130,7 @@ def _traced(game: Game, player: Player, turn: Turn, function: Callable[[Any], An
             if failure is None:
                 try:
                     tape.gradient(value, variables)
+                # No gradient is registered; it refuses, as of recompute_grad; it needs a shape that is not known.
                 except (LookupError, NotImplementedError, ValueError) as error:
                     failure = error
 

@@ -26,7 +26,7 @@ SAMPLES = 10_000
 """The number of latent vectors for GANSpace and for directions between classes, as in the paper of GANSpace."""
 
 MOST_FEATURES = 4096
-"""The most features whose principal components are computed; of more, so many are chosen at random."""
+"""The most features whose principal components are computed. If there are more, this many are chosen at random."""
 
 MOST_PROBES = 16
 """The first layer of a class-conditional generator is measured for this many classes: some scale the noise by class."""

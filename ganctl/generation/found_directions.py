@@ -103,7 +103,7 @@ class FoundDirections:
         if text.isascii() and text.isdigit() and int(text) < len(self.names):
             return int(text)
         known = ", ".join(self.names)
-        raise UsageError(f"There is no direction {str(wanted)!r}.{did_you_mean(text, self.names)} There are: {known}")
+        raise UsageError(f"There is no direction {str(wanted)!r}.{did_you_mean(text, self.names)} Known: {known}.")
 
     @property
     def count(self) -> str:

@@ -48,7 +48,7 @@ def arranged(generator: Any, vectors: np.ndarray) -> list[np.ndarray]:
 
 
 def as_vectors(latent: Sequence[np.ndarray], batch_axes: int = 1) -> np.ndarray:
-    """Undo `arranged`: return the latent inputs as vectors [..., latent_size], after so many axes of the batch."""
+    """Undo `arranged`: return the latent inputs as vectors [..., latent_size], whose first axes are the batch's."""
     return np.concatenate([part.reshape(*part.shape[:batch_axes], -1) for part in latent], axis=-1)
 
 

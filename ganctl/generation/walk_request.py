@@ -205,7 +205,7 @@ def saved_direction(
         file: another file of directions; None: that of the run folder.
 
     Raises:
-        DataError: there is no such file, or it does not fit the generator.
+        DataError: the file does not exist, or does not fit the generator.
         UsageError: it has no such direction.
     """
     where = file or default_folder(path) / FILE

@@ -189,27 +189,6 @@ def path_between(distribution: str) -> Callable[[np.ndarray, np.ndarray, float],
     return slerp if distribution == "normal" else lerp
 
 
-def walk(
-    generator: Any, rows: int, points: int, frames: int, seed: int, distribution: str, classes: Sequence[int] = ()
-) -> Iterator[np.ndarray]:
-    """Yield the frames of walks through the images of a seed and back to their starts, as `follow` does.
-
-    Args:
-        generator: the network.
-        rows: number of walks.
-        points: number of points of each walk.
-        frames: number of frames from each point to the next, including the first point.
-        seed: of the latent vectors.
-        distribution: of the latent vectors.
-        classes: for a generator that takes classes, one for each walk, cyclically.
-
-    Raises:
-        UsageError: the generator takes no latent vectors.
-    """
-    stops = stops_of_seed(generator, rows, points, seed, distribution)
-    return follow(generator, stops, frames, seed, path_between(distribution), classes)
-
-
 def number_of_walks(classes: Sequence[int], *, requested: bool) -> int:
     """Return the default number of walks: one per class, but at most MOST_WALKS unless requested; 4 without classes.
 

@@ -72,7 +72,7 @@ def _width(name: str, size: int) -> int:
 
 
 def _cut(name: str, size: int, longest: int) -> str:
-    """Return a name, with an ellipsis for its end if it is longer than so many pixels."""
+    """Return a name, shortened with an ellipsis to a number of pixels."""
     shown = _one_line(name)
     if _width(shown, size) <= longest:
         return shown

@@ -10,12 +10,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from ganctl.errors import GanctlError
 from ganctl.generation.explorer_page import model_id, page, runtime
 from ganctl.generation.formats import OUTPUT, Arrays, Format, Network, Subject, as_dictionary, onnx_graph
+
+Node = Any
+"""A node of an ONNX graph: `onnx`, an extra, is loaded only when a page is written."""
 
 MOST_BYTES = 200_000_000
 """The largest network, in bytes, that goes into a page: browsers keep it in memory several times over."""
@@ -56,11 +60,12 @@ def _unknown_operations(model: bytes) -> list[str]:
     return sorted({_name(node) for node in _nodes(graph) if node.domain or node.op_type not in known})
 
 
-def _name(node: "onnx.NodeProto") -> str:  # type: ignore[name-defined]  # noqa: F821
+def _name(node: Node) -> str:
     return f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
 
 
-def _nodes(graph: "onnx.GraphProto") -> Iterator["onnx.NodeProto"]:  # type: ignore[name-defined]  # noqa: F821
+def _nodes(graph: Any) -> Iterator[Node]:
+    """Yield the nodes of a graph, and those of the graphs within them."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
