@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks import check, columns, measurement, table
+from benchmarks import check, columns, measurement, program, table
 from benchmarks.names import Names
 from benchmarks.process import prepare
 from benchmarks.speed_recipes import RECIPES, Recipe
@@ -109,8 +108,4 @@ def _check(
 
 
 if __name__ == "__main__":
-    try:
-        command(standalone_mode=True)
-    except GanctlError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    program.run(command)

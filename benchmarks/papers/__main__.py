@@ -1,7 +1,6 @@
 """`python -m benchmarks.papers NAME...`."""
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import program
 from benchmarks.papers import page
 from benchmarks.papers.proof import Measured, Proof, averaged, means
 from benchmarks.papers.proofs import PROOFS
 from benchmarks.recipes import current_commit
-from ganctl.errors import GanctlError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,8 +80,4 @@ def verdicts(proof: Proof, found: Sequence[Measured]) -> list[str]:
 
 
 if __name__ == "__main__":
-    try:
-        command(standalone_mode=True)
-    except GanctlError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    program.run(command)

@@ -1,7 +1,6 @@
 """`python -m benchmarks.pictures`."""
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 import numpy as np
 from rich.console import Console
 
+from benchmarks import program
 from benchmarks.names import Names
 from benchmarks.pictures.recipes import RECIPES, Recipe
 from benchmarks.pictures.table import COLUMNS, GANCTL, Measured, speed_table
@@ -119,8 +119,4 @@ def _worker(column: str, recipe: Recipe, folder: Path, purpose: str) -> Worker:
 
 
 if __name__ == "__main__":
-    try:
-        command(standalone_mode=True)
-    except GanctlError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    program.run(command)

@@ -1,18 +1,17 @@
 """`python -m benchmarks.studies NAME...`."""
 
-import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import program
 from benchmarks.recipes import CONFIGS, current_commit
 from benchmarks.studies import page, study
 from benchmarks.studies.bench import NUM, Bench
 from benchmarks.studies.recipe import ITERATIONS
 from benchmarks.studies.studies import STUDIES
-from ganctl.errors import GanctlError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -61,8 +60,4 @@ def _shown(table: study.Table) -> Table:
 
 
 if __name__ == "__main__":
-    try:
-        command(standalone_mode=True)
-    except GanctlError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    program.run(command)
