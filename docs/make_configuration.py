@@ -55,6 +55,7 @@ def page() -> str:
         ("Models: further keys of `model`", models.registry),
         ("Losses: further keys of `loss`", losses.registry),
         ("Penalties: further keys of an entry of `loss.penalties`", losses.penalties),
+        ("Generator terms: further keys of an entry of `loss.generator_terms`", losses.generator_terms),
         ("Augmentations: further keys of an entry of `training.augment`", augmentations.registry),
     ):
         parts += [f"## {title}\n", *_builders(registry)]

@@ -71,3 +71,20 @@ def calls_of(network: Network) -> Iterator[Call]:
             parts[id(operation)] = operation
     for part in parts.values():
         yield from calls_of(part)
+
+
+def features_before_score(network: Network) -> SymbolicTensor | None:
+    """Return the symbolic tensor that enters the last layer with weights on the way to the first output.
+
+    Of several inputs of a call, such as the terms of a sum, the way follows the first. None: the network does not list
+    its outputs, or that layer is a network itself.
+    """
+    tensor = next(iter(getattr(network, "outputs", None) or []), None)
+    while tensor is not None:
+        operation, index, _ = tensor._keras_history
+        if operation is None or not operation._inbound_nodes[index].input_tensors:
+            return None
+        (tensor, *_) = operation._inbound_nodes[index].input_tensors
+        if getattr(operation, "weights", None):
+            return None if getattr(operation, "outputs", None) else tensor
+    return None

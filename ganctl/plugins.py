@@ -1,4 +1,5 @@
-"""Plugins: the user's own Python files that register models, losses, penalties, augmentations and data sets.
+"""Plugins: the user's own Python files that register models, losses, penalties, generator terms, augmentations
+and data sets.
 
 A plugin is code, and an experiment file may come from anyone. So a plugin runs only if the user names it
 (`--plugin FILE`) or allows all (`--allow-plugins`); an experiment that names any other is refused.

@@ -107,7 +107,7 @@ def train(
         device: `auto`, `cpu`, `gpu` or `gpu:N`; a process keeps its first device.
         init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
             weights fit.
-        plugins: Python files that register models, losses, penalties, augmentations or data sets.
+        plugins: Python files that register models, losses, penalties, generator terms, augmentations or data sets.
         allow_plugins: also run the plugins that the experiment names.
         quiet: print nothing.
 

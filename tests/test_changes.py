@@ -48,6 +48,7 @@ BEFORE: dict[Resume, str] = {
         dataset.transform dataset.amount dataset.shift
         model.name model.latent_distribution
         loss.name loss.penalties loss.penalties.0.name loss.penalties.0.weight loss.penalties.0.every
+        loss.generator_terms loss.generator_terms.0.name loss.generator_terms.0.weight loss.generator_terms.0.every
         training.discriminator_batches training.ema
         optimizer.PLAYER.name optimizer.PLAYER.decay optimizer.PLAYER.schedule optimizer.PLAYER.hold
         optimizer.PLAYER.warmup

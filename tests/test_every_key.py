@@ -259,6 +259,7 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 SUMMED = "training.discriminator_batches=summed"
 PENALTY = "loss.penalties=[{name: gradient_penalty}]"
+TERM = "loss.generator_terms=[{name: orthogonal}]"
 BANDS = "dataset.path=FOLDER/bands.npz"
 PICTURES = "dataset={name: image_folder, path: FOLDER/pictures, image_size: 8}"
 FACES = "dataset={name: celeba, path: FOLDER/faces, image_size: 8}"
@@ -312,6 +313,18 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         "loss.penalties=[{name: gradient_penalty, weight: 2.0}]",
         SUMMED,
         PENALTY,
+    ),
+    "loss.generator_terms": (lambda looks: looks.rows, TERM),
+    "loss.generator_terms[].name": (lambda looks: looks.accepted, "loss.generator_terms=[{name: nonesuch}]", TERM),
+    "loss.generator_terms[].weight": (
+        lambda looks: looks.rows,
+        "loss.generator_terms=[{name: orthogonal, weight: 2.0}]",
+        TERM,
+    ),
+    "loss.generator_terms[].every": (
+        lambda looks: looks.rows,
+        "loss.generator_terms=[{name: orthogonal, every: 2}]",
+        TERM,
     ),
     **{
         f"optimizer.{player}.{key}": (lambda looks: looks.optimizers, f"optimizer.{player}={{{key}: {value}}}")

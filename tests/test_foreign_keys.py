@@ -1,4 +1,4 @@
-"""A key of another model, loss, penalty or augmentation is refused with the names of those that have it."""
+"""A key of another model, loss, penalty or term is refused with the names of those that have it."""
 
 import re
 from typing import Any
@@ -17,6 +17,7 @@ SECTIONS: dict[str, tuple[Registry[Any], Any]] = {
     "model": (catalog.models, lambda section: {"model": section}),
     "loss": (catalog.losses, lambda section: {"loss": section}),
     "penalties": (catalog.penalties, lambda section: {"loss.penalties": [section]}),
+    "generator_terms": (catalog.generator_terms, lambda section: {"loss.generator_terms": [section]}),
     "augment": (catalog.augmentations, lambda section: {"training.augment": [section]}),
 }
 

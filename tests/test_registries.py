@@ -28,6 +28,7 @@ REGISTRIES = {
     "models": models.registry,
     "losses": losses.registry,
     "penalties": losses.penalties,
+    "generator terms": losses.generator_terms,
     "augmentations": augmentations.registry,
     "datasets": datasets.registry,
 }

@@ -3,7 +3,7 @@
 from ganctl.augmentations import registry as augmentations
 from ganctl.datasets import OWN_KEYS, DatasetEntry
 from ganctl.datasets import registry as datasets
-from ganctl.losses import PenaltyEntry, penalties
+from ganctl.losses import PenaltyEntry, generator_terms, penalties
 from ganctl.losses import registry as losses
 from ganctl.models import ModelEntry
 from ganctl.models import registry as models
@@ -15,6 +15,7 @@ __all__ = [
     "PenaltyEntry",
     "augmentations",
     "datasets",
+    "generator_terms",
     "losses",
     "models",
     "penalties",

@@ -17,6 +17,7 @@ def file_schema() -> dict[str, Any]:
     _name_one_of(definitions["ModelSection"], catalog.models)
     _name_one_of(definitions["LossSection"], catalog.losses)
     _name_one_of(definitions["PenaltySection"], catalog.penalties)
+    _name_one_of(definitions["GeneratorTermSection"], catalog.generator_terms)
     _name_one_of(definitions["AugmentationSection"], catalog.augmentations)
     for constant in TUTORIAL_CONSTANTS:
         path = ".".join(TUTORIAL_CONSTANTS[constant])

@@ -19,7 +19,7 @@ from ganctl.game.game import Average, Game, Player
 from ganctl.game.image_order import ImageOrder
 from ganctl.game.inputs import judges_images_alone
 from ganctl.game.passes import augments
-from ganctl.game.players import advancing, averaged
+from ganctl.game.players import advancing, averaged, term_name
 from ganctl.game.stages import Stage
 from ganctl.images.image_set import ImageSet
 from ganctl.lazy import tf, unnamed_variables
@@ -91,6 +91,7 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
     own_keys = accepted(parts.model.players, experiment.model.arguments)
     players = parts.model.players(networks, make_setup(parts, optimizer, num_classes), **own_keys)
     _check_augmented(experiment, players)
+    _check_generator_terms(experiment, players)
     check_players(experiment, asked)
     check_stage_players(experiment, [player.name for player in players])
     for player in players:
@@ -199,6 +200,18 @@ def _check_augmented(experiment: Experiment, players: Sequence[Player]) -> None:
         raise ConfigurationError(
             f"the model '{experiment.model.name}' does not apply augmentations. Set it to [].", key="training.augment"
         )
+
+
+def _check_generator_terms(experiment: Experiment, players: Sequence[Player]) -> None:
+    """Refuse generator terms that a model's own players do not have in any turn."""
+    there = [term.name for player in players for turn in player.turns for term in turn.terms]
+    for index, section in enumerate(experiment.loss.generator_terms):
+        name = term_name(section.name)
+        if not any(found == name or found.startswith(f"{name}_") for found in there):
+            raise ConfigurationError(
+                f"the players of the model '{experiment.model.name}' have terms of their own. Remove it.",
+                key=f"loss.generator_terms.{index}.name",
+            )
 
 
 def _check_enough(draws: Mapping[str, Sequence[int]], images: Mapping[str, ImageSet]) -> None:

@@ -17,6 +17,7 @@ from ganctl.errors import ConfigurationError, GanctlError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import state as game_state
 from ganctl.game.players import averaged, generator_and_discriminator
+from ganctl.keras_internals import features_before_score
 from ganctl.lazy import keras, own_settings
 from ganctl.registry import accepted
 from ganctl.run_folder import checkpoint
@@ -49,6 +50,8 @@ def make_networks(
     with _settings_of_keras(experiment.seed, "mixed_bfloat16" if in_bfloat16 else "float32"):
         with located(experiment):
             networks = _checked(entry, entry.make(**arguments), by_role)
+            if not entry.features:
+                networks |= _with_features(parts, networks)
             if in_bfloat16:
                 _check_exact(entry, networks)
             if pretrained and entry.pretrained:
@@ -76,6 +79,29 @@ def as_played(network: Any, experiment: Experiment, *, twice: bool = False) -> A
 def drawing_roles(entry: ModelEntry) -> list[str]:
     """Return the roles of a model's networks that draw images, each once."""
     return list(dict.fromkeys(sampler.network for sampler in entry.samplers.values()))
+
+
+def _with_features(parts: Parts, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """The discriminators with one more output, by role: what enters the last layer with weights before the score.
+
+    Only if a generator term needs it; raises ConfigurationError if a discriminator does not tell.
+    """
+    asking = [index for index, (_, _, term) in enumerate(parts.generator_terms) if term.needs == "features"]
+    found: dict[str, Any] = {}
+    for role in discriminators(networks) if asking else ():
+        network = networks[role]
+        features = features_before_score(network)
+        if features is None:
+            name, _, _ = parts.generator_terms[asking[0]]
+            raise ConfigurationError(
+                f"'{name}' compares features of the {role}, and this one does not say what enters its last layer. "
+                "Build it of layers alone, not of networks or of a class of your own, or give it features as its last "
+                f"output and register '{parts.model.name}' with features=True.",
+                key=f"loss.generator_terms.{asking[0]}.name",
+            )
+        given = network.inputs if len(network.inputs) > 1 else network.inputs[0]
+        found[role] = keras.Model(given, [*network.outputs, features], name=network.name)
+    return found
 
 
 def _start_from(parts: Mapping[str, Any], paths: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ganctl.build.catalog import DatasetEntry, ModelEntry
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.augmentation import Augmentation
-from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
+from ganctl.game.objectives import AdversarialLoss, Constraint, GeneratorTerm, Penalty
 from ganctl.game.sampler import Sampler
 
 
@@ -21,6 +21,7 @@ class Parts:
         model: makes the networks and the players, and gives the samplers.
         loss: the adversarial loss.
         penalties: name, weight and function of each further term of the discriminator's loss.
+        generator_terms: the same of the generator's.
         constraints: applied to the discriminator's variables after each of its updates.
         augmentations: applied to the discriminator's images, by name and in this order.
     """
@@ -31,6 +32,7 @@ class Parts:
     loss: AdversarialLoss
     penalties: tuple[tuple[str, float, Penalty], ...]
     constraints: tuple[Constraint, ...]
+    generator_terms: tuple[tuple[str, float, GeneratorTerm], ...]
     augmentations: Mapping[str, Augmentation]
 
     @property

@@ -13,10 +13,17 @@ from ganctl.build.catalog import OWN_KEYS
 from ganctl.build.parts import Parts
 from ganctl.errors import ConfigurationError, did_you_mean
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import AugmentationSection, DatasetSection, LossSection, ModelSection, PenaltySection
+from ganctl.experiment.sections import (
+    AugmentationSection,
+    DatasetSection,
+    GeneratorTermSection,
+    LossSection,
+    ModelSection,
+    PenaltySection,
+)
 from ganctl.experiment.yaml_source import KeyPath
 from ganctl.game.augmentation import Augmentation, remembers
-from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty
+from ganctl.game.objectives import AdversarialLoss, Constraint, GeneratorTerm, Penalty
 from ganctl.game.players import Setup, generator_and_discriminator
 from ganctl.game.sampler import PAIRED, REAL, UNPAIRED
 from ganctl.images.image_set import ImageSet, Track
@@ -61,12 +68,14 @@ def resolve(experiment: Experiment) -> Parts:
             catalog.models.get(resolved.model.name),
             named_loss(resolved.loss.name, **resolved.loss.arguments),
             *_penalties_and_constraints(resolved.loss.penalties),
+            _generator_terms(resolved.loss.generator_terms),
             {section.name: _augmentation(section) for section in resolved.training.augment},
         )
         _check_own_keys(parts)
         if dataset.feeds:
             _by_feed(parts, dict.fromkeys(dataset.feeds))
         _check_judged(parts)
+        _check_sizes(parts)
         shape = _shape_in_advance(resolved, dataset.shape)
         if shape:
             check_shape(parts, shape)
@@ -119,7 +128,12 @@ def _with_loss(experiment: Experiment) -> Experiment:
     section, entry = experiment.loss, catalog.losses.get(experiment.loss.name)
     arguments = _checked(experiment, ("loss",), catalog.losses, entry, section.arguments)
     return experiment.replace(
-        loss=LossSection(name=section.name, penalties=_resolved_penalties(experiment), **arguments)
+        loss=LossSection(
+            name=section.name,
+            penalties=_resolved_penalties(experiment),
+            generator_terms=_resolved_generator_terms(experiment),
+            **arguments,
+        )
     )
 
 
@@ -150,6 +164,19 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
         arguments = _checked(experiment, ("loss", "penalties", index), catalog.penalties, entry, penalty.arguments)
         penalties.append(PenaltySection(name=penalty.name, weight=penalty.weight, every=penalty.every, **arguments))
     return penalties
+
+
+def _resolved_generator_terms(experiment: Experiment) -> list[GeneratorTermSection]:
+    terms: list[GeneratorTermSection] = []
+    for index, term in enumerate(experiment.loss.generator_terms):
+        key = f"loss.generator_terms.{index}.name"
+        if term.name in [other.name for other in terms]:
+            raise ConfigurationError(f"'{term.name}' is given twice.", key=key)
+        entry = catalog.generator_terms.get(term.name, key)
+        place = ("loss", "generator_terms", index)
+        arguments = _checked(experiment, place, catalog.generator_terms, entry, term.arguments)
+        terms.append(GeneratorTermSection(name=term.name, weight=term.weight, every=term.every, **arguments))
+    return terms
 
 
 def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]:
@@ -204,6 +231,19 @@ def _check_judged(parts: Parts) -> None:
                 f"'{name}' follows the signs of real images' scores, but with the loss '{parts.experiment.loss.name}' "
                 "only differences of scores have a meaning. Use `diffaugment`, or another loss.",
                 key=f"training.augment.{index}",
+            )
+
+
+def _check_sizes(parts: Parts) -> None:
+    """Refuse terms that compare a sample's images of several sizes, if the model makes one size."""
+    for index, (name, _, term) in enumerate(parts.generator_terms):
+        if term.needs == "sizes" and not parts.model.sizes:
+            able = [entry.name for entry in catalog.models if entry.sizes]
+            has = f"; {_alternatives(able)} several" if able else ""
+            raise ConfigurationError(
+                f"'{name}' compares images of several sizes, and the model '{parts.model.name}' makes one{has}. "
+                "Remove it.",
+                key=f"loss.generator_terms.{index}.name",
             )
 
 
@@ -284,6 +324,7 @@ def make_setup(parts: Parts, optimizer: Any, num_classes: int = 0) -> Setup:
         num_classes,
         parts.augmentations,
         _content_features() if parts.model.content_features else None,
+        parts.generator_terms,
     )
 
 
@@ -310,6 +351,11 @@ def _penalties_and_constraints(
             penalty = replace(made_by(entry, Penalty, **section.arguments), every=section.every)
             penalties.append((section.name, section.weight, penalty))
     return tuple(penalties), tuple(constraints)
+
+
+def _generator_terms(sections: Sequence[GeneratorTermSection]) -> tuple[tuple[str, float, GeneratorTerm], ...]:
+    made = ((s, made_by(catalog.generator_terms.get(s.name), GeneratorTerm, **s.arguments)) for s in sections)
+    return tuple((section.name, section.weight, replace(term, every=section.every)) for section, term in made)
 
 
 def _augmentation(section: AugmentationSection) -> Augmentation:

@@ -177,8 +177,8 @@ def plugin_options() -> list[click.Parameter]:
             ["--plugin", "plugins"],
             multiple=True,
             metavar="FILE.py",
-            help="Run a Python file that registers models, losses, penalties, augmentations or data sets; may be "
-            "repeated.",
+            help="Run a Python file that registers models, losses, penalties, generator terms, augmentations or data "
+            "sets; may be repeated.",
             expose_value=False,
             callback=lambda context, _, files: _permit(context, files) if files else None,
         ),

@@ -271,6 +271,19 @@ class PenaltySection(OpenSection):
     """Lazy regularization: apply the penalty only on every N-th discriminator update, scaled by N."""
 
 
+class GeneratorTermSection(OpenSection):
+    """An additional loss term of the generator."""
+
+    on_resume = Resume.NO
+
+    name: str
+    """Term, one of `ganctl list-losses`."""
+    weight: Positive = 1.0
+    """Weight of the term in the generator's loss."""
+    every: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Lazy regularization: apply the term only on every N-th generator update, scaled by N."""
+
+
 class AugmentationSection(OpenSection):
     """An augmentation of the images that the discriminator sees."""
 
@@ -294,6 +307,8 @@ class LossSection(OpenSection):
     """Adversarial loss, one of `ganctl list-losses`."""
     penalties: list[PenaltySection] = []
     """Additional loss terms of the discriminator."""
+    generator_terms: list[GeneratorTermSection] = []
+    """Additional loss terms of the generator."""
 
 
 class OptimizerSection(Section):

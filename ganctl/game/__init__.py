@@ -10,7 +10,7 @@ from ganctl.game.feed import Feed, ImageBatch
 from ganctl.game.game import Average, ForwardPass, Game, Networks, Player, Term, Turn
 from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input, draw_latent, takes_classes
 from ganctl.game.noise import Key
-from ganctl.game.objectives import AdversarialLoss, Constraint, Penalty, lengths, mean
+from ganctl.game.objectives import AdversarialLoss, Constraint, GeneratorTerm, Penalty, lengths, mean
 from ganctl.game.passes import ConditionalPass, GanPass, Kind, MixedConditionalPass, MixedPass
 from ganctl.game.players import (
     Setup,
@@ -39,6 +39,7 @@ __all__ = [
     "ForwardPass",
     "Game",
     "GanPass",
+    "GeneratorTerm",
     "ImageBatch",
     "ImageSampler",
     "Key",

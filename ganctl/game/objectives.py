@@ -1,4 +1,4 @@
-"""What the discriminator and the generator minimise: adversarial losses, penalties and constraints.
+"""What discriminator and generator minimise: adversarial losses, penalties, constraints and generator terms.
 
 A file in `losses/` registers one of these; `players.py` turns them into terms.
 """
@@ -79,6 +79,26 @@ class Penalty:
     partial: bool = False
     every: int = 1
     in_one_batch: float = 0.5
+
+
+@dataclass(frozen=True)
+class GeneratorTerm:
+    """A further loss term of the generator: a scalar function of the forward pass.
+
+    Attributes:
+        function: of the pass of the generator's turn.
+        needs: what the pass must offer. `features`: `fake_features` and `real_features`. `sizes`: `fakes`, the
+            generated images in several sizes.
+        needs_real: it also uses real images; the turn then draws one for each generated image.
+        partial: as in `Term`.
+        every: as in `Penalty`, in updates of the generator.
+    """
+
+    function: Callable[[Any], Tensor]
+    needs: Literal["", "features", "sizes"] = ""
+    needs_real: bool = False
+    partial: bool = False
+    every: int = 1
 
 
 @dataclass(frozen=True)

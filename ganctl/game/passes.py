@@ -129,6 +129,16 @@ class GanPass(ForwardPass):
         """The discriminator's scores of the generated images [count, 1]."""
         return self.fake_verdict[0]
 
+    @property
+    def real_features(self) -> Tensor:
+        """The discriminator's features of the real images [N, ...]: its last output, if a generator term needs them."""
+        return self.real_verdict[-1]
+
+    @property
+    def fake_features(self) -> Tensor:
+        """The discriminator's features of the generated images [count, ...]."""
+        return self.fake_verdict[-1]
+
     def judge(self, images: Tensor, classes: Tensor | None = None, kind: Kind = "real") -> list[Tensor]:
         """Return the discriminator's outputs, in training mode; the first is the score.
 

@@ -16,7 +16,7 @@ from ganctl.game.feed import ImageBatch
 from ganctl.game.game import Ahead, Networks, Player, Term, Turn, no_images_ahead
 from ganctl.game.inputs import takes_classes
 from ganctl.game.noise import Key, layer_seeds
-from ganctl.game.objectives import AdversarialLoss, Penalty, mean
+from ganctl.game.objectives import AdversarialLoss, GeneratorTerm, Penalty, mean
 from ganctl.game.passes import Forward, GanPass, MixedPass
 from ganctl.keras_internals import layers_of
 from ganctl.lazy import tf
@@ -48,6 +48,7 @@ class Setup:
             makes.
         content_features: images [N, H, W, C] in [-1, 1] to feature maps [N, h, w, c] of a trained network, which is
             frozen; None unless the model's registration asks for them.
+        generator_terms: name, weight and function of each further term of the generator's loss.
     """
 
     loss: AdversarialLoss
@@ -58,6 +59,7 @@ class Setup:
     num_classes: int = 0
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
     content_features: Callable[[Tensor], Tensor] | None = None
+    generator_terms: Sequence[tuple[str, float, GeneratorTerm]] = ()
 
     def forward(self, kind: type[GanPass], count: int, *, generator_training: bool, **settings: Any) -> Forward:
         """Return the `forward` of a turn, with all of the experiment's settings.
@@ -152,12 +154,14 @@ def generator(setup: Setup, *, count: int | None = None, further: Sequence[Term]
     training, loss = setup.training, setup.loss
     count = count or training.batch_size
     errors = loss.errors()
+    adversarial = Term("g_adversarial", lambda batch: mean(loss.generator(batch)))
+    needs_real = loss.needs_real or any(term.needs_real for _, _, term in setup.generator_terms)
     turn = Turn(
         name="generate",
         forward=setup.forward(GanPass, count, generator_training=True),
-        terms=[Term("g_adversarial", lambda batch: mean(loss.generator(batch))), *further],
+        terms=[adversarial, *_generator_terms(setup), *further],
         measures={"g_mae": lambda batch: mean(errors["generator"](batch))} if errors else {},
-        draws={"real": count} if loss.needs_real else {},
+        draws={"real": count} if needs_real else {},
     )
     return Player(
         name="generator",
@@ -369,6 +373,20 @@ def _ahead(setup: Setup, forward: Forward) -> Any:
     return partial(fakes_ahead, forward) if training.rewrites and training.fakes == "inference" else no_images_ahead
 
 
+def term_name(name: str) -> str:
+    """Return the column of a generator term."""
+    return f"g_{name}"
+
+
+def _generator_terms(setup: Setup) -> list[Term]:
+    """The terms of the generator that the file names."""
+    updates = setup.training.gen_updates
+    return [
+        Term(term_name(name), _lazy(term.function, term.every, updates, _everything_of(term)), weight, term.partial)
+        for name, weight, term in setup.generator_terms
+    ]
+
+
 def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term]:
     """The penalties of a turn that sees these images; raises ConfigurationError for one that needs more than these."""
     terms = []
@@ -380,24 +398,54 @@ def _penalties(setup: Setup, sees: str, *, one_batch: bool = False) -> list[Term
             )
         if sees in ("both", penalty.needs):
             weight *= penalty.in_one_batch if one_batch else 1.0
-            terms.append(Term(name, _lazy(penalty, setup.training.disc_updates), weight, penalty.partial))
+            due = _lazy(penalty.function, penalty.every, setup.training.disc_updates, _images_of(penalty))
+            terms.append(Term(name, due, weight, penalty.partial))
     return terms
 
 
-def _lazy(penalty: Penalty, updates: int) -> Callable[[GanPass], Tensor]:
-    """The penalty on every n-th discriminator update, zero in between; a round has `updates` of them."""
-    if penalty.every == 1:
-        return penalty.function
+Function = Callable[[GanPass], Tensor]
+
+
+def _lazy(function: Function, every: int, updates: int, first: Callable[[GanPass], None]) -> Function:
+    """The function on every n-th update, multiplied by n, and zero in between; a round has `updates` of them.
+
+    `first` makes what the pass keeps: a tensor first made within the branch could not leave it.
+    """
+    if every == 1:
+        return function
 
     def now_and_then(batch: GanPass) -> Tensor:
-        if penalty.needs != "real":
-            _ = batch.fake  # made here, because a tensor first made within the branch could not leave it
-            if takes_classes(batch.networks["discriminator"]):
-                _ = batch.fake_classes
-        due = batch.key.number(updates) % penalty.every == 0
-        return tf.cond(due, lambda: penalty.every * penalty.function(batch), lambda: tf.constant(0.0))
+        first(batch)
+        due = batch.key.number(updates) % every == 0
+        return tf.cond(due, lambda: every * function(batch), lambda: tf.constant(0.0))
 
     return now_and_then
+
+
+def _images_of(penalty: Penalty) -> Callable[[GanPass], None]:
+    """What makes the images that a penalty uses."""
+
+    def make(batch: GanPass) -> None:
+        if penalty.needs != "real":
+            _ = batch.fake
+            if takes_classes(batch.networks["discriminator"]):
+                _ = batch.fake_classes
+
+    return make
+
+
+def _everything_of(term: GeneratorTerm) -> Callable[[Any], None]:
+    """What makes all tensors that a generator term uses."""
+
+    def make(batch: Any) -> None:
+        if term.needs == "sizes":
+            _ = batch.fakes
+        if term.needs == "features":
+            _ = batch.fake_features
+            if term.needs_real:
+                _ = batch.real_features
+
+    return make
 
 
 def _scores_of(loss: AdversarialLoss, kind: str, score: str) -> dict[str, Callable[[GanPass], Tensor]]:

@@ -1,4 +1,4 @@
-"""Adversarial losses and penalties, by name.
+"""Adversarial losses, penalties and generator terms, by name.
 
 Floor 4, a shelf. May import: game, registry.
 """
@@ -21,5 +21,6 @@ class PenaltyEntry(Entry):
 
 registry = Registry("loss", "loss.name", Entry)
 penalties = Registry("penalty", "loss.penalties", PenaltyEntry)
+generator_terms = Registry("generator term", "loss.generator_terms", Entry)
 
 import_siblings(__name__, list(__path__))

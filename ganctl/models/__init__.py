@@ -37,6 +37,9 @@ class ModelEntry(Entry):
         samplers: its ways to draw, by name. The first is the default.
         content_features: its players use `Setup.content_features`.
         paired: image k of one feed belongs to image k of every other: they are seen together, and mirrored together.
+        features: the discriminator's last output are features for generator terms that need them. Otherwise these are
+            what enters the layer that yields the score.
+        sizes: its passes have `fakes`, the generated images in several sizes, the smallest first.
     """
 
     players: Callable[..., list[Player]] = generator_and_discriminator
@@ -47,6 +50,8 @@ class ModelEntry(Entry):
     samplers: Mapping[str, Sampler] = field(default_factory=lambda: {"samples": NoiseSampler()})
     paired: bool = False
     content_features: bool = False
+    features: bool = False
+    sizes: bool = False
 
     def __post_init__(self) -> None:
         if not self.samplers:

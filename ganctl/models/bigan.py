@@ -38,7 +38,7 @@ class PairPass(GanPass):
     def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
         """Return the score of images paired with the codes of the real or the vectors of the generated images."""
         partner = self.code if kind == "real" else self.latent
-        return [self.networks["discriminator"]([self.augmented(images, kind), partner], training=True)]
+        return self._outputs([self.augmented(images, kind), partner])
 
 
 class MixedPairPass(PairPass, MixedPass):
@@ -49,7 +49,7 @@ class MixedPairPass(PairPass, MixedPass):
         """The scores of the whole batch, in the batch's order."""
         seen = self.in_order(self.augmented(self.real, "real"), self.augmented(self.fake, "fake"))
         pairs = [seen, self.in_order(self.code, self.latent)]
-        return [self.networks["discriminator"](pairs, training=True)]
+        return self._outputs(pairs)
 
 
 class Swapped:

@@ -72,6 +72,7 @@ def infogan_players(
     source="Chen et al. 2016, https://arxiv.org/abs/1606.03657, equation 6 and appendix C",
     why_unfit=why_unfit,
     players=infogan_players,
+    features=True,
 )
 def infogan(
     image_shape: tuple[int, int, int],

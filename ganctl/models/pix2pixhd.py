@@ -215,6 +215,7 @@ def _at_both_scales(player: Player, further: list[Term], *, coarse: bool) -> Pla
     feeds=PAIRED,
     samplers={"translated": ImageSampler(gives="target", source="source", truth=True)},
     paired=True,
+    features=True,
 )
 def pix2pixhd(
     image_shape: Shape,
