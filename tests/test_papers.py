@@ -43,13 +43,16 @@ def test_a_claim_is_judged_by_the_mean_over_seeds_and_counted_by_seed() -> None:
 def test_the_page_keeps_the_other_proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "PAGE", tmp_path / "papers.md")
     monkeypatch.setattr(page, "PICTURES", tmp_path / "images")
-    page.PAGE.write_text("# Papers\n\nText.\n\n## first\n\nKept.\n\n## ours\n\nOld.\n\n## last\n\nKept, too.\n")
+    page.PAGE.write_text(
+        "# Papers\n\nText.\n\n<!-- table: written by python -m benchmarks.papers -->\n<!-- end of the table -->\n\n## first\n\nKept.\n\n## ours\n\nOld.\n\n## last\n\nKept, too.\n"
+    )
     page.write(page.Entry.of(proof(Expected("L1", "ours", "<", "control")), RUNS, "abc1234"))
     text = page.PAGE.read_text()
     assert "Old." not in text
     assert text.index("Kept.") < text.index("It is better.") < text.index("Kept, too.")
     assert "| ours | 0.15 ± 0.071 | 0.2 ± 0.14 |" in text
     assert "- L1 of ours < L1 of control: yes, 0.15 and 0.2 (1 of 2 seeds)" in text
+    assert "| [ours](#ours) | L1 of ours < L1 of control | 0.15 | 0.2 | yes | 1 of 1 | 2 |" in text
     assert (tmp_path / "images" / "ours.png").read_bytes().startswith(b"\x89PNG")
     page.write(page.Entry.of(proof(Expected("L1", "ours", "<", "control")), RUNS, "abc1234"))
     assert page.PAGE.read_text() == text, "written twice, it is the same"
@@ -91,3 +94,11 @@ def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monk
     assert len(set(drawn)) == len(drawn) >= 2, "what the paper's networks draw, and its control's"
     assert {checkpoint.relative_to(tmp_path).parts[0] for checkpoint in drawn} == set(built)
     assert verdicts(claim, [found]), "all figures of the claim are there"
+
+
+def test_the_table_of_the_docs_is_what_their_sections_say() -> None:
+    text = page.PAGE.read_text("utf-8")
+    before, sections = page._sections(text)
+    rows = page.summary(sections)
+    assert "\n".join(rows) in before
+    assert len(rows) == 2 + len(sections), "every section has a verdict"

@@ -1,4 +1,4 @@
-"""docs/papers.md: a section for each proof, which is written again when the proof is measured again."""
+"""docs/papers.md: a table, and a section for each proof, which is written again when the proof is measured again."""
 
 import re
 import textwrap
@@ -16,6 +16,8 @@ from ganctl.images.draw import layout, write_png
 PAGE = CONFIGS.parent / "docs" / "papers.md"
 PICTURES = PAGE.parent / "images" / "papers"
 _WIDTH = 110
+_START, _END = "<!-- table: written by python -m benchmarks.papers -->", "<!-- end of the table -->"
+_VERDICT = re.compile(r"^- (.+): (yes|\*\*no\*\*), (\S+) and (\S+) \((\d+) of (\d+) seeds\)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,26 @@ def write(entry: Entry) -> None:
         write_rows(PICTURES / f"{entry.name}.png", entry.rows)
     before, sections = _sections(PAGE.read_text("utf-8"))
     sections[entry.name] = entry.text
-    PAGE.write_text(before + "\n".join(sections[name] for name in sections), "utf-8")
+    head, tail = before.partition(_START)[0], before.partition(_END)[2]
+    table = "\n".join([_START, *summary(sections), _END])
+    PAGE.write_text(f"{head}{table}{tail}" + "\n".join(sections.values()), "utf-8")
+
+
+def summary(sections: Mapping[str, str]) -> list[str]:
+    """Return a table with a row for each section: the first line of its claim, and how many lines of it hold.
+
+    Args:
+        sections: their texts by name.
+    """
+    rows = ["| paper | first line of the claim | measured | to compare | holds | of all lines | seeds |"]
+    rows.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, text in sections.items():
+        lines = _VERDICT.findall(re.sub(r"\n  ", " ", text))
+        if lines:
+            (claim, said, figure, bound, _, seeds), holding = lines[0], sum(line[1] == "yes" for line in lines)
+            cells = [f"[{name}](#{name})", claim, figure, bound, said, f"{holding} of {len(lines)}", seeds]
+            rows.append(f"| {' | '.join(cells)} |")
+    return rows
 
 
 def write_rows(path: Path, rows: Mapping[str, np.ndarray]) -> None:
