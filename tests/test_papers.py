@@ -43,9 +43,9 @@ def test_a_claim_is_judged_by_the_mean_over_seeds_and_counted_by_seed() -> None:
 def test_the_page_keeps_the_other_proofs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "PAGE", tmp_path / "papers.md")
     monkeypatch.setattr(page, "PICTURES", tmp_path / "images")
-    page.PAGE.write_text(
-        "# Papers\n\nText.\n\n<!-- table: written by python -m benchmarks.papers -->\n<!-- end of the table -->\n\n## first\n\nKept.\n\n## ours\n\nOld.\n\n## last\n\nKept, too.\n"
-    )
+    table = f"{page._START}\n{page._END}\n"
+    sections = "## first\n\nKept.\n\n## ours\n\nOld.\n\n## last\n\nKept, too.\n"
+    page.PAGE.write_text(f"# Papers\n\nText.\n\n{table}\n{sections}")
     page.write(page.Entry.of(proof(Expected("L1", "ours", "<", "control")), RUNS, "abc1234"))
     text = page.PAGE.read_text()
     assert "Old." not in text
