@@ -92,6 +92,30 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         models.registry.get("pix2pixhd").make(shapes["target"], shapes)
 
 
+@pytest.mark.parametrize("scales", [1, 2, 3])
+def test_each_scale_has_a_discriminator_that_sees_half_the_size_of_the_one_before(scales: Any) -> None:
+    side = 32
+    clothes = {"name": "derived", "base": "fashion_mnist_mini", "transform": "posterise", "limit": 8}
+    played = game(dataset={**clothes, "image_size": side}, model={"scales": scales})
+    assert [role for role in played.networks if role.startswith("discriminator_")] == [
+        f"discriminator_{number}" for number in range(1, scales + 1)
+    ]
+    found = [name for name in played.columns if name.startswith("feature_matching")]
+    assert found == [f"feature_matching_{number}" for number in range(1, scales + 1)]
+    (turn,) = next(player for player in played.stages[-1].players if player.name == "generator").turns
+    images = {
+        role: ImageBatch(tf.random.stateless_uniform([2, side, side, 1], [1, 2]), tf.zeros([2], tf.int32))
+        for role in ("source", "target")
+    }
+    seen = turn.forward(played.networks, images, Key(0, 0))
+    assert [part.fake.shape[1] for part in seen.scales.values()] == [side >> at for at in range(scales)]
+
+
+def test_more_scales_than_pixels_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"model\.scales: 3 discriminators need images of at least 32 pixels"):
+        game(model={"scales": 3})
+
+
 @pytest.mark.parametrize("stages", [[], STAGES[:2], [{"players": ["coarse_generator", "generator"]}]])
 def test_stages_of_different_sizes_never_play_together(stages: Any) -> None:
     with pytest.raises(ConfigurationError, match="would play together"):

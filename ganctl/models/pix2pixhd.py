@@ -1,10 +1,10 @@
-"""pix2pixHD: large pictures from pictures, first coarse and then enhanced, judged at two scales."""
+"""pix2pixHD: large pictures from pictures, first coarse and then enhanced, judged at several scales."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -33,7 +33,6 @@ from ganctl.models import registry
 
 Shape = tuple[int, int, int]
 
-SCALES = ("1", "2")
 _MOST_HALVINGS = 3
 _SMALLEST_MAP = 4
 _MOST_TIMES_WIDER = 8
@@ -45,26 +44,35 @@ def halved(images: Any) -> Any:
 
 
 class ScalesPass(ForwardPass):
-    """A batch of pairs and what a generator makes of them, as the discriminators of both scales see it.
+    """A batch of pairs and what a generator makes of them, as the discriminators of all scales see it.
 
     Attributes:
-        scales: what each discriminator sees; the second one sees everything at half the size.
+        scales: what each discriminator sees, by the discriminator's number; the second one sees everything at half the
+            size, and so on.
 
     Args:
         networks: by role.
         images: real `source` and `target`.
         key: of the update.
         coarse: everything is at half the size, and the coarse generator draws.
+        scales: the numbers of the discriminators, as text.
         settings: as for `GanPass`.
     """
 
     def __init__(
-        self, networks: Networks, images: Mapping[str, Any], key: Key, *, coarse: bool, **settings: Any
+        self,
+        networks: Networks,
+        images: Mapping[str, Any],
+        key: Key,
+        *,
+        coarse: bool,
+        scales: Sequence[str],
+        **settings: Any,
     ) -> None:
         super().__init__(networks, images, key)
         self._coarse, self._training = coarse, settings["generator_training"]
         kind = MixedScalePass if "real_first" in settings else ScalePass
-        self.scales = {scale: kind(self, scale, **settings) for scale in SCALES}
+        self.scales = {scale: kind(self, scale, **settings) for scale in scales}
 
     @cached_property
     def source(self) -> list[Any]:
@@ -89,7 +97,10 @@ class ScalesPass(ForwardPass):
         return halved(pixels) if self._coarse else pixels
 
     def _of_scales(self, images: Any) -> list[Any]:
-        return [images, halved(images)]
+        sizes = [images]
+        while len(sizes) < len(self.scales):
+            sizes.append(halved(sizes[-1]))
+        return sizes
 
 
 class ScalePass(ConditionalPass):
@@ -97,14 +108,14 @@ class ScalePass(ConditionalPass):
 
     Args:
         whole: the pass.
-        scale: `1` or `2`.
+        scale: the number of the discriminator, from `1` on.
         settings: as for `GanPass`.
     """
 
     def __init__(self, whole: ScalesPass, scale: str, **settings: Any) -> None:
         own = {"discriminator": whole.networks[f"discriminator_{scale}"]}
         super().__init__({**whole.networks, **own}, whole.images, whole.key, **settings)
-        self._whole, self._at = whole, SCALES.index(scale)
+        self._whole, self._at = whole, int(scale) - 1
 
     @property
     def condition(self) -> Any:
@@ -156,11 +167,12 @@ def pix2pixhd_players(
     for one, other in (("coarse_generator", "enhancer"), ("coarse_generator", "generator"), ("enhancer", "generator")):
         refuse_together(setup, one, other)
     refuse_together(setup, "discriminator_coarse", "discriminator")
+    roles = [role for role in networks if role.startswith("discriminator_")]
+    scales = [role.removeprefix("discriminator_") for role in roles]
     matching = [
-        Term(f"feature_matching_{scale}", _matching(scale), matching_weight) for scale in SCALES if matching_weight
+        Term(f"feature_matching_{scale}", _matching(scale), matching_weight) for scale in scales if matching_weight
     ]
     judges, makers = discriminator(setup), generator(setup)
-    roles = [f"discriminator_{scale}" for scale in SCALES]
     parts = {
         "coarse_generator": ["coarse_generator", "coarse_image"],
         "enhancer": ["enhancer"],
@@ -168,12 +180,12 @@ def pix2pixhd_players(
     }
     players = []
     for name, coarse in (("discriminator_coarse", True), ("discriminator", False)):
-        judge = _at_both_scales(judges, [], coarse=coarse)
+        judge = _at_all_scales(judges, [], scales, coarse=coarse)
         drawing = parts["coarse_generator" if coarse else "generator"]
         opponents = dict.fromkeys(drawing, judges.opponents["generator"])
         players.append(replace(judge, name=name, networks=roles, opponents=opponents, optimizer=setup.optimizer(name)))
     for name, moved in parts.items():
-        maker = _at_both_scales(makers, matching, coarse=name == "coarse_generator")
+        maker = _at_all_scales(makers, matching, scales, coarse=name == "coarse_generator")
         opponents = dict.fromkeys(roles, makers.opponents["discriminator"])
         players.append(replace(maker, name=name, networks=moved, opponents=opponents, optimizer=setup.optimizer(name)))
     return players
@@ -183,23 +195,25 @@ def _matching(scale: str) -> Callable[[ScalesPass], Any]:
     return lambda batch: batch.scales[scale].matching
 
 
-def _at_both_scales(player: Player, further: list[Term], *, coarse: bool) -> Player:
-    """A player of `discriminator` or `generator` whose turns see both scales.
+def _at_all_scales(player: Player, further: list[Term], scales: Sequence[str], *, coarse: bool) -> Player:
+    """A player of `discriminator` or `generator` whose turns see all scales.
 
     Args:
-        player: the player of one scale. Its terms and measures become those of `1` and of `2`.
+        player: the player of one scale. Its terms and measures become those of each.
         further: terms on the `ScalesPass`.
+        scales: the numbers of the discriminators.
         coarse: play at half the size.
     """
     turns = [
         in_parts(
             turn,
             ScalesPass,
-            SCALES,
+            scales,
             lambda batch, scale: batch.scales[scale],
             feeds=PAIRED,
             further=further,
             coarse=coarse,
+            scales=scales,
         )
         for turn in player.turns
     ]
@@ -224,11 +238,12 @@ def pix2pixhd(
     capacity: Annotated[int, Field(ge=1, le=512)] = 64,
     blocks: Annotated[int, Field(ge=1, le=32)] = 9,
     enhancer_blocks: Annotated[int, Field(ge=1, le=32)] = 3,
+    scales: Literal[1, 2, 3] = 2,
 ) -> dict[str, Any]:
-    """Coarse generator at half the size, an enhancer around it, two discriminators; sizes from 16x16 to 1024x1024.
+    """Coarse generator, an enhancer around it, discriminators at several scales; sizes from 16x16 to 1024x1024.
 
     Training has three stages: the coarse generator at half the size, then the enhancer alone, then both. In each,
-    discriminators judge patches at two scales, beside the input. Its players are `discriminator_coarse` and
+    discriminators judge patches at each scale, beside the input. Its players are `discriminator_coarse` and
     `coarse_generator`, then `discriminator` with `enhancer`, then with `generator`.
 
     Args:
@@ -238,6 +253,8 @@ def pix2pixhd(
             paper's is 64.
         blocks: residual blocks of the coarse generator. The paper's number is 9.
         enhancer_blocks: residual blocks of the enhancer. The paper's number is 3.
+        scales: number of discriminators; each sees half the size of the one before. The paper has 3 for images of
+            2048x1024, its authors' code 2.
     """
     given = image_shapes["source"]
     if given[:2] != image_shape[:2]:
@@ -245,6 +262,14 @@ def pix2pixhd(
             f"'pix2pixhd' makes images as large as its inputs. Received: inputs of {given[0]}x{given[1]}, outputs of "
             f"{image_shape[0]}x{image_shape[1]}. To make images larger, use the model 'srgan'.",
             key="model.name",
+        )
+    # When the coarse generator plays, the last discriminator sees the size halved once for each scale.
+    least = min(image_shape[:2]) // 2**scales
+    if least < _SMALLEST_MAP:
+        raise ConfigurationError(
+            f"{scales} discriminators need images of at least {_SMALLEST_MAP * 2**scales} pixels a side. Received: "
+            f"{image_shape[0]}x{image_shape[1]}",
+            key="model.scales",
         )
     half = (given[0] // 2, given[1] // 2, given[2])
     coarse, last = _coarse_generator(half, capacity, blocks), keras.Input((*half[:2], capacity))
@@ -257,10 +282,9 @@ def pix2pixhd(
         "coarse_image": keras.Model(last, _image(last, image_shape[2]), name="coarse_image"),
         "enhancer": enhancer,
     }
-    # At the coarsest, the second discriminator sees a quarter of the size.
-    halvings = max(1, min(_MOST_HALVINGS, int(math.log2(min(image_shape[:2]) // 4)) - 1))
-    for scale in SCALES:
-        networks[f"discriminator_{scale}"] = _discriminator(image_shape[2], given[2], capacity, halvings, scale)
+    halvings = max(1, min(_MOST_HALVINGS, int(math.log2(least)) - 1))
+    for number in range(1, scales + 1):
+        networks[f"discriminator_{number}"] = _discriminator(image_shape[2], given[2], capacity, halvings, number)
     return networks
 
 
@@ -321,7 +345,7 @@ def _enhancer(given: Shape, coarse: Shape, channels: int, capacity: int, blocks:
     return keras.Model([source, added], _image(_enlarged(maps, capacity), channels), name="enhancer")
 
 
-def _discriminator(channels: int, given: int, capacity: int, halvings: int, scale: str) -> Any:
+def _discriminator(channels: int, given: int, capacity: int, halvings: int, number: int) -> Any:
     """Scores of patches, and the maps of each layer before them, of images of any size beside their inputs."""
     layers = keras.layers
     image, source = keras.Input((None, None, channels)), keras.Input((None, None, given))
@@ -332,4 +356,4 @@ def _discriminator(channels: int, given: int, capacity: int, halvings: int, scal
         maps = layers.LeakyReLU(0.2)(ganctl.layers.InstanceNormalization()(maps) if level else maps)
         found.append(maps)
     score = _convolution(1, 4, padding="same", dtype="float32")(maps)
-    return keras.Model([image, source], [score, *found], name=f"discriminator_{scale}")
+    return keras.Model([image, source], [score, *found], name=f"discriminator_{number}")
