@@ -19,8 +19,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from conftest import drawn_from_noise, home_shape, untracked
+from conftest import home_shape, shapes_of, shipped, stages_of, untracked
 
+import ganctl
 from ganctl import models
 from ganctl.build import resolving
 from ganctl.experiment.experiment import Experiment
@@ -43,18 +44,30 @@ LEAST_SPREAD = 5
 
 
 def experiment_of(model: str) -> Experiment:
-    """The smallest experiment of a model, on images that ship with ganctl."""
+    """The smallest experiment of a model, on images that ship with ganctl, in its stages."""
     size, _, channels = home_shape(model)
-    smallest = {"capacity": 2, "latent_dim": 8, "latent_input": "given"}
-    own = {key: value for key, value in smallest.items() if key in models.registry.get(model).arguments().model_fields}
+    entry = models.registry.get(model)
+    smallest = {"capacity": 2, "latent_dim": 8, "latent_input": "given", "blocks": 1}
+    own = {key: value for key, value in smallest.items() if key in entry.arguments().model_fields}
+    images = {"name": "fashion_mnist_mini"}
+    if entry.sampler.takes:
+        enlarges = shapes_of(entry, (size, size, 1))[entry.sampler.takes] != (size, size, 1)
+        images = {"name": "derived", "base": images["name"], "transform": "downscale" if enlarges else "posterise"}
+        images |= {"amount": 2} if enlarges else {}
     data = {
         "name": model,
-        "dataset": {"name": "fashion_mnist_mini", "image_size": size, "channels": channels, "limit": 64},
+        "dataset": {**images, "image_size": size, "channels": channels, "limit": 64},
         "model": {"name": model, **own},
-        "training": {"iterations": STEPS, "batch_size": 4, "precision": "float32", "xla": False},
+        "training": {
+            "iterations": STEPS,
+            "batch_size": 4,
+            "precision": "float32",
+            "xla": False,
+            "stages": stages_of(model),
+        },
         "outputs": {"sample_every": STEPS, "sample_grid": "2x2", "checkpoint_every": STEPS, "keep": 1},
     }
-    return resolving.resolve(Experiment.from_source(YamlSource(model, data)))
+    return Experiment.from_source(YamlSource(model, data))
 
 
 def thinned(group: str, tensors: Tensors, strength: int) -> Tensors:
@@ -102,7 +115,7 @@ def make(model: str) -> Path:
                 break
         else:
             raise SystemExit(f"{model} draws the same image ten times")
-        np.savez_compressed(folder.path / "expected.npz", images=images)
+        np.savez_compressed(folder.path / "expected.npz", images=images, **given_to(folder))
         for unwanted in (folder.samples, folder.generators):
             shutil.rmtree(unwanted)
         for picture in (folder.loss_plot, folder.report):
@@ -110,8 +123,21 @@ def make(model: str) -> Path:
         return _packed(folder.path, ARCHIVES / f"{model}.tar.xz")
 
 
+def given_to(folder: RunFolder) -> dict[str, np.ndarray]:
+    """What the pictures of a run were made from: `given`, uint8 [N, H, W, C]; nothing if they come from noise."""
+    trained = TrainedGenerator.load(folder.path)
+    if not trained.sampler.takes:
+        return {}
+    height, width, channels = trained.taken_shape
+    values = np.random.default_rng(SEED).integers(0, 256, (SAMPLES, 4, 4, channels), np.uint8)
+    return {"given": values.repeat(-(-height // 4), axis=1)[:, :height].repeat(-(-width // 4), axis=2)[:, :, :width]}
+
+
 def _drawn(folder: RunFolder) -> np.ndarray:
-    """The first images of SEED, as `ganctl sample` draws them."""
+    """The first images of SEED, as `ganctl sample` draws them; of a model that takes pictures, those made from some."""
+    given = given_to(folder)
+    if given:
+        return np.asarray(ganctl.load(folder.path).translate(given["given"]))
     return np.concatenate(list(TrainedGenerator.load(folder.path).draw(SAMPLES, SEED)))
 
 
@@ -130,7 +156,7 @@ def _packed(folder: Path, path: Path) -> Path:
 
 def main() -> None:
     """Make the archives of the models that are named, or of those that have none."""
-    every = [entry.name for entry in drawn_from_noise()]
+    every = [entry.name for entry in shipped(models.registry)]
     wanted = sys.argv[1:] or [model for model in every if not (ARCHIVES / f"{model}.tar.xz").exists()]
     for model in wanted:
         path = make(model)
