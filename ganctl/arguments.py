@@ -136,7 +136,9 @@ OptionalPoints = Annotated[Annotated[int, Field(ge=2)] | None, _number, Must("an
 Samples = Annotated[int, _number, Field(ge=50, le=50_000), Must("an integer from 50 to 50,000")]
 Seed = Annotated[int, _number, Field(ge=0), Must("an integer >= 0")]
 OptionalSeed = Annotated[Annotated[int, Field(ge=0)] | None, _number, Must("an integer >= 0")]
-Truncation = Annotated[Annotated[float, Field(gt=0)] | None, _number, Must("a number > 0, such as 0.7")]
+Truncation = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None, _number, Must("a number > 0, such as 0.7")
+]
 # A boolean mask would be read as the classes 0 and 1, so it is refused, as is a vector of floats.
 Classes = Annotated[
     Sequence[int | str] | None,

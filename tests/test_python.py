@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import os
 import random
 import re
@@ -175,6 +176,7 @@ def test_images_are_arrays_that_a_notebook_shows(run: Run) -> None:
         (lambda run: ganctl.load(5), "path must be a path, as a string or a Path. Received: 5"),
         (lambda run: run.sample(classes=[1]), "this generator is not class-conditional"),
         (lambda run: run.sample(truncation=-1.0), "truncation must be a number > 0"),
+        (lambda run: run.sample(truncation=math.inf), "truncation must be a number > 0"),
         (lambda run: run.interpolate(points=1), "points must be an integer >= 2"),
         (lambda run: run.resume({"training.batch_size": 2}), "a different run.*, or add --allow-changes"),
         (lambda run: run.resume({"loss": {"name": "hinge"}}), "a different run.*, with --init-from to"),

@@ -48,6 +48,7 @@ def test_what_is_within_stays() -> None:
         ("acgan_mnist", {"model.latent_input": "inside"}, 0.5, "draws its own noise"),
         ("dense_gan", {}, 0.0, "a number above 0"),
         ("dense_gan", {}, float("nan"), "a number above 0"),
+        ("dense_gan", {}, float("inf"), "a number above 0"),
     ],
 )
 def test_where_it_means_nothing_it_is_refused(

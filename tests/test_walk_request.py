@@ -280,6 +280,7 @@ def test_own_vectors_from_the_command_line(run: Run, run_cli: RunCli, tmp_path: 
         ([*walk, "odd.npz"], 3, "odd.npz: `latents` contains a number that is not finite"),
         ([*walk, "none.npz"], 3, "none.npz does not exist"),
         ([*walk, "mine.npz", "--rows", 2, "--seeds", "1,2"], 2, "seeds and latents exclude each other"),
+        ([*walk[:-1], "--seed", 0, "--seeds", "1,2"], 2, "--seed and --seeds exclude each other"),
     ):
         assert answer in one_line(run_cli(*arguments, cwd=tmp_path), code)
     refused = run_cli("interpolate", "--checkpoint", run.path, "--seeds", "1,x", cwd=tmp_path)

@@ -29,6 +29,11 @@ class FiniteRange(click.FloatRange):
         return number
 
 
+def is_typed(name: str) -> bool:
+    """Return whether the user typed the option of this parameter of the current command."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
 class ClassList(click.ParamType):
     """A comma-separated list of classes by number or name, such as `0,1,shirt`; a name with a comma in quotes."""
 

@@ -10,6 +10,7 @@ from ganctl.cli._options import (
     checkpoint_option,
     classes_option,
     device_option,
+    is_typed,
     latents_option,
     output_option,
     seed_option,
@@ -105,6 +106,8 @@ def command(
     from ganctl.host.device import select_device
     from ganctl.images.class_names import listed
 
+    if seeds is not None and is_typed("seed"):
+        raise UsageError("--seed and --seeds exclude each other: each says which images the walks go through.")
     if directions is not None and direction is None:
         raise UsageError("--directions names the file that --direction N comes from. Give --direction as well.")
     request = WalkRequest(

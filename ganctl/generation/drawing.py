@@ -1,5 +1,6 @@
 """Drawing images from a trained generator, by seed and in batches."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from typing import Any
@@ -61,7 +62,7 @@ def check_truncation(generator: Any, distribution: str, truncation: float | None
     """Raise UsageError if latent vectors cannot be truncated."""
     if truncation is None:
         return
-    if not isinstance(truncation, Real) or not truncation > 0:
+    if not isinstance(truncation, Real) or not 0 < truncation < math.inf:
         raise UsageError(f"truncation must be a number above 0, such as 0.7. Received: {truncation!r}")
     if distribution != "normal":
         raise UsageError(
