@@ -44,6 +44,7 @@ ON_RESUME = {
     Resume.LENGTH: "free; ask with a `schedule`",
     Resume.DISCRIMINATOR_PACE: "ask; no with a `schedule` or `warmup`",
     Resume.GENERATOR_PACE: "ask; no with a `schedule` or `warmup`",
+    Resume.STAGES: "ask; no if a stage has updates of its own and there is a `schedule` or `warmup`",
     Resume.AUGMENTATIONS: "ask; no to add or remove `ada`",
 }
 

@@ -23,6 +23,7 @@ from ganctl import datasets, models
 from ganctl.build import games, resolving
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import PACES
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.game import REAL, Game, traced_gradients
 from ganctl.game.sampler import PAIRED, UNPAIRED
@@ -310,7 +311,9 @@ def stages_of(model: str, last: int | None = None) -> list[dict[str, Any]]:
 @cache
 def _shipped_stages() -> dict[str, list[dict[str, Any]]]:
     return {
-        each["model"]["name"]: each["training"]["stages"] for each in _shipped_files() if "stages" in each["training"]
+        each["name"]: each["training"]["stages"]
+        for each in _shipped_files()
+        if "stages" in each["training"] and each["name"] == each["model"]["name"]
     }
 
 
@@ -331,7 +334,11 @@ def recipe_of(model: str) -> Overrides:
 
 
 def short(stages: list[dict[str, Any]], last: int | None = None) -> list[dict[str, Any]]:
-    """The same stages, each but the last of two rounds; with `last`, the last border lies there."""
+    """The same stages, each but the last of two rounds; with `last`, the last border lies there.
+
+    An iteration has two updates of a player at most.
+    """
+    stages = [{**stage, **{key: min(stage[key], 2) for key in PACES if stage.get(key)}} for stage in stages]
     borders = sum(stage.get("until") is not None for stage in stages)
     first = 2 if last is None else last - 2 * (borders - 1)
     return [

@@ -38,7 +38,6 @@ BEFORE: dict[Resume, str] = {
     Resume.ASK: """
         seed training.iterations_per_epoch training.batch_size training.fakes training.frozen_batchnorm
         training.precision training.xla training.rewrites
-        training.stages training.stages.0.until training.stages.0.players
         optimizer.PLAYER.learning_rate optimizer.PLAYER.beta_1 optimizer.PLAYER.beta_2 optimizer.PLAYER.clipvalue
     """,
     Resume.NO: """
@@ -56,6 +55,10 @@ BEFORE: dict[Resume, str] = {
     Resume.LENGTH: "training.iterations",
     Resume.DISCRIMINATOR_PACE: "training.disc_updates",
     Resume.GENERATOR_PACE: "training.gen_updates",
+    Resume.STAGES: """
+        training.stages training.stages.0.until training.stages.0.players
+        training.stages.0.disc_updates training.stages.0.gen_updates
+    """,
     Resume.AUGMENTATIONS: "training.augment training.augment.0.name",
 }
 EXPECTED = {

@@ -368,6 +368,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "training.fakes": (lambda looks: looks.rows, "training.fakes=training"),
     "training.frozen_batchnorm": (lambda looks: looks.rows, "training.frozen_batchnorm=batch"),
     "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
+    **{
+        f"training.stages[].{key}": (
+            lambda looks: looks.playing,
+            f"training.stages=[{{players: [generator, discriminator], {key}: 2}}]",
+            "training.stages=[{players: [generator, discriminator]}]",
+        )
+        for key in ("disc_updates", "gen_updates")
+    },
     "loss.penalties[].every": (
         lambda looks: looks.rows,
         "loss.penalties=[{name: gradient_penalty, every: 2}]",

@@ -14,6 +14,7 @@ from small_runs import KilledAfter, files_of, remembering_pair, resume, train
 
 from ganctl import cli, models
 from ganctl.errors import ConfigurationError, DivergedError
+from ganctl.experiment.changes import changes_between
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.sections import StageSection, TrainingSection
 from ganctl.game import Game, state
@@ -338,3 +339,84 @@ def test_plan_validate_and_a_dry_run_know_stages(run_cli: RunCli, tiny_yaml: Wri
     told = run_cli("train", config, "--dry-run", cwd=tmp_path).stdout
     assert "stage       until 3: generator\nstage       until 5: discriminator\nstage       from 6 on: disc" in told
     assert run_cli("train", config, cwd=tmp_path).returncode == 0
+
+
+# --- another pace
+
+
+LONGER = [{"until": 2, "players": BOTH, "disc_updates": 3}, {"until": 3, "players": BOTH, "gen_updates": 2}]
+
+
+def test_a_stage_has_its_own_numbers_of_updates_and_images_are_counted_by_them(small_game: MakeGame) -> None:
+    game = in_stages(small_game, LONGER, {"training.batch_size": 4})
+    paces = [{player.name: player.updates for player in stage.players} for stage in game.stages]
+    assert paces == [
+        {"discriminator": 3, "generator": 1},
+        {"discriminator": 1, "generator": 2},
+        {"discriminator": 1, "generator": 1},
+    ]
+    seen = np.concatenate([game.chunk(step, 1)["real"].numpy().ravel() for step in range(6)])
+    assert (seen == ImageOrder(64, "shuffle", 0).rounds([4], 0, 10).ravel()).all(), "3 + 3 + 1 + 1 + 1 + 1 batches"
+    played(game, 4)
+    steps = {player.name: int(player.optimizer.iterations.numpy()) for player in game.players}
+    assert steps == {"discriminator": 2 * (3 + 3 + 1 + 1), "generator": 1 + 1 + 2 + 1}, "two turns of a discriminator"
+
+
+def test_the_pace_of_a_whole_run_may_stand_in_a_stage(small_game: MakeGame) -> None:
+    plain = small_game(TINY, {"training.disc_updates": 2})
+    staged = in_stages(small_game, [{"players": BOTH, "disc_updates": 2}])
+    assert (played(plain, 4) == played(staged, 4)).all()
+
+
+def test_a_learning_rate_follows_iterations_across_a_change_of_pace(small_game: MakeGame) -> None:
+    """Three updates of two turns in each of two iterations, then one of two turns."""
+    optimizer = {player: {"learning_rate": 0.4, "schedule": "linear"} for player in BOTH}
+    game = in_stages(small_game, LONGER, {"training.iterations": 8, "optimizer": optimizer})
+    judge, maker = (player.optimizer.schedule for player in game.players)
+    of_judge = [float(judge(step)) for step in range(16)]
+    assert of_judge == pytest.approx([0.4] * 6 + [0.35] * 6 + [0.3, 0.3, 0.25, 0.25])
+    assert [float(maker(step)) for step in range(5)] == pytest.approx([0.4, 0.35, 0.3, 0.3, 0.25])
+    again = type(judge).from_config(judge.get_config())
+    assert [float(again(step)) for step in range(16)] == of_judge
+
+
+def test_a_rested_stage_does_not_count_for_a_rate_with_two_paces(small_game: MakeGame) -> None:
+    stages = [LONGER[0], {"until": 5, "players": ["generator"]}, {"players": BOTH}]
+    optimizer = {"discriminator": {"learning_rate": 0.4, "schedule": "linear"}}
+    game = in_stages(small_game, stages, {"training.iterations": 7, "optimizer": optimizer})
+    rates = [float(game.players[0].optimizer.schedule(step)) for step in range(17)]
+    assert rates == pytest.approx([0.4] * 6 + [0.3] * 6 + [0.2] * 2 + [0.1] * 2 + [0.0])
+
+
+def test_a_lazy_penalty_counts_the_updates_of_its_stage(small_game: MakeGame) -> None:
+    penalty = {"loss": {"penalties": [{"name": "r1", "every": 3}]}}
+    game = in_stages(small_game, [{"until": 3, "players": BOTH, "disc_updates": 2}], penalty)
+    rows = played(game, 3)[:, game.columns.index("r1")]
+    assert (rows > 0).tolist() == [True, True, False], "of six updates the first and the fourth"
+    alone = in_stages(small_game, [{"until": 7, "players": BOTH, "disc_updates": 1}], penalty)
+    assert (played(alone, 7)[:, alone.columns.index("r1")] > 0).tolist() == [True, False, False] * 2 + [True]
+
+
+def test_a_pace_that_no_player_of_the_stage_follows_is_refused(small_game: MakeGame) -> None:
+    with pytest.raises(ConfigurationError, match=r"stages\.0\.disc_updates: no player of this stage follows it: gen"):
+        in_stages(small_game, [{"until": 2, "players": ["generator"], "disc_updates": 3}])
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_run_of_two_paces_resumes_bit_for_bit(at: int, small_experiment: Small, tmp_path: Path) -> None:
+    optimizer = {player: {"schedule": "linear"} for player in BOTH}
+    experiment = staged(small_experiment, LONGER, **{"training.iterations": 5, "optimizer": optimizer})
+    whole = RunFolder.create(tmp_path, "whole", explicit=True)
+    train(experiment, whole, KilledAfter(at, tmp_path / "killed"))
+    killed = RunFolder(tmp_path / "killed")
+    assert resume(experiment, killed) == []
+    assert files_of(killed) == files_of(whole)
+
+
+def test_another_pace_does_not_fit_a_rate_that_follows_iterations(small_experiment: Small) -> None:
+    one = staged(small_experiment, LONGER).model_dump(mode="json")
+    two = staged(small_experiment, [{**LONGER[0], "disc_updates": 4}, LONGER[1]]).model_dump(mode="json")
+    assert [(c.key, c.refused) for c in changes_between(one, two)] == [("training.stages", False)]
+    for experiment in (one, two):
+        experiment["optimizer"]["discriminator"]["warmup"] = 2
+    assert [(c.key, c.refused) for c in changes_between(one, two)] == [("training.stages", True)]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ganctl import layers
@@ -13,6 +14,7 @@ from ganctl.build.penalty_check import check_penalties, differentiates_twice
 from ganctl.build.resolving import check_players, check_stage_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
+from ganctl.experiment.sections import StageSection
 from ganctl.game.augmentation import memory_of
 from ganctl.game.feed import PAIR, Feed, Shift
 from ganctl.game.game import Average, Game, Player
@@ -44,7 +46,7 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
     shapes = {role: found.shape for role, found in by_role.items()}
     networks = make_networks(parts, shapes, main.num_classes, pretrained=pretrained) | _memories(parts)
     with located(experiment):
-        players = _make_players(parts, networks, main.num_classes)
+        players, stages = _make_players(parts, networks, main.num_classes)
         _constrain(parts, networks)
         _check(experiment, networks)
     averages = [
@@ -55,7 +57,6 @@ def make_game(parts: Parts, images: ImageSet | Mapping[str, ImageSet], *, pretra
     judges = discriminators(networks) if differentiates_twice(parts) else []
     played = {role: as_played(network, experiment, twice=role in judges) for role, network in networks.items()}
     jit = experiment.training.xla is True
-    stages = [Stage(stage.players, stage.until) for stage in experiment.training.stages]
     game = Game(networks, players, feeds, experiment.seed, averages, stages=stages, played=played, jit=jit)
     for stage in game.stages:
         _check_enough(stage.draws, by_role)
@@ -76,8 +77,8 @@ def _memories(parts: Parts) -> dict[str, Any]:
     return {role: memory for role, memory in memories.items() if memory is not None}
 
 
-def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -> list[Player]:
-    """The players of the model, with their optimizers; raises ConfigurationError."""
+def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -> tuple[list[Player], list[Stage]]:
+    """The players of the model, with their optimizers, and who plays when; raises ConfigurationError."""
     experiment, asked = parts.experiment, set[str]()
 
     def optimizer(name: str) -> Any:
@@ -89,14 +90,57 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
         return make_optimizer(section, fused=experiment.training.rewrites, rounds=rounds)
 
     own_keys = accepted(parts.model.players, experiment.model.arguments)
-    players = parts.model.players(networks, make_setup(parts, optimizer, num_classes), **own_keys)
+
+    def made(parts: Parts, optimizer: Any) -> list[Player]:
+        players = parts.model.players(networks, make_setup(parts, optimizer, num_classes), **own_keys)
+        return advancing(players, networks)
+
+    players = made(parts, optimizer)
     _check_augmented(experiment, players)
     _check_generator_terms(experiment, players)
     check_players(experiment, asked)
     check_stage_players(experiment, [player.name for player in players])
+    own = {player.name: player.optimizer for player in players}
+
+    def paced(stage: StageSection, paces: Mapping[str, int]) -> list[Player]:
+        """Who plays in a stage, with the turns and updates that the model gives them at another pace."""
+        again = made(parts.with_training(**paces), lambda name: None) if paces else players
+        return [replace(each, optimizer=own[each.name]) for each in again if each.name in stage.players]
+
+    sections = experiment.training.stages
+    for index, section in enumerate(sections):
+        for key in section.paces:
+            one, two = ([each.updates for each in paced(section, {key: updates})] for updates in (1, 2))
+            if one == two:
+                raise ConfigurationError(
+                    f"no player of this stage follows it: {', '.join(section.players)}. Remove it.",
+                    key=f"training.stages.{index}.{key}",
+                )
+    stages = [Stage(paced(section, section.paces), section.until) for section in sections]
     for player in players:
-        set_steps_per_iteration(player.optimizer, player.updates * len(player.turns))
-    return advancing(players, networks)
+        *earlier, (_, steps) = _steps_per_iteration(player, stages)
+        set_steps_per_iteration(player.optimizer, steps, earlier)
+    return players, stages
+
+
+def _steps_per_iteration(player: Player, stages: Sequence[Stage]) -> list[tuple[int, int]]:
+    """Return a player's steps in an iteration as they change: (iterations that it plays at this pace, steps) of each.
+
+    The iterations of the last entry are all that follow.
+    """
+    found, start = list[tuple[int, int]](), 0
+    for stage in (*stages, Stage([player])):
+        end = start if stage.until is None else stage.until
+        for each in stage.players:
+            steps = each.updates * len(each.turns)
+            if each.name == player.name and found and found[-1][1] == steps:
+                found[-1] = found[-1][0] + end - start, steps
+            elif each.name == player.name:
+                found.append((end - start, steps))
+        if stage.until is None and found:
+            break
+        start = end
+    return found
 
 
 def _make_feeds(parts: Parts, images: Mapping[str, ImageSet]) -> dict[str, Feed]:

@@ -132,15 +132,23 @@ class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
         section: the keys of an optimizer's section that determine the rate.
         iterations: number of them in the whole run.
         steps_per_iteration: number of the optimizer's steps in each of them.
+        earlier: of first iterations with other numbers of steps: how many iterations, and the steps in each of them.
     """
 
-    def __init__(self, section: Mapping[str, Any], iterations: int, steps_per_iteration: int = 1) -> None:
+    def __init__(
+        self,
+        section: Mapping[str, Any],
+        iterations: int,
+        steps_per_iteration: int = 1,
+        earlier: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self.section, self.iterations, self.steps_per_iteration = dict(section), iterations, steps_per_iteration
+        self.earlier = list(earlier)
 
     def __call__(self, step: Tensor) -> Tensor:
         """Return the rate at an optimizer's step, counted from 0: a float32 scalar."""
         section, step = self.section, tf.cast(tf.convert_to_tensor(step), tf.int64)
-        number = tf.cast(step // self.steps_per_iteration, tf.float32)
+        number = tf.cast(self._iteration(step), tf.float32)
         played = tf.minimum(number / self.iterations, 1.0)
         if section["hold"]:
             played = tf.maximum(played - section["hold"], 0.0) / (1.0 - section["hold"])
@@ -153,10 +161,19 @@ class RateOfIteration(keras.optimizers.schedules.LearningRateSchedule):
             rate *= 0.5 * (1.0 + tf.cos(math.pi * played))
         return rate / (1.0 + section["decay"] * tf.cast(step, tf.float32))
 
+    def _iteration(self, step: Tensor) -> Tensor:
+        """The iteration that a step belongs to, both counted from 0."""
+        before = tf.zeros([], tf.int64)
+        for iterations, steps in self.earlier:
+            before += tf.minimum(step // steps, iterations)
+            step = tf.maximum(step - iterations * steps, 0)
+        return before + step // self.steps_per_iteration
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {
             "section": self.section,
             "iterations": self.iterations,
             "steps_per_iteration": self.steps_per_iteration,
+            "earlier": self.earlier,
         }

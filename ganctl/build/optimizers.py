@@ -1,5 +1,6 @@
 """The Keras optimizer of a section, with its learning-rate schedule."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ganctl.experiment.sections import OptimizerSection
@@ -39,11 +40,17 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
     return optimizer
 
 
-def set_steps_per_iteration(optimizer: Any, steps: int) -> None:
+def set_steps_per_iteration(optimizer: Any, steps: int, earlier: Sequence[tuple[int, int]] = ()) -> None:
     """Tell an optimizer's schedule how many steps make an iteration.
 
     An optimizer without such a schedule, or one that a plugin makes itself, is left as it is.
+
+    Args:
+        optimizer: the optimizer.
+        steps: in each iteration.
+        earlier: of first iterations with other numbers of steps: how many iterations, and the steps in each of them.
     """
     schedule: Any = getattr(optimizer, "schedule", None)
     if hasattr(schedule, "steps_per_iteration"):
         schedule.steps_per_iteration = steps
+        schedule.earlier = list(earlier)

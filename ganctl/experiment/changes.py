@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import OptimizerSection, OptimizersSection, Resume, Section
+from ganctl.experiment.sections import PACES, OptimizerSection, OptimizersSection, Resume, Section
 
 
 class Change(NamedTuple):
@@ -90,6 +90,9 @@ def _answer(change: Change, optimizers: Mapping[str, Any], remembering: Collecti
             bound = any(_follows_rounds(section) for name, section in optimizers.items() if name != "generator")
         case Resume.GENERATOR_PACE:
             bound = any(_follows_rounds(section) for name, section in optimizers.items() if name != "discriminator")
+        case Resume.STAGES:
+            paced = any(stage.get(key) for stage in (*(change.then or ()), *(change.now or ())) for key in PACES)
+            bound = paced and any(map(_follows_rounds, optimizers.values()))
         case Resume.AUGMENTATIONS:
             before, after = ({entry["name"] for entry in entries or ()} for entries in (change.then, change.now))
             bound = bool((before ^ after) & set(remembering))

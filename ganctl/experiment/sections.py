@@ -22,8 +22,11 @@ from pydantic import (
 )
 
 MOST_CHANNELS = 16
+PACES = ("disc_updates", "gen_updates")
+"""The keys that say how many updates an iteration has: of `training`, and of each of its stages."""
 
 Count = Annotated[int, Field(ge=1, le=10**12)]
+UpdateCount = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -120,6 +123,8 @@ class Resume(Enum):
     """ASK; NO with a learning rate that follows iterations: it counts updates, a fixed number per iteration."""
     GENERATOR_PACE = auto()
     """As DISCRIMINATOR_PACE, for the generator's updates."""
+    STAGES = auto()
+    """ASK; NO if a stage has its own number of updates and a learning rate follows iterations: it counts updates."""
     AUGMENTATIONS = auto()
     """ASK; NO to add or remove an augmentation with a memory, which is one of the checkpoint's networks."""
 
@@ -344,8 +349,8 @@ class OptimizerSection(Section):
             for key, default in (("beta_1", 0.5), ("beta_2", 0.999)):
                 if adam and values.get(key) is None:
                     values = {**values, key: default}
-                elif not adam and values.get(key) is not None:
-                    raise ValueError(f"{key} applies only to adam, not to {values['name']}; remove it")
+                elif name != owner and values.get(key) is not None:
+                    raise ValueError(f"{key} applies only to {owner}, not to {name}; remove it")
         return values
 
     @model_validator(mode="after")
@@ -372,9 +377,9 @@ class OptimizersSection(Section):
 
 
 class StageSection(Section):
-    """A part of a run in which only some players play."""
+    """A part of a run in which only some players play, or at another pace."""
 
-    on_resume = Resume.ASK
+    on_resume = Resume.STAGES
 
     until: Count | None = None
     """Last iteration of the stage; null: the stage lasts to the end of the run, which only the last one can."""
@@ -383,21 +388,30 @@ class StageSection(Section):
     are empty."""
 
 
+    disc_updates: UpdateCount | None = None
+    """Discriminator updates per iteration in this stage; null: training.disc_updates."""
+    gen_updates: UpdateCount | None = None
+    """Generator updates per iteration in this stage; null: training.gen_updates."""
+
+    @property
+    def paces(self) -> dict[str, int]:
+        """The numbers of updates that it sets itself, by key."""
+        return {key: value for key in PACES if (value := getattr(self, key)) is not None}
 class TrainingSection(Section):
     """How to train."""
 
     iterations: Annotated[Count, Resume.LENGTH] = 10_000
     """Length of the run. An iteration is disc_updates discriminator updates, then gen_updates generator updates."""
-    stages: Annotated[list[StageSection], Resume.ASK] = []
-    """Stages, such as [{until: 500, players: [generator]}]: who plays until which iteration. In the iterations after
-    the last `until`, all players play; so they do throughout if the list is empty."""
+    stages: Annotated[list[StageSection], Resume.STAGES] = []
+    """Stages, such as [{until: 500, players: [generator]}]: who plays until which iteration, and how often. In the
+    iterations after the last `until`, all players play; so they do throughout if the list is empty."""
     iterations_per_epoch: Annotated[Count, Resume.ASK] = 200
     """Iterations that count as one epoch in losses.csv and losses.png; not a pass over the data."""
     batch_size: Annotated[int, Field(ge=1, le=65_536), Resume.ASK] = 64
     """Images per batch."""
-    disc_updates: Annotated[int, Field(ge=1, le=100), Resume.DISCRIMINATOR_PACE] = 1
+    disc_updates: Annotated[UpdateCount, Resume.DISCRIMINATOR_PACE] = 1
     """Discriminator updates per iteration."""
-    gen_updates: Annotated[int, Field(ge=1, le=100), Resume.GENERATOR_PACE] = 1
+    gen_updates: Annotated[UpdateCount, Resume.GENERATOR_PACE] = 1
     """Generator updates per iteration."""
     discriminator_batches: Annotated[Literal["separate", "mixed", "concatenated", "summed"], Resume.NO] = "separate"
     """How real and fake images are batched: an update on each (separate), one half-real, half-fake batch (mixed), both

@@ -1,4 +1,4 @@
-"""Stages: parts of a run in which only some players play.
+"""Stages: parts of a run in which only some players play, or at another pace.
 
 Which images a round sees must not depend on where a run was interrupted. In each stage a round takes its own number of
 images, so they are counted from the lengths of the stages before it: a pure function of the step.
@@ -15,9 +15,15 @@ Player = Any
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run in which only some players play: the rounds up to the `until`-th, or all that follow if None."""
+    """A part of a run: the rounds up to the `until`-th, or all that follow if None.
 
-    players: Sequence[str]
+    Attributes:
+        players: who plays in it, in the order of play. A player may take other numbers of updates than in the game's
+            list, and other turns; its name, networks and optimizer are the same.
+        until: the last round of it.
+    """
+
+    players: Sequence[Player]
     until: int | None = None
 
 
@@ -80,10 +86,10 @@ class Stages(Sequence[StageInPlay]):
         compiled: Callable[[StageInPlay], Any],
     ) -> None:
         self._stages: list[StageInPlay] = []
-        follows = [] if stages and stages[-1].until is None else [Stage([player.name for player in players])]
+        follows = [] if stages and stages[-1].until is None else [Stage(players)]
         start, drawn = 0, dict.fromkeys(feeds, 0)
         for stage in (*stages, *follows):
-            playing = [player for player in players if player.name in stage.players]
+            playing = stage.players
             moving = {name for player in playing for name in player.networks}
             resting = {name for player in players for name in player.networks} - moving
             turns = [turn for player in playing for _ in range(player.updates) for turn in player.turns]
