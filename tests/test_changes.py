@@ -50,7 +50,7 @@ BEFORE: dict[Resume, str] = {
         loss.generator_terms loss.generator_terms.0.name loss.generator_terms.0.weight loss.generator_terms.0.every
         training.discriminator_batches training.ema
         optimizer.PLAYER.name optimizer.PLAYER.decay optimizer.PLAYER.schedule optimizer.PLAYER.hold
-        optimizer.PLAYER.warmup
+        optimizer.PLAYER.warmup optimizer.PLAYER.momentum
     """,
     Resume.LENGTH: "training.iterations",
     Resume.DISCRIMINATOR_PACE: "training.disc_updates",

@@ -341,6 +341,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         }.items()
     },
     **{
+        f"optimizer.{player}.momentum": (
+            lambda looks: looks.optimizers,
+            f"optimizer.{player}={{name: sgd, momentum: 0.5}}",
+            f"optimizer.{player}={{name: sgd}}",
+        )
+        for player in ("generator", "discriminator")
+    },
+    **{
         f"optimizer.{player}.hold": (
             lambda looks: looks.optimizers,
             f"optimizer.{player}={{schedule: linear, hold: 0.5}}",
@@ -360,14 +368,6 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         "training.stages=[{players: [generator]}]",
         "training.stages=[{players: [discriminator]}]",
     ),
-    "training.iterations_per_epoch": (lambda looks: looks.files, "training.iterations_per_epoch=3"),
-    "training.batch_size": (lambda looks: looks.order, "training.batch_size=6"),
-    "training.disc_updates": (lambda looks: looks.updates, "training.disc_updates=2"),
-    "training.gen_updates": (lambda looks: looks.updates, "training.gen_updates=2"),
-    "training.discriminator_batches": (lambda looks: looks.rows, SUMMED),
-    "training.fakes": (lambda looks: looks.rows, "training.fakes=training"),
-    "training.frozen_batchnorm": (lambda looks: looks.rows, "training.frozen_batchnorm=batch"),
-    "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
     **{
         f"training.stages[].{key}": (
             lambda looks: looks.playing,
@@ -376,6 +376,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         )
         for key in ("disc_updates", "gen_updates")
     },
+    "training.iterations_per_epoch": (lambda looks: looks.files, "training.iterations_per_epoch=3"),
+    "training.batch_size": (lambda looks: looks.order, "training.batch_size=6"),
+    "training.disc_updates": (lambda looks: looks.updates, "training.disc_updates=2"),
+    "training.gen_updates": (lambda looks: looks.updates, "training.gen_updates=2"),
+    "training.discriminator_batches": (lambda looks: looks.rows, SUMMED),
+    "training.fakes": (lambda looks: looks.rows, "training.fakes=training"),
+    "training.frozen_batchnorm": (lambda looks: looks.rows, "training.frozen_batchnorm=batch"),
+    "training.ema": (lambda looks: looks.networks, "training.ema=0.9"),
     "loss.penalties[].every": (
         lambda looks: looks.rows,
         "loss.penalties=[{name: gradient_penalty, every: 2}]",

@@ -145,3 +145,25 @@ def test_an_optimizer_of_a_plugin_s_own_is_left_alone() -> None:
     optimizer = keras.optimizers.SGD(RATE)
     set_steps_per_iteration(optimizer, 5)
     np.testing.assert_array_equal(rates(optimizer, 3), [RATE] * 3)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_momentum_adds_a_share_of_the_last_step(momentum: float) -> None:
+    """v = m v - rate * gradient, w = w + v (Polyak 1964)."""
+    variable = keras.Variable([1.0, -2.0])
+    optimizer = make_optimizer(OptimizerSection(name="sgd", learning_rate=0.1, momentum=momentum))
+    optimizer.build([variable])
+    weights, speed = np.array([1.0, -2.0]), np.zeros(2)
+    for gradient in ([1.0, 2.0], [0.5, -1.0], [-3.0, 0.0]):
+        optimizer.apply([np.array(gradient, np.float32)], [variable])
+        speed = momentum * speed - 0.1 * np.array(gradient)
+        weights = weights + speed
+        np.testing.assert_allclose(variable.numpy(), weights, rtol=1e-6)
+
+
+def test_only_sgd_has_momentum_and_no_other_betas() -> None:
+    assert OptimizerSection(name="sgd").momentum == 0.0
+    assert OptimizerSection().momentum is None
+    for name, keys in (("adam", {"momentum": 0.5}), ("rmsprop", {"momentum": 0.5}), ("sgd", {"beta_1": 0.5})):
+        with pytest.raises(ValidationError, match=f"applies only to {'sgd' if name != 'sgd' else 'adam'}, not to"):
+            OptimizerSection(name=name, **keys)

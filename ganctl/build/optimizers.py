@@ -35,7 +35,7 @@ def make_optimizer(section: OptimizerSection, *, fused: bool = False, rounds: in
                 rmsprop = classes.FusedRMSprop if fused else keras.optimizers.RMSprop
                 optimizer = rmsprop(rate, clipvalue=section.clipvalue)
             case "sgd":
-                optimizer = keras.optimizers.SGD(rate, clipvalue=section.clipvalue)
+                optimizer = keras.optimizers.SGD(rate, section.momentum or 0.0, clipvalue=section.clipvalue)
     optimizer.schedule = rate  # Keras has no public way to read it
     return optimizer
 

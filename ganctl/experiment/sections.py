@@ -327,6 +327,8 @@ class OptimizerSection(Section):
     """Adam's decay rate for the first moment, the mean of the gradient (default 0.5); adam only."""
     beta_2: Annotated[Share | None, Resume.ASK] = None
     """Adam's decay rate for the second moment, the mean of the squared gradient (default 0.999); adam only."""
+    momentum: Annotated[Share | None, Resume.NO] = None
+    """SGD's momentum: the share of the last step that is added to each step (default 0); sgd only."""
     decay: Annotated[float, Field(ge=0), Resume.NO] = 0.0
     """Inverse time decay: the learning rate at update t is divided by 1 + decay * t, as in Keras 2."""
     schedule: Annotated[Literal["constant", "linear", "cosine"], Resume.NO] = "constant"
@@ -343,11 +345,11 @@ class OptimizerSection(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _betas_belong_to_adam(cls, values: Any) -> Any:
+    def _some_keys_belong_to_one_optimizer(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            adam = values.get("name", "adam") == "adam"
-            for key, default in (("beta_1", 0.5), ("beta_2", 0.999)):
-                if adam and values.get(key) is None:
+            name = values.get("name", "adam")
+            for key, owner, default in (("beta_1", "adam", 0.5), ("beta_2", "adam", 0.999), ("momentum", "sgd", 0.0)):
+                if name == owner and values.get(key) is None:
                     values = {**values, key: default}
                 elif name != owner and values.get(key) is not None:
                     raise ValueError(f"{key} applies only to {owner}, not to {name}; remove it")
@@ -386,8 +388,6 @@ class StageSection(Section):
     players: Annotated[list[str], Field(min_length=1)]
     """Who plays in it, such as [generator]. The others rest: nothing of theirs changes, and their cells in losses.csv
     are empty."""
-
-
     disc_updates: UpdateCount | None = None
     """Discriminator updates per iteration in this stage; null: training.disc_updates."""
     gen_updates: UpdateCount | None = None
@@ -397,6 +397,8 @@ class StageSection(Section):
     def paces(self) -> dict[str, int]:
         """The numbers of updates that it sets itself, by key."""
         return {key: value for key in PACES if (value := getattr(self, key)) is not None}
+
+
 class TrainingSection(Section):
     """How to train."""
 
