@@ -61,7 +61,7 @@ def test_the_page_keeps_the_other_proofs(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("name", [proof.name for proof in PROOFS])
 def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All settings are valid, the data set reads what was written, and the game is built; the training is left out."""
-    built: list[str] = []
+    built: dict[str, Prepared] = {}
     drawn: list[Path] = []
 
     def build(config: str, run: Path, seed: int, settings: dict[str, Any]) -> None:
@@ -70,7 +70,8 @@ def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monk
         parts = parts.with_training(precision="float32", xla=False)
         prepared = Prepared.make(parts, select_device("cpu"), lambda sequence, *_, **__: sequence)
         assert prepared.game.columns
-        built.append(run.name)
+        assert run.name not in built, "each run in a folder of its own"
+        built[run.name] = prepared
 
     def translate(checkpoint: Path, given: Path, made: Path, *options: str) -> np.ndarray:
         drawn.append(checkpoint)
@@ -80,17 +81,21 @@ def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monk
         drawn.append(checkpoint)
         return np.zeros_like(given)
 
+    def network_of(run: Path, role: str) -> Any:
+        drawn.extend([run] if run not in drawn else [])
+        return built[run.name].game.networks[role]
+
     real = clothes.Clothes.read
     monkeypatch.setattr(clothes.Clothes, "read", lambda: tuple(part.part(slice(150)) for part in real()))
     monkeypatch.setattr(clothes, "train", build)
     monkeypatch.setattr(clothes, "translate", translate)
     monkeypatch.setattr(clothes, "draw_through", draw_through)
+    monkeypatch.setattr(clothes, "network_of", network_of)
     monkeypatch.setattr(clothes, "kernel_distance", lambda made, real: 0.5)
     monkeypatch.setattr(clothes, "accuracy", lambda judge, images, labels: 0.5)
     monkeypatch.setattr(clothes, "judge_of", lambda given: None)
     claim = next(each for each in PROOFS if each.name == name)
     found = claim.measure(0, tmp_path)
-    assert len(set(built)) == len(built), "each run in a folder of its own"
     assert len(set(drawn)) == len(drawn) >= 2, "what the paper's networks draw, and its control's"
     assert {checkpoint.relative_to(tmp_path).parts[0] for checkpoint in drawn} == set(built)
     assert verdicts(claim, [found]), "all figures of the claim are there"

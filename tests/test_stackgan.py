@@ -1,6 +1,7 @@
 """StackGAN++: its sizes, what each discriminator is shown, its losses in closed form, and who moves what."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from conftest import operation_by_operation
 
 from ganctl import models
+from ganctl.errors import ConfigurationError
 from ganctl.game import Game, ImageBatch, Key
 from ganctl.game import state as game_state
 from ganctl.lazy import tf
@@ -146,3 +148,35 @@ def test_a_round_moves_each_player_alone_and_all_of_the_sizes(small_game: SmallG
     changed = {group for group in before if any((before[group][n] != after[group][n]).any() for n in before[group])}
     roles = {"generator", "all_sizes", "discriminator_1", "discriminator_2", "discriminator"}
     assert changed == {*roles, "optimizer_generator", "optimizer_discriminator"}
+
+
+def test_generator_terms_are_of_each_discriminator_or_of_all_sizes(small_game: SmallGame) -> None:
+    terms = [{"name": name, "weight": 2.0} for name in ("feature_matching", "colour_consistency", "orthogonal")]
+    changes = {"model": {**SMALL, "conditional": True}, "training.discriminator_batches": "summed"}
+    game = small_game("stackgan", {**changes, "loss": {"name": "minimax", "generator_terms": terms}})
+    maker = game.players[1].turns[0]
+    found = {term.name: term for term in maker.terms if not term.name.startswith("g_adversarial")}
+    features = [f"g_feature_matching_{size}" for size in "123"]
+    assert set(found) == {*features, "g_colour_consistency", "g_orthogonal"}
+    assert {term.weight for term in found.values()} == {2.0}
+    assert maker.draws == {"real": 2}, "their features are compared"
+    with operation_by_operation():
+        batch = passes_of(game)[0]["generator"]
+        colours = [(image.numpy().mean((1, 2)), image.numpy().var((1, 2))) for image in batch.fakes]
+        expected = sum(
+            ((small[0] - large[0]) ** 2 + 5 * (small[1] - large[1]) ** 2).mean() for small, large in pairwise(colours)
+        )
+        assert float(found["g_colour_consistency"].function(batch)) == pytest.approx(expected, rel=1e-3)
+        for name, part in zip(features, ("1", "2", "3"), strict=True):
+            real, fake = (np.asarray(getattr(batch.parts[part], f"{kind}_verdict")[-1]) for kind in ("real", "fake"))
+            matching = np.square(real.mean(0) - fake.mean(0)).mean()
+            assert float(found[name].function(batch)) == pytest.approx(matching, rel=1e-3, abs=1e-9)
+        of_class = batch.parts["1_class"].fake_verdict
+        np.testing.assert_array_equal(of_class[0], batch.parts["1"].fake_verdict[1])
+        np.testing.assert_array_equal(of_class[-1], batch.parts["1"].fake_verdict[-1])
+
+
+def test_sizes_cannot_be_compared_where_there_is_one(small_game: SmallGame) -> None:
+    terms = {"name": "minimax", "generator_terms": [{"name": "colour_consistency"}]}
+    with pytest.raises(ConfigurationError, match=r"generator_terms.0.name: 'colour_consistency' compares images"):
+        small_game("stackgan", {"model": {**SMALL, "sizes": 1}, "loss": terms})

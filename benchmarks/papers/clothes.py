@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from ganctl.evaluation.features.classifier import classifier_extractor
 from ganctl.evaluation.features.extractor import Extractor
 from ganctl.experiment.sections import DatasetSection
 from ganctl.game.inputs import as_networks_see, to_pixels
-from ganctl.game.sampler import ImageSampler
-from ganctl.generation.loading import TrainedGenerator
+from ganctl.game.sampler import ImageSampler, Sampler
+from ganctl.generation.loading import TrainedGenerator, build_generator
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import ImageSet
 from ganctl.images.opencv import opencv
@@ -120,6 +121,12 @@ def draw_through(checkpoint: Path, roles: Sequence[str], given: np.ndarray) -> n
             values = network(values, training=False)
         made.append(to_pixels(values).numpy())
     return np.concatenate(made)
+
+
+def network_of(run: Path, role: str) -> Any:
+    """Return one of a run's networks with its last weights, such as `encoder`: a Keras model in float32."""
+    trained = TrainedGenerator.load(run)
+    return build_generator(trained.source, trained.parts, Sampler(role))
 
 
 def kernel_distance(made: Path, real: Path) -> float:

@@ -1,12 +1,13 @@
 """StackGAN++: one generator that draws each image in three sizes, and a discriminator for each size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ganctl.errors import ConfigurationError
 from ganctl.game import (
     REAL,
     GanPass,
@@ -23,6 +24,7 @@ from ganctl.game import (
     in_parts,
     takes_classes,
 )
+from ganctl.game.players import term_name
 from ganctl.layers.conditional import Conditional, is_conditional
 from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras, tf
@@ -141,17 +143,17 @@ class ClassPass(SizePass):
 
     def judge(self, images: Any, classes: Any = None, kind: Kind = "real") -> list[Any]:
         """Return the scores of images, that of image and class first."""
-        return super().judge(images, classes, kind)[::-1]
+        return _of_class(super().judge(images, classes, kind))
 
     @property
     def real_verdict(self) -> list[Any]:
         """The scores of the real images, that of image and class first."""
-        return self._whole.parts[self._size].real_verdict[::-1]
+        return _of_class(self._whole.parts[self._size].real_verdict)
 
     @property
     def fake_verdict(self) -> list[Any]:
         """The scores of the generated images, that of image and class first."""
-        return self._whole.parts[self._size].fake_verdict[::-1]
+        return _of_class(self._whole.parts[self._size].fake_verdict)
 
 
 class MixedClassPass(ClassPass, MixedPass):
@@ -161,8 +163,13 @@ class MixedClassPass(ClassPass, MixedPass):
     def verdict(self) -> list[Any]:
         """The scores of the whole batch, in the batch's order, that of image and class first."""
         both: Any = self._whole.parts[self._size]
-        whole: list[Any] = both.verdict
-        return whole[::-1]
+        return _of_class(both.verdict)
+
+
+def _of_class(verdict: list[Any]) -> list[Any]:
+    """A discriminator's outputs with the second score first."""
+    image, image_and_class, *others = verdict
+    return [image_and_class, image, *others]
 
 
 def stackgan_players(networks: Networks, setup: Setup) -> list[Player]:
@@ -170,30 +177,58 @@ def stackgan_players(networks: Networks, setup: Setup) -> list[Player]:
 
     With classes, a discriminator gives two scores, of the image and of image and class, and the losses of both are
     summed (equations 5 and 6).
+
+    Raises:
+        ConfigurationError: a generator term compares sizes, and there is only one.
     """
-    roles, told = judges(networks), takes_classes(networks["discriminator"])
-    names = [name for size in roles for name in (size, f"{size}_class")[: 2 if told else 1]]
+    roles = judges(networks)
+    if len(roles) == 1:
+        _refuse_sizes(setup)
     judge, maker = discriminator(setup), generator(setup)
     opponents = dict.fromkeys(roles.values(), maker.opponents["discriminator"])
     return [
         replace(
             judge,
             networks=list(roles.values()),
-            turns=[_of_all_sizes(turn, names) for turn in judge.turns],
+            turns=[_of_all_sizes(turn, networks, setup) for turn in judge.turns],
             opponents={"all_sizes": judge.opponents["generator"]},
         ),
         replace(
             maker,
             networks=["all_sizes"],
-            turns=[_of_all_sizes(turn, names) for turn in maker.turns],
+            turns=[_of_all_sizes(turn, networks, setup) for turn in maker.turns],
             opponents=opponents,
         ),
     ]
 
 
-def _of_all_sizes(turn: Turn, names: Sequence[str]) -> Turn:
-    of_parts = in_parts(turn, SizesPass, names, lambda batch, name: batch.parts[name], feeds=[REAL])
-    return replace(of_parts, draws=turn.draws)
+def _refuse_sizes(setup: Setup) -> None:
+    for index, (name, _, term) in enumerate(setup.generator_terms):
+        if term.needs == "sizes":
+            raise ConfigurationError(
+                f"'{name}' compares images of several sizes, and with `model.sizes: 1` there is one. Remove it.",
+                key=f"loss.generator_terms.{index}.name",
+            )
+
+
+def _of_all_sizes(turn: Turn, networks: Networks, setup: Setup) -> Turn:
+    """A turn of one size, on all of them.
+
+    Its terms and measures become those of each score; generator terms that compare features, those of each
+    discriminator; other generator terms are on the images of all sizes.
+    """
+    needs = {term_name(name): term.needs for name, _, term in setup.generator_terms}
+    sizes, told = list(judges(networks)), takes_classes(networks["discriminator"])
+    scores = [name for size in sizes for name in (size, f"{size}_class")[: 2 if told else 1]]
+
+    def of(names: list[str], part: Turn) -> Turn:
+        return in_parts(part, SizesPass, names, lambda batch, name: batch.parts[name], feeds=[REAL])
+
+    of_features = [term for term in turn.terms if needs.get(term.name) == "features"]
+    of_whole = [term for term in turn.terms if needs.get(term.name) in ("", "sizes")]
+    found = of(scores, replace(turn, terms=[term for term in turn.terms if term.name not in needs]))
+    further = of(sizes, replace(turn, terms=of_features)).terms
+    return replace(found, terms=[*found.terms, *further, *of_whole], draws=turn.draws)
 
 
 @registry.register(
@@ -201,6 +236,7 @@ def _of_all_sizes(turn: Turn, names: Sequence[str]) -> Turn:
     source="Zhang et al. 2017, https://arxiv.org/abs/1710.10916",
     why_unfit=why_unfit,
     players=stackgan_players,
+    sizes=True,
 )
 def stackgan(
     image_shape: Shape,
@@ -209,7 +245,7 @@ def stackgan(
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100,
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     blocks: Annotated[int, Field(ge=0, le=16)] = 2,
-    sizes: Annotated[int, Field(ge=1, le=3)] = 3,
+    sizes: Literal[1, 2, 3] = 3,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
     """Generator with outputs at a quarter, half and all of the size, a discriminator each, from 16x16 to 256x256.
