@@ -434,6 +434,7 @@ OWN_KEYS: dict[str, tuple[str, *tuple[str, ...]]] = {
     "real_label": ("0",),
     "label_smoothing": ("0.2",),
     "label_noise": ("0.3",),
+    "margin": ("0.1",),
     "smooth_generator": ("true", "loss.label_smoothing=0.2"),
     "target": ("0.5",),
     "spread": ("0.25",),

@@ -46,6 +46,7 @@ CLOSED_FORMS: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {
     "least_squares": ((REAL - 1) ** 2 / 2, FAKE**2 / 2, (FAKE - 1) ** 2 / 2),
     "hinge": (np.maximum(0, 1 - REAL), np.maximum(0, 1 + FAKE), -FAKE),
     "wasserstein": (-REAL, FAKE, -FAKE),
+    "energy": (-REAL, np.maximum(0, 0.2 + FAKE), -FAKE),
     "relativistic": (softplus(FAKE - REAL) / 2, softplus(FAKE - REAL) / 2, softplus(REAL - FAKE)),
 }
 

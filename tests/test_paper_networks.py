@@ -276,6 +276,7 @@ OF_PAIRS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], ...]] 
     "least_squares": (lambda real, fake: (fake - 1) ** 2 / 2, lambda real, fake: real**2 / 2),
     "hinge": (lambda real, fake: -fake, lambda real, fake: real),
     "wasserstein": (lambda real, fake: -fake, lambda real, fake: real),
+    "energy": (lambda real, fake: -fake, lambda real, fake: 0.2 + real),
     "relativistic": (lambda real, fake: softplus(real - fake),) * 2,
 }
 

@@ -103,7 +103,8 @@ def check_discriminator(
 def body_of(discriminator: Any) -> Any:
     """Return a network from images to the input features of the real-or-fake score layer.
 
-    That is the layer with a single unit; a class-conditional discriminator adds a projection to its output.
+    That is the layer with a single unit; a class-conditional discriminator adds a projection to its output. An
+    autoencoder has no such layer: its code, the last of several outputs, takes the place of the features.
 
     Raises:
         GanctlError: no such layer exists, or the features depend on more than images.
@@ -113,6 +114,9 @@ def body_of(discriminator: Any) -> Any:
     for layer in reversed(discriminator.layers):
         if isinstance(layer, keras.layers.Dense) and layer.units == 1:
             return keras.Model(discriminator.inputs[0], layer.input)
+    *others, last = discriminator.outputs
+    if others and len(last.shape) == 2:
+        return keras.Model(discriminator.inputs[0], last)
     raise GanctlError("The discriminator has no Dense layer with one unit, so its body and head cannot be separated.")
 
 
