@@ -13,7 +13,8 @@ from ganctl.build.resolving import read_dataset
 from ganctl.evaluation.features.classifier import classifier_extractor
 from ganctl.evaluation.features.extractor import Extractor
 from ganctl.experiment.sections import DatasetSection
-from ganctl.game.inputs import as_networks_see, to_pixels
+from ganctl.game.inputs import arrange_inputs, as_networks_see, draw_latent, to_pixels
+from ganctl.game.noise import Key
 from ganctl.game.sampler import ImageSampler, Sampler
 from ganctl.generation.loading import TrainedGenerator, build_generator
 from ganctl.images.draw import write_png
@@ -127,6 +128,32 @@ def network_of(run: Path, role: str) -> Any:
     """Return one of a run's networks with its last weights, such as `encoder`: a Keras model in float32."""
     trained = TrainedGenerator.load(run)
     return build_generator(trained.source, trained.parts, Sampler(role))
+
+
+def sampled(
+    generator: Any,
+    count: int,
+    *,
+    classes: np.ndarray | None = None,
+    distribution: str = "normal",
+    truncation: float | None = None,
+) -> np.ndarray:
+    """Return what a generator draws from noise, uint8 [count, H, W, C]: the same noise for every generator.
+
+    Args:
+        generator: a Keras model.
+        count: number of images.
+        classes: the class of each, int [count], if it takes classes.
+        distribution: of the latent vectors.
+        truncation: as in `Key.latent`.
+    """
+    made = []
+    for start in range(0, count, _BATCH):
+        rows = slice(start, min(start + _BATCH, count))
+        latent = draw_latent(generator, Key(0, start), rows.stop - start, distribution, truncation)
+        inputs = arrange_inputs(generator, latent, None if classes is None else tf.constant(classes[rows], tf.int32))
+        made.append(to_pixels(generator(inputs, training=False)).numpy())
+    return np.concatenate(made)
 
 
 def kernel_distance(made: Path, real: Path) -> float:

@@ -12,7 +12,7 @@ from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.images.opencv import opencv
 
-ITERATIONS = 600
+ITERATIONS = 1000
 SIDE = 28
 SHOES = ("Sandal", "Sneaker", "Ankle boot")
 _SHOWN, _BATCH = 16, 100
@@ -109,7 +109,7 @@ def measure(seed: int, folder: Path) -> Measured:
                 rows |= {kind: images, f"{kind}, reconstructed": judged(discriminator, images)[1]}
         if "training.stages" in settings:
             continue
-        made = sampled(clothes.network_of(run, "generator"), len(tests.images))
+        made = clothes.sampled(clothes.network_of(run, "generator"), len(tests.images))
         clothes.write_folder(made, folder / f"made-{run.name}")
         runs[name] |= {
             "squared cosine of codes": squared_cosine(judged(discriminator, made)[2]),
@@ -118,13 +118,6 @@ def measure(seed: int, folder: Path) -> Measured:
         }
         rows[f"drawn, {name}"] = made
     return Measured(runs, clothes.first(_SHOWN, rows))
-
-
-def sampled(generator: Any, count: int) -> np.ndarray:
-    """Return images from fixed latent vectors, uint8 [count, H, W, 1]."""
-    latent = np.random.default_rng(0).normal(size=(count, generator.inputs[0].shape[1])).astype(np.float32)
-    parts = (latent[start : start + _BATCH] for start in range(0, count, _BATCH))
-    return np.concatenate([to_pixels(generator(part, training=False)).numpy() for part in parts])
 
 
 PROOF = Proof(
@@ -145,4 +138,6 @@ PROOF = Proof(
         Expected("diversity", "ebgan", ">", "without the term"),
     ],
     measure,
+    "After 600 iterations, the AUC of mirrored shoes was 0.875 with the term, 0.927 without it and 0.803 for the "
+    "autoencoder alone, which tells noise apart as well as the others do: whatever cannot draw noise does.",
 )
