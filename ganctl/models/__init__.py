@@ -36,6 +36,7 @@ class ModelEntry(Entry):
         feeds: the roles of the images that it learns from.
         samplers: its ways to draw, by name. The first is the default.
         content_features: its players use `Setup.content_features`.
+        noise_at_depths: its generator can take noise at several depths: one latent input each, from coarse to fine.
         paired: image k of one feed belongs to image k of every other: they are seen together, and mirrored together.
         features: the discriminator's last output are features for generator terms that need them. Otherwise these are
             what enters the layer that yields the score.
@@ -52,6 +53,7 @@ class ModelEntry(Entry):
     content_features: bool = False
     features: bool = False
     sizes: bool = False
+    noise_at_depths: bool = False
 
     def __post_init__(self) -> None:
         if not self.samplers:
