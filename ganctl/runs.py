@@ -66,6 +66,7 @@ from ganctl.generation.found_directions import (
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.latents import as_vectors, check_length, checked_latents, for_samples, latent_size, read_latents
 from ganctl.generation.loading import TrainedGenerator, parts_of
+from ganctl.generation.mixing import Mixing
 from ganctl.generation.translating import translate_in_memory
 from ganctl.generation.translator import Translator
 from ganctl.generation.walk_request import WalkRequest, saved_direction
@@ -428,6 +429,41 @@ class Run:
         drawing.check_count("num", num)
         drawing.check_truncation(self.generator, self._trained.distribution, truncation)
         return as_vectors(sample_latent(self.generator, num, seed, self._trained.distribution, truncation))
+
+    @checked
+    def mix(
+        self,
+        rows: Count = 4,
+        columns: Count = 6,
+        *,
+        at: OptionalCount = None,
+        seed: Seed = 0,
+        classes: Classes = None,
+        truncation: Truncation = None,
+    ) -> Images:
+        """Mix the coarse noise of samples with the fine noise of others, as `ganctl mix` does.
+
+        Args:
+            rows: number of samples that give the coarse noise, and the class: the first that `sample` draws.
+            columns: number of samples that give the fine noise: the next ones.
+            at: how many latent inputs, from the first, are the coarse noise; by default half of them.
+            seed: as for `sample`.
+            classes: as for `sample`.
+            truncation: as for `sample`.
+
+        Returns:
+            uint8 [rows + 1, columns + 1, H, W, C]: the samples of the rows in the first column, those of the columns in
+            the first row, the mixtures within; the corner is white. Displayed as a picture in a notebook.
+
+        Raises:
+            GanctlError: an argument is invalid, or the generator takes noise at one depth only.
+
+        Example:
+            >>> run.mix(4, 6)
+        """
+        mixing = Mixing.of(self._trained, rows, columns, at=at, seed=seed, classes=classes, truncation=truncation)
+        table = mixing.table()
+        return Images.of(straight(table) if self._trained.alpha else table)
 
     @checked
     def interpolate(

@@ -73,6 +73,7 @@ def infogan_players(
     why_unfit=why_unfit,
     players=infogan_players,
     features=True,
+    noise_at_depths=True,
 )
 def infogan(
     image_shape: tuple[int, int, int],

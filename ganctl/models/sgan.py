@@ -305,6 +305,7 @@ def _of_upper(function: Callable[[FeaturePass], Any]) -> Callable[[JointPass], A
     source="Huang et al. 2016, https://arxiv.org/abs/1612.04357",
     why_unfit=needed_sizes(16, 256),
     players=sgan_players,
+    features=True,
     noise_at_depths=True,
 )
 def sgan(
