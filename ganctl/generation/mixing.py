@@ -106,7 +106,7 @@ class Mixing:
         fine = np.tile(np.arange(self.rows, samples), self.rows)
         mixed = [vectors[coarse if depth < self.at else fine] for depth, vectors in enumerate(drawn)]
         latents = as_vectors([np.concatenate(pair) for pair in zip(drawn, mixed, strict=True)])
-        classes = [*self.classes, *(self.classes[number] for number in coarse)] if self.classes else None
+        classes = [*self.classes, *(self.classes[number] for number in coarse.tolist())] if self.classes else None
         images = np.concatenate(list(self.trained.draw(len(latents), self.seed, classes, latents=latents)))
         table = np.full((self.rows + 1, self.columns + 1, *images.shape[1:]), 255, np.uint8)
         table[1:, 0], table[0, 1:] = images[: self.rows], images[self.rows : samples]
