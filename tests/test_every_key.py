@@ -143,9 +143,9 @@ class Looks:
         return {player.name: player.updates for player in self._prepared(changes).game.players}
 
     def playing(self, changes: Changes) -> Any:
-        """Who plays in each of the first rounds."""
+        """Who plays in each of the first rounds, and how often."""
         game = self._prepared(changes).game
-        return [[player.name for player in game.stages.at(step).players] for step in range(5)]
+        return [[(player.name, player.updates) for player in game.stages.at(step).players] for step in range(5)]
 
     def optimizers(self, changes: Changes) -> Any:
         """The optimizers of generator and discriminator."""
