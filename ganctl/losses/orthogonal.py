@@ -26,8 +26,10 @@ def _kernels(network: Any) -> list[tuple[Any, bool]]:
     """The kernels of a network's layers, once each, and whether their filters come last but one."""
     found: dict[int, tuple[Any, bool]] = {}
     for layer in layers_of(network):
-        kernel = getattr(layer, "kernel", None)
-        if isinstance(kernel, keras.Variable) and kernel.trainable and len(kernel.shape) > 1:
+        # A spectral layer computes its kernel from a raw one, the variable.
+        kernel = getattr(layer, "raw" if hasattr(layer, "raw") else "kernel", None)
+        named = isinstance(kernel, keras.Variable) and kernel.name == "kernel"
+        if named and kernel.trainable and len(kernel.shape) > 1:
             found.setdefault(id(kernel), (kernel, isinstance(layer, keras.layers.Conv2DTranspose)))
     return list(found.values())
 
