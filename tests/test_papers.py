@@ -91,6 +91,8 @@ def test_every_run_of_every_proof_can_be_trained(name: str, tmp_path: Path, monk
     monkeypatch.setattr(clothes, "translate", translate)
     monkeypatch.setattr(clothes, "draw_through", draw_through)
     monkeypatch.setattr(clothes, "network_of", network_of)
+    monkeypatch.setattr(clothes, "history", lambda run, window: {"d_loss": np.arange(4.0), "kid": np.arange(4.0)})
+    monkeypatch.setattr(clothes, "scores", lambda images, real: dict.fromkeys(("kid", "precision", "recall"), 0.5))
     monkeypatch.setattr(clothes, "kernel_distance", lambda made, real: 0.5)
     monkeypatch.setattr(clothes, "accuracy", lambda judge, images, labels: 0.5)
     monkeypatch.setattr(clothes, "judge_of", lambda given: None)

@@ -12,6 +12,9 @@ from benchmarks.recipes import CONFIGS, run_ganctl
 from ganctl.build.resolving import read_dataset
 from ganctl.evaluation.features.classifier import classifier_extractor
 from ganctl.evaluation.features.extractor import Extractor
+from ganctl.evaluation.features.lite0 import lite0_extractor
+from ganctl.evaluation.reference import Reference
+from ganctl.evaluation.scoring import evaluate
 from ganctl.experiment.sections import DatasetSection
 from ganctl.game.inputs import arrange_inputs, as_networks_see, draw_latent, to_pixels
 from ganctl.game.noise import Key
@@ -21,6 +24,8 @@ from ganctl.images.draw import write_png
 from ganctl.images.image_set import ImageSet
 from ganctl.images.opencv import opencv
 from ganctl.lazy import tf
+from ganctl.run_folder.losses_csv import read_losses
+from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder, step_name
 
 TESTS = 2000
@@ -130,6 +135,11 @@ def network_of(run: Path, role: str) -> Any:
     return build_generator(trained.source, trained.parts, Sampler(role))
 
 
+def write_labelled(clothes: Clothes, path: Path) -> None:
+    """Write pictures and labels as an npz, which the data set `npz` reads."""
+    np.savez(path, images=clothes.images, labels=clothes.labels, class_names=np.array(clothes.class_names))
+
+
 def sampled(
     generator: Any,
     count: int,
@@ -154,6 +164,27 @@ def sampled(
         inputs = arrange_inputs(generator, latent, None if classes is None else tf.constant(classes[rows], tf.int32))
         made.append(to_pixels(generator(inputs, training=False)).numpy())
     return np.concatenate(made)
+
+
+def scores(images: np.ndarray, real: Clothes) -> Mapping[str, float]:
+    """Return the scores of images against real ones by their columns in metrics.csv, in Lite0 features."""
+    return evaluate(images, Reference.of(real.as_set(), lite0_extractor(), "test")).values
+
+
+def history(run: Path, window: int) -> dict[str, np.ndarray]:
+    """Return a value for each evaluation of a run: its KID, and means of every loss over the iterations before it.
+
+    Args:
+        run: its folder.
+        window: number of those iterations, the evaluated one included.
+    """
+    folder = RunFolder(run)
+    rows, losses = read_metrics(folder.metrics), read_losses(folder.losses)
+    last = [int(row["iteration"]) for row in rows]
+    means = {
+        name: np.array([losses.column(name)[step - window : step].mean() for step in last]) for name in losses.columns
+    }
+    return {**means, "kid": np.array([float(row["kid"]) for row in rows])}
 
 
 def kernel_distance(made: Path, real: Path) -> float:
