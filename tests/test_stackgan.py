@@ -89,7 +89,7 @@ def softplus(values: Any) -> float:
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_losses_are_those_of_the_paper(conditional: bool, small_game: SmallGame) -> None:
-    """Equations 2 and 3; with classes 5 and 6: the losses of both scores are summed, those of all sizes as well."""
+    """Section 4.1 and, with classes, 4.2: the losses of both scores are summed, and those of all sizes."""
     changes = {"model": {**SMALL, "conditional": conditional}, "training.discriminator_batches": "summed"}
     game = small_game("stackgan", {**changes, "training.fakes": "training"})
     with operation_by_operation():

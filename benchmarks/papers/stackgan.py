@@ -9,8 +9,8 @@ from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 from ganctl.game.inputs import arrange_inputs, draw_latent, to_pixels
 from ganctl.game.noise import Key
+from ganctl.layers.image_pyramid import halved
 from ganctl.lazy import tf
-from ganctl.models.stackgan import halved
 
 ITERATIONS = 600
 OF_ONE = 1.25

@@ -27,6 +27,7 @@ from ganctl.game import (
     mean,
     refuse_together,
 )
+from ganctl.layers.image_pyramid import halved
 from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras, tf
 from ganctl.models import registry
@@ -36,11 +37,6 @@ Shape = tuple[int, int, int]
 _MOST_HALVINGS = 3
 _SMALLEST_MAP = 4
 _MOST_TIMES_WIDER = 8
-
-
-def halved(images: Any) -> Any:
-    """Return images [N, H, W, C] at half the size: means of 2x2 pixels; an odd last row or column counts by itself."""
-    return tf.nn.avg_pool2d(images, 2, 2, "SAME")
 
 
 class ScalesPass(ForwardPass):

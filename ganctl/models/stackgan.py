@@ -26,8 +26,9 @@ from ganctl.game import (
 )
 from ganctl.game.players import term_name
 from ganctl.layers.conditional import Conditional, is_conditional
+from ganctl.layers.image_pyramid import halved
 from ganctl.layers.resolutions import Resolutions, why_unfit
-from ganctl.lazy import keras, tf
+from ganctl.lazy import keras
 from ganctl.models import registry
 
 Shape = tuple[int, int, int]
@@ -40,11 +41,6 @@ def judges(networks: Networks) -> dict[str, str]:
     """Return the roles of the discriminators by size, `1` for the smallest; that of the full size has no number."""
     roles = sorted(role for role in networks if role.startswith("discriminator_"))
     return {str(number): role for number, role in enumerate([*roles, "discriminator"], 1)}
-
-
-def halved(images: Any) -> Any:
-    """Return images [N, H, W, C] at half the size: means of 2x2 pixels; an odd last row or column counts by itself."""
-    return tf.nn.avg_pool2d(images, 2, 2, "SAME")
 
 
 class SizesPass(GanPass):
@@ -173,10 +169,10 @@ def _of_class(verdict: list[Any]) -> list[Any]:
 
 
 def stackgan_players(networks: Networks, setup: Setup) -> list[Player]:
-    """A generator of several sizes and their discriminators; the losses of all are summed (equations 2 and 3).
+    """A generator of several sizes and their discriminators; the losses of all are summed (section 4.1).
 
     With classes, a discriminator gives two scores, of the image and of image and class, and the losses of both are
-    summed (equations 5 and 6).
+    summed (section 4.2).
 
     Raises:
         ConfigurationError: a generator term compares sizes, and there is only one.
