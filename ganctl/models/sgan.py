@@ -347,7 +347,7 @@ def sgan(
 
     drawn = layers.Concatenate()([category, upper])
     for _ in range(2):
-        drawn = layers.ReLU()(layers.BatchNormalization()(layers.Dense(width, use_bias=False)(drawn)))
+        drawn = layers.LeakyReLU(0.2)(layers.BatchNormalization()(layers.Dense(width, use_bias=False)(drawn)))
     drawn = _as_features(drawn, feature_size)
     feature_generator = keras.Model([upper, category], drawn, name="feature_generator")
 
