@@ -112,6 +112,19 @@ def test_the_command_writes_the_table_below_and_beside_names(run_of: MakeRun, ru
         assert bool((beside < 128).any()) == (place > 0)
 
 
+def test_rows_are_named_after_their_samples_and_classes(run_of: MakeRun) -> None:
+    def names(model: str, class_names: list[str]) -> list[str]:
+        trained = TrainedGenerator.load(run_of(model).path)
+        trained.source.facts["class_names"] = class_names
+        mixing = Mixing.of(trained, 3, 1, classes=None if model == DEEP else [8, 1])
+        return [mixing._row_name(number) for number in range(3)]
+
+    words = list("abcdefghij")
+    assert names(DEEP, words) == ["coarse 0", "coarse 1", "coarse 2"]
+    assert names("sgan", words) == ["coarse 0, i", "coarse 1, b", "coarse 2, i"]
+    assert names("infogan", words) == ["coarse 0, class 8", "coarse 1, class 1", "coarse 2, class 8"], "its own"
+
+
 @pytest.mark.parametrize("at", [0, 3, 4])
 def test_depths_that_are_not_there_are_refused(at: int, run_of: MakeRun) -> None:
     if at:

@@ -129,15 +129,19 @@ class Mixing:
         draw.check_fits_png(path, down, across, (height, width))
         table, alpha = self.table(), self.trained.alpha
         cells = table.reshape(-1, *table.shape[2:])
-        of_rows = [""] * self.rows
-        if self.classes:
-            of_rows = [f", {class_name(number, self.trained.drawn_names)}" for number in self.classes[: self.rows]]
         sheet = draw.grid(
             cells if alpha else visible(cells),
             down,
             across,
             alpha=alpha,
             headings=[["", *(f"fine {number}" for number in range(self.rows, self.rows + self.columns))]],
-            row_names=["", *(f"coarse {number}{of_rows[number]}" for number in range(self.rows))],
+            row_names=["", *map(self._row_name, range(self.rows))],
         )
         draw.write_png(path, sheet)
+
+    def _row_name(self, number: int) -> str:
+        """The number of a row's sample and, if it has one, its class."""
+        if not self.classes:
+            return f"coarse {number}"
+        drawn, names = self.classes[number], self.trained.drawn_names
+        return f"coarse {number}, {class_name(drawn, names) if names else f'class {drawn}'}"
