@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,12 @@ from ganctl.generation.found_directions import (
     find_directions,
     write_strips,
 )
+from ganctl.generation.given_pictures import read_in_memory
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.latents import as_vectors, check_length, checked_latents, for_samples, latent_size, read_latents
 from ganctl.generation.loading import TrainedGenerator, parts_of
 from ganctl.generation.mixing import Mixing
+from ganctl.generation.reconstructing import Reconstruction, Reconstructor
 from ganctl.generation.translating import translate_in_memory
 from ganctl.generation.translator import Translator
 from ganctl.generation.walk_request import WalkRequest, saved_direction
@@ -404,6 +407,46 @@ class Run:
         translator = self._translators[direction]
         made = translate_in_memory(translator, pictures, translator.reading)
         return ImageList(map(Images.of, made)) if isinstance(made, list) else Images.of(made)
+
+    @checked
+    def reconstruct(
+        self,
+        pictures: Pictures,
+        *,
+        steps: OptionalCount = None,
+        classes: Classes = None,
+        seed: Seed = 0,
+        quiet: Flag = False,
+    ) -> Reconstruction:
+        """Find the latent vectors of pictures and draw the pictures again from these, as `ganctl reconstruct` does.
+
+        Args:
+            pictures: as for `translate`; resized as the training images were.
+            steps: steps of gradient descent towards the picture; by default 200, or none if the model has an encoder.
+            classes: classes to try by number or name, for a class-conditional generator; the nearest is kept. By
+                default all.
+            seed: of the samples that the descent begins with.
+            quiet: do not show progress.
+
+        Returns:
+            `latents` [N, size] for `sample` and `interpolate`, the `pictures` and the `images` made of them, uint8
+            [N, H, W, C], and their error beside two baselines in `values`; printed, the figures, and displayed, each
+            picture above its reconstruction.
+
+        Raises:
+            GanctlError: an argument is invalid, a picture cannot be read, or the run makes pictures from pictures.
+
+        Example:
+            >>> found = run.reconstruct(["me.png", "you.png"])
+            >>> run.interpolate(latents=found.latents)
+        """
+        with _permitted(self._plugins, self._allow_plugins):
+            reconstructor = Reconstructor(self._trained, steps, classes, seed)
+            read = list(read_in_memory(pictures, reconstructor.reading)[0])
+            prepared = [reconstructor.prepared(pixels, picture.origin) for picture, pixels in read]
+            track = TrainingConsole(quiet=quiet).track
+            found = reconstructor.of([picture for picture, _ in read], prepared, track)
+        return replace(found, images=Images.of(found.images), pictures=Images.of(found.pictures))
 
     @checked
     def latents(self, num: Count = 64, *, seed: Seed = 0, truncation: Truncation = None) -> np.ndarray:

@@ -73,6 +73,17 @@ def paired_figures(images: np.ndarray, truths: np.ndarray) -> dict[str, float | 
     return {"l1": l1(images, truths), "psnr": psnr(images, truths), "ssim": ssim(images, truths)}
 
 
+def partners(count: int) -> np.ndarray:
+    """Return another place for each of `count` places, always the same random ones: int64 [count].
+
+    They go round in one circle, so that no place is its own partner, unless it is the only one.
+    """
+    order = np.random.default_rng(3).permutation(count)
+    found = np.empty(count, np.int64)
+    found[order] = np.roll(order, 1)
+    return found
+
+
 def figures_with_baseline(
     outputs: np.ndarray, inputs: np.ndarray, truths: np.ndarray
 ) -> tuple[dict[str, Any], tuple[str, ...]]:

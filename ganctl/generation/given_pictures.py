@@ -2,22 +2,24 @@
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 
 from ganctl.build import given_data
 from ganctl.errors import DataError, UsageError
-from ganctl.experiment.sections import DatasetSection
+from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.host.files import shown
 from ganctl.images.archives import is_npy, npz_images, read_npy, read_npz
-from ganctl.images.bands import channel_axis
+from ganctl.images.bands import ALPHA_CHANNELS, channel_axis, premultiplied, with_alpha
 from ganctl.images.containers import Container, Folder, ListedFile, container_at
 from ganctl.images.decode import decode
 from ganctl.images.folder_listing import Listing
-from ganctl.images.resize import WHITE, Colour
+from ganctl.images.listed_images import SHOWN
+from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range
 
 _ARRAYS = "npz"
@@ -34,6 +36,36 @@ class Pixels:
 
     levels: np.ndarray
     bands: bool = False
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """Its transparency [H, W, 1], where anything is transparent; otherwise None."""
+        if self.bands or self.levels.shape[2] not in ALPHA_CHANNELS:
+            return None
+        alpha = self.levels[..., -1:]
+        return alpha if alpha.min() < 255 else None
+
+    def for_network(self, channels: int, background: Colour, *, alpha: bool) -> np.ndarray:
+        """Return the picture for a network that takes so many channels, in its own size, uint8 [H, W, C].
+
+        Of grey and RGB, which `to_channels` converts, C may be the other number.
+
+        Args:
+            channels: of the network's images.
+            background: what lies behind transparency that the network does not know.
+            alpha: the last of its channels is transparency, and the colours are multiplied by it.
+
+        Raises:
+            DataError: the channels of the picture cannot become those of the network.
+        """
+        levels, takes_alpha = self.levels, alpha and channels in ALPHA_CHANNELS
+        if takes_alpha and not self.bands and levels.shape[2] <= max(ALPHA_CHANNELS):
+            return premultiplied(with_alpha(levels, channels))
+        if not self.bands and not takes_alpha:
+            levels = over(levels, background)
+        if levels.shape[2] != channels and {levels.shape[2], channels} != {1, 3}:
+            raise DataError(f"its channels are {levels.shape[2]}, and the network takes {channels}")
+        return levels
 
 
 @dataclass(frozen=True)
@@ -118,6 +150,85 @@ def find_pictures(inputs: Sequence[str | os.PathLike[str]], reading: Reading) ->
         once.setdefault(picture.origin, picture)
     found.pictures = _with_own_names(once.values())
     return found
+
+
+def check_read(failed: Mapping[str, str], count: int, others: str) -> None:
+    """Raise DataError if pictures could not be read, or if there were none.
+
+    Args:
+        failed: the reason why each could not be read, by its origin.
+        count: the number of the others.
+        others: what became of these, a sentence without its full stop.
+    """
+    if failed:
+        shown_ones = [f"{origin}: {reason}" for origin, reason in list(failed.items())[:SHOWN]]
+        more = [f"and {len(failed) - SHOWN:,} more"] if len(failed) > SHOWN else []
+        raise DataError(
+            f"{len(failed):,} of {len(failed) + count:,} pictures cannot be read. {others}.\n"
+            "  " + "\n  ".join(shown_ones + more)
+        )
+    if not count:
+        raise DataError("There is no picture among the files.")
+
+
+def read_in_memory(given: Any, reading: Reading) -> tuple[Iterator[tuple[Picture, Pixels]], bool]:
+    """Return pictures that are given in Python, one after another, and whether they are a single one.
+
+    Args:
+        given: uint8 images [N, H, W, C]; one image [H, W, C] or [H, W]; a path, as `find_pictures` takes it; or a list
+            of images and paths, which is never a single one. An array of more than four channels has bands.
+        reading: how files are read.
+
+    Returns:
+        Each picture with its pixels, read as the iterator goes. Files that are not pictures are left out. The iterator
+        raises UsageError for an array that is not uint8 or has other axes, and DataError for a picture that cannot be
+        read.
+    """
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        items = [_given(item, reading) for item in given]
+        return (each for pictures, _ in items for each in _read(pictures)), False
+    pictures, single = _given(given, reading)
+    return _read(pictures), single
+
+
+def _given(given: Any, reading: Reading) -> tuple[list[Picture], bool]:
+    """Return the pictures of an array or a path, and whether it is one picture rather than several."""
+    if isinstance(given, str | os.PathLike):
+        found = find_pictures([given], reading)
+        return found.pictures, not found.several
+    levels, single = _images(np.asarray(given))
+    bands = levels.shape[-1] > max(ALPHA_CHANNELS)
+
+    def reader(image: np.ndarray) -> Callable[[], Pixels]:
+        return lambda: Pixels(image, bands=bands)
+
+    return [Picture(str(number), f"image {number}", reader(image)) for number, image in enumerate(levels)], single
+
+
+def _read(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Pixels]]:
+    for picture in pictures:
+        try:
+            pixels = picture.read()
+        except DataError as error:
+            raise DataError(f"{picture.origin}: {error}") from None
+        if pixels is not None:
+            yield picture, pixels
+
+
+def _images(array: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return an array as images [N, H, W, C], and whether it is a single one; raises UsageError."""
+    if array.dtype != np.uint8:
+        raise UsageError(
+            f"pictures must be uint8, from 0 (black) to 255 (white). Received: {array.dtype}. Convert floats from 0 to "
+            '1: (255 * pictures).round().astype("uint8").'
+        )
+    image = array[..., np.newaxis] if array.ndim == 2 else array
+    if image.ndim not in (3, 4) or not image.size or (image.ndim == 3 and image.shape[-1] > MOST_CHANNELS):
+        raise UsageError(
+            f"pictures must be [N, H, W, C], [H, W, C] or [H, W], with at most {MOST_CHANNELS} channels. Received: "
+            f"{list(array.shape)}"
+        )
+    return (image, False) if image.ndim == 4 else (image[np.newaxis], True)
 
 
 def _at(path: Path, reading: Reading, found: GivenPictures) -> list[Picture]:

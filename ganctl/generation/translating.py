@@ -16,15 +16,12 @@ from typing import Any
 import numpy as np
 
 from ganctl.errors import DataError, UsageError
-from ganctl.experiment.sections import MOST_CHANNELS
-from ganctl.generation.given_pictures import GivenPictures, Picture, Pixels, Reading, find_pictures
+from ganctl.generation.given_pictures import GivenPictures, Picture, Reading, check_read, read_in_memory
 from ganctl.generation.sample_files import png_of, prepare_folder
 from ganctl.generation.translator import Translator
 from ganctl.host.files import is_folder, replacement_for, shown, writing
 from ganctl.images import draw
-from ganctl.images.bands import ALPHA_CHANNELS
 from ganctl.images.image_set import Track
-from ganctl.images.listed_images import SHOWN
 
 FOLDER = Path("translated")
 """Where several pictures are written by default."""
@@ -54,16 +51,8 @@ class Translated:
 
     def check(self) -> None:
         """Raise DataError if pictures could not be read, or if there were none."""
-        if self.failed:
-            shown_ones = [f"{origin}: {reason}" for origin, reason in list(self.failed.items())[:SHOWN]]
-            more = [f"and {len(self.failed) - SHOWN:,} more"] if len(self.failed) > SHOWN else []
-            others = f"The others are in {shown(self.where)}" if self.written else "None was translated"
-            raise DataError(
-                f"{len(self.failed):,} of {len(self.failed) + len(self.written):,} pictures cannot be read. {others}.\n"
-                "  " + "\n  ".join(shown_ones + more)
-            )
-        if not self.written:
-            raise DataError("There is no picture among the files.")
+        others = f"The others are in {shown(self.where)}" if self.written else "None was translated"
+        check_read(self.failed, len(self.written), others)
 
 
 def translate_in_memory(translator: Translator, given: Any, reading: Reading) -> np.ndarray | list[np.ndarray]:
@@ -82,50 +71,13 @@ def translate_in_memory(translator: Translator, given: Any, reading: Reading) ->
         UsageError: an array is not uint8, or has other axes.
         DataError: a picture cannot be read, or there is none.
     """
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        made = [each for item in given for each in _translated(translator, item, reading)[0]]
-        single = False
-    else:
-        made, single = _translated(translator, given, reading)
+    pictures, single = read_in_memory(given, reading)
+    made = [translator.of_picture(pixels) for _, pixels in pictures]
     if not made:
         raise DataError("There is no picture to translate.")
     if single:
         return made[0]
     return np.stack(made) if len({image.shape for image in made}) == 1 else made
-
-
-def _translated(translator: Translator, given: Any, reading: Reading) -> tuple[list[np.ndarray], bool]:
-    """Return what was made of an array or a path, and whether it is one picture rather than several."""
-    if not isinstance(given, str | os.PathLike):
-        levels, single = _images(np.asarray(given))
-        bands = levels.shape[-1] > max(ALPHA_CHANNELS)
-        return [translator.of_picture(Pixels(image, bands=bands)) for image in levels], single
-    found = find_pictures([given], reading)
-    made = []
-    for picture in found.pictures:
-        try:
-            pixels = picture.read()
-        except DataError as error:
-            raise DataError(f"{picture.origin}: {error}") from None
-        if pixels is not None:
-            made.append(translator.of_picture(pixels))
-    return made, not found.several
-
-
-def _images(array: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return an array as images [N, H, W, C], and whether it is a single one; raises UsageError."""
-    if array.dtype != np.uint8:
-        raise UsageError(
-            f"pictures must be uint8, from 0 (black) to 255 (white). Received: {array.dtype}. Convert floats from 0 to "
-            '1: (255 * pictures).round().astype("uint8").'
-        )
-    image = array[..., np.newaxis] if array.ndim == 2 else array
-    if image.ndim not in (3, 4) or not image.size or (image.ndim == 3 and image.shape[-1] > MOST_CHANNELS):
-        raise UsageError(
-            f"pictures must be [N, H, W, C], [H, W, C] or [H, W], with at most {MOST_CHANNELS} channels. Received: "
-            f"{list(array.shape)}"
-        )
-    return (image, False) if image.ndim == 4 else (image[np.newaxis], True)
 
 
 class Destination:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.errors import DataError
-from ganctl.evaluation.paired_figures import figures_with_baseline, l1
+from ganctl.evaluation.paired_figures import figures_with_baseline, l1, partners
 from ganctl.evaluation.reference import FEWEST_IMAGES, choose
 from ganctl.game.sampler import ImageSampler, Sampler
 from ganctl.generation.drawing import BATCH, translate
@@ -111,7 +111,7 @@ def score_translations(
             meaningless["memorization"] = "outputs for training inputs should be near training images"
     if back := _back(sampler, samplers):
         returned = made(back, outputs, "translating them back")
-        values |= {"cycle_l1": l1(returned, inputs), "cycle_l1" + BASELINE: l1(*_different(inputs))}
+        values |= {"cycle_l1": l1(returned, inputs), "cycle_l1" + BASELINE: l1(inputs, inputs[partners(len(inputs))])}
     return Translations(outputs, values, left_out, notes, meaningless)
 
 
@@ -131,9 +131,3 @@ def _back(sampler: Sampler, samplers: Collection[Sampler]) -> Sampler | None:
     """Return the sampler that takes what this one gives and gives what it takes, if there is one."""
     ways = (other for other in samplers if other is not sampler)
     return next((other for other in ways if (other.takes, other.gives) == (sampler.gives, sampler.takes)), None)
-
-
-def _different(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return images in random order, and for each of them another one."""
-    shuffled = images[np.random.default_rng(3).permutation(len(images))]
-    return shuffled, np.roll(shuffled, 1, axis=0)

@@ -18,15 +18,15 @@ import numpy as np
 import ganctl.layers
 from ganctl.build.networks import as_played
 from ganctl.build.resolving import Shape
-from ganctl.errors import DataError, GanctlError
+from ganctl.errors import GanctlError
 from ganctl.game.inputs import as_networks_see
 from ganctl.game.noise import seeded
 from ganctl.generation.drawing import sample_key
 from ganctl.generation.given_pictures import Pixels, Reading
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.tiling import Axis, Paint, as_levels, paint_tiled, side_of
-from ganctl.images.bands import ALPHA_CHANNELS, premultiplied, straight, with_alpha
-from ganctl.images.resize import over, resized, to_channels
+from ganctl.images.bands import ALPHA_CHANNELS, straight
+from ganctl.images.resize import resized, to_channels
 from ganctl.keras_internals import calls_of
 from ganctl.lazy import in_own_session, tf
 
@@ -126,15 +126,8 @@ class Translator:
             GanctlError: as for a call.
         """
         channels, made_of_alpha = self.taken[2], self.trained.alpha
-        takes_alpha = made_of_alpha and channels in ALPHA_CHANNELS
-        levels, kept = picture.levels, None
-        if not picture.bands and levels.shape[2] in ALPHA_CHANNELS and not takes_alpha:
-            kept = levels[..., -1:] if levels[..., -1].min() < 255 else None
-            levels = over(levels, self.trained.parts.experiment.dataset.background_colour)
-        if takes_alpha and not picture.bands and levels.shape[2] <= max(ALPHA_CHANNELS):
-            levels = premultiplied(with_alpha(levels, channels))
-        elif levels.shape[2] != channels and {levels.shape[2], channels} != {1, 3}:
-            raise DataError(f"its channels are {levels.shape[2]}, and the network takes {channels}")
+        kept = None if made_of_alpha and channels in ALPHA_CHANNELS else picture.alpha
+        levels = picture.for_network(channels, self.reading.background, alpha=made_of_alpha)
         made = self(to_channels(levels, channels))
         if made_of_alpha:
             return straight(made)
