@@ -82,6 +82,12 @@ def nearest_distances(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.concatenate([block.min(1) for _, block in _distances(images, reference)])
 
 
+def nearest_rows(images: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each image [N, d] the index of the nearest of the reference [M, d], and the distance to it."""
+    found = [(block.argmin(1), block.min(1)) for _, block in _distances(images, reference)]
+    return np.concatenate([nearest for nearest, _ in found]), np.concatenate([distances for _, distances in found])
+
+
 def memorized(distances: np.ndarray, real_distances: np.ndarray) -> np.ndarray:
     """Return which samples are nearer to a training image than all but NEARER_THAN of unseen real images, boolean [N].
 

@@ -5,6 +5,7 @@ The line is `key=value; key=value; ...`. `docs/follow_protocol.py` follows it in
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ganctl.evaluation.features.extractor import Extractor
@@ -46,7 +47,12 @@ class Side:
 
 
 def protocol_line(
-    values: Mapping[str, Any], extractor: Extractor, samples: Side, reference: Side, resize: Resize = "crop"
+    values: Mapping[str, Any],
+    extractor: Extractor,
+    samples: Side,
+    reference: Side,
+    resize: Resize = "crop",
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the protocol of the scores of an `Evaluation`.
 
@@ -56,6 +62,7 @@ def protocol_line(
         samples: where the samples come from.
         reference: where the real images come from.
         resize: how pictures of another size were fitted.
+        further: how further figures were measured, by their name; without `;`.
     """
     num, reference_num, floor_num = values["num"], values["reference_num"], values["floor_num"]
     subset = subset_size(num, reference_num)
@@ -77,5 +84,6 @@ def protocol_line(
         "k": f"{K} without itself",
         "inside": "distance <= radius",
         "floor": f"{floor_num} of the reference against its others, in the order of default_rng(2).permutation",
+        **further,
     }
     return "; ".join(f"{name}={value}" for name, value in steps.items())

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ from ganctl.evaluation.protocol import Side, protocol_line
 from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.generation.image_sources import read_both
+from ganctl.generation.model_scores import ModelScores
 from ganctl.generation.translation_scores import Translations
 from ganctl.host.device import select_device
 from ganctl.images.draw import write_png
 from ganctl.images.image_set import JPEG, Track
 from ganctl.images.value_range import Asked
-from ganctl.run_folder.metrics_csv import METRICS, title
+from ganctl.run_folder.metrics_csv import BASELINE, FLOOR, METRICS, title
 
 # If the shares of JPEG files on the two sides differ by more than this, only one side counts as compressed.
 _SHARE_OF_JPEG = 0.1
@@ -36,8 +36,10 @@ class Scores:
         values: every score by its column in metrics.csv: `kid`, `frechet_distance`, `precision` and so on, the floor
             of each (`kid_floor`), and the protocol (`features`, `num` and so on), without which they cannot be
             compared. Of outputs whose truth is known also `l1`, `psnr` and `ssim`, and of a model that translates in
-            both directions `cycle_l1`, each with its baseline (`l1_baseline`). None if the score would mean nothing;
-            `left_out` says why.
+            both directions `cycle_l1`, each with its baseline (`l1_baseline`). Against its own training images, of a
+            generator that learned their classes also `class_accuracy` and `cas`, each with its floor, and of a model
+            with an encoder `reconstruction_error` and `code_accuracy`, each with its baseline. None if the score would
+            mean nothing; `left_out` says why.
         copies: whether many samples are nearly identical to images of the reference, beyond what chance explains.
         of_training: whether the reference is the generator's training images.
         nearest_pairs: path of the written picture: the samples nearest to real images, each above its real image.
@@ -75,10 +77,11 @@ class Scores:
     def _lines(self) -> Iterator[str]:
         values = self.values
         yield f"{self.samples}, against {self.reference}"
-        what = "outputs" if "inputs" in values else "samples"
-        for beside, metrics in groupby(METRICS, lambda metric: metric.beside):
-            measured = [metric for metric in metrics if metric.name in values]
+        drawn = "outputs" if "inputs" in values else "samples"
+        for beside in (FLOOR, BASELINE):
+            measured = [metric for metric in METRICS if metric.beside == beside and metric.name in values]
             if measured:
+                what = "model" if "reconstruction_error" in values and beside == BASELINE else drawn
                 yield f"{'':16}{what:>12}{measured[0].beside_word:>12}  better"
             for metric in measured:
                 deviation = f"   ± {values['kid_std']:.2g} over subsets" if metric.name == "kid" else ""
@@ -97,6 +100,7 @@ class Scores:
                 "compare it"
             )
         yield from self._of_pictures()
+        yield from self._of_model()
         if self.sample_formats or self.reference_formats:
             yield f"files           {_listed(self.sample_formats)}, against {_listed(self.reference_formats)}"
         yield f"protocol        {self.protocol}"
@@ -115,6 +119,22 @@ class Scores:
         if "pairs" in values:
             named = BASELINES.get(values["baseline"], "none")
             yield f"pairs           {values['pairs_num']:,} {values['pairs']}; baseline: {named}"
+
+    def _of_model(self) -> Iterator[str]:
+        """Which images tested what the model knows of classes and codes, and what the figures stand beside."""
+        values = self.values
+        if "tested" in values:
+            by = f", classifier {values['classifier']}" if "classifier" in values else ""
+            yield f"classes         tested on {values['tested_num']:,} {values['tested']}{by}"
+        if "cas" in values:
+            yield "                floor of CAS: a classifier that learned from as many real images"
+        if "code_accuracy" in values:
+            yield "                baseline of code accuracy: the nearest neighbour by pixels"
+        if "reconstructed" in values:
+            yield (
+                f"reconstructed   {values['reconstructed_num']:,} {values['reconstructed']}; baseline: each against "
+                "another image"
+            )
 
 
 def _listed(formats: Mapping[str, int]) -> str:
@@ -185,9 +205,11 @@ def score_images(
     made = samples.translations() if samples.translations else Translations(samples.images, {})
     of_training = real.kind == TRAINING_IMAGES
     found = evaluate(made.images, reference, made.meaningless if of_training else ())
-    values = {**found.values, **made.values}
+    measure = samples.model_scores if of_training else None
+    model = measure(made.images, real) if measure else ModelScores()
+    values = {**found.values, **made.values, **model.values}
     formats = samples.formats, real.images.formats
-    notes = [*samples.notes, *real.notes, *made.notes, *compression_notes(*formats)]
+    notes = [*samples.notes, *real.notes, *made.notes, *model.notes, *compression_notes(*formats)]
     if seen := seen_in_words(real.images.shape[2], alpha=real.images.alpha):
         notes.append(seen)
     seed_drawn, resize = (seed, samples.parts.experiment.dataset.resize) if samples.parts else (None, real.resize)
@@ -197,6 +219,7 @@ def score_images(
         Side(samples.shape, seed_drawn, samples.formats, samples.value_range),
         Side(real.images.shape, None, real.images.formats, real.images.value_range),
         resize,
+        model.protocol,
     )
     own = samples.run if against is None else None
     where = pairs or (own.nearest_pairs if own else None)

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -19,8 +19,10 @@ from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.keys_as_options import naming_options, with_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
+from ganctl.generation.codes import ENCODER
 from ganctl.generation.drawing import BATCH
 from ganctl.generation.loading import TrainedGenerator
+from ganctl.generation.model_scores import ModelScorer, ModelScores
 from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.images.decode import decode
 from ganctl.images.image_set import ImageSet, Track, fingerprint_of, gathered
@@ -52,6 +54,8 @@ class Samples:
         formats: of the image files, as in `ImageSet`; empty if they are drawn, or not in files of their own.
         value_range: as in `ImageSet`: of the samples, or of the training images of the run that drew them.
         translations: if they are made from images, returns them with what was measured of them.
+        model_scores: if a model draws them from noise, returns what it knows of classes and codes, given the samples
+            and its training images.
     """
 
     description: str
@@ -64,6 +68,7 @@ class Samples:
     formats: Mapping[str, int] = field(default_factory=dict)
     value_range: ValueRange | None = None
     translations: Callable[[], Translations] | None = None
+    model_scores: Callable[[np.ndarray, "RealImages"], ModelScores] | None = None
 
     @cached_property
     def images(self) -> np.ndarray:
@@ -268,6 +273,17 @@ def read_samples(
         feeds, held_out = read_split(trained.parts, track)
         return score_translations(trained.sampler, samplers, trained.drawing_with, feeds, held_out, count, seed, track)
 
+    def model_scores(images: np.ndarray, real: RealImages) -> ModelScores:
+        scorer = ModelScorer(real.images, real.held_out, trained.parts.model.learns_labels, seed)
+        encoder = trained.drawing_with(ENCODER) if ENCODER.network in trained.source.groups else None
+
+        def of_classes(classes: Sequence[int]) -> np.ndarray:
+            drawn = trained.draw(len(classes), seed, classes)
+            batches = track(drawn, "drawing samples to learn from", -(-len(classes) // BATCH))
+            return gathered(batches, len(classes), trained.image_shape)
+
+        return scorer.scores(trained.played, encoder, images, count, of_classes)
+
     takes = trained.sampler.takes
     run = RunFolder(path)
     return Samples(
@@ -280,6 +296,7 @@ def read_samples(
         tuple(f"Warning: skipped: {problem}" for problem in trained.problems),
         value_range=trained.value_range,
         translations=translations if takes else None,
+        model_scores=None if takes else model_scores,
     )
 
 

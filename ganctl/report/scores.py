@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganctl.run_folder.metrics_csv import METRICS, PROTOCOL, Metric, damaged_rows, read_metrics, title
+from ganctl.run_folder.metrics_csv import METRICS, PROTOCOL, STATED, Metric, damaged_rows, read_metrics, title
 
 Row = dict[str, Any]
 
@@ -82,7 +82,8 @@ def read_scores(path: Path) -> Scores:
         broken = sum(metric.name in row for row in rows) - len(known)
         if broken:
             notes.append(f"Evaluations in which {metric.name} is not finite: {broken}.")
-    return Scores(protocol, scores, notes)
+    stated = {name: rows[-1][name] for name in STATED if name in rows[-1]}
+    return Scores({**protocol, **stated}, scores, notes)
 
 
 _NEVER = "No scores: this run was trained without evaluation.every."

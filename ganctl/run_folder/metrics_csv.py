@@ -25,6 +25,7 @@ class Metric:
         meaning: one line.
         own_features: whether it depends on the features, which are then part of its title.
         beside: the ending of the column of the figure that it is read beside: FLOOR or BASELINE.
+        in_training: whether it is cheap enough to be measured during training, and has a column in metrics.csv.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Metric:
     meaning: str
     own_features: bool = True
     beside: str = FLOOR
+    in_training: bool = True
 
     @property
     def beside_word(self) -> str:
@@ -40,7 +42,7 @@ class Metric:
         return self.beside.removeprefix("_")
 
 
-METRICS: tuple[Metric, ...] = (
+_METRICS_OF_IMAGES: tuple[Metric, ...] = (
     Metric("kid", "KID", "lower", "squared distance of the two sets of features, unbiased (Binkowski 2018)"),
     Metric("frechet_distance", "FD", "lower", "distance of two Gaussians fitted to the features (Heusel 2017)"),
     Metric("precision", "precision", "higher", "share of samples near some real image (Kynkaanniemi 2019)"),
@@ -66,16 +68,55 @@ METRICS: tuple[Metric, ...] = (
         BASELINE,
     ),
 )
+_METRICS_OF_MODELS: tuple[Metric, ...] = (
+    Metric(
+        "class_accuracy",
+        "class accuracy",
+        "higher",
+        "share of samples that a classifier of real images names as they were asked for; floor: of unseen real images",
+        False,
+    ),
+    Metric(
+        "cas",
+        "CAS",
+        "higher",
+        "accuracy on unseen real images of a classifier that learned from samples (Ravuri 2019); floor: that learned "
+        "from as many real images",
+        False,
+        in_training=False,
+    ),
+    Metric(
+        "reconstruction_error",
+        "reconstruction",
+        "lower",
+        "mean absolute distance of images x to G(E(x)), on [0, 1]; baseline: of other images to G(E(x)) (Donahue 2016)",
+        False,
+        BASELINE,
+    ),
+    Metric(
+        "code_accuracy",
+        "code accuracy",
+        "higher",
+        "share of images that have the class of their nearest neighbour by codes E(x) (Donahue 2016); baseline: by "
+        "pixels",
+        False,
+        BASELINE,
+    ),
+)
+METRICS: tuple[Metric, ...] = (*_METRICS_OF_IMAGES, *_METRICS_OF_MODELS)
 _OF_SETS: tuple[str, ...] = ("features", "weights", "resize", "reference", "reference_num", "num", "floor_num")
 _OF_PICTURES: tuple[str, ...] = ("inputs", "pairs", "pairs_num", "baseline")
 PROTOCOL: tuple[str, ...] = (*_OF_SETS, *_OF_PICTURES)
 """What a score means nothing without: the network, the hash of its weights, how images were resized for it, which
 images were the reference and how many, and the numbers of samples and of real images for the floors. If the samples are
 made from images: from which. If the true outputs are known: of which pairs and how many, and what the baseline is."""
+STATED: tuple[str, ...] = ("classifier", "tested", "tested_num", "reconstructed", "reconstructed_num")
+"""What belongs to scores of classes and codes, and follows from the protocol: the hash of the classifier's weights, and
+which real images tested it and were reconstructed. Rows of earlier versions lack it, and stay comparable."""
 
 
 def _columns(beside: str) -> list[str]:
-    return [metric.name + end for metric in METRICS if metric.beside == beside for end in ("", beside)]
+    return [metric.name + end for metric in _METRICS_OF_IMAGES if metric.beside == beside for end in ("", beside)]
 
 
 COLUMNS: tuple[str, ...] = (
@@ -85,6 +126,8 @@ COLUMNS: tuple[str, ...] = (
     *_OF_SETS,
     *_columns(BASELINE),
     *_OF_PICTURES,
+    *(metric.name + end for metric in _METRICS_OF_MODELS if metric.in_training for end in ("", metric.beside)),
+    *STATED,
 )
 """In the order of the file. A later version may add columns at the end."""
 
@@ -186,6 +229,6 @@ def best_iteration(path: Path) -> int | None:
 
 
 def _parsed(name: str, cell: str) -> Any:
-    if name in ("iteration", "num", "reference_num", "floor_num", "pairs_num"):
+    if name in ("iteration", "num", "reference_num", "floor_num", "pairs_num", "tested_num", "reconstructed_num"):
         return int(cell)
-    return cell if name in PROTOCOL else float(cell)
+    return cell if name in (*PROTOCOL, *STATED) else float(cell)

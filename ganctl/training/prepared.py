@@ -216,4 +216,12 @@ class Prepared:
         experiment = self.experiment
         distribution = experiment.model.latent_distribution
         samplers = tuple(self.parts.model.samplers.values())
-        return Metrics(experiment.evaluation, samplers, distribution, self.feeds, self.held_out, experiment.seed)
+        return Metrics(
+            experiment.evaluation,
+            samplers,
+            distribution,
+            self.feeds,
+            self.held_out,
+            experiment.seed,
+            learns_labels=self.parts.model.learns_labels,
+        )

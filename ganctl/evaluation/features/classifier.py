@@ -20,22 +20,29 @@ MOST_IMAGES = 20_000
 LARGEST = 64
 WIDTH = 128
 EPOCHS = 6
+FEWEST_STEPS = 200
+"""Of few images, each is seen more often per epoch: with a dozen steps, no classifier has learned anything."""
 _BATCH = 64
+SETTINGS = (LARGEST, WIDTH, EPOCHS, FEWEST_STEPS, _BATCH, MOST_IMAGES)
+"""What a classifier is made with, apart from the images."""
 
 
-def classifier_extractor(images: ImageSet) -> Extractor:
-    """Return the extractor for labelled images, trained now or from the cache; raises UsageError without labels."""
+def classifier_extractor(images: ImageSet, *, keep: bool = True) -> Extractor:
+    """Return the extractor for labelled images, trained now or from the cache; raises UsageError without labels.
+
+    Args:
+        images: what to learn.
+        keep: use the cache. Classifiers of samples are trained once and never again.
+    """
     check_labelled(images)
     size = min(LARGEST, max(images.shape[:2]))
     with own_settings():
         network = _network(size, images.num_classes)
-    identity = hashlib.sha256(
-        repr((size, WIDTH, EPOCHS, MOST_IMAGES, images.num_classes, images.fingerprint())).encode()
-    )
-    path = cache_root() / "classifiers" / f"{identity.hexdigest()}.safetensors"
-    if not _load(network, path):
+    path = _path(size, images) if keep else None
+    if path is None or not _load(network, path):
         _train(network, images)
-        _save(network, path)
+        if path is not None:
+            _save(network, path)
     weights = [value.numpy() for value in network.weights]
     last, bias = weights[-2:]
     body = keras.Model(network.inputs, network.layers[-1].input)
@@ -65,6 +72,16 @@ def check_labelled(images: ImageSet) -> None:
         )
 
 
+def _path(size: int, images: ImageSet) -> Path:
+    known = (size, WIDTH, EPOCHS * _repeats(images), MOST_IMAGES, images.num_classes, images.fingerprint())
+    return cache_root() / "classifiers" / f"{hashlib.sha256(repr(known).encode()).hexdigest()}.safetensors"
+
+
+def _repeats(images: ImageSet) -> int:
+    """Return how often each image is seen per epoch."""
+    return -(-FEWEST_STEPS * _BATCH // (EPOCHS * min(len(images), MOST_IMAGES)))
+
+
 def _network(size: int, num_classes: int) -> Any:
     layers = keras.layers
 
@@ -92,7 +109,7 @@ def _train(network: Any, images: ImageSet) -> None:
         part = slice(start, start + 512)
         pixels[part] = tf.round(_resized(in_colour(images.images[chosen[part]]), pixels.shape[1])).numpy()
     # Shuffled here, once, and not by Keras: its global seed belongs to the caller.
-    order = np.random.default_rng(1).permutation(len(chosen))
+    order = np.tile(np.random.default_rng(1).permutation(len(chosen)), _repeats(images))
     with own_settings():
         network.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     network.fit(pixels[order], images.labels[chosen][order], _BATCH, EPOCHS, verbose=0, shuffle=False)

@@ -1,6 +1,6 @@
 """Scores the generator every N iterations and writes metrics.csv."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.experiment.sections import EvaluationSection
 from ganctl.game.sampler import Sampler, drawing_role
+from ganctl.generation.codes import ENCODER
 from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.model_scores import ModelScorer
 from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.host.files import write_atomically
 from ganctl.images import draw
@@ -31,6 +33,7 @@ class Metrics(Hook):
         feeds: the training images by role; those that the sampler imitates are the reference.
         held_out: real images outside the training images, by role, if any.
         seed: of the latent vectors.
+        learns_labels: the classes that the generator takes, if any, are those of the labels.
     """
 
     def __init__(
@@ -41,12 +44,16 @@ class Metrics(Hook):
         feeds: Mapping[str, ImageSet],
         held_out: Mapping[str, ImageSet],
         seed: int,
+        *,
+        learns_labels: bool,
     ) -> None:
         self.every = section.every
         self._section, self._distribution, self._seed = section, distribution, seed
         self._samplers, self._sampler = samplers, next(iter(samplers))
         self._feeds, self._held_out, self._training = feeds, held_out, feeds[self._sampler.gives]
         self._reference: Reference | None = None
+        unseen = held_out.get(self._sampler.gives)
+        self._model = ModelScorer(self._training, unseen, learns_labels, seed)
         self._said: set[str] = set()
 
     def start(self, run: RunInPlay, step: int) -> None:
@@ -72,7 +79,7 @@ class Metrics(Hook):
             self._reference = Reference.of(self._training, extractor, TRAINING_IMAGES, unseen)
         drawn = self._translations(run) if self._sampler.takes else Translations(self._samples(run), {})
         found = evaluate(drawn.images, self._reference, drawn.meaningless)
-        values = {"iteration": step, **found.values, **drawn.values}
+        values = {"iteration": step, **found.values, **drawn.values, **self._of_model(run, drawn.images)}
         content = self._before + line(values.get(name) for name in COLUMNS).encode()
         write_atomically(run.folder.metrics, content)
         self._before = content
@@ -95,6 +102,16 @@ class Metrics(Hook):
         classes = choose_classes(network, None, self._training.num_classes)
         return gathered(generate(network, num, self._seed, self._distribution, classes), num, self._training.shape)
 
+    def _of_model(self, run: RunInPlay, samples: np.ndarray) -> dict[str, Any]:
+        """Measure what the generator knows of classes, and the encoder, if there is one."""
+        if self._sampler.takes:
+            return {}
+        encoder = run.game.played.get(drawing_role(ENCODER, run.game.networks))
+        generator = self._network(run, self._sampler)
+        found = self._model.scores(generator, encoder, samples, self._section.num)
+        self._say_once(run, found.notes)
+        return found.values
+
     def _translations(self, run: RunInPlay) -> Translations:
         """Translate images, and say once what a reader of the figures must know."""
         made = score_translations(
@@ -107,11 +124,14 @@ class Metrics(Hook):
             self._seed,
             lambda batches, *_: batches,
         )
-        for note in (*made.notes, *(f"Left out of the scores: {reason}." for reason in made.reasons())):
+        self._say_once(run, (*made.notes, *(f"Left out of the scores: {reason}." for reason in made.reasons())))
+        return made
+
+    def _say_once(self, run: RunInPlay, notes: Iterable[str]) -> None:
+        for note in notes:
             if note not in self._said:
                 run.folder.append_log(note)
                 self._said.add(note)
-        return made
 
     def _network(self, run: RunInPlay, sampler: Sampler) -> Any:
         return run.game.played[drawing_role(sampler, run.game.networks)]
