@@ -27,7 +27,7 @@ def _kernels(network: Any) -> list[tuple[Any, bool]]:
     found: dict[int, tuple[Any, bool]] = {}
     for layer in layers_of(network):
         # A spectral layer computes its kernel from a raw one, the variable.
-        kernel = getattr(layer, "raw" if hasattr(layer, "raw") else "kernel", None)
+        kernel: Any = getattr(layer, "raw" if hasattr(layer, "raw") else "kernel", None)
         named = isinstance(kernel, keras.Variable) and kernel.name == "kernel"
         if named and kernel.trainable and len(kernel.shape) > 1:
             found.setdefault(id(kernel), (kernel, isinstance(layer, keras.layers.Conv2DTranspose)))
