@@ -89,6 +89,29 @@ def _direction(value: Any) -> Any:
     return _array(value)
 
 
+def _codes(value: Any) -> Any:
+    if value is None:
+        return None
+    found: dict[int, float | tuple[float, float]] = {}
+    for number, given in value.items() if isinstance(value, Mapping) else [("", "")]:
+        ends = _as_list(given)
+        both = isinstance(ends, list) and len(ends) == 2
+        numbers = ends if both else [_as_python(ends)]
+        if type(_as_python(number)) is not int or not all(
+            type(end) in (int, float) and math.isfinite(end) for end in numbers
+        ):
+            raise ValueError("")
+        found[_as_python(number)] = (float(numbers[0]), float(numbers[1])) if both else float(numbers[0])
+    return found
+
+
+def _category(value: Any) -> Any:
+    numbers = _as_list([value] if type(_as_python(value)) is int else value)
+    if value is not None and not (isinstance(numbers, list) and numbers and all(type(each) is int for each in numbers)):
+        raise ValueError("")
+    return numbers
+
+
 def _array(value: Any) -> Any:
     if isinstance(value, Mapping | bytes | str) or not (hasattr(value, "__array__") or isinstance(value, Sequence)):
         raise ValueError("")
@@ -151,6 +174,14 @@ Seeds = Annotated[
 Latents = Annotated[
     Any, PlainValidator(_latents), Must("latent vectors [N, size] or [rows, N, size], or the path of an npz or npy")
 ]
+Codes = Annotated[
+    Any,
+    PlainValidator(_codes),
+    Must(
+        "a dictionary of codes by number, each with its value or the two ends of a sweep, such as {0: (-2, 2), 1: 0.5}"
+    ),
+]
+Category = Annotated[Any, PlainValidator(_category), Must("a number, or a list of numbers")]
 Direction = Annotated[
     Any, PlainValidator(_direction), Must("the number or name of a direction that `directions` wrote, or a vector")
 ]

@@ -21,7 +21,9 @@ import numpy as np
 from ganctl.arguments import (
     Against,
     AnyPath,
+    Category,
     Classes,
+    Codes,
     Config,
     Count,
     Direction,
@@ -53,6 +55,7 @@ from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.experiment.yaml_source import YamlSource, parse_yaml
 from ganctl.generation import drawing
+from ganctl.generation.codes import SetCodes
 from ganctl.generation.drawing import sample_latent
 from ganctl.generation.export import Exported, Generator, check_choices, check_output
 from ganctl.generation.export import export as write_generator
@@ -348,36 +351,54 @@ class Run:
         truncation: Truncation = None,
         values: Flag = False,
         latents: Latents = None,
+        codes: Codes = None,
+        category: Category = None,
     ) -> Images:
         """Draw images, the same as `ganctl sample` draws.
 
         Args:
-            num: number of images, at most 10,000,000; by default 64, or one for each of `latents`.
+            num: number of images, at most 10,000,000; by default 64, or one for each of `latents`; with a sweep of
+                `codes`, 90, or 9 for each.
             classes: numbers or names of the classes to draw in rotation, from a class-conditional generator; by default
                 all.
             seed: of the latent vectors.
             truncation: the truncation trick: resample entries of normal latent vectors outside ±truncation.
             values: return values in the range of the training images instead of uint8, if these were not bytes.
             latents: draw from these latent vectors instead: an array [N, size], or the path of an npz or npy.
+            codes: codes of infogan to set, by number: to a value, or to the two ends of a sweep of 9 images with
+                everything else fixed, such as {0: (-2, 2), 1: 0.5}. A second sweep gives 9 x 9 images.
+            category: number of the category to draw, or a list to draw in rotation, of a model that finds its
+                categories itself, such as infogan.
 
         Returns:
-            uint8 [num, H, W, C]; displayed as a grid in a notebook. With `values`, float32.
+            uint8 [num, H, W, C]; displayed as a grid in a notebook. With `values`, float32. Of a sweep,
+            `.reshape(-1, 9, *images.shape[1:])` is displayed with a row for each.
 
         Raises:
             GanctlError: an argument is invalid, or the generator does not support such classes or truncation.
 
         Example:
             >>> run.sample(16, classes=[3, 7], truncation=0.7)
+            >>> run.sample(codes={0: (-2, 2)}, category=3)
         """
-        given = None
+        trained, settings, given = self._trained, SetCodes(codes or {}), None
         if latents is not None:
-            self._trained.check_draws_from_noise()
-            given = for_samples(_given_latents(latents), num, truncation, "latents")
+            trained.check_draws_from_noise()
+            given = for_samples(_given_latents(latents), num, truncation, "latents", settings.of_each)
             check_length(given, self.generator, "latents")
-        num = num or (64 if given is None else len(given))
+        num = num or settings.usual_count(None if given is None else len(given))
         drawing.check_count("num", num)
-        drawn = np.concatenate(list(self._trained.draw(num, seed, classes, truncation, values=values, latents=given)))
-        return Images.of(straight(drawn) if self._trained.alpha and not values else drawn)
+        if category is not None:
+            if classes is not None:
+                raise UsageError("classes and category exclude each other. Give one of them.")
+            trained.check_finds_categories()
+            classes = category
+        if settings.given:
+            numbers = trained.classes(classes)
+            samples = settings.samples(trained, num, numbers, seed=seed, truncation=truncation, given=given)
+            given, classes = samples.vectors, samples.classes or None
+        drawn = np.concatenate(list(trained.draw(num, seed, classes, truncation, values=values, latents=given)))
+        return Images.of(straight(drawn) if trained.alpha and not values else drawn)
 
     @checked
     def translate(self, pictures: Pictures, direction: OptionalText = None) -> Images | ImageList:

@@ -25,7 +25,7 @@ from ganctl.evaluation.nearest_labels import nearest_label_accuracy
 from ganctl.evaluation.reconstruction import reconstruction_error
 from ganctl.evaluation.reference import choose
 from ganctl.experiment.experiment import Experiment
-from ganctl.generation.codes import ENCODER, encode, inverts, reconstruct
+from ganctl.generation.encoding import ENCODER, encode, inverts, reconstruct
 from ganctl.generation.image_scores import Scores, score_images
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.model_scores import ModelScorer

@@ -91,6 +91,28 @@ class ValueRange(click.ParamType):
         return [low, high]
 
 
+class Code(click.ParamType):
+    """What a code is set to: `0=1.5`, or `0=-2..2` for a sweep."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, Any]:
+        """Return the code's number, and a number or the two ends of a sweep; fails if it is something else."""
+        if isinstance(value, tuple):
+            return value
+        number, _, text = value.partition("=")
+        try:
+            ends = tuple(map(float, text.split("..")))
+        except ValueError:
+            ends = ()
+        digits = number.strip()
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 5) or len(ends) not in (1, 2):
+            self.fail(f"{value!r} is neither N=VALUE nor N=LOW..HIGH, such as 0=1.5 or 0=-2..2.", param, ctx)
+        if not all(map(math.isfinite, ends)):
+            self.fail(f"{value!r} contains a number that is not finite.", param, ctx)
+        return int(digits), ends if len(ends) == 2 else ends[0]
+
+
 run_argument = click.argument("run", type=PATH)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -1,11 +1,13 @@
 """`ganctl sample`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganctl.cli._options import (
+    ClassList,
+    Code,
     best_option,
     checkpoint_option,
     classes_option,
@@ -27,12 +29,29 @@ if TYPE_CHECKING:
 @click.option(
     "--num",
     type=click.IntRange(min=1),
-    help="Number of images, at most 10,000,000.  [default: 64, or one for each vector of --latents]",
+    help="Number of images, at most 10,000,000.  [default: 64, or one for each vector of --latents; with a sweep of "
+    "--code, 90, or 9 for each vector]",
 )
 @seed_option
 @classes_option(
     "Classes to draw by name or number, such as sneaker,'Ankle boot',3, from a class-conditional generator.  "
     "[default: all]"
+)
+@click.option(
+    "--category",
+    type=ClassList(),
+    metavar="N",
+    help="Categories to draw by number, such as 3 or 0,3, of a model that finds them itself, such as infogan.  "
+    "[default: all]",
+)
+@click.option(
+    "--code",
+    "codes",
+    type=Code(),
+    multiple=True,
+    metavar="N=VALUE|N=LOW..HIGH",
+    help="Set code N of infogan to a value, or sweep it: a row of 9 images from LOW to HIGH with everything else "
+    "fixed. May be repeated; a second sweep goes down the columns.",
 )
 @truncation_option
 @latents_option
@@ -44,8 +63,8 @@ if TYPE_CHECKING:
 )
 @output_option(
     "FILE.png (a grid with a column for each class, at most 20 side by side), FILE.npz (uint8 `images` [N, H, W, C], "
-    "and the classes as `labels` and `class_names`) or a new folder (a PNG for each image, with its class in its "
-    "name).  [default: samples-SEED.png]"
+    "the classes as `labels` and `class_names`, codes that are set as `codes`) or a new folder (a PNG for each image, "
+    "with its class and these codes in its name).  [default: samples-SEED.png, with what --category and --code set]"
 )
 @direction_option
 @best_option
@@ -55,6 +74,8 @@ def command(
     num: int | None,
     seed: int,
     classes: list[str] | None,
+    category: list[str] | None,
+    codes: tuple[tuple[int, Any], ...],
     truncation: float | None,
     latents: Path | None,
     values: bool,
@@ -75,9 +96,11 @@ def command(
     ganctl sample --checkpoint outputs/acgan_mnist --classes sneaker,"Ankle boot"
     ganctl sample --checkpoint outputs/quickstart --truncation 0.7
     ganctl sample --checkpoint outputs/quickstart --latents mine.npz
+    ganctl sample --checkpoint outputs/infogan --code 0=-2..2 --category 3
     """
     from ganctl.cli._drawing import warn_skipped
     from ganctl.errors import UsageError
+    from ganctl.generation.codes import SetCodes
     from ganctl.generation.drawing import check_count
     from ganctl.generation.latents import check_length, for_samples, read_latents
     from ganctl.generation.loading import TrainedGenerator
@@ -85,13 +108,19 @@ def command(
     from ganctl.host.device import select_device
     from ganctl.images.class_names import listed
 
-    given = None if latents is None else for_samples(read_latents(latents), num, truncation, str(latents))
-    num = num or (64 if given is None else len(given))
+    settings = SetCodes.of_options(codes)
+    given = None
+    if latents is not None:
+        given = for_samples(read_latents(latents), num, truncation, str(latents), settings.of_each)
+    num = num or settings.usual_count(None if given is None else len(given))
     check_count("--num", num)
+    if classes is not None and category is not None:
+        raise UsageError("--classes and --category exclude each other. Give one of them.")
     if values and (output is None or output.suffix.lower() != ".npz"):
         raise UsageError("--values needs --output FILE.npz.")
     select_device(device)
-    path = output or Path(f"samples-{seed}.png")
+    of_category = f"-category{'+'.join(category)}" if category else ""
+    path = output or Path(f"samples-{seed}{of_category}{settings.in_file_names}.png")
     write = writer_for(path, num)
     trained = TrainedGenerator.load(checkpoint, best=best, direction=direction)
     warn_skipped(trained.problems)
@@ -101,6 +130,8 @@ def command(
     if trained.sampler.takes:
         noise_only = {
             "--classes": classes,
+            "--category": category,
+            "--code": codes or None,
             "--truncation": truncation,
             "--latents": latents,
             "--values": values or None,
@@ -112,17 +143,27 @@ def command(
         return
     if given is not None:
         check_length(given, trained.network, str(latents))
-    drawn = trained.classes(classes)
+    if category is not None:
+        trained.check_finds_categories()
+    drawn = trained.classes(classes if category is None else category)
+    table, in_turn = None, drawn
+    if settings.given:
+        samples = settings.samples(trained, num, drawn, seed=seed, truncation=truncation, given=given)
+        given, in_turn, table = samples.vectors, samples.classes, samples.table(trained.drawn_names)
     where = write(
-        trained.draw(num, seed, classes, truncation, values=values, latents=given),
-        drawn,
+        trained.draw(num, seed, in_turn or None, truncation, values=values, latents=given),
+        in_turn if settings.swept else drawn,
         names=trained.drawn_names,
         alpha=trained.alpha and not values,
+        codes=table,
     )
     show(f"{num:,} images of {trained.description}: {where}")
+    if settings.given:
+        show(f"codes: {settings.in_words}")
+    rows = -(-num // settings.of_each)
     if drawn:
-        more = f" (the first {num} of {len(drawn)}; a larger --num draws more)" if num < len(drawn) else ""
-        show(f"classes: {listed(drawn[:num], trained.drawn_names)}{more}")
+        more = f" (the first {rows} of {len(drawn)}; a larger --num draws more)" if rows < len(drawn) else ""
+        show(f"classes: {listed(drawn[:rows], trained.drawn_names)}{more}")
 
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:

@@ -8,7 +8,7 @@ Floor 3. May import: experiment.
 from ganctl.game.augmentation import Augmentation
 from ganctl.game.feed import Feed, ImageBatch
 from ganctl.game.game import Average, ForwardPass, Game, Networks, Player, Term, Turn
-from ganctl.game.inputs import CLASSES, arrange_inputs, class_count, class_input, draw_latent, takes_classes
+from ganctl.game.inputs import CLASSES, CODE, arrange_inputs, class_count, class_input, draw_latent, takes_classes
 from ganctl.game.noise import Key
 from ganctl.game.objectives import AdversarialLoss, Constraint, GeneratorTerm, Penalty, lengths, mean
 from ganctl.game.passes import ConditionalPass, GanPass, Kind, MixedConditionalPass, MixedPass
@@ -27,6 +27,7 @@ from ganctl.game.stages import Stage
 
 __all__ = [
     "CLASSES",
+    "CODE",
     "PAIRED",
     "REAL",
     "UNPAIRED",

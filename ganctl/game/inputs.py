@@ -14,6 +14,8 @@ Tensor = Any
 
 CLASSES = "classes"
 """The name of a network's input for classes."""
+CODE = "code"
+"""The name of a generator's latent input whose entries have a meaning each, which the model finds."""
 
 
 def as_networks_see(pixels: Any) -> Any:

@@ -1,81 +1,178 @@
-"""Codes: the latent vectors that a model's encoder finds for images, and the images that return from them."""
+"""Codes of a generator, such as InfoGAN's, set one by one: to a value, or swept from one to another.
 
-from collections.abc import Sequence
-from typing import Any
+A code is an entry of the latent input called `code`. Everything else of a sample stays as it is drawn.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ganctl.errors import UsageError
-from ganctl.game.inputs import as_networks_see
-from ganctl.game.noise import seeded
-from ganctl.game.sampler import Sampler
-from ganctl.generation.drawing import BATCH, generate_from, sample_key
-from ganctl.generation.latents import arranged, as_vectors, latent_shapes
-from ganctl.images.image_set import gathered
-from ganctl.lazy import tf
+from ganctl.game.inputs import CLASSES, CODE
+from ganctl.generation.drawing import sample_latent
+from ganctl.generation.latents import as_vectors
+from ganctl.generation.loading import TrainedGenerator
+from ganctl.generation.sample_files import CodeTable
+from ganctl.images.class_names import class_name
 
-ENCODER = Sampler(network="encoder")
-"""How a model's encoder is found: by its role. It is the network that inverts the generator."""
+STEPS = 9
+"""The values of a sweep: an odd number, so that the middle is among them."""
+ROWS = 10
+"""The rows of a sweep by default."""
+
+Given = float | tuple[float, float]
+"""What a code is set to: a value, or the two ends of a sweep."""
 
 
-def inverts(encoder: Any, generator: Any, image_shape: tuple[int, int, int]) -> bool:
-    """Return whether an encoder turns images into latent vectors of a generator.
+@dataclass(frozen=True)
+class SetCodes:
+    """Codes that are set.
 
-    It takes images of that shape, and its first outputs have the shapes of the generator's latent inputs: a further
-    output, such as the logarithms of variances, does not count.
+    Attributes:
+        given: what each code is set to, by its number. Of two sweeps, the first goes across and the second down.
     """
-    shapes = latent_shapes(generator)
-    if not shapes or len(getattr(encoder, "inputs", None) or ()) != 1:
-        return False
-    outputs = [tuple(output.shape[1:]) for output in encoder.outputs[: len(shapes)]]
-    return tuple(encoder.inputs[0].shape[1:]) == image_shape and outputs == shapes
+
+    given: Mapping[int, Given]
+
+    @classmethod
+    def of_options(cls, given: Sequence[tuple[int, Given]]) -> "SetCodes":
+        """Return the codes of `--code`; raises UsageError if one is set twice."""
+        if len({number for number, _ in given}) < len(given):
+            raise UsageError(f"--code sets a code twice. Received: {', '.join(str(number) for number, _ in given)}")
+        return cls(dict(given))
+
+    def __post_init__(self) -> None:
+        """Raise UsageError if a sweep goes nowhere, or if there are more than two."""
+        for number, ends in self.swept.items():
+            if ends[0] == ends[1]:
+                raise UsageError(f"code {number}: a sweep needs two different ends. Received: {_shown(ends)}")
+        if len(self.swept) > 2:
+            raise UsageError(
+                f"code: at most two codes can be swept, one across and one down. Received: {len(self.swept)}. Set the "
+                "others to a value."
+            )
+
+    @property
+    def swept(self) -> dict[int, tuple[float, float]]:
+        """The two ends of each sweep, by the code's number."""
+        return {number: ends for number, ends in self.given.items() if isinstance(ends, tuple)}
+
+    @property
+    def of_each(self) -> int:
+        """The number of images of each latent vector."""
+        return int(STEPS ** len(self.swept))
+
+    @property
+    def in_words(self) -> str:
+        """What is set, as on the command line: `0=-2..2, 1=0.5`."""
+        return ", ".join(f"{number}={_shown(ends)}" for number, ends in self.given.items())
+
+    @property
+    def in_file_names(self) -> str:
+        """The same as the end of a file name: `-code0=-2..2-code1=0.5`."""
+        return "".join(f"-code{number}={_shown(ends)}" for number, ends in self.given.items())
+
+    def usual_count(self, vectors: int | None) -> int:
+        """Return the default number of images; `vectors` is how many latent vectors are given, None if none are."""
+        if vectors is not None:
+            return self.of_each * vectors
+        return {0: 64, 1: STEPS * ROWS, 2: STEPS**2}[len(self.swept)]
+
+    def samples(
+        self,
+        trained: TrainedGenerator,
+        count: int,
+        classes: Sequence[int] = (),
+        *,
+        seed: int = 0,
+        truncation: float | None = None,
+        given: np.ndarray | None = None,
+    ) -> "CodeSamples":
+        """Return the latent vectors of samples with these codes.
+
+        Args:
+            trained: the generator.
+            count: number of images. Without a sweep, image k is that of the seed but for the codes. With one, each
+                latent vector, and the class that comes with it, gives as many images as the sweep has values.
+            classes: the classes to draw, cyclically: that of an image or, with a sweep, of a latent vector.
+            seed: of the latent vectors.
+            truncation: as in `Key.latent`; only of what is drawn.
+            given: latent vectors [N, latent_size] to begin with instead.
+
+        Raises:
+            UsageError: the generator has no such code.
+        """
+        first, width = _place_of_codes(trained)
+        for number in self.given:
+            if not 0 <= number < width:
+                last = f"numbers from 0 to {width - 1}" if width > 1 else "the number 0"
+                raise UsageError(f"code: this generator's codes have {last}. Received: {number}")
+        rows = -(-count // self.of_each)
+        if given is None:
+            given = as_vectors(sample_latent(trained.network, rows, seed, trained.distribution, truncation))
+        vectors = np.repeat(given[:rows], self.of_each, axis=0)[:count]
+        place = np.arange(count) % self.of_each
+        for number, ends in self.given.items():
+            vectors[:, first + number] = self._values(number)[place] if isinstance(ends, tuple) else ends
+        own = [classes[number // self.of_each % len(classes)] for number in range(count)] if classes else []
+        return CodeSamples(self, vectors, own, vectors[:, first : first + width])
+
+    def _values(self, number: int) -> np.ndarray:
+        """Return the value of a swept code in each image of a latent vector, float32 [of_each]."""
+        values = np.linspace(*self.swept[number], STEPS, dtype=np.float32)
+        if len(self.swept) == 1:
+            return values
+        across = next(iter(self.swept)) == number
+        return np.tile(values, STEPS) if across else np.repeat(values, STEPS)
 
 
-def encode(encoder: Any, generator: Any, images: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return the codes of images, float32 [N, size]: all latent inputs of the generator one after the other.
+@dataclass(frozen=True)
+class CodeSamples:
+    """Samples whose codes are set.
 
-    Args:
-        encoder: a network for which `inverts` holds.
-        generator: whose latent vectors they are.
-        images: uint8 [N, H, W, C].
-        seed: of layers that draw their own noise.
-
-    Raises:
-        UsageError: the encoder does not invert the generator.
+    Attributes:
+        codes: what is set.
+        vectors: float32 [N, latent_size].
+        classes: the class of each; empty without classes.
+        values: all codes of each, float32 [N, codes].
     """
-    height, width, channels = images.shape[1:]
-    if not inverts(encoder, generator, (height, width, channels)):
-        raise UsageError("The encoder does not turn these images into latent vectors of this generator.")
-    count = len(latent_shapes(generator))
 
-    def codes(batch: Any) -> list[Any]:
-        found = encoder(as_networks_see(tf.cast(batch, tf.float32)), training=False)
-        return list(found[:count]) if isinstance(found, (list, tuple)) else [found]
+    codes: SetCodes
+    vectors: np.ndarray
+    classes: list[int]
+    values: np.ndarray
 
-    compiled = tf.function(codes, reduce_retracing=True, autograph=False)
-    batches = []
-    for start in range(0, len(images), BATCH):
-        with seeded(encoder, sample_key(seed, start // BATCH)):
-            found = compiled(tf.constant(images[start : start + BATCH]))
-        batches.append(as_vectors([np.asarray(each, np.float32) for each in found]))
-    return np.concatenate(batches)
+    def table(self, names: Sequence[str]) -> CodeTable:
+        """Return how the samples are written; `names` are those of the classes."""
+        swept = list(self.codes.swept)
+        places = tuple(self.codes.given)
+        if not swept:
+            return CodeTable(self.values, places)
+        headings = [f"{value:g}" for value in self.codes._values(swept[0])[:STEPS]]
+        starts = range(0, len(self.vectors), STEPS)
+        if len(swept) == 2:
+            rows = [f"{self.values[start, swept[1]]:g}" for start in starts]
+        else:
+            rows = [class_name(self.classes[start], names) for start in starts] if self.classes else []
+        return CodeTable(self.values, places, STEPS, headings, rows)
 
 
-def reconstruct(
-    encoder: Any, generator: Any, images: np.ndarray, seed: int = 0, classes: Sequence[int] = ()
-) -> np.ndarray:
-    """Return what the generator makes of the codes of images, G(E(x)), uint8 [N, H, W, C].
+def _place_of_codes(trained: TrainedGenerator) -> tuple[int, int]:
+    """Return where a generator's codes begin in its latent vectors, and how many there are; raises UsageError."""
+    trained.check_draws_from_noise()
+    start = 0
+    for tensor in trained.network.inputs:
+        width = math.prod(tensor.shape[1:])
+        if tensor.name == CODE:
+            return start, width
+        start += 0 if tensor.name == CLASSES else width
+    raise UsageError(
+        f"code: the model '{trained.parts.model.name}' has no codes. Codes are for models that find them, such as "
+        "infogan. Leave it out."
+    )
 
-    Args:
-        encoder: as for `encode`.
-        generator: the network.
-        images: uint8 [N, H, W, C].
-        seed: of layers that draw their own noise.
-        classes: the class of each image, if the generator takes classes.
 
-    Raises:
-        UsageError: the encoder does not invert the generator.
-    """
-    latent = arranged(generator, encode(encoder, generator, images, seed))
-    height, width, channels = images.shape[1:]
-    return gathered(generate_from(generator, latent, seed, classes), len(images), (height, width, channels))
+def _shown(ends: Given) -> str:
+    return f"{ends[0]:g}..{ends[1]:g}" if isinstance(ends, tuple) else f"{ends:g}"

@@ -106,23 +106,29 @@ def refuse_truncation(truncation: float | None, origin: str) -> None:
         raise UsageError(f"truncation is for latent vectors that are drawn, and {origin} gives them. Leave it out.")
 
 
-def for_samples(vectors: np.ndarray, num: int | None, truncation: float | None, origin: str) -> np.ndarray:
-    """Return given latent vectors as those of samples, [num, size].
+def for_samples(
+    vectors: np.ndarray, num: int | None, truncation: float | None, origin: str, of_each: int = 1
+) -> np.ndarray:
+    """Return given latent vectors as those of samples, [ceil(num / of_each), size].
 
     Args:
         vectors: [N, size] or [rows, N, size].
-        num: number of samples; None: one for each vector.
+        num: number of samples; None: as many as there are.
         truncation: what the user asked for.
         origin: where the vectors come from, for messages.
+        of_each: how many samples each vector gives.
 
     Raises:
         UsageError: there are fewer than `num`, or they should be truncated.
     """
     refuse_truncation(truncation, origin)
     each = vectors.reshape(-1, vectors.shape[-1])
-    if num is not None and num > len(each):
-        raise UsageError(f"num: {origin} has only {len(each):,} latent vectors. Received: {num:,}")
-    return each[:num]
+    if num is None:
+        return each
+    if num > of_each * len(each):
+        images = f" of {of_each} images each" if of_each > 1 else ""
+        raise UsageError(f"num: {origin} has only {len(each):,} latent vectors{images}. Received: {num:,}")
+    return each[: -(-num // of_each)]
 
 
 def check_length(vectors: np.ndarray, generator: Any, origin: str) -> None:

@@ -143,6 +143,16 @@ class TrainedGenerator:
         numbers = None if wanted is None else [self._number_of(each) for each in wanted]
         return drawing.choose_classes(self.network, numbers, len(self.class_names))
 
+    def check_finds_categories(self) -> None:
+        """Raise UsageError if its classes are not categories that it found itself."""
+        if not takes_classes(self.network):
+            raise UsageError("category: this generator has no categories. Leave it out.")
+        if self.parts.model.learns_labels:
+            raise UsageError(
+                f"category: the classes of the model '{self.parts.model.name}' are those of its labels. Name them as "
+                "classes: ganctl sample --classes, or classes= in Python."
+            )
+
     def _number_of(self, wanted: int | str) -> int:
         """Return the number of a class, given by name or number; raises UsageError."""
         try:

@@ -20,7 +20,7 @@ from ganctl.evaluation.nearest_labels import nearest_label_accuracy
 from ganctl.evaluation.reconstruction import reconstruction_error
 from ganctl.evaluation.reference import FEWEST_IMAGES, choose
 from ganctl.game.inputs import class_count, takes_classes
-from ganctl.generation.codes import encode, inverts, reconstruct
+from ganctl.generation.encoding import encode, inverts, reconstruct
 from ganctl.images.image_set import ImageSet
 from ganctl.run_folder.metrics_csv import BASELINE, FLOOR
 

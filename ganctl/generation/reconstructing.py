@@ -18,7 +18,7 @@ from ganctl.game.inputs import as_networks_see
 from ganctl.generation.drawing import BATCH
 from ganctl.generation.given_pictures import GivenPictures, Picture, Pixels, Reading
 from ganctl.generation.inversion import Found, Inversion
-from ganctl.generation.latents import LATENTS, latent_size
+from ganctl.generation.latents import LATENTS, latent_shapes, latent_size
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.sample_files import prepare_folder
 from ganctl.host.files import replacement_for, writing
@@ -275,7 +275,9 @@ class Reconstructor:
         found = self.trained.network_of(ENCODER)
         if found is None or len(found.inputs) != 1 or found.inputs[0].shape[1:] != self.trained.image_shape:
             return None
-        return found if found.outputs[0].shape[1:] == (latent_size(self.trained.network),) else None
+        # A stack of generators has an encoder of features, and noise at several depths.
+        latent = latent_shapes(self.trained.network)
+        return found if latent == [tuple(found.outputs[0].shape[1:])] else None
 
 
 def folder_for(output: Path | None) -> Path:

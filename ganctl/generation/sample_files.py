@@ -5,6 +5,7 @@ import math
 import os
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -21,11 +22,40 @@ MAX_GRID_PIXELS = 2**28
 Batches = Iterable[np.ndarray]
 
 
+@dataclass(frozen=True)
+class CodeTable:
+    """The codes of images, of which some were set, and how a grid shows them.
+
+    Attributes:
+        values: all codes of each image, float32 [N, codes]; an npz has them as `codes`.
+        given: the codes that were set; they are part of the names of files.
+        columns: of a grid; 0: as without codes.
+        headings: what stands above the columns.
+        row_names: what stands beside the rows; empty: nothing.
+    """
+
+    values: np.ndarray
+    given: tuple[int, ...]
+    columns: int = 0
+    headings: Sequence[str] = ()
+    row_names: Sequence[str] = ()
+
+    def ending(self, number: int) -> str:
+        """Return the end of the name of the file of an image, `-code0=-1.5`."""
+        return "".join(f"-code{place}={self.values[number, place]:g}" for place in self.given)
+
+
 class Write(Protocol):
     """Writes images, and returns the path."""
 
     def __call__(
-        self, batches: Batches, classes: Sequence[int] = (), *, names: Sequence[str] | None = None, alpha: bool = False
+        self,
+        batches: Batches,
+        classes: Sequence[int] = (),
+        *,
+        names: Sequence[str] | None = None,
+        alpha: bool = False,
+        codes: CodeTable | None = None,
     ) -> Path:
         """Write images, and return the path.
 
@@ -36,6 +66,7 @@ class Write(Protocol):
             names: the name of each class, by number; a class without one is shown by number. They stand above the
                 columns, in the names of files, and as `class_names` in an npz. None: no names are shown.
             alpha: the last channel is transparency. An npz then has straight colours and an array `alpha` that is true.
+            codes: the codes of the images, if some were set.
         """
 
 
@@ -57,11 +88,16 @@ def writer_for(path: Path, count: int) -> Write:
     check_folder(folder, new=new)  # it is made when there is something to write
 
     def guarded(
-        batches: Batches, classes: Sequence[int] = (), *, names: Sequence[str] | None = None, alpha: bool = False
+        batches: Batches,
+        classes: Sequence[int] = (),
+        *,
+        names: Sequence[str] | None = None,
+        alpha: bool = False,
+        codes: CodeTable | None = None,
     ) -> Path:
         prepare_folder(folder, new=new)
         with writing(path):
-            write(path, batches, count, classes, names, alpha)
+            write(path, batches, count, classes, names, alpha, codes)
         return path
 
     return guarded
@@ -110,9 +146,18 @@ def png_of(image: np.ndarray) -> np.ndarray:
 Names = Sequence[str] | None
 
 
-def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
-    across = math.ceil(math.sqrt(count))
-    rows, columns = draw.wrapped_shape(count, len(classes)) if len(classes) > 1 else (math.ceil(count / across), across)
+def _write_grid(
+    path: Path,
+    batches: Batches,
+    count: int,
+    classes: Sequence[int],
+    names: Names,
+    alpha: bool,
+    codes: CodeTable | None,
+) -> None:
+    across = codes.columns if codes and codes.columns else math.ceil(math.sqrt(count))
+    wraps = len(classes) > 1 and not (codes and codes.columns)
+    rows, columns = draw.wrapped_shape(count, len(classes)) if wraps else (math.ceil(count / across), across)
     collected: list[np.ndarray] = []
     for batch in batches:
         collected.append(batch)
@@ -120,9 +165,14 @@ def _write_grid(path: Path, batches: Batches, count: int, classes: Sequence[int]
             raise UsageError(f"{count:,} images are too many for one picture. Use --output FILE.npz or a folder.")
         draw.check_fits_png(path, rows, columns, batch.shape[1:])  # now: drawing them all may take hours
     images = np.concatenate(collected)
-    arranged = draw.wrapped(images, len(classes)) if len(classes) > 1 else images
-    headings = _headings(classes[:count], names, columns) if names is not None else []
-    draw.write_png(path, draw.grid(arranged, rows, columns, alpha=alpha, headings=headings))
+    if codes and codes.columns:
+        headings = [list(codes.headings)]
+        sheet = draw.grid(images, rows, columns, alpha=alpha, headings=headings, row_names=codes.row_names)
+    else:
+        arranged = draw.wrapped(images, len(classes)) if wraps else images
+        headings = _headings(classes[:count], names, columns) if names is not None else []
+        sheet = draw.grid(arranged, rows, columns, alpha=alpha, headings=headings)
+    draw.write_png(path, sheet)
 
 
 def _headings(classes: Sequence[int], names: Sequence[str], columns: int) -> list[list[str]]:
@@ -131,7 +181,15 @@ def _headings(classes: Sequence[int], names: Sequence[str], columns: int) -> lis
     return [shown[start : start + columns] for start in range(0, len(shown), columns)]
 
 
-def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
+def _write_npz(
+    path: Path,
+    batches: Batches,
+    count: int,
+    classes: Sequence[int],
+    names: Names,
+    alpha: bool,
+    codes: CodeTable | None,
+) -> None:
     """Write the npz batch by batch: an array header, then the images."""
     with (
         replacement_for(path) as temporary,
@@ -146,6 +204,9 @@ def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int],
         if alpha:
             with archive.open("alpha.npy", "w") as file:
                 np.lib.format.write_array(file, np.array(True))
+        if codes:
+            with archive.open("codes.npy", "w") as file:
+                np.lib.format.write_array(file, codes.values)
         if classes:
             with archive.open("labels.npy", "w") as file:
                 np.lib.format.write_array(file, np.resize(np.asarray(classes, np.int32), count))
@@ -154,7 +215,15 @@ def _write_npz(path: Path, batches: Batches, count: int, classes: Sequence[int],
                 np.lib.format.write_array(file, np.asarray(names))
 
 
-def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[int], names: Names, alpha: bool) -> None:
+def _write_folder(
+    path: Path,
+    batches: Batches,
+    count: int,
+    classes: Sequence[int],
+    names: Names,
+    alpha: bool,
+    codes: CodeTable | None,
+) -> None:
     digits, number = len(str(count - 1)), 0
     endings = [""]
     if names is not None and classes:
@@ -167,5 +236,6 @@ def _write_folder(path: Path, batches: Batches, count: int, classes: Sequence[in
         elif channels not in (1, 3):
             raise UsageError(f"The images have {channels} bands, which no PNG has. Use --output FILE.npz.")
         for image in batch:
-            draw.write_png(path / f"{number:0{digits}d}{endings[number % len(endings)]}.png", image)
+            ending = endings[number % len(endings)] + (codes.ending(number) if codes else "")
+            draw.write_png(path / f"{number:0{digits}d}{ending}.png", image)
             number += 1

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ganctl.game import (
     CLASSES,
+    CODE,
     GanPass,
     Networks,
     Player,
@@ -98,7 +99,7 @@ def infogan(
     """
     resolutions, layers = Resolutions.of(*image_shape[:2]), keras.layers
     latent, category = keras.Input([latent_dim], name="latent"), keras.Input([categories], name=CLASSES)
-    inputs = [latent, *([keras.Input([codes], name="code")] if codes else []), category]
+    inputs = [latent, *([keras.Input([codes], name=CODE)] if codes else []), category]
     maps = enlarged(layers.Concatenate()(inputs), resolutions, capacity, 4)
     generated = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
 
