@@ -17,7 +17,8 @@ Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about `ini
 [report.md](report.md), about walks in [interpolation.md](interpolation.md), about `directions` in
 [directions.md](directions.md), about `--init-from`, `--truncation` and `--classes` in
 [going_on.md](going_on.md), about `mix` in [going_on.md](going_on.md#mixing-samples), about `export` in
-[export.md](export.md), about `translate` in [picture-to-picture.md](picture-to-picture.md), about
+[export.md](export.md), about `translate` in [picture-to-picture.md](picture-to-picture.md), about `reconstruct` in
+[reconstruction.md](reconstruction.md), about
 `pack` in [your-own-pictures.md](your-own-pictures.md#what-is-read), about `--plugin` in
 [plugins.md](plugins.md), about losses and augmentations in [losses.md](losses.md), about speed in
 [performance.md](performance.md), about what a run survives in [reliability.md](reliability.md).
