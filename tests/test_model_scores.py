@@ -409,6 +409,7 @@ CONDITIONAL = {"model": {"name": "sngan", "latent_dim": 4, "capacity": 2, "condi
 WITH_ENCODER = {"model": {"name": "bigan", "latent_dim": 4, "capacity": 2}}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_features")
 def test_a_conditional_run_has_class_accuracy_and_evaluate_repeats_it(
     tiny_yaml: WriteYaml, squares: Path, tmp_path: Path

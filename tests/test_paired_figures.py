@@ -458,4 +458,5 @@ def test_evaluate_and_compare_show_the_cycle_error(run_cli: RunCli, tmp_path: Pa
 
 def test_every_figure_says_which_direction_is_better() -> None:
     better = {metric.name: metric.better for metric in METRICS if metric.beside_word == "baseline"}
-    assert better == {"l1": "lower", "psnr": "higher", "ssim": "higher", "cycle_l1": "lower"}
+    of_pictures = {"l1": "lower", "psnr": "higher", "ssim": "higher", "cycle_l1": "lower"}
+    assert better == {**of_pictures, "reconstruction_error": "lower", "code_accuracy": "higher"}

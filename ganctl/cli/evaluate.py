@@ -56,6 +56,9 @@ def command(
     archive. Scores are comparable only if the whole protocol is the same. --value-range applies to IMAGES on both
     sides; a run that was trained on more than 8 bits has its own range.
 
+    Of a run that draws classes or has an encoder, also how well it knows them: class accuracy, CAS, reconstruction
+    error and code accuracy.
+
     \b
     ganctl evaluate outputs/quickstart
     ganctl evaluate outputs/quickstart --num 2000 --json
