@@ -100,13 +100,12 @@ def measure(seed: int, folder: Path) -> Measured:
         clothes.train("ebgan", run, seed, {**common, **settings})
         discriminator = clothes.network_of(run, "discriminator")
         own, drawn_again, _ = judged(discriminator, tests.images)
-        runs[name] = {
-            f"AUC, {kind}": detection(own, judged(discriminator, images)[0]) for kind, images in others.items()
-        }
+        found = {kind: judged(discriminator, images) for kind, images in others.items()}
+        runs[name] = {f"AUC, {kind}": detection(own, energies) for kind, (energies, _, _) in found.items()}
         if name == "ebgan":
-            rows = {"clothes": tests.images, "reconstructed": drawn_again}
+            rows = {"clothes": tests.images, "clothes reconstructed": drawn_again}
             for kind, images in others.items():
-                rows |= {kind: images, f"{kind}, reconstructed": judged(discriminator, images)[1]}
+                rows |= {kind: images, f"{kind} reconstructed": found[kind][1]}
         if "training.stages" in settings:
             continue
         made = clothes.sampled(clothes.network_of(run, "generator"), len(tests.images))
@@ -116,7 +115,7 @@ def measure(seed: int, folder: Path) -> Measured:
             "diversity": effective_number(features(made), center),
             "KID": clothes.kernel_distance(folder / f"made-{run.name}", folder / "tests"),
         }
-        rows[f"drawn, {name}"] = made
+        rows["drawn" if name == "ebgan" else f"drawn {name}"] = made
     return Measured(runs, clothes.first(_SHOWN, rows))
 
 

@@ -53,7 +53,7 @@ def measure(seed: int, folder: Path) -> Measured:
     judge = clothes.judge_of(training)
     first, second = (training.class_names.index(name) for name in (FROM, TO))
     sandals = tests.images[tests.labels == first]
-    rows: dict[str, np.ndarray] = {"clothes": tests.images}
+    rows: dict[str, np.ndarray] = {"clothes": tests.images, "sandals": sandals}
     runs: dict[str, dict[str, float]] = {}
     for name, settings in (("vaegan", {}), ("plain VAE", {"model.adversarial": False})):
         run = folder / name.replace(" ", "-")
@@ -75,8 +75,7 @@ def measure(seed: int, folder: Path) -> Measured:
             "gradient": steepness(reconstructed) / steepness(tests.images),
             "sandals turned": clothes.accuracy(judge, turned, np.full(len(turned), second)),
         }
-        rows |= {f"{kind}, {name}": images for kind, images in written.items()}
-        rows |= {"sandals": sandals, f"turned, {name}": turned}
+        rows |= {f"{kind} by {name}": images for kind, images in {**written, "turned": turned}.items()}
     return Measured(runs, clothes.first(_SHOWN, rows))
 
 
@@ -89,8 +88,8 @@ PROOF = Proof(
     "classifier of real clothes names sneakers after the mean code of sneakers minus that of sandals was added.",
     "a variational autoencoder of the same encoder and generator, which compares pixels (`model.adversarial: false`).",
     [
-        Expected("pixel error", "vaegan", ">", "plain VAE"),
         Expected("KID, reconstructed", "vaegan", "<", "plain VAE"),
+        Expected("pixel error", "vaegan", ">", "plain VAE"),
         Expected("KID, drawn", "vaegan", "<", "plain VAE"),
         Expected("gradient", "vaegan", ">", 0.9),
         Expected("gradient", "vaegan", "<", 1.1),
@@ -98,4 +97,8 @@ PROOF = Proof(
         Expected("sandals turned", "vaegan", ">", 0.6),
     ],
     measure,
+    "Trained for 1,200 iterations, the gradient of reconstructions falls short of 0.9 by 0.015. The plain VAE's codes "
+    "turn sandals, too, into blurred sneakers. In a trial whose discriminator had no BatchNorm, the features were so "
+    "alike that their error was below 3, and after 300 iterations the codes told the generator nothing: the "
+    "divergence from the prior was 0.2.",
 )
