@@ -19,8 +19,8 @@ from ganctl.errors import DataError, UsageError, did_you_mean
 from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.keys_as_options import naming_options, with_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
-from ganctl.generation.encoding import ENCODER
 from ganctl.generation.drawing import BATCH
+from ganctl.generation.encoding import ENCODER
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.model_scores import ModelScorer, ModelScores
 from ganctl.generation.translation_scores import Translations, score_translations

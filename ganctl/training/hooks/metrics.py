@@ -12,8 +12,8 @@ from ganctl.evaluation.reference import TRAINING_IMAGES, Reference
 from ganctl.evaluation.scoring import copies, evaluate
 from ganctl.experiment.sections import EvaluationSection
 from ganctl.game.sampler import Sampler, drawing_role
-from ganctl.generation.encoding import ENCODER
 from ganctl.generation.drawing import choose_classes, generate
+from ganctl.generation.encoding import ENCODER
 from ganctl.generation.model_scores import ModelScorer
 from ganctl.generation.translation_scores import Translations, score_translations
 from ganctl.host.files import write_atomically
