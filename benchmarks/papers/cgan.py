@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 
-ITERATIONS = 6000
+ITERATIONS = 2500
 
 
 def shuffled(given: clothes.Clothes, seed: int) -> clothes.Clothes:
