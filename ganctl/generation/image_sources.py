@@ -275,7 +275,7 @@ def read_samples(
 
     def model_scores(images: np.ndarray, real: RealImages) -> ModelScores:
         scorer = ModelScorer(real.images, real.held_out, trained.parts.model.learns_labels, seed)
-        encoder = trained.network_of(ENCODER.network)
+        encoder = trained.drawing_with(ENCODER) if ENCODER.network in trained.source.groups else None
 
         def of_classes(classes: Sequence[int]) -> np.ndarray:
             drawn = trained.draw(len(classes), seed, classes)
