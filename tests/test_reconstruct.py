@@ -20,10 +20,10 @@ from ganctl.evaluation.features.content import content_features
 from ganctl.evaluation.paired_figures import partners, psnr, ssim
 from ganctl.evaluation.reconstruction_figures import ReconstructionFigures
 from ganctl.game.inputs import as_networks_see, to_pixels
-from ganctl.generation import inversion
+from ganctl.generation import inversion, reconstructing
+from ganctl.generation.encoding import encoder_of
 from ganctl.generation.given_pictures import find_pictures
 from ganctl.generation.inversion import Found, Inversion
-from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.reconstructing import MOST_SHOWN, Reconstructor
 from ganctl.images.decode import decode
 from ganctl.images.draw import write_png
@@ -267,7 +267,7 @@ def test_an_encoder_gives_the_vectors(bigan: Run) -> None:
     trained = bigan._trained
     wanted = np.asarray(bigan.sample(3, seed=5))
     found = bigan.reconstruct(wanted, quiet=True)
-    encoder = trained.network_of("encoder")
+    encoder = encoder_of(trained)
     assert encoder is not None
     codes = encoder(as_networks_see(wanted.astype(np.float32)), training=False).numpy()
     np.testing.assert_allclose(found.latents, codes, rtol=1e-4, atol=1e-5)
@@ -285,7 +285,7 @@ def test_the_first_of_two_outputs_is_the_mean(bigan: Run, monkeypatch: pytest.Mo
     width = trained.network.inputs[0].shape[-1]
     mean, deviation = keras.layers.Dense(width)(flat), keras.layers.Dense(width)(flat)
     encoder = keras.Model(image, [mean, deviation])
-    monkeypatch.setattr(TrainedGenerator, "network_of", lambda _, role: encoder)
+    monkeypatch.setattr(reconstructing, "encoder_of", lambda _: encoder)
     wanted = np.asarray(bigan.sample(2))
     found = Reconstructor(trained).of(*_named(wanted), untracked)
     expected = encoder.predict(as_networks_see(wanted.astype(np.float32)), verbose=0)[0]
@@ -299,7 +299,7 @@ def _named(images: np.ndarray) -> tuple[list[Any], list[np.ndarray]]:
 def test_an_encoder_of_something_else_is_not_used(bigan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     image = keras.Input(bigan._trained.image_shape)
     half = keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(image)))
-    monkeypatch.setattr(TrainedGenerator, "network_of", lambda _, role: half)
+    monkeypatch.setattr(reconstructing, "encoder_of", lambda _: half)
     assert Reconstructor(bigan._trained, 5).way == "5 steps from the nearest samples"
 
 

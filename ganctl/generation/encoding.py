@@ -11,11 +11,20 @@ from ganctl.game.noise import seeded
 from ganctl.game.sampler import Sampler
 from ganctl.generation.drawing import BATCH, generate_from, sample_key
 from ganctl.generation.latents import arranged, as_vectors, latent_shapes
+from ganctl.generation.loading import TrainedGenerator
 from ganctl.images.image_set import gathered
 from ganctl.lazy import tf
 
 ENCODER = Sampler(network="encoder")
 """How a model's encoder is found: by its role. It is the network that inverts the generator."""
+
+
+def encoder_of(trained: TrainedGenerator) -> Any | None:
+    """Return the network called so, computed as in training; None if there is none among the weights that were read.
+
+    Files in `generators/` hold only what draws.
+    """
+    return trained.drawing_with(ENCODER) if ENCODER.network in trained.source.groups else None
 
 
 def inverts(encoder: Any, generator: Any, image_shape: tuple[int, int, int]) -> bool:

@@ -20,7 +20,7 @@ from ganctl.evaluation.reference import OTHER_IMAGES, TRAINING_IMAGES, choose
 from ganctl.experiment.keys_as_options import naming_options, with_options
 from ganctl.experiment.sections import MOST_CHANNELS, DatasetSection
 from ganctl.generation.drawing import BATCH
-from ganctl.generation.encoding import ENCODER
+from ganctl.generation.encoding import encoder_of
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.model_scores import ModelScorer, ModelScores
 from ganctl.generation.translation_scores import Translations, score_translations
@@ -275,7 +275,7 @@ def read_samples(
 
     def model_scores(images: np.ndarray, real: RealImages) -> ModelScores:
         scorer = ModelScorer(real.images, real.held_out, trained.parts.model.learns_labels, seed)
-        encoder = trained.drawing_with(ENCODER) if ENCODER.network in trained.source.groups else None
+        encoder = encoder_of(trained)
 
         def of_classes(classes: Sequence[int]) -> np.ndarray:
             drawn = trained.draw(len(classes), seed, classes)

@@ -79,17 +79,6 @@ class TrainedGenerator:
             return self.played
         return replace(self, network=build_generator(self.source, self.parts, sampler), sampler=sampler).played
 
-    def network_of(self, role: str) -> Any | None:
-        """Return the network of another role, computed as in training, or its running average if there is one.
-
-        None if there is no such network, or if it was not saved: files in `generators/` hold only what draws.
-        """
-        tensors = self.source.groups.get(averaged(role), self.source.groups.get(role))
-        if tensors is None:
-            return None
-        network = _built(self.source, self.parts, role, tensors)
-        return in_own_session(lambda: as_played(network, self.parts.experiment))
-
     @property
     def distribution(self) -> str:
         """The distribution of its latent vectors, `normal` or `uniform`."""
@@ -279,16 +268,10 @@ def build_generator(found: checkpoint.Checkpoint, parts: Parts, sampler: Sampler
 
     In a notebook, the names, the dtype policy and the networks of the user's own session stay as they are.
     """
-    role = sampler.network
+    role, without_average = sampler.network, parts.with_training(ema=0.0)
     tensors = found.groups.get(averaged(role))  # it takes the place of the network that it follows
     if tensors is None:
         tensors = found.generator if sampler is parts.sampler else found.network(role)
-    return _built(found, parts, role, tensors)
-
-
-def _built(found: checkpoint.Checkpoint, parts: Parts, role: str, tensors: checkpoint.Tensors) -> Any:
-    """Build the network of a role, with these weights."""
-    without_average = parts.with_training(ema=0.0)
 
     def made() -> Any:
         num_classes = len(found.facts.get("class_names", ()))

@@ -14,21 +14,17 @@ import numpy as np
 
 from ganctl.errors import DataError, UsageError
 from ganctl.evaluation.reconstruction_figures import ReconstructionFigures
-from ganctl.game.inputs import as_networks_see
-from ganctl.generation.drawing import BATCH
+from ganctl.generation.encoding import encode, encoder_of, inverts
 from ganctl.generation.given_pictures import GivenPictures, Picture, Pixels, Reading
 from ganctl.generation.inversion import Found, Inversion
-from ganctl.generation.latents import LATENTS, latent_shapes, latent_size
+from ganctl.generation.latents import LATENTS, latent_size
 from ganctl.generation.loading import TrainedGenerator
 from ganctl.generation.sample_files import prepare_folder
 from ganctl.host.files import replacement_for, writing
 from ganctl.images import draw
 from ganctl.images.image_set import Track
 from ganctl.images.resize import scale_to_fit, to_channels
-from ganctl.lazy import tf
 
-ENCODER = "encoder"
-"""The role of the network that turns images into latent vectors."""
 STEPS = 200
 """The steps of the descent, if there is no encoder."""
 FOLDER = Path("reconstructed")
@@ -256,28 +252,16 @@ class Reconstructor:
         inversion = Inversion(self.trained, self._seed)
         if self._encoder is None:
             return inversion.search(images, self._classes, self.steps, track)
-        start = inversion.nearest_class(images, self._encoded(images), self._classes)
+        codes = encode(self._encoder, self.trained.network, images, self._seed)
+        start = inversion.nearest_class(images, codes, self._classes)
         return inversion.refine(images, start, self.steps, track) if self.steps else start
-
-    def _encoded(self, images: np.ndarray) -> np.ndarray:
-        """Return the encoder's codes [N, latent_size]; of two outputs, the mean."""
-        encoder: Any = self._encoder
-        encode = tf.function(lambda seen: encoder(as_networks_see(seen), training=False), autograph=False)
-        codes = []
-        for start in range(0, len(images), BATCH):
-            found = encode(tf.constant(images[start : start + BATCH], tf.float32))
-            codes.append((found[0] if isinstance(found, (list, tuple)) else found).numpy())
-        return np.concatenate(codes).astype(np.float32)
 
     @cached_property
     def _encoder(self) -> Any | None:
-        """The model's encoder, if it turns an image alone into all that the generator takes; otherwise None."""
-        found = self.trained.network_of(ENCODER)
-        if found is None or len(found.inputs) != 1 or found.inputs[0].shape[1:] != self.trained.image_shape:
-            return None
-        # A stack of generators has an encoder of features, and noise at several depths.
-        latent = latent_shapes(self.trained.network)
-        return found if latent == [tuple(found.outputs[0].shape[1:])] else None
+        """The model's encoder, if it inverts the generator; otherwise None."""
+        found = encoder_of(self.trained)
+        inverse = found is not None and inverts(found, self.trained.network, self.trained.image_shape)
+        return found if inverse else None
 
 
 def folder_for(output: Path | None) -> Path:
