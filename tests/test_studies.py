@@ -12,6 +12,7 @@ from benchmarks.papers.clothes import Clothes, as_overrides
 from benchmarks.recipes import CONFIGS
 from benchmarks.studies import page
 from benchmarks.studies.augmentations import AUGMENTATIONS, augmented, share_of_middle_grey
+from benchmarks.studies.average_statistics import BATCH, PASSES, RUNS, Run, re_estimate
 from benchmarks.studies.bench import Bench, Trained
 from benchmarks.studies.figures import Spread
 from benchmarks.studies.recipe import CONFIG, REFERENCE, UNSMOOTHED, Recipe, timed
@@ -21,6 +22,7 @@ from benchmarks.studies.study import Report, Study, Table, scores_table
 from ganctl.build.resolving import load_parts
 from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.experiment.packaged_configs import packaged_configs
+from ganctl.lazy import keras
 
 TINY = Recipe("tiny", {"model.capacity": 2, "training.batch_size": 4, "dataset.limit": 8})
 
@@ -29,6 +31,29 @@ def trained(kid: float) -> Trained:
     scores = {"kid": kid, "frechet_distance": 100 * kid, "precision": 0.5, "recall": 0.25, "seconds": 60.0}
     scores |= {"kid_floor": -0.0002, "frechet_distance_floor": 30.4}
     return Trained(Path("run"), 1500, scores)
+
+
+def test_statistics_are_measured_again_over_all_passes_with_the_present_weights() -> None:
+    layers = keras.layers
+    first, second = layers.BatchNormalization(epsilon=1e-3), layers.BatchNormalization(momentum=0.9)
+    network = keras.Sequential([keras.Input([3]), layers.Dense(4), first, layers.Activation("tanh"), second])
+    latents = np.random.default_rng(0).normal(size=(PASSES * BATCH, 3)).astype(np.float32)
+    re_estimate(network, [latents])
+    kernel = network.layers[0].get_weights()[0].astype(np.float64)
+    batches = (latents @ kernel).reshape(PASSES, BATCH, 4)
+    mean, variance = batches.mean(1, keepdims=True), batches.var(1, keepdims=True)
+    np.testing.assert_allclose(first.moving_mean, mean.mean((0, 1)), atol=1e-5)
+    np.testing.assert_allclose(first.moving_variance, variance.mean((0, 1)), rtol=1e-4)
+    behind = np.tanh((batches - mean) / np.sqrt(variance + 1e-3))
+    np.testing.assert_allclose(second.moving_variance, behind.var(1).mean(0), rtol=1e-3)
+    assert (first.momentum, second.momentum) == (0.99, 0.9), "as they were"
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.config)
+def test_a_run_whose_statistics_are_measured_again_keeps_an_average(run: Run) -> None:
+    parts = load_parts(CONFIGS / f"{run.config}.yaml", as_overrides(run.settings))
+    assert parts.experiment.training.ema > 0
+    assert list(run.moments) == sorted(run.moments)
 
 
 def test_a_difference_is_clear_beyond_three_standard_errors() -> None:
