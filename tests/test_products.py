@@ -74,7 +74,7 @@ RULES: dict[str, Callable[[Combination], bool]] = {
     r"training\.discriminator_batches: '\w+' needs real and generated images in one update": (
         lambda combination: combination.form == "separate" and penalty_sees_both(combination)
     ),
-    r"training\.augment\.0: '\w+' follows whether real images are judged real, but with the loss '\w+' a single": (
+    r"training\.augment\.0: '\w+' follows the signs of real images' scores, but with the loss '\w+' only differences": (
         lambda combination: (
             learns_from_scores(combination) and not losses.registry.get(combination.loss).make().zero_divides
         )

@@ -228,8 +228,8 @@ def _check_judged(parts: Parts) -> None:
     for index, (name, augmentation) in enumerate(parts.augmentations.items()):
         if not parts.loss.zero_divides and remembers(augmentation):
             raise ConfigurationError(
-                f"'{name}' follows whether real images are judged real, but with the loss "
-                f"'{parts.experiment.loss.name}' a single score does not say so. Use `diffaugment`, or another loss.",
+                f"'{name}' follows the signs of real images' scores, but with the loss '{parts.experiment.loss.name}' "
+                "only differences of scores have a meaning. Use `diffaugment`, or another loss.",
                 key=f"training.augment.{index}",
             )
 

@@ -27,8 +27,6 @@ class Energy(AdversarialLoss):
 
     margin: Annotated[float, Field(ge=0.0)] = 0.2
 
-    zero_divides = False  # without a type, so that this is not a key of the file
-
     def real(self, batch: GanPass) -> Tensor:
         """E(x)."""
         return -batch.real_score
