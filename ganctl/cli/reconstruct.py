@@ -48,9 +48,9 @@ def command(
 ) -> None:
     """Find the latent vectors of pictures, and draw the pictures again from these.
 
-    The model's encoder gives the vectors, if it has one (bigan). Otherwise they are found by gradient descent from the
-    nearest samples, for the smallest distance in pixels and features. With an encoder and --steps, the descent begins
-    at the encoder's vectors.
+    The model's encoder gives the vectors, if it has one (bigan, vaegan). Otherwise they are found by gradient descent
+    from the nearest samples, for the smallest distance in pixels and features. With an encoder and --steps, the descent
+    begins at the encoder's vectors.
 
     INPUT is a picture, a folder, a .zip or .tar of pictures, an npz, or a pattern such as 'photos/*.jpg'. Pictures are
     resized as the training images were.
