@@ -18,7 +18,7 @@ from ganctl.lazy import keras
 
 Small = Callable[..., Game]
 MODELS = [entry.name for entry in shipped(models.registry)]
-AFFECTED = {"dense_gan", "celeba_gan"}
+AFFECTED = {"dense_gan", "celeba_gan", "sgan"}
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
