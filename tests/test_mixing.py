@@ -60,7 +60,17 @@ def run_of(small_experiment: Any, tmp_path_factory: pytest.TempPathFactory) -> M
     return make
 
 
-@pytest.mark.parametrize(("model", "at", "classes"), [(DEEP, 1, 0), (DEEP, 2, 0), ("infogan", 1, 10), ("sgan", 1, 10)])
+@pytest.mark.parametrize(
+    ("model", "at", "classes"),
+    [
+        (DEEP, 1, 0),
+        (DEEP, 2, 0),
+        ("infogan", 1, 10),
+        ("sgan", 1, 10),
+        pytest.param("biggan", 2, 10, marks=pytest.mark.slow),
+        pytest.param("lapgan", 1, 10, marks=pytest.mark.slow),
+    ],
+)
 def test_a_cell_is_the_sample_of_two_noises_put_together(model: str, at: int, classes: int, run_of: MakeRun) -> None:
     run = run_of(model)
     table = np.asarray(run.mix(2, 3, at=at, seed=7))

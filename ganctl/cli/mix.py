@@ -74,9 +74,9 @@ def command(
 ) -> None:
     """Mix samples: the coarse noise of one with the fine noise of another, as a table of every pair.
 
-    For generators that take noise at several depths, such as those of infogan and sgan. The samples are those that
-    `ganctl sample` draws with the same seed: along the left edge those that give a row its coarse noise and its class,
-    along the top those that give a column its fine noise.
+    For generators that take noise at several depths, such as those of biggan, lapgan, sgan and infogan. The samples are
+    those that `ganctl sample` draws with the same seed: along the left edge those that give a row its coarse noise and
+    its class, along the top those that give a column its fine noise.
 
     \b
     ganctl mix --checkpoint outputs/sgan

@@ -18,7 +18,10 @@ _ATTENTIVE_BLOCK = 2
 
 
 @registry.register(
-    "biggan", source="Brock et al. 2018, https://arxiv.org/abs/1809.11096, appendix B", why_unfit=why_unfit
+    "biggan",
+    source="Brock et al. 2018, https://arxiv.org/abs/1809.11096, appendix B",
+    why_unfit=why_unfit,
+    noise_at_depths=True,
 )
 def biggan(
     image_shape: tuple[int, int, int],

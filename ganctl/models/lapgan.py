@@ -165,6 +165,7 @@ def _at_level(player: Player, level: int) -> Player:
     source="Denton et al. 2015, https://arxiv.org/abs/1506.05751",
     why_unfit=needed_sizes(16, 256),
     players=lapgan_players,
+    noise_at_depths=True,
 )
 def lapgan(
     image_shape: Shape,
