@@ -12,8 +12,8 @@ from ganctl.game.noise import Key
 from ganctl.layers.image_pyramid import halved
 from ganctl.lazy import tf
 
-ITERATIONS = 600
-OF_ONE = 1.25
+ITERATIONS = 1200
+OF_ONE = 1.3
 """How many times more iterations the control with one discriminator has: both then take equally long."""
 OURS, WITHOUT, ONE = "stackgan", "without the term", "one discriminator"
 _BATCH, _SHOWN = 100, 16
@@ -51,6 +51,8 @@ def measure(seed: int, folder: Path) -> Measured:
         "dataset": {"name": "image_folder", "path": str(folder / "clothes"), "channels": 1, "image_size": 28},
         "model.capacity": 8,
         "training.batch_size": 32,
+        "optimizer.generator.learning_rate": 5e-4,
+        "optimizer.discriminator.learning_rate": 5e-4,
         "training.ema": 0.0,
         "evaluation.every": 0,
         "outputs.sample_every": 10_000,
@@ -91,4 +93,8 @@ PROOF = Proof(
         Expected("KID", OURS, "<", ONE),
     ],
     measure,
+    "The learning rate is 5e-4, not the paper's 2e-4. With 2e-4 and 400 iterations of one seed, the colours of two "
+    "sizes differed by 0.022 with the term and by 0.069 without it, but single pixels by 0.099 and 0.118: the term "
+    "compares means and covariances, not places. KID was then 1.58 with the term, 1.01 without it and 0.80 with one "
+    "discriminator: all pictures were still unfinished.",
 )

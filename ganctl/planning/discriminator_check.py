@@ -111,9 +111,17 @@ def body_of(discriminator: Any) -> Any:
     """
     if not judges_images_alone(discriminator):
         raise GanctlError("The discriminator takes more than images, so its body cannot classify them.")
-    for layer in reversed(discriminator.layers):
+    # Other outputs may have layers with a single unit, too.
+    of_score = keras.Model(discriminator.inputs, discriminator.outputs[0])
+    for layer in reversed(of_score.layers):
         if isinstance(layer, keras.layers.Dense) and layer.units == 1:
-            return keras.Model(discriminator.inputs[0], layer.input)
+            try:
+                return keras.Model(discriminator.inputs[0], layer.input)
+            except ValueError:
+                raise GanctlError(
+                    "The discriminator's features depend on more than images, such as their classes, so its body "
+                    "cannot classify them."
+                ) from None
     *others, last = discriminator.outputs
     if others and len(last.shape) == 2:
         return keras.Model(discriminator.inputs[0], last)
