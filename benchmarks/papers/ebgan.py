@@ -12,7 +12,7 @@ from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.images.opencv import opencv
 
-ITERATIONS = 1000
+ITERATIONS = 600
 SIDE = 28
 SHOES = ("Sandal", "Sneaker", "Ankle boot")
 _SHOWN, _BATCH = 16, 100
@@ -137,6 +137,7 @@ PROOF = Proof(
         Expected("diversity", "ebgan", ">", "without the term"),
     ],
     measure,
-    "After 600 iterations, the AUC of mirrored shoes was 0.875 with the term, 0.927 without it and 0.803 for the "
-    "autoencoder alone, which tells noise apart as well as the others do: whatever cannot draw noise does.",
+    "Mirrored shoes stay below 0.9 with seed 0: 0.875 after 600 iterations. After 1,000, in a second trial, it was "
+    "0.853, and that of digits 0.937. The autoencoder alone tells noise apart as well: whatever cannot draw noise "
+    "does.",
 )
