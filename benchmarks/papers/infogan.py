@@ -195,4 +195,7 @@ PROOF = Proof(
         Expected("accuracy", "infogan", ">", "without the terms"),
     ],
     measure,
+    "The codes weigh 1, for the 0.1 of the shipped configuration. With 0.1 and the same seed, the bound was 2.298, but "
+    "R2 0.65 and 0.62, and the accuracy 0.512, no better than k-means. Noise does less in either than in the control: "
+    "on clothes, some categories look nearly the same whatever the noise.",
 )
