@@ -101,4 +101,7 @@ PROOF = Proof(
         Expected(RATIO, CHAIN, "<", 1.3),
     ],
     measure,
+    "After 600 iterations of one seed, the residuals were as large as the true ones (0.121 and 0.114 on average, on "
+    "[0, 1]) and varied over the noise by 0.061, but still looked like noise, and the coarsest level drew nearly the "
+    "same picture for every latent vector.",
 )
