@@ -448,6 +448,7 @@ AUGMENTATION_KEYS: dict[tuple[str, str], tuple[str, str]] = {
     ("ada", "target"): ("-1.0", "1.0"),
 }
 LOSS_KEYS = [(entry.name, key) for entry in losses.registry for key in entry.arguments().model_fields]
+TERM_KEYS = [(entry.name, key) for entry in losses.generator_terms for key in entry.arguments().model_fields]
 PENALTY_KEYS = [(entry.name, key) for entry in losses.penalties for key in entry.arguments().model_fields]
 MODEL_KEYS = [
     pytest.param(
@@ -471,6 +472,18 @@ def test_changing_a_losss_own_key_changes_the_rows(loss: str, key: str, looks: L
 def test_changing_a_penaltys_own_key_changes_the_rows(penalty: str, key: str, looks: Looks) -> None:
     changed = f"loss.penalties=[{{name: {penalty}, {key}: {OWN_KEYS[key][0]}}}]"
     assert looks.rows((SUMMED, changed)) != looks.rows((SUMMED, f"loss.penalties=[{{name: {penalty}}}]"))
+
+
+@pytest.mark.parametrize(("term", "key"), TERM_KEYS)
+def test_changing_a_generator_terms_own_key_changes_the_rows(
+    term: str, key: str, small_game: Callable[..., Game]
+) -> None:
+    needs = losses.generator_terms.get(term).make().needs
+    model = next(entry.name for entry in shipped(models.registry) if entry.sizes or needs != "sizes")
+    terms = ({"name": term}, {"name": term, key: 0.25})
+    games = [small_game(model, {"loss": {"generator_terms": [each]}}) for each in terms]
+    rows = [game.play(game.chunk(0, 1)).numpy() for game in games]
+    assert not np.array_equal(*rows)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def colour_consistency(*, mean_factor: Factor = 1.0, covariance_factor: Factor =
 
     def term(batch: Any) -> Any:
         moments = [_colours(images) for images in batch.fakes]
-        return tf.add_n([_distance(small, large) for small, large in pairwise(moments)])
+        return tf.reduce_sum(tf.stack([_distance(small, large) for small, large in pairwise(moments)]))
 
     def _distance(small: Sequence[Any], large: Sequence[Any]) -> Any:
         (means, covariances), (other_means, other_covariances) = small, large
