@@ -2,7 +2,7 @@
 
     python docs/make_page_pictures.py FOLDER [PICTURE]...
 
-FOLDER holds quickstart.html, photos.html, acgan_mnist.html and pix2pix_edges.html, as `ganctl export RUN --format html`
+FOLDER holds quickstart.html, photos.html, sngan.html and pix2pix_edges.html, as `ganctl export RUN --format html`
 writes them from the runs of docs/gallery.md. Needs the `test` extra, chromium and chromium-driver.
 """
 
@@ -26,7 +26,7 @@ PHONE = 390  # pixels
 SHOTS = {
     "page": ("quickstart", 1300, 1130, False),
     "page_photos": ("photos", 1300, 960, True),
-    "page_classes": ("acgan_mnist", 1300, 960, False),
+    "page_classes": ("sngan", 1300, 960, False),
     "page_drawing": ("pix2pix_edges", 1300, 850, False),
     "page_phone": ("quickstart", PHONE, 1150, True),
 }
@@ -95,7 +95,7 @@ def drawn(driver: Any, _: int) -> None:
         chain.release().perform()
 
 
-ACTS = {"quickstart": walked, "photos": chosen(9), "acgan_mnist": chosen(28), "pix2pix_edges": drawn}
+ACTS = {"quickstart": walked, "photos": chosen(9), "sngan": chosen(12), "pix2pix_edges": drawn}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2:])
