@@ -98,10 +98,13 @@ def _codes(value: Any) -> Any:
         both = isinstance(ends, list) and len(ends) == 2
         numbers = ends if both else [_as_python(ends)]
         if type(_as_python(number)) is not int or not all(
-            type(end) in (int, float) and math.isfinite(end) for end in numbers
+            type(end) in (int, float) and abs(end) < math.inf for end in numbers
         ):
             raise ValueError("")
-        found[_as_python(number)] = (float(numbers[0]), float(numbers[1])) if both else float(numbers[0])
+        try:
+            found[_as_python(number)] = (float(numbers[0]), float(numbers[1])) if both else float(numbers[0])
+        except OverflowError:  # of a whole number without an end
+            raise ValueError("") from None
     return found
 
 

@@ -135,6 +135,10 @@ def test_python_draws_what_the_vectors_say(infogan: Run) -> None:
     [
         ({"codes": {4: 1.0}}, r"numbers from 0 to 3\. Received: 4"),
         ({"codes": {0: (1, 1)}}, r"a sweep needs two different ends\. Received: 1\.\.1"),
+        ({"codes": {0: (1, 1 + 1e-12)}}, "a sweep needs two different ends"),
+        ({"codes": {0: -1e39}}, r"code 0: a latent vector cannot hold this number\. Received: -1e\+39"),
+        ({"codes": {0: (0, 1e39)}}, r"cannot hold this number\. Received: 0\.\.1e\+39"),
+        ({"codes": {0: 10**400}}, "codes must be a dictionary"),
         ({"codes": {0: (0, 1), 1: (0, 1), 2: (0, 1)}}, r"at most two codes can be swept.*Received: 3"),
         ({"codes": {0: (0, 1, 2)}}, "codes must be a dictionary of codes by number"),
         ({"codes": {0: float("nan")}}, "codes must be a dictionary"),

@@ -44,9 +44,12 @@ class SetCodes:
         return cls(dict(given))
 
     def __post_init__(self) -> None:
-        """Raise UsageError if a sweep goes nowhere, or if there are more than two."""
+        """Raise UsageError if a value is too large, a sweep goes nowhere, or if there are more than two."""
+        for number, given in self.given.items():
+            if not np.all(np.abs(given) <= np.finfo(np.float32).max):
+                raise UsageError(f"code {number}: a latent vector cannot hold this number. Received: {_shown(given)}")
         for number, ends in self.swept.items():
-            if ends[0] == ends[1]:
+            if np.float32(ends[0]) == np.float32(ends[1]):
                 raise UsageError(f"code {number}: a sweep needs two different ends. Received: {_shown(ends)}")
         if len(self.swept) > 2:
             raise UsageError(
