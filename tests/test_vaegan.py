@@ -157,6 +157,21 @@ def test_every_form_of_batches_and_a_loss_of_pairs(form: str, small_game: SmallG
             {"model": {"adversarial": False}, "loss": {"penalties": [{"name": "r1"}]}},
             "loss.penalties: a plain autoencoder",
         ),
+        (
+            {
+                "model": {"adversarial": False},
+                "loss": {"name": "wasserstein", "penalties": [{"name": "weight_clipping"}]},
+            },
+            "loss.penalties: no player of this model moves a discriminator",
+        ),
+        (
+            {"model": {"adversarial": False}, "training.augment": [{"name": "diffaugment"}]},
+            "training.augment: a plain autoencoder",
+        ),
+        (
+            {"model": {"adversarial": False}, "training.disc_updates": 2},
+            "training.disc_updates: no player of this model follows it. Set it to 1.",
+        ),
     ],
 )
 def test_what_has_no_meaning_is_refused(changes: Any, message: str, small_game: SmallGame) -> None:

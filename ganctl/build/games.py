@@ -1,7 +1,7 @@
 """The whole game of an experiment: networks, players, feeds."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ganctl.build.penalty_check import check_penalties, differentiates_twice
 from ganctl.build.resolving import check_players, check_stage_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import StageSection
+from ganctl.experiment.sections import PACES, StageSection
 from ganctl.game.augmentation import memory_of
 from ganctl.game.feed import PAIR, Feed, Shift
 from ganctl.game.game import Average, Game, Player
@@ -98,6 +98,8 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
     players = made(parts, optimizer)
     _check_augmented(experiment, players)
     _check_generator_terms(experiment, players)
+    if parts.constraints and not {role for player in players for role in player.networks} & {*discriminators(networks)}:
+        raise ConfigurationError("no player of this model moves a discriminator. Set it to [].", key="loss.penalties")
     check_players(experiment, asked)
     check_stage_players(experiment, [player.name for player in players])
     own = {player.name: player.optimizer for player in players}
@@ -107,11 +109,19 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
         again = made(parts.with_training(**paces), lambda name: None) if paces else players
         return [replace(each, optimizer=own[each.name]) for each in again if each.name in stage.players]
 
+    def follows(key: str, names: Collection[str]) -> bool:
+        """Whether any of these players has as many updates as the key says."""
+        one, two = (made(parts.with_training(**{key: updates}), lambda name: None) for updates in (1, 2))
+        pairs = zip(one, two, strict=True)
+        return any(first.updates != second.updates for first, second in pairs if first.name in names)
+
+    for key in PACES:
+        if getattr(experiment.training, key) > 1 and not follows(key, own):
+            raise ConfigurationError("no player of this model follows it. Set it to 1.", key=f"training.{key}")
     sections = experiment.training.stages
     for index, section in enumerate(sections):
         for key in section.paces:
-            one, two = ([each.updates for each in paced(section, {key: updates})] for updates in (1, 2))
-            if one == two:
+            if not follows(key, section.players):
                 raise ConfigurationError(
                     f"no player of this stage follows it: {', '.join(section.players)}. Remove it.",
                     key=f"training.stages.{index}.{key}",

@@ -133,7 +133,8 @@ def vaegan_players(
         adversarial: false: a plain variational autoencoder, of the same encoder and generator, which compares pixels.
 
     Raises:
-        ConfigurationError: latent vectors are not normal; or a plain autoencoder has penalties or generator terms.
+        ConfigurationError: latent vectors are not normal; or a plain autoencoder has penalties, generator terms or
+            augmentations.
     """
     if setup.latent_distribution != _NORMAL:
         raise ConfigurationError(
@@ -153,11 +154,14 @@ def vaegan_players(
         opponents={**maker.opponents, "generator": "batch"},
     )
     if not adversarial:
-        for key, found in (("penalties", setup.penalties), ("generator_terms", setup.generator_terms)):
+        for key, found in (
+            ("loss.penalties", setup.penalties),
+            ("loss.generator_terms", setup.generator_terms),
+            ("training.augment", setup.augmentations),
+        ):
             if found:
                 raise ConfigurationError(
-                    "a plain autoencoder (`model.adversarial: false`) has no discriminator. Set it to [].",
-                    key=f"loss.{key}",
+                    "a plain autoencoder (`model.adversarial: false`) has no discriminator. Set it to [].", key=key
                 )
         decode = [term for term in turn.terms if term.name == "g_likelihood"]
         return [encoder, replace(maker, turns=[_of_all(turn, "decode", decode)])]
