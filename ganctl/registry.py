@@ -13,9 +13,9 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 
 from ganctl.errors import ConfigurationError, did_you_mean
 
@@ -74,7 +74,7 @@ class Entry:
         for parameter in self.keys:
             if parameter.name not in self.injected:
                 default = ... if parameter.default is parameter.empty else parameter.default
-                fields[parameter.name] = (parameter.annotation, default)
+                fields[parameter.name] = (_without_booleans(parameter.annotation), default)
         config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
         return create_model(f"{self.name}_arguments", __config__=config, **fields)
 
@@ -87,6 +87,19 @@ class Entry:
         with suppress(OSError, TypeError, SyntaxError):  # the file may have changed since
             return f"{inspect.getsourcefile(made)}:{inspect.getsourcelines(made)[1]}"
         return self.make.__module__
+
+
+def _without_booleans(annotation: Any) -> Any:
+    """The annotation, if it lists whole numbers such that `true`, which equals 1 in Python, is none of them."""
+    if get_origin(annotation) is Literal and all(type(each) is int for each in get_args(annotation)):
+        return Annotated[annotation, BeforeValidator(_no_boolean)]
+    return annotation
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("input should be a number, not true or false")
+    return value
 
 
 def made_by(entry: Entry, kind: type[Made], /, *arguments: Any, **keys: Any) -> Made:

@@ -1,12 +1,14 @@
 """pix2pixHD: its sizes, its losses in closed form, what each stage moves, and training that lowers the error."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from conftest import operation_by_operation, untracked
+from pydantic import ValidationError
 from small_runs import KilledAfter, files_of, resume, train
 
 from ganctl import datasets, models
@@ -237,3 +239,10 @@ def test_training_in_stages_lowers_the_error() -> None:
     for step, rounds in ((0, 80), (80, 40), (120, 60)):
         played.play(played.chunk(step, rounds))
     assert error() < 0.5 * before, (error(), before)
+
+
+@pytest.mark.parametrize(("scales", "taken"), [(True, False), (1, True), (4, False)])
+def test_true_is_no_number_of_scales(scales: object, taken: bool) -> None:
+    arguments = models.registry.get("pix2pixhd").arguments()
+    with nullcontext() if taken else pytest.raises(ValidationError, match="nput should be"):
+        arguments.model_validate({"scales": scales})
