@@ -190,6 +190,24 @@ def on_passes(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = N
     return replace(turn, forward=forward.of(chosen))
 
 
+def on_drawn_images(turn: Turn, kind: type[GanPass], mixed: type[MixedPass] | None = None) -> Turn:
+    """Return `on_passes` for generated images that depend on the real ones of the same update, such as their labels.
+
+    The turn draws one real image for each generated one.
+
+    Args:
+        turn: as for `on_passes`.
+        kind: as for `on_passes`.
+        mixed: as for `on_passes`.
+
+    Raises:
+        TypeError: as for `on_passes`.
+    """
+    forward: Any = (found := on_passes(turn, kind, mixed)).forward
+    # Images made ahead would not be made from those that the update draws.
+    return replace(found, draws={"real": forward.count}, ahead=no_images_ahead)
+
+
 def on_feeds(turn: Turn, *, gives: str, takes: str) -> Turn:
     """Return a turn of `discriminator` or `generator` in which the generator makes images from images.
 

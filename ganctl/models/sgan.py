@@ -20,11 +20,10 @@ from ganctl.game import (
     draw_latent,
     generator,
     mean,
-    on_passes,
+    on_drawn_images,
     refuse_together,
 )
 from ganctl.game.augmentation import memory_of
-from ganctl.game.game import no_images_ahead
 from ganctl.layers.resolutions import Resolutions, needed_sizes
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import keras, tf
@@ -265,13 +264,7 @@ def _weighted(turn: Turn, weight: float) -> Turn:
 
 def _on(player: Player, kind: type[StackPass], mixed: type[MixedPass]) -> Player:
     """The player of `discriminator` or `generator` on passes of a class; each of its turns draws labelled images."""
-
-    def labelled(turn: Turn) -> Turn:
-        forward: Any = (turn := on_passes(turn, kind, mixed)).forward
-        # What was made ahead would not belong to the images that the update draws.
-        return replace(turn, draws={"real": forward.count}, ahead=no_images_ahead)
-
-    return replace(player, turns=[labelled(turn) for turn in player.turns])
+    return replace(player, turns=[on_drawn_images(turn, kind, mixed) for turn in player.turns])
 
 
 def _of_features(player: Player, setup: Setup) -> Player:

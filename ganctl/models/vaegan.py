@@ -19,9 +19,8 @@ from ganctl.game import (
     draw_latent,
     generator,
     mean,
-    on_passes,
+    on_drawn_images,
 )
-from ganctl.game.game import no_images_ahead
 from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.layers.strided_convolutions import enlarged, reduced
 from ganctl.lazy import channels_last, keras, tf
@@ -177,9 +176,7 @@ def vaegan_players(
 
 def _of_vae(turn: Turn) -> Turn:
     """A turn of `discriminator` or `generator` on passes with reconstructions, which need real images."""
-    made: Any = on_passes(turn, VaePass, mixed=MixedVaePass)
-    # Reconstructions made ahead would not be of the images that the update draws.
-    return replace(made, draws={"real": made.forward.count}, ahead=no_images_ahead)
+    return on_drawn_images(turn, VaePass, MixedVaePass)
 
 
 def _of_all(turn: Turn, name: str, terms: list[Term]) -> Turn:
