@@ -1,4 +1,4 @@
-"""Parts that class-conditional networks share: conditional BatchNorm, and scoring by projection."""
+"""Parts that class-conditional networks share: embeddings, conditional BatchNorm, and scoring by projection."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -24,6 +24,19 @@ def is_conditional(conditional: Conditional, num_classes: int) -> bool:
             key="model.conditional",
         )
     return bool(num_classes) and conditional is not False
+
+
+@channels_last()
+def class_embedding(classes: Any, num_classes: int, width: int, **settings: Any) -> Any:
+    """Return a learned vector for each class, [N, width].
+
+    Args:
+        classes: a Keras tensor, integers [N, 1].
+        num_classes: number of classes.
+        width: length of the vectors.
+        **settings: of the `keras.layers.Embedding`.
+    """
+    return keras.layers.Flatten()(keras.layers.Embedding(num_classes, width, **settings)(classes))
 
 
 def normalisation(classes: Any, num_classes: int) -> Callable[[Any], Any]:

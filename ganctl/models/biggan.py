@@ -7,7 +7,7 @@ from pydantic import Field
 
 import ganctl.layers
 from ganctl.game import class_input
-from ganctl.layers.conditional import Conditional, is_conditional, spectral_residual_score
+from ganctl.layers.conditional import Conditional, class_embedding, is_conditional, spectral_residual_score
 from ganctl.layers.modulation import modulated
 from ganctl.layers.residual_blocks import down_block, up_block
 from ganctl.layers.resolutions import Resolutions, why_unfit
@@ -57,8 +57,7 @@ def biggan(
     generator_class, judged_class = (class_input(), class_input()) if with_classes else (None, None)
     shared = []
     if generator_class is not None:
-        table = layers.Embedding(num_classes, class_dim, embeddings_initializer="orthogonal")
-        shared.append(layers.Flatten()(table(generator_class)))
+        shared.append(class_embedding(generator_class, num_classes, class_dim, embeddings_initializer="orthogonal"))
 
     widest = resolutions.channels(capacity, blocks)
     maps = layers.Reshape((*resolutions.base, widest))(dense(resolutions.base_pixels * widest)(first))

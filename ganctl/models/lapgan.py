@@ -25,8 +25,8 @@ from ganctl.game import (
     generator,
     in_parts,
 )
-from ganctl.layers.conditional import Conditional, is_conditional
-from ganctl.layers.image_pyramid import doubled, halved
+from ganctl.layers.conditional import Conditional, class_embedding, is_conditional
+from ganctl.layers.image_pyramid import doubled, halved, level_sizes, trimmed
 from ganctl.layers.resolutions import needed_sizes
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -196,7 +196,7 @@ def lapgan(
     """
     told = num_classes if is_conditional(conditional, num_classes) else 0
     height, width, channels = image_shape
-    shapes = [(-(-height // 2**times), -(-width // 2**times), channels) for times in reversed(range(levels))]
+    shapes = [(*size, channels) for size in level_sizes(height, width, levels)]
     if min(shapes[0][:2]) < _SMALLEST_SIDE:
         raise ConfigurationError(
             f"the coarsest of {levels} levels would have {shapes[0][0]}x{shapes[0][1]} pixels, and needs "
@@ -221,9 +221,7 @@ def _chain(networks: Networks, shapes: list[Shape], num_classes: int) -> Any:
     for level, (height, width, _) in enumerate(shapes[1:], 2):
         inputs.append(keras.Input([height * width], name=f"latent_{level}"))
         low = layers.UpSampling2D(interpolation="bilinear", dtype="float32")(image)
-        surplus = low.shape[1] - height, low.shape[2] - width
-        if any(surplus):
-            low = layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), dtype="float32")(low)
+        low = trimmed(low, height, width, dtype="float32")
         residual = _called(networks[f"generator_{level}"], [low, inputs[-1], *classes])
         image = layers.Add(dtype="float32")([low, residual])
     return keras.Model([*inputs, *classes], image, name="generator")
@@ -239,7 +237,7 @@ def _coarsest_generator(shape: Shape, num_classes: int, latent_dim: int, capacit
     latent = keras.Input([latent_dim], name="latent")
     hidden = latent
     if classes:
-        hidden = layers.Concatenate()([latent, _embedded(classes[0], num_classes, latent_dim)])
+        hidden = layers.Concatenate()([latent, class_embedding(classes[0], num_classes, latent_dim)])
     for _ in range(2):
         hidden = layers.Dense(16 * capacity, activation="relu")(hidden)
     pixels = layers.Dense(shape[0] * shape[1] * shape[2], activation="tanh", dtype="float32")(hidden)
@@ -254,7 +252,7 @@ def _coarsest_discriminator(shape: Shape, num_classes: int, latent_dim: int, cap
     hidden = layers.Flatten()(image)
     for number in range(2):
         if classes and number:
-            hidden = layers.Concatenate()([hidden, _embedded(classes[0], num_classes, latent_dim)])
+            hidden = layers.Concatenate()([hidden, class_embedding(classes[0], num_classes, latent_dim)])
         hidden = layers.Dropout(0.5)(layers.LeakyReLU(0.2)(layers.Dense(8 * capacity)(hidden)))
     score = layers.Dense(1, dtype="float32")(hidden)
     return keras.Model([image, *classes] if classes else image, score, name="discriminator_1")
@@ -290,12 +288,8 @@ def _residual_discriminator(shape: Shape, num_classes: int, capacity: int, level
     return keras.Model([image, low, *classes], score, name=f"discriminator_{level}")
 
 
-def _embedded(classes: Any, num_classes: int, width: int) -> Any:
-    return keras.layers.Flatten()(keras.layers.Embedding(num_classes, width)(classes))
-
-
 def _beside_plane(maps: Any, classes: Any, num_classes: int) -> Any:
     """Maps beside a plane [N, h, w, 1] that is a linear function of the class (section 4.1)."""
     height, width = maps.shape[1:3]
-    plane = keras.layers.Reshape((height, width, 1))(_embedded(classes, num_classes, height * width))
+    plane = keras.layers.Reshape((height, width, 1))(class_embedding(classes, num_classes, height * width))
     return keras.layers.Concatenate()([maps, plane])

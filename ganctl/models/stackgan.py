@@ -25,8 +25,8 @@ from ganctl.game import (
     takes_classes,
 )
 from ganctl.game.players import term_name
-from ganctl.layers.conditional import Conditional, is_conditional
-from ganctl.layers.image_pyramid import halved
+from ganctl.layers.conditional import Conditional, class_embedding, is_conditional
+from ganctl.layers.image_pyramid import halved, level_sizes, trimmed
 from ganctl.layers.resolutions import Resolutions, why_unfit
 from ganctl.lazy import keras
 from ganctl.models import registry
@@ -263,11 +263,11 @@ def stackgan(
     told = is_conditional(conditional, num_classes)
     latent, classes = keras.Input([latent_dim], name="latent"), class_input() if told else None
     # With classes, the code takes the place of the noise in the later stages (section 4.2).
-    code = latent if classes is None else _embedded(classes, num_classes, latent_dim)
+    code = latent if classes is None else class_embedding(classes, num_classes, latent_dim)
     noise = latent if classes is None else keras.layers.Concatenate()([latent, code])
     inputs = latent if classes is None else [latent, classes]
 
-    sides = _sides(image_shape)
+    sides = level_sizes(*image_shape[:2], 3)
     maps = _first_stage(noise, sides[0], capacity)
     found = [maps]
     for size, filters in zip(sides[1:], (2 * capacity, capacity), strict=True):
@@ -287,16 +287,6 @@ def stackgan(
     return networks
 
 
-def _sides(image_shape: Shape) -> list[tuple[int, int]]:
-    """Height and width at a quarter, half and all of the size, rounded up."""
-    height, width = image_shape[:2]
-    return [(-(-height // times), -(-width // times)) for times in (4, 2, 1)]
-
-
-def _embedded(classes: Any, num_classes: int, width: int) -> Any:
-    return keras.layers.Flatten()(keras.layers.Embedding(num_classes, width)(classes))
-
-
 def _repeated(code: Any, height: int, width: int) -> Any:
     """A vector [N, d] at every place, [N, height, width, d]."""
     return keras.layers.Reshape((height, width, code.shape[-1]))(keras.layers.RepeatVector(height * width)(code))
@@ -309,9 +299,7 @@ def _gated(maps: Any, filters: int) -> Any:
 
 def _doubled(maps: Any, filters: int, size: tuple[int, int]) -> Any:
     """Maps of twice the size, of which the last row and column are cut off where `size` is odd."""
-    maps = _gated(keras.layers.UpSampling2D()(maps), filters)
-    surplus = [made - wanted for made, wanted in zip(maps.shape[1:3], size, strict=True)]
-    return keras.layers.Cropping2D(((0, surplus[0]), (0, surplus[1])))(maps) if any(surplus) else maps
+    return trimmed(_gated(keras.layers.UpSampling2D()(maps), filters), *size)
 
 
 def _first_stage(noise: Any, size: tuple[int, int], capacity: int) -> Any:
@@ -322,9 +310,9 @@ def _first_stage(noise: Any, size: tuple[int, int], capacity: int) -> Any:
     maps = keras.layers.Dense(2 * resolutions.base_pixels * widest, use_bias=False)(noise)
     maps = keras.layers.Reshape((*resolutions.base, 2 * widest))(maps)
     maps = keras.ops.glu(keras.layers.BatchNormalization()(maps))
-    for level in reversed(range(resolutions.steps)):
-        size_here = -(-size[0] // 2**level), -(-size[1] // 2**level)
-        maps = _doubled(maps, capacity * min(_MOST_TIMES_WIDER, 4 * 2**level), size_here)
+    sizes = level_sizes(*size, resolutions.steps)
+    for level, level_size in zip(reversed(range(resolutions.steps)), sizes, strict=True):
+        maps = _doubled(maps, capacity * min(_MOST_TIMES_WIDER, 4 * 2**level), level_size)
     return maps
 
 
@@ -361,7 +349,7 @@ def _discriminator(shape: Shape, num_classes: int, code_dim: int, capacity: int,
     if not num_classes:
         return keras.Model(image, score, name=role)
     classes = class_input()
-    code = _repeated(_embedded(classes, num_classes, code_dim), *maps.shape[1:3])
+    code = _repeated(class_embedding(classes, num_classes, code_dim), *maps.shape[1:3])
     both = layers.Conv2D(maps.shape[-1], 3, padding="same")(layers.Concatenate()([maps, code]))
     both = layers.Flatten()(layers.LeakyReLU(0.2)(both))
     return keras.Model([image, classes], [score, layers.Dense(1, dtype="float32")(both)], name=role)
