@@ -151,8 +151,7 @@ def _resolved_penalties(experiment: Experiment) -> list[PenaltySection]:
     penalties: list[PenaltySection] = []
     for index, penalty in enumerate(experiment.loss.penalties):
         key = f"loss.penalties.{index}"
-        if penalty.name in [other.name for other in penalties]:
-            raise ConfigurationError(f"'{penalty.name}' is given twice.", key=f"{key}.name")
+        _refuse_repeated(penalty.name, penalties, f"{key}.name")
         entry = catalog.penalties.get(penalty.name, f"{key}.name")
         if entry.constraint:
             for name in ("weight", "every"):
@@ -170,8 +169,7 @@ def _resolved_generator_terms(experiment: Experiment) -> list[GeneratorTermSecti
     terms: list[GeneratorTermSection] = []
     for index, term in enumerate(experiment.loss.generator_terms):
         key = f"loss.generator_terms.{index}.name"
-        if term.name in [other.name for other in terms]:
-            raise ConfigurationError(f"'{term.name}' is given twice.", key=key)
+        _refuse_repeated(term.name, terms, key)
         entry = catalog.generator_terms.get(term.name, key)
         place = ("loss", "generator_terms", index)
         arguments = _checked(experiment, place, catalog.generator_terms, entry, term.arguments)
@@ -184,13 +182,19 @@ def _resolved_augmentations(experiment: Experiment) -> list[AugmentationSection]
     for index, section in enumerate(experiment.training.augment):
         # In the file, a plain name may stand in place of a mapping.
         key = f"training.augment.{index}"
-        if section.name in [other.name for other in resolved]:
-            raise ConfigurationError(f"'{section.name}' is given twice.", key=key)
+        _refuse_repeated(section.name, resolved, key)
         entry = catalog.augmentations.get(section.name, key)
         place = ("training", "augment", index)
         arguments = _checked(experiment, place, catalog.augmentations, entry, section.arguments)
         resolved.append(AugmentationSection(name=section.name, **arguments))
     return resolved
+
+
+def _refuse_repeated(
+    name: str, earlier: Sequence[PenaltySection | GeneratorTermSection | AugmentationSection], key: str
+) -> None:
+    if name in [section.name for section in earlier]:
+        raise ConfigurationError(f"'{name}' is given twice. Remove one.", key=key)
 
 
 def _without_keys_of_the_files_data_set(experiment: Experiment, dataset: catalog.DatasetEntry) -> Experiment:
