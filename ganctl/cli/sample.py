@@ -1,5 +1,6 @@
 """`ganctl sample`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,21 +125,18 @@ def command(
     write = writer_for(path, num)
     trained = TrainedGenerator.load(checkpoint, best=best, direction=direction)
     warn_skipped(trained.problems)
-    learned_from = trained.parts.experiment.dataset.path
-    if output and learned_from and output.exists() and output.samefile(Path(learned_from).expanduser()):
-        raise UsageError(f"--output {output} is what this generator learned from. Choose another file.")
+    _check_output(output, trained)
     if trained.sampler.takes:
-        noise_only = {
-            "--classes": classes,
-            "--category": category,
-            "--code": codes or None,
-            "--truncation": truncation,
-            "--latents": latents,
-            "--values": values or None,
-        }
-        for option, value in noise_only.items():
-            if value is not None:
-                raise UsageError(f"{option} is for models that draw from noise; this one takes images. Leave it out.")
+        _refuse_options_of_noise(
+            {
+                "--classes": classes,
+                "--category": category,
+                "--code": codes or None,
+                "--truncation": truncation,
+                "--latents": latents,
+                "--values": values or None,
+            }
+        )
         show(_from_images(trained, path, num, seed))
         return
     if given is not None:
@@ -164,6 +162,24 @@ def command(
     if drawn:
         more = f" (the first {rows} of {len(drawn)}; a larger --num draws more)" if rows < len(drawn) else ""
         show(f"classes: {listed(drawn[:rows], trained.drawn_names)}{more}")
+
+
+def _check_output(output: Path | None, trained: "TrainedGenerator") -> None:
+    """Raise UsageError if the output would replace the generator's training images."""
+    from ganctl.errors import UsageError
+
+    learned_from = trained.parts.experiment.dataset.path
+    if output and learned_from and output.exists() and output.samefile(Path(learned_from).expanduser()):
+        raise UsageError(f"--output {output} is what this generator learned from. Choose another file.")
+
+
+def _refuse_options_of_noise(given: Mapping[str, Any]) -> None:
+    """Raise UsageError if an option was given, by name, that a model which takes images has no use for."""
+    from ganctl.errors import UsageError
+
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"{option} is for models that draw from noise; this one takes images. Leave it out.")
 
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:
