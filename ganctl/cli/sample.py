@@ -1,6 +1,6 @@
 """`ganctl sample`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,11 @@ from ganctl.cli._options import (
 from ganctl.cli._printing import show
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from ganctl.generation.codes import SetCodes
     from ganctl.generation.loading import TrainedGenerator
+    from ganctl.generation.sample_files import Write
 
 
 @click.command()
@@ -144,17 +148,7 @@ def command(
     if category is not None:
         trained.check_finds_categories()
     drawn = trained.classes(classes if category is None else category)
-    table, in_turn = None, drawn
-    if settings.given:
-        samples = settings.samples(trained, num, drawn, seed=seed, truncation=truncation, given=given)
-        given, in_turn, table = samples.vectors, samples.classes, samples.table(trained.drawn_names)
-    where = write(
-        trained.draw(num, seed, in_turn or None, truncation, values=values, latents=given),
-        in_turn if settings.swept else drawn,
-        names=trained.drawn_names,
-        alpha=trained.alpha and not values,
-        codes=table,
-    )
+    where = _from_noise(trained, write, settings, num, drawn, given, seed, truncation, values=values)
     show(f"{num:,} images of {trained.description}: {where}")
     if settings.given:
         show(f"codes: {settings.in_words}")
@@ -180,6 +174,44 @@ def _refuse_options_of_noise(given: Mapping[str, Any]) -> None:
     for option, value in given.items():
         if value is not None:
             raise UsageError(f"{option} is for models that draw from noise; this one takes images. Leave it out.")
+
+
+def _from_noise(
+    trained: "TrainedGenerator",
+    write: "Write",
+    settings: "SetCodes",
+    num: int,
+    classes: Sequence[int],
+    given: "np.ndarray | None",
+    seed: int,
+    truncation: float | None,
+    *,
+    values: bool,
+) -> Path:
+    """Write what a model draws from noise; returns the path.
+
+    Args:
+        trained: the generator.
+        write: writes the images.
+        settings: the codes that are set.
+        num: number of images.
+        classes: the classes to draw in rotation; empty if the generator takes none.
+        given: latent vectors [N, latent_size] to draw from instead of those of the seed.
+        seed: of the latent vectors.
+        truncation: as in `Key.latent`.
+        values: write values in the range of the training images.
+    """
+    table, in_turn = None, classes
+    if settings.given:
+        samples = settings.samples(trained, num, classes, seed=seed, truncation=truncation, given=given)
+        given, in_turn, table = samples.vectors, samples.classes, samples.table(trained.drawn_names)
+    return write(
+        trained.draw(num, seed, in_turn or None, truncation, values=values, latents=given),
+        in_turn if settings.swept else classes,
+        names=trained.drawn_names,
+        alpha=trained.alpha and not values,
+        codes=table,
+    )
 
 
 def _from_images(trained: "TrainedGenerator", path: Path, num: int, seed: int) -> str:

@@ -261,7 +261,11 @@ def read_samples(
             formats=found.formats,
             value_range=found.value_range,
         )
-    trained = TrainedGenerator.load(path, best=best)
+    return _samples_of(TrainedGenerator.load(path, best=best), path, count, seed, track)
+
+
+def _samples_of(trained: TrainedGenerator, path: Path, count: int, seed: int, track: Track) -> Samples:
+    """Return what a trained model draws, from noise or from images; the other arguments as for `read_samples`."""
 
     def draw() -> np.ndarray:
         batches = track(trained.draw(count, seed), "drawing samples", -(-count // BATCH))
