@@ -54,7 +54,10 @@ def encode(encoder: Any, generator: Any, images: np.ndarray, seed: int = 0) -> n
     """
     height, width, channels = images.shape[1:]
     if not inverts(encoder, generator, (height, width, channels)):
-        raise UsageError("The encoder does not turn these images into latent vectors of this generator.")
+        raise UsageError(
+            "The encoder does not turn these images into latent vectors of this generator. Give images with the size "
+            f"and channels that both were trained on. Received: {height}x{width}, {channels} channels"
+        )
     count = len(latent_shapes(generator))
 
     def codes(batch: Any) -> list[Any]:

@@ -96,8 +96,7 @@ class Inversion:
             nearest = ended.distances.reshape(tried, count).argmin(axis=0)
             best = ended.rows(nearest * count + np.arange(count))
         best = self._descend(images, best, steps, bar)
-        for _ in bar:  # which ends the progress bar
-            pass
+        _finish(bar)
         return best
 
     def refine(self, images: np.ndarray, start: Found, steps: int, track: Track) -> Found:
@@ -105,8 +104,7 @@ class Inversion:
         total = _batches(len(images)) * steps
         bar = iter(track(range(total), "reconstructing", total))
         found = self._descend(images, start, steps, bar)
-        for _ in bar:
-            pass
+        _finish(bar)
         return found
 
     def nearest_class(self, images: np.ndarray, vectors: np.ndarray, classes: Sequence[int]) -> Found:
@@ -154,6 +152,10 @@ class Inversion:
         return np.concatenate(rows)
 
     def _descend(self, images: np.ndarray, start: Found, steps: int, bar: Iterator[Any]) -> Found:
+        """Return the best vectors on the way from a start, one for each of images [N, H, W, C], in as many steps.
+
+        Each batch of images takes `steps` from the progress bar.
+        """
         parts = []
         for number, places in enumerate(_places(len(images))):
             begun, key = start.rows(places), sample_key(self._seed, number)
@@ -176,6 +178,7 @@ class Inversion:
         return _joined(parts).rows(np.arange(len(images)))
 
     def _measure(self, images: np.ndarray, vectors: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
+        """Return the distance [N] of each picture from the image of its vector."""
         parts = []
         for number, places in enumerate(_places(len(images))):
             target = self._described(tf.constant(images[places], tf.float32))
@@ -254,6 +257,12 @@ def _places(count: int) -> Iterator[np.ndarray]:
 
 def _batches(count: int) -> int:
     return -(-count // BATCH)
+
+
+def _finish(bar: Iterator[Any]) -> None:
+    """Read a progress bar to its end, which closes it."""
+    for _ in bar:
+        pass
 
 
 def _joined(parts: Sequence[Found]) -> Found:

@@ -82,20 +82,20 @@ class ModelScorer:
         notes: tuple[str, ...] = ()
         conditional = self._draws_labels(generator)
         if conditional:
-            values |= self._of_classes(samples)
-            protocol["class_accuracy"] = self._in_words
+            values |= self._class_accuracy(samples)
+            protocol["class_accuracy"] = self._classifier_in_words
             if draw is not None:
-                found, count = self._of_teaching(draw, num)
+                found, count = self._cas(draw, num)
                 values |= found
                 protocol["cas"] = f"{count} samples, or training images, of the same classes teach such a classifier"
         if encoder is not None and inverts(encoder, generator, self.training.shape):
             # A class that the generator finds itself is unknown for an image.
             if conditional or not takes_classes(generator):
-                found, notes = self._of_reconstruction(encoder, generator, num)
+                found, notes = self._reconstruction_error(encoder, generator, num)
                 values |= found
                 protocol["reconstruction_error"] = "of uint8, baseline: in the order of default_rng(3).permutation"
             if self._has_classes:
-                values |= self._of_codes(encoder, generator)
+                values |= self._code_accuracy(encoder, generator)
                 protocol["code_accuracy"] = (
                     f"1 nearest neighbour, Euclidean, of at most {MOST_SEARCHED} training images, mean over the classes"
                 )
@@ -134,26 +134,27 @@ class ModelScorer:
         return {"tested": self._split.kind, "tested_num": len(self._split.tested)}
 
     @property
-    def _in_words(self) -> str:
+    def _classifier_in_words(self) -> str:
         split, classifier = self._split, self._classifier
         return (
             f"mean over the classes, by ganctl's classifier sha256:{classifier.weights} of "
             f"{min(len(split.learned), MOST_IMAGES)} training images, floor of {len(split.tested)} {split.kind}"
         )
 
-    def _of_classes(self, samples: np.ndarray) -> dict[str, Any]:
+    def _class_accuracy(self, samples: np.ndarray) -> dict[str, Any]:
+        """Return class accuracy of samples of all classes in turn, uint8 [N, H, W, C], and its floor."""
         assert self.training.labels is not None
         asked = np.arange(len(samples)) % self.training.num_classes
         known = np.isin(asked, self.training.labels)  # nobody can name a class without images
         return {
             "class_accuracy": class_accuracy(self._classifier, samples[known], asked[known]),
-            "class_accuracy" + FLOOR: self._floor,
+            "class_accuracy" + FLOOR: self._floor_of_accuracy,
             "classifier": self._classifier.weights[:12],
             **self._stated,
         }
 
     @cached_property
-    def _floor(self) -> float:
+    def _floor_of_accuracy(self) -> float:
         classifier, tested = self._classifier, self._split.tested
         assert tested.labels is not None
         labels = tested.labels
@@ -162,7 +163,7 @@ class ModelScorer:
             lambda: class_accuracy(classifier, tested.images, labels),
         )
 
-    def _of_teaching(self, draw: Callable[[Sequence[int]], np.ndarray], num: int) -> tuple[dict[str, Any], int]:
+    def _cas(self, draw: Callable[[Sequence[int]], np.ndarray], num: int) -> tuple[dict[str, Any], int]:
         """Return CAS of samples and of as many training images with the same labels, and how many there are."""
         tested = self._split.tested
         real = some(self._split.learned, min(num, MOST_IMAGES))
@@ -175,7 +176,8 @@ class ModelScorer:
         )
         return {"cas": classification_accuracy_score(samples, labels, tested), "cas" + FLOOR: floor}, len(real)
 
-    def _of_reconstruction(self, encoder: Any, generator: Any, num: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    def _reconstruction_error(self, encoder: Any, generator: Any, num: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the error of at most `num` reconstructions, its baseline, and a warning if none are held out."""
         unseen = self.held_out is not None and len(self.held_out) > 1
         found = self.held_out if unseen and self.held_out is not None else self.training
         images = some(found, num)
@@ -195,28 +197,30 @@ class ModelScorer:
             "Hold some out: dataset.holdout=0.1",
         )
 
-    def _of_codes(self, encoder: Any, generator: Any) -> dict[str, Any]:
+    def _code_accuracy(self, encoder: Any, generator: Any) -> dict[str, Any]:
+        """Return the accuracy of naming images by the nearest code, and its baseline."""
         (named, labels), (searched, other_labels) = self._searched
         codes = [encode(encoder, generator, images, self.seed) for images in (named, searched)]
         accuracy = nearest_label_accuracy(codes[0], labels, codes[1], other_labels)
-        return {"code_accuracy": accuracy, "code_accuracy" + BASELINE: self._by_pixels, **self._stated}
+        return {"code_accuracy": accuracy, "code_accuracy" + BASELINE: self._code_baseline, **self._stated}
 
     @cached_property
-    def _by_pixels(self) -> float:
+    def _code_baseline(self) -> float:
         (named, labels), (searched, other_labels) = self._searched
         return kept_figure(
-            ("nearest by pixels", MOST_NAMED, MOST_SEARCHED, *(x.fingerprint() for x in self._both)),
+            ("nearest by pixels", MOST_NAMED, MOST_SEARCHED, *(x.fingerprint() for x in self._tested_and_learned)),
             lambda: nearest_label_accuracy(named, labels, searched, other_labels),
         )
 
     @property
-    def _both(self) -> tuple[ImageSet, ImageSet]:
+    def _tested_and_learned(self) -> tuple[ImageSet, ImageSet]:
         return self._split.tested, self._split.learned
 
     @cached_property
     def _searched(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Images and labels, of those to name and of those among which their neighbours are looked for."""
         found = []
-        for images, most in zip(self._both, (MOST_NAMED, MOST_SEARCHED), strict=True):
+        for images, most in zip(self._tested_and_learned, (MOST_NAMED, MOST_SEARCHED), strict=True):
             assert images.labels is not None
             rows = choose(len(images), most)
             found.append((images.images[rows], images.labels[rows]))

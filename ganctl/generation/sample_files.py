@@ -155,6 +155,7 @@ def _write_grid(
     alpha: bool,
     codes: CodeTable | None,
 ) -> None:
+    """Write a grid: a row for each sweep of a code, otherwise a column for each class, otherwise about a square."""
     across = codes.columns if codes and codes.columns else math.ceil(math.sqrt(count))
     wraps = len(classes) > 1 and not (codes and codes.columns)
     rows, columns = draw.wrapped_shape(count, len(classes)) if wraps else (math.ceil(count / across), across)
