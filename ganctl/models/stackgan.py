@@ -37,7 +37,7 @@ _MOST_TIMES_WIDER = 8
 _LAST_SIDE = 4
 
 
-def judges(networks: Networks) -> dict[str, str]:
+def discriminators_by_size(networks: Networks) -> dict[str, str]:
     """Return the roles of the discriminators by size, `1` for the smallest; that of the full size has no number."""
     roles = sorted(role for role in networks if role.startswith("discriminator_"))
     return {str(number): role for number, role in enumerate([*roles, "discriminator"], 1)}
@@ -71,7 +71,7 @@ class SizesPass(GanPass):
         of_image, of_class = (SizePass, ClassPass) if real_first is None else (MixedSizePass, MixedClassPass)
         form = {} if real_first is None else {"real_first": real_first}
         self.parts: dict[str, SizePass] = {}
-        for size in judges(networks):
+        for size in discriminators_by_size(networks):
             self.parts[size] = of_image(self, size, **form, **settings)
             self.parts[f"{size}_class"] = of_class(self, size, **form, **settings)
 
@@ -90,7 +90,7 @@ class SizesPass(GanPass):
     def reals(self) -> list[Any]:
         """The real images [N, h, w, C] from small to large."""
         images = [self.real]
-        while len(images) < len(judges(self.networks)):
+        while len(images) < len(discriminators_by_size(self.networks)):
             images.insert(0, halved(images[0]))
         return images
 
@@ -105,7 +105,7 @@ class SizePass(GanPass):
     """
 
     def __init__(self, whole: SizesPass, size: str, **settings: Any) -> None:
-        own = {"discriminator": whole.networks[judges(whole.networks)[size]]}
+        own = {"discriminator": whole.networks[discriminators_by_size(whole.networks)[size]]}
         super().__init__({**whole.networks, **own}, whole.images, whole.key, **settings)
         self._whole, self._size, self._at = whole, size, int(size) - 1
 
@@ -177,7 +177,7 @@ def stackgan_players(networks: Networks, setup: Setup) -> list[Player]:
     Raises:
         ConfigurationError: a generator term compares sizes, and there is only one.
     """
-    roles = judges(networks)
+    roles = discriminators_by_size(networks)
     if len(roles) == 1:
         _refuse_sizes(setup)
     judge, maker = discriminator(setup), generator(setup)
@@ -214,7 +214,7 @@ def _of_all_sizes(turn: Turn, networks: Networks, setup: Setup) -> Turn:
     discriminator; other generator terms are on the images of all sizes.
     """
     needs = {term_name(name): term.needs for name, _, term in setup.generator_terms}
-    sizes, told = list(judges(networks)), takes_classes(networks["discriminator"])
+    sizes, told = list(discriminators_by_size(networks)), takes_classes(networks["discriminator"])
     scores = [name for size in sizes for name in (size, f"{size}_class")[: 2 if told else 1]]
 
     def of(names: list[str], part: Turn) -> Turn:
