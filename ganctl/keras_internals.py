@@ -76,7 +76,7 @@ def calls_of(network: Network) -> Iterator[Call]:
 def features_before_score(network: Network) -> SymbolicTensor | None:
     """Return the symbolic tensor that enters the last layer with weights on the way to the first output.
 
-    Of several inputs of a call, such as the terms of a sum, the way follows the first. None: the network does not list
+    Where a call has several inputs, such as the terms of a sum, the first is followed. None: the network does not list
     its outputs, or that layer is a network itself.
     """
     tensor = next(iter(getattr(network, "outputs", None) or []), None)

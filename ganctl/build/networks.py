@@ -84,7 +84,7 @@ def drawing_roles(entry: ModelEntry) -> list[str]:
 def _with_features(parts: Parts, networks: Mapping[str, Any]) -> dict[str, Any]:
     """The discriminators with one more output, by role: what enters the last layer with weights before the score.
 
-    Only if a generator term needs it; raises ConfigurationError if a discriminator does not tell.
+    Only if a generator term needs them; raises ConfigurationError if they cannot be found in a discriminator.
     """
     asking = [index for index, (_, _, term) in enumerate(parts.generator_terms) if term.needs == "features"]
     found: dict[str, Any] = {}

@@ -15,7 +15,7 @@ Tensor = Any
 CLASSES = "classes"
 """The name of a network's input for classes."""
 CODE = "code"
-"""The name of a generator's latent input whose entries have a meaning each, which the model finds."""
+"""The name of a latent input of which each entry has a meaning of its own, which the model finds."""
 
 
 def as_networks_see(pixels: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Orthogonal regularization of the generator: its filters should differ, and truncation then leaves fewer artefacts."""
+"""Orthogonal regularization of the generator: its filters should differ, and truncation then leaves fewer artifacts."""
 
 from typing import Any
 
@@ -35,6 +35,7 @@ def _kernels(network: Any) -> list[tuple[Any, bool]]:
 
 
 def _overlap(kernel: Any, transposed: bool) -> Any:
+    """Sum of the squared products of every two filters of a kernel; `transposed` as `_kernels` tells."""
     weights = tf.cast(tf.convert_to_tensor(kernel), tf.float32)
     if transposed:
         weights = tf.linalg.matrix_transpose(weights)

@@ -43,12 +43,12 @@ def ebgan(
 
     code = layers.Dense(code_dim, dtype="float32")(layers.Flatten()(reduced(image, resolutions, capacity, 4)))
     maps = _decoded(code, resolutions, capacity)
-    drawn_again = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
-    error = layers.Flatten(dtype="float32")(keras.ops.square(image - drawn_again))
+    reconstruction = layers.Conv2D(image_shape[2], 3, padding="same", activation="tanh", dtype="float32")(maps)
+    error = layers.Flatten(dtype="float32")(keras.ops.square(image - reconstruction))
     score = -keras.ops.mean(error, axis=1, keepdims=True)
     return {
         "generator": keras.Model(latent, generated, name="generator"),
-        "discriminator": keras.Model(image, [score, drawn_again, code], name="discriminator"),
+        "discriminator": keras.Model(image, [score, reconstruction, code], name="discriminator"),
     }
 
 

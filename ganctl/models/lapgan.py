@@ -67,7 +67,7 @@ class MixedCoarsestPass(CoarsestPass, MixedPass):
 
 
 class ResidualPass(CoarsestPass, ConditionalPass):
-    """A batch of another level: images of which the generator makes all but what the coarser image tells.
+    """A batch of a finer level: the coarser image, enlarged, and what the generator adds to it.
 
     The coarser image is the true one, so that the levels do not depend on each other (section 3.2). The
     discriminator sees images, the sum of low frequencies and residual, beside the low frequencies.
@@ -179,8 +179,8 @@ def lapgan(
     """Laplacian pyramid of GANs, from a coarse image to finer ones, for images from 16x16 to 256x256.
 
     `generator_1` makes the coarsest image from noise. From an enlarged image and a plane of noise, `generator_2` and
-    so on make what it lacks. `generator` is the whole chain, with the same variables. Each level has a discriminator,
-    and all learn apart from each other: at the same time, or one after the other in `training.stages`.
+    so on make the details that it lacks. `generator` is the whole chain, with the same variables. Each level has a
+    discriminator, and all learn apart from each other: at the same time, or one after the other in `training.stages`.
 
     Args:
         image_shape: height, width and channels.
@@ -228,6 +228,7 @@ def _chain(networks: Networks, shapes: list[Shape], num_classes: int) -> Any:
 
 
 def _called(network: Any, inputs: list[Any]) -> Any:
+    """What a network makes of its inputs; a network with one input takes it without a list."""
     return network(inputs if len(inputs) > 1 else inputs[0])
 
 
