@@ -439,7 +439,7 @@ class Run:
         seed: Seed = 0,
         quiet: Flag = False,
     ) -> Reconstruction:
-        """Find the latent vectors of pictures and draw the pictures again from these, as `ganctl reconstruct` does.
+        """Find the latent vectors of pictures and draw the pictures again from them, as `ganctl reconstruct` does.
 
         Args:
             pictures: as for `translate`; resized as the training images were.

@@ -46,7 +46,7 @@ def command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Find the latent vectors of pictures, and draw the pictures again from these.
+    """Find the latent vectors of pictures, and draw the pictures again from them.
 
     The model's encoder gives the vectors, if it has one (bigan, vaegan). Otherwise they are found by gradient descent
     from the nearest samples, for the smallest distance in pixels and features. With an encoder and --steps, the descent

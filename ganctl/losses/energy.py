@@ -15,14 +15,15 @@ Tensor = Any
 @registry.register("energy", source="Zhao et al. 2016, https://arxiv.org/abs/1609.03126, equations 1 and 2")
 @dataclass(frozen=True)
 class Energy(AdversarialLoss):
-    """The energy of real images, and what the energy of generated ones lacks of a margin.
+    """The energy of real images, and how far that of generated ones falls short of a margin.
 
     A score is the negative energy of an image, so that a higher one means more real. The discriminator's loss is E(x)
     and max(0, margin - E(G(z))), the generator's E(G(z)). This is for energies, which are at least 0, as those of
     `ebgan` are: of scores without an upper limit, the loss on real images has no lower one.
 
     Args:
-        margin: energy from which on generated images cost the discriminator nothing; 0: it learns from real ones only.
+        margin: energy above which generated images cost the discriminator nothing; with 0 it learns from real ones
+            only.
     """
 
     margin: Annotated[float, Field(ge=0.0)] = 0.2

@@ -32,7 +32,7 @@ def biggan(
     capacity: Annotated[int, Field(ge=1, le=512)] = 32,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
-    """Residual pair with attention and spectral normalisation, for images from 16x16 to 256x256 and much memory.
+    """Residual pair with attention and spectral normalisation, for images from 16x16 to 256x256; needs much memory.
 
     The latent vector comes in chunks: one makes the smallest map, and each block of the generator gets another,
     together with an embedding of the class that all blocks share. Both set scale and shift of the block's BatchNorm.
@@ -42,7 +42,7 @@ def biggan(
     Args:
         image_shape: height, width and channels.
         num_classes: number of classes of the images; 0 without labels.
-        latent_dim: length of each chunk. There is one more than blocks, and one block for each doubling.
+        latent_dim: length of each chunk. There is a chunk for each block and one more, and a block for each doubling.
         class_dim: length of the class embedding.
         capacity: channels at the full resolution; doubled at each halving, up to eightfold.
         conditional: give both networks the class.

@@ -33,15 +33,16 @@ def cgan(
         image_shape: height, width and channels.
         num_classes: number of classes.
         latent_dim: length of the latent vector.
-        capacity: 40 are the paper's widths. The generator has 5, 25 and 30 times as many units: of noise, of the class
-            and of both. The discriminator has 6 times as many of the image and of both, 5/4 times as many of the class.
+        capacity: scales all widths; 40 gives the paper's. The generator's layers have 5, 25 and 30 times as many units
+            for noise, class and both together; the discriminator's have 6, 5/4 and 6 times as many for image, class and
+            both together.
         dropout: share of the hidden units of both networks that are dropped in training.
     """
     layers = keras.layers
 
-    def audible(deviation: float) -> Any:
-        # Of a one-hot vector, one number is not 0. By the usual rule, which counts all of them, the class would be ten
-        # times weaker than noise and image, and ignored for a long time; much larger, and it drowns the noise out.
+    def class_kernel(deviation: float) -> Any:
+        # Only one entry of a one-hot vector is not 0. By the usual rule, which counts all entries, the class would be
+        # ten times weaker than noise and image, and ignored for a long time. Much larger, it would drown out the noise.
         return keras.initializers.RandomNormal(stddev=deviation)
 
     def dropped(vectors: Any) -> Any:
@@ -49,14 +50,16 @@ def cgan(
 
     latent, drawn_class = keras.Input([latent_dim], name="latent"), keras.Input([num_classes], name=CLASSES)
     of_noise = dropped(layers.Dense(5 * capacity, activation="relu")(latent))
-    of_class = dropped(layers.Dense(25 * capacity, activation="relu", kernel_initializer=audible(0.2))(drawn_class))
+    of_class = dropped(
+        layers.Dense(25 * capacity, activation="relu", kernel_initializer=class_kernel(0.2))(drawn_class)
+    )
     both = layers.Dense(30 * capacity, activation="relu")(layers.Concatenate()([of_noise, of_class]))
     pixels = layers.Dense(math.prod(image_shape), activation="tanh", dtype="float32")(dropped(both))
     generated = layers.Reshape(image_shape, dtype="float32")(pixels)
 
     image, judged_class = keras.Input(image_shape, name="image"), keras.Input([num_classes], name=CLASSES)
     of_image = dropped(maxout(layers.Flatten()(image), 6 * capacity, 5))
-    of_class = dropped(maxout(judged_class, max(1, 5 * capacity // 4), 5, kernel_initializer=audible(0.5)))
+    of_class = dropped(maxout(judged_class, max(1, 5 * capacity // 4), 5, kernel_initializer=class_kernel(0.5)))
     both = dropped(maxout(layers.Concatenate()([of_image, of_class]), 6 * capacity, 4))
     score = layers.Dense(1, dtype="float32")(both)
     return {

@@ -32,7 +32,7 @@ from ganctl.models import registry
 Weight = Annotated[float, Field(ge=0.0)]
 
 FEATURES = "features"
-"""The upper level: what its players measure ends in this word."""
+"""The upper level, in names: of an input, of a discriminator, and at the end of what its players measure."""
 
 
 class StackPass(GanPass):
@@ -188,10 +188,11 @@ def sgan_players(
         networks: the networks.
         setup: the experiment's settings.
         adversarial_weight: weight of the adversarial losses of both generators.
-        conditional_weight: weight of the conditional losses: whether the encoder finds in what was drawn what was asked
-            for, the class in features, the features in images.
+        conditional_weight: weight of the conditional losses: how badly the encoder recognises the class in drawn
+            features, and the features in drawn images.
         entropy_weight: weight of the entropy losses: the mean squared error of the latent vectors that are read back
-            from what was drawn, in the unit of vectors from U(0, 1), as in the paper: 0.083 for a guess.
+            from what was drawn. As in the paper, the vectors count as if from U(0, 1), so that the best guess without
+            reading has an error of 0.083.
 
     Raises:
         ConfigurationError: `training.stages` lets two of the generators' players, or of the discriminator's, play
@@ -269,7 +270,7 @@ def _on(player: Player, kind: type[StackPass], mixed: type[MixedPass]) -> Player
 
 def _of_features(player: Player, setup: Setup) -> Player:
     """The player of `discriminator` or `generator` on the upper level, with its own names of what it measures."""
-    memories = {memory_of(name) for name in setup.augmentations}  # those learn from scores of images alone
+    memories = {memory_of(name) for name in setup.augmentations}  # these learn from scores of images alone
 
     def renamed(turn: Turn) -> Turn:
         return replace(

@@ -38,7 +38,7 @@ class VaePass(GanPass):
         networks: by role.
         images: the real images.
         key: of the update.
-        samples: half of the generated images are samples, rounded down; otherwise all of them are reconstructions.
+        samples: half of the generated images, rounded down, are samples; if false, all are reconstructions.
         settings: as for `GanPass`.
     """
 
@@ -129,7 +129,8 @@ def vaegan_players(
         setup: the experiment's settings.
         gamma: weight of the reconstructions' error beside the adversarial loss, in the generator's loss. The error is a
             sum over all features.
-        adversarial: false: a plain variational autoencoder, of the same encoder and generator, which compares pixels.
+        adversarial: false makes it a plain variational autoencoder of the same encoder and generator, which compares
+            pixels.
 
     Raises:
         ConfigurationError: latent vectors are not normal; or a plain autoencoder has penalties, generator terms or
