@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
@@ -123,8 +124,9 @@ def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[st
     return {parameter.name: values[parameter.name] for parameter in _parameters(function) if parameter.name in values}
 
 
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    return list(inspect.signature(function, eval_str=True).parameters.values())
+@cache
+def _parameters(function: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(function, eval_str=True).parameters.values())
 
 
 def keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from ganctl.build import catalog
 from ganctl.experiment.experiment import TUTORIAL_CONSTANTS, Experiment
 from ganctl.registry import Entry
 
 
+class _Generator(GenerateJsonSchema):
+    """As pydantic does it; for the defaults that are JSON already, without an adapter for each of them."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return dft if dft is None or isinstance(dft, (bool, int, float, str)) else super().encode_default(dft)
+
+
 def file_schema() -> dict[str, Any]:
     """Return the schema: every key, every builder's own arguments, and the tutorials' constants at the top level."""
-    schema = Experiment.model_json_schema()
+    schema = Experiment.model_json_schema(schema_generator=_Generator)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     definitions = schema["$defs"]
     _name_one_of(definitions["DatasetSection"], catalog.datasets, own_arguments=False)
@@ -42,7 +51,10 @@ def _name_one_of(section: dict[str, Any], entries: Iterable[Entry], *, own_argum
                 "required": [] if entry.name == default else ["name"],
             },
             "then": {
-                "properties": {**common, **entry.arguments().model_json_schema().get("properties", {})},
+                "properties": {
+                    **common,
+                    **entry.arguments().model_json_schema(schema_generator=_Generator).get("properties", {}),
+                },
                 "additionalProperties": False,
             },
         }
