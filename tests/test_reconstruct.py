@@ -476,3 +476,10 @@ def test_a_broken_picture_is_named_and_the_others_are_done(run: Run, run_cli: Ru
     done = run_cli(*arguments, "bad.png", "--output", "none", cwd=tmp_path)
     assert done.returncode == 3
     assert "1 of 1 pictures cannot be read. None was reconstructed." in done.stderr
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "good.png").rename(tmp_path / "folder" / "good.png")
+    (tmp_path / "folder" / "notes.txt").write_text("not a picture")
+    done = run_cli(*arguments, "folder", "--output", "some", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "1 file without a picture skipped"

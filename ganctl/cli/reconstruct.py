@@ -67,7 +67,8 @@ def command(
     from ganctl.cli._drawing import warn_skipped
     from ganctl.generation.given_pictures import check_read, find_pictures
     from ganctl.generation.loading import TrainedGenerator
-    from ganctl.generation.reconstructing import FILE, MOST_SHOWN, PAIRS, Reconstructor, folder_for
+    from ganctl.generation.reconstructing import FILE, FOLDER, MOST_SHOWN, NEW, PAIRS, Reconstructor, folder_for
+    from ganctl.generation.sample_files import check_folder
     from ganctl.host.device import select_device
     from ganctl.host.files import shown
     from ganctl.host.terminal import Terminal
@@ -79,12 +80,13 @@ def command(
     reconstructor = Reconstructor(trained, steps, classes, seed)
     given = find_pictures(inputs, reconstructor.reading)
     given.check()
-    folder = folder_for(output)
+    check_folder(output or FOLDER, new=NEW)
     track = Terminal(quiet=as_json).track
     prepared = reconstructor.prepare(given, track)
     if not prepared.images:
         check_read(prepared.failed, 0, "None was reconstructed")
     done = reconstructor.of(prepared.pictures, prepared.images, track)
+    folder = folder_for(output)
     done.write(folder)
     if as_json:
         show_json(
@@ -101,4 +103,6 @@ def command(
             show(f"classes: {listed(done.classes, trained.drawn_names)}")
         first = f" (the first {MOST_SHOWN})" if len(done.names) > MOST_SHOWN else ""
         show(f"{folder / PAIRS}{first}, and {folder / FILE} for --latents of sample and interpolate")
+        if prepared.skipped:
+            show(f"{prepared.skipped:,} file{'s' * (prepared.skipped > 1)} without a picture skipped")
     check_read(prepared.failed, len(prepared.images), f"The others are in {shown(folder)}")

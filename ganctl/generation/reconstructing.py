@@ -27,7 +27,7 @@ from ganctl.images.resize import scale_to_fit, to_channels
 
 STEPS = 200
 """The steps of the descent, if there is no encoder."""
-FOLDER = Path("reconstructed")
+FOLDER, NEW = Path("reconstructed"), "reconstructions"
 PAIRS, FILE = "pairs.png", "latents.npz"
 COLUMNS = 8
 MOST_SHOWN = 64
@@ -267,5 +267,5 @@ class Reconstructor:
 def folder_for(output: Path | None) -> Path:
     """Return the folder to write to, made; raises UsageError if it holds something already."""
     folder = output or FOLDER
-    prepare_folder(folder, new="reconstructions")
+    prepare_folder(folder, new=NEW)
     return folder
