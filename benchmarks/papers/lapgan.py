@@ -15,7 +15,12 @@ from ganctl.lazy import tf
 ITERATIONS = 1200
 OF_DCGAN = 1.0
 """How many times the iterations of the chain the `dcgan` has: both then take equally long."""
-ENLARGED, DRAWN, CHAIN, ONE = "true 7x7, enlarged", "true 7x7, generated residuals", "lapgan, the whole chain", "dcgan"
+ENLARGED, RESIDUALS, CHAIN, ONE = (
+    "true 7x7, enlarged",
+    "true 7x7, generated residuals",
+    "lapgan, the whole chain",
+    "dcgan",
+)
 RATIO, SPREAD = "KID, of dcgan's", "spread over z"
 _BATCH, _SHOWN = 100, 16
 
@@ -73,18 +78,18 @@ def measure(seed: int, folder: Path) -> Measured:
     count, drawn = len(tests.images), [enlarged_by(levels, tests.images, noise) for noise in range(4)]
     rows = {
         ENLARGED: to_pixels(enlarged_by([], tests.images, 0)).numpy(),
-        DRAWN: to_pixels(drawn[0]).numpy(),
-        f"{DRAWN}, again": to_pixels(drawn[1]).numpy(),
+        RESIDUALS: to_pixels(drawn[0]).numpy(),
+        f"{RESIDUALS}, again": to_pixels(drawn[1]).numpy(),
         "truth": tests.images,
         CHAIN: sampled(clothes.network_of(chain, "generator"), count, "uniform"),
         ONE: sampled(clothes.network_of(one, "generator"), count, "normal"),
     }
     runs: dict[str, dict[str, float]] = {}
-    for name in (ENLARGED, DRAWN, CHAIN, ONE):
+    for name in (ENLARGED, RESIDUALS, CHAIN, ONE):
         made = folder / f"made-{len(runs)}"
         clothes.write_folder(rows[name], made)
         runs[name] = {"KID": clothes.kernel_distance(made, folder / "tests")}
-    runs[DRAWN][SPREAD] = float(np.std(drawn, axis=0).mean() / 2)
+    runs[RESIDUALS][SPREAD] = float(np.std(drawn, axis=0).mean() / 2)
     runs[CHAIN][RATIO] = runs[CHAIN]["KID"] / runs[ONE]["KID"]
     return Measured(runs, clothes.first(_SHOWN, rows))
 
@@ -96,8 +101,8 @@ PROOF = Proof(
     "pyramid, and a chain of such GANs, each trained apart, draws pictures from noise.",
     "the small picture enlarged without residuals, and one `dcgan` that draws the full size for the same time.",
     [
-        Expected("KID", DRAWN, "<", ENLARGED, -0.2),
-        Expected(SPREAD, DRAWN, ">", 0.01),
+        Expected("KID", RESIDUALS, "<", ENLARGED, -0.2),
+        Expected(SPREAD, RESIDUALS, ">", 0.01),
         Expected(RATIO, CHAIN, "<", 1.3),
     ],
     measure,
