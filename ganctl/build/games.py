@@ -1,7 +1,7 @@
 """The whole game of an experiment: networks, players, feeds."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from ganctl.build.penalty_check import check_penalties, differentiates_twice
 from ganctl.build.resolving import check_players, check_stage_players, located, make_setup
 from ganctl.errors import ConfigurationError, DataError
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import PACES, StageSection
+from ganctl.experiment.sections import PACES
 from ganctl.game.augmentation import memory_of
 from ganctl.game.feed import PAIR, Feed, Shift
 from ganctl.game.game import Average, Game, Player
@@ -96,41 +96,58 @@ def _make_players(parts: Parts, networks: Mapping[str, Any], num_classes: int) -
         return advancing(players, networks)
 
     players = made(parts, optimizer)
-    _check_augmented(experiment, players)
-    _check_generator_terms(experiment, players)
-    if parts.constraints and not {role for player in players for role in player.networks} & {*discriminators(networks)}:
-        raise ConfigurationError("no player of this model moves a discriminator. Set it to [].", key="loss.penalties")
+    _check_made(parts, networks, players)
     check_players(experiment, asked)
     check_stage_players(experiment, [player.name for player in players])
     own = {player.name: player.optimizer for player in players}
 
-    def paced(stage: StageSection, paces: Mapping[str, int]) -> list[Player]:
-        """Who plays in a stage, with the turns and updates that the model gives them at another pace."""
+    def at(paces: Mapping[str, int]) -> dict[str, Player]:
+        """The players by name, with the turns and updates that the model gives them at another pace."""
         again = made(parts.with_training(**paces), lambda name: None) if paces else players
-        return [replace(each, optimizer=own[each.name]) for each in again if each.name in stage.players]
+        return {each.name: replace(each, optimizer=own[each.name]) for each in again}
 
-    def follows(key: str, names: Collection[str]) -> bool:
-        """Whether any of these players has as many updates as the key says."""
-        one, two = (made(parts.with_training(**{key: updates}), lambda name: None) for updates in (1, 2))
-        pairs = zip(one, two, strict=True)
-        return any(first.updates != second.updates for first, second in pairs if first.name in names)
+    _check_paces(experiment, at)
+    stages = []
+    for section in experiment.training.stages:
+        playing = [player for name, player in at(section.paces).items() if name in section.players]
+        stages.append(Stage(playing, section.until))
+    for player in players:
+        *earlier, (_, steps) = _steps_per_iteration(player, stages)
+        set_steps_per_iteration(player.optimizer, steps, earlier)
+    return players, stages
+
+
+def _check_made(parts: Parts, networks: Mapping[str, Any], players: Sequence[Player]) -> None:
+    """Refuse keys that a model's own players would ignore."""
+    _check_augmented(parts.experiment, players)
+    _check_generator_terms(parts.experiment, players)
+    moved = {role for player in players for role in player.networks}
+    if parts.constraints and not moved & {*discriminators(networks)}:
+        raise ConfigurationError("no player of this model moves a discriminator. Set it to [].", key="loss.penalties")
+
+
+def _check_paces(experiment: Experiment, at: Callable[[Mapping[str, int]], Mapping[str, Player]]) -> None:
+    """Refuse numbers of updates that no player follows.
+
+    Args:
+        experiment: the file.
+        at: returns the players by name, given numbers of updates by key.
+    """
+
+    def follows(key: str, names: Iterable[str]) -> bool:
+        one, two = at({key: 1}), at({key: 2})
+        return any(one[name].updates != two[name].updates for name in names)
 
     for key in PACES:
-        if getattr(experiment.training, key) > 1 and not follows(key, own):
+        if getattr(experiment.training, key) > 1 and not follows(key, at({})):
             raise ConfigurationError("no player of this model follows it. Set it to 1.", key=f"training.{key}")
-    sections = experiment.training.stages
-    for index, section in enumerate(sections):
+    for index, section in enumerate(experiment.training.stages):
         for key in section.paces:
             if not follows(key, section.players):
                 raise ConfigurationError(
                     f"no player of this stage follows it: {', '.join(section.players)}. Remove it.",
                     key=f"training.stages.{index}.{key}",
                 )
-    stages = [Stage(paced(section, section.paces), section.until) for section in sections]
-    for player in players:
-        *earlier, (_, steps) = _steps_per_iteration(player, stages)
-        set_steps_per_iteration(player.optimizer, steps, earlier)
-    return players, stages
 
 
 def _steps_per_iteration(player: Player, stages: Sequence[Stage]) -> list[tuple[int, int]]:
