@@ -112,6 +112,5 @@ PROOF = Proof(
     measure,
     "The ratio is the distance of a picture to its own reconstruction, over that to another picture's. The latent "
     "regressor has the lower one: it learned with squared errors, and the pictures of its generator lie near enough to "
-    "real ones. Neither is as good as pixels at telling neighbours; the paper found pixels and codes about equal on "
-    "MNIST, too.",
+    "real ones. Neither is as good as pixels at telling neighbours.",
 )
