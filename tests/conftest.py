@@ -216,13 +216,14 @@ def shrunk(shapes_npz: Path) -> Callable[[Experiment], Experiment]:
             "limit": None,
         }
         stages = short([stage.model_dump(mode="json") for stage in experiment.training.stages])
+        last = stages and stages[-1]["until"] is not None  # after it, all players play
         outputs = {"sample_every": 2, "checkpoint_every": 2}
         # Five updates are traced five times.
         updates = {key: min(getattr(experiment.training, key), 2) for key in ("disc_updates", "gen_updates")}
         changed = (
             experiment.with_keys("dataset", **small_data)
             .with_keys("model", **smallest(experiment.model.name))
-            .with_keys("training", iterations=2 * max(1, len(stages)), stages=stages, batch_size=2)
+            .with_keys("training", iterations=2 * max(1, len(stages) + bool(last)), stages=stages, batch_size=2)
             .with_keys("training", precision="float32", xla=False, **updates)
             .with_keys("outputs", **outputs)
         )
