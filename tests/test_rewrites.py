@@ -189,8 +189,9 @@ def test_the_network_that_is_rewritten_stays_what_it_says_it_is(
     for role, network in built(model, shape, "float32").items():
         before, said = computed(network, training=False, trainable=True), everything_said(network)
         fast = rewritten(network)
-        of_one_layer = sum(bool(layer.weights) and not has_parts(layer) for layer in layers_of(network)) == 1
-        assert fast is not network or of_one_layer, "every shipped network has something to rewrite"
+        weighted = [layer for layer in layers_of(network) if layer.weights and not has_parts(layer)]
+        plain = len(weighted) == 1 or all(isinstance(layer, keras.layers.Dense) for layer in weighted)
+        assert fast is not network or plain, "every shipped network has something to rewrite"
         assert (fast is network) == (not rewrites_of(network))
         assert everything_said(network) == said
         after = computed(network, training=False, trainable=True)
