@@ -63,6 +63,7 @@ IN_EVERY_FORMAT = [
     "fastgan",
     "r3gan",
     "sagan",
+    "stackgan",
     *(case for case, (model, _) in CASES.items() if case != model or model not in FROM_NOISE),
 ]
 """What they are made of is all that any generator is made of, and their inputs are of every kind."""

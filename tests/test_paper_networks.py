@@ -108,9 +108,10 @@ def test_classes_that_are_not_there_are_an_error_with_a_place(entry: Entry, tiny
 def test_the_class_changes_the_picture_and_the_score(entry: Entry, small_game: SmallGame) -> None:
     game = small_game(entry.name)
     game.play(game.chunk(0, 2))  # before, every class has the same scale and shift
-    latent = np.random.default_rng(0).normal(size=(2, *game.networks["generator"].inputs[0].shape[1:]))
+    random, inputs = np.random.default_rng(0), game.networks["generator"].inputs
+    latent = [random.normal(size=(2, *each.shape[1:])).astype(np.float32) for each in inputs if each.name != CLASSES]
     classes = [np.full((2, 1), number, np.int32) for number in (1, 2)]
-    pictures = [game.networks["generator"]([latent.astype(np.float32), given]).numpy() for given in classes]
+    pictures = [game.networks["generator"]([*latent, given]).numpy() for given in classes]
     assert np.abs(pictures[0] - pictures[1]).max() > 1e-6
     # If there are several scores, the last one is told the class.
     scores = [tf.nest.flatten(game.networks["discriminator"]([pictures[0], given]))[-1].numpy() for given in classes]

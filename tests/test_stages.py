@@ -16,7 +16,7 @@ from ganctl import cli, models
 from ganctl.errors import ConfigurationError, DivergedError
 from ganctl.experiment.changes import changes_between
 from ganctl.experiment.experiment import Experiment
-from ganctl.experiment.sections import StageSection, TrainingSection
+from ganctl.experiment.sections import PACES, StageSection, TrainingSection
 from ganctl.game import Game, state
 from ganctl.game.image_order import ImageOrder
 from ganctl.planning.pace import measure, shares
@@ -334,7 +334,7 @@ def test_plan_validate_and_a_dry_run_know_stages(run_cli: RunCli, tiny_yaml: Wri
     config = tiny_yaml({"training.stages": TWO})
     assert "images/s" in run_cli("plan", config, "--seconds", 0.3, cwd=tmp_path).stdout
     assert yaml.safe_load(run_cli("validate", config, "--show").stdout)["training"]["stages"] == [
-        {"until": stage.get("until"), "players": stage["players"]} for stage in TWO
+        {"until": stage.get("until"), "players": stage["players"], **dict.fromkeys(PACES)} for stage in TWO
     ]
     told = run_cli("train", config, "--dry-run", cwd=tmp_path).stdout
     assert "stage       until 3: generator\nstage       until 5: discriminator\nstage       from 6 on: disc" in told
