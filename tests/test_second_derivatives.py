@@ -26,6 +26,7 @@ from ganctl.errors import ConfigurationError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Networks, Player, Setup, Term, generator_and_discriminator
 from ganctl.images.image_set import ImageSet
+from ganctl.layers.spectral_normalization import ITERATIONS_AT_BIRTH, spectral_layers
 from ganctl.lazy import keras, tf
 
 BATCH = 3
@@ -97,6 +98,9 @@ def network_of(case: Case, precision: str) -> Any:
     random = np.random.default_rng(1)
     for variable in layer.trainable_variables:
         variable.assign(variable.numpy() + random.normal(0, 0.3, variable.shape))
+    for spectral in spectral_layers(layer):  # of a kernel that changed at once, the vectors may give a sigma below 0
+        for _ in range(ITERATIONS_AT_BIRTH):
+            spectral.advance()
     return layer
 
 
