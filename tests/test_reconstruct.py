@@ -365,7 +365,10 @@ def test_the_sheet_has_each_picture_above_its_reconstruction(run: Run) -> None:
     sheet = found.sheet()
     factor = (sheet.shape[0]) // (4 * (SIDE + 2) + 2)
     grid = sheet[:, -(8 * (SIDE + 2) + 2) * factor :][::factor, ::factor]
-    cell = lambda row, column: grid[row * 10 + 2 :, column * 10 + 2 :][:SIDE, :SIDE]  # noqa: E731
+
+    def cell(row: int, column: int) -> np.ndarray:
+        return grid[row * 10 + 2 :, column * 10 + 2 :][:SIDE, :SIDE]
+
     for place in range(10):
         line, column = divmod(place, 8)
         np.testing.assert_array_equal(cell(2 * line, column), wanted[place])

@@ -34,7 +34,7 @@ def digits(count: int) -> np.ndarray:
 
 
 def strangers(tests: clothes.Clothes) -> dict[str, np.ndarray]:
-    """Return images that are no clothes as the data has them, by their kind: as many as there are test pictures."""
+    """Return images unlike the clothes of the data set, by kind: as many as there are test pictures."""
     count = len(tests.images)
     shoes = np.isin(tests.labels, [tests.class_names.index(name) for name in SHOES])
     return {
@@ -71,7 +71,7 @@ def squared_cosine(codes: np.ndarray) -> float:
 
 
 def measure(seed: int, folder: Path) -> Measured:
-    """Train with the term, without it, and an autoencoder of real pictures alone; judge what is and is no clothes."""
+    """Train with the term, without it, and an autoencoder of real pictures alone; judge clothes and other images."""
     training, tests = clothes.Clothes.read()
     clothes.write_folder(training.images, folder / "training")
     clothes.write_folder(tests.images, folder / "tests")

@@ -49,5 +49,5 @@ class LabelledSplit:
 
 
 def some(images: ImageSet, most: int) -> ImageSet:
-    """Return at most so many of the images, always the same ones of as many; all of them are not copied."""
+    """Return at most `most` of the images: the same ones each time, and the set itself, not a copy, if it is small."""
     return images if len(images) <= most else images.rows(choose(len(images), most))

@@ -46,7 +46,7 @@ class Pixels:
         return alpha if alpha.min() < 255 else None
 
     def for_network(self, channels: int, background: Colour, *, alpha: bool) -> np.ndarray:
-        """Return the picture for a network that takes so many channels, in its own size, uint8 [H, W, C].
+        """Return the picture for a network with this number of input channels, in its own size, uint8 [H, W, C].
 
         Of grey and RGB, which `to_channels` converts, C may be the other number.
 

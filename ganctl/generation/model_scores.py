@@ -25,7 +25,7 @@ from ganctl.images.image_set import ImageSet
 from ganctl.run_folder.metrics_csv import BASELINE, FLOOR
 
 MOST_SEARCHED, MOST_NAMED = 10_000, 2000
-"""Of more images, so many are searched for nearest neighbours, and so many are named by theirs."""
+"""The most images that are searched for nearest neighbours, and the most that are named by theirs."""
 
 
 @dataclass(frozen=True)
