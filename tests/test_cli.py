@@ -275,6 +275,14 @@ def test_a_signal_during_the_start_ends_cleanly(tiny_yaml: WriteYaml, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
+def test_a_signal_within_evaluated_text_ends_with_its_exit_code(tiny_yaml: WriteYaml, tmp_path: Path) -> None:
+    """Python marks such a KeyboardInterrupt as unhandled, and `python -m` would die of it although it was handled."""
+    plugin = tmp_path / "interrupted.py"
+    plugin.write_text("import signal\neval('signal.raise_signal(signal.SIGINT)')\n")
+    done = ended(start("train", tiny_yaml(), "--plugin", plugin, cwd=tmp_path))
+    assert (done.returncode, done.stderr.strip()) == (130, "Error: Interrupted.")
+
+
 # --- sampling
 
 

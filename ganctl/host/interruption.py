@@ -58,6 +58,16 @@ def terminable() -> Iterator[None]:
             _raise_what_was_swallowed()
         finally:
             _raised.clear()  # they must not reach a later command
+            _forget_unhandled_interrupt()
+
+
+def _forget_unhandled_interrupt() -> None:
+    """Let the process end with its own exit code.
+
+    A KeyboardInterrupt that passes through `eval` of a string, as imports do for named tuples, is marked as unhandled
+    for good. `python -m` then dies of SIGINT instead of returning the exit code, unless a later `eval` succeeds.
+    """
+    eval("None")
 
 
 class Interruption:
