@@ -513,6 +513,8 @@ def another(entry: Entry, key: str) -> Any:
     choices = [choice for choice in get_args(info.annotation) if choice != info.default]
     if isinstance(info.default, bool):
         return not info.default
+    if info.default is None:
+        return 3  # instead of a number that other keys give
     if choices:
         return choices[0]
     return info.default + (2 if isinstance(info.default, int) else 0.125)

@@ -12,7 +12,7 @@ from ganctl.game.noise import Key
 from ganctl.layers.image_pyramid import doubled, halved
 from ganctl.lazy import tf
 
-ITERATIONS = 1200
+ITERATIONS = 2500
 OF_DCGAN = 1.0
 """How many times the iterations of the chain the `dcgan` has: both then take equally long."""
 ENLARGED, RESIDUALS, CHAIN, ONE = (
@@ -106,7 +106,7 @@ PROOF = Proof(
         Expected(RATIO, CHAIN, "<", 1.3),
     ],
     measure,
-    "After 600 iterations of one seed, the residuals were as large as the true ones (0.121 and 0.114 on average, on "
-    "[0, 1]) and varied over the noise by 0.061, but still looked like noise, and the coarsest level drew nearly the "
-    "same picture for every latent vector.",
+    "The coarsest level has 512 units and a learning rate of 5e-4: with 256 units and 2e-4 it drew a few kinds of "
+    "clothes only. The Frechet distance of its 7x7 pixels to the real ones after 6,000 iterations of one seed was "
+    "0.546, with 512 units 0.203, and with both 0.145.",
 )

@@ -173,6 +173,7 @@ def lapgan(
     *,
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100,
     capacity: Annotated[int, Field(ge=1, le=512)] = 64,
+    coarsest_units: Annotated[int, Field(ge=1, le=8192)] | None = None,
     levels: Literal[2, 3, 4, 5, 6] = 3,
     conditional: Conditional = "auto",
 ) -> dict[str, Any]:
@@ -186,7 +187,9 @@ def lapgan(
         image_shape: height, width and channels.
         num_classes: number of classes of the images; 0 without labels.
         latent_dim: length of the coarsest level's latent vector; that of another level has a number for each pixel.
-        capacity: filters of each level's convolutions, and a sixteenth of the units of the coarsest generator's layers.
+        capacity: filters of each finer level's convolutions.
+        coarsest_units: units of the coarsest generator's layers; its discriminator has half as many. By default 16
+            times the capacity. A narrow generator draws few different images.
         levels: images of the pyramid; each has half the size of the next. The coarsest needs sides of 4 or more, and
             should be small: its networks are fully connected.
         conditional: give all networks the class.
@@ -203,9 +206,10 @@ def lapgan(
             f"{_SMALLEST_SIDE} or more a side. Choose fewer levels.",
             key="model.levels",
         )
+    units = coarsest_units or 16 * capacity
     networks = {
-        "generator_1": _coarsest_generator(shapes[0], told, latent_dim, capacity),
-        "discriminator_1": _coarsest_discriminator(shapes[0], told, latent_dim, capacity),
+        "generator_1": _coarsest_generator(shapes[0], told, latent_dim, units),
+        "discriminator_1": _coarsest_discriminator(shapes[0], told, latent_dim, max(1, units // 2)),
     }
     for level, shape in enumerate(shapes[1:], 2):
         networks[f"generator_{level}"] = _residual_generator(shape, told, capacity, level)
@@ -232,7 +236,7 @@ def _called(network: Any, inputs: list[Any]) -> Any:
     return network(inputs if len(inputs) > 1 else inputs[0])
 
 
-def _coarsest_generator(shape: Shape, num_classes: int, latent_dim: int, capacity: int) -> Any:
+def _coarsest_generator(shape: Shape, num_classes: int, latent_dim: int, units: int) -> Any:
     """Two fully connected layers (section 4.1)."""
     layers, classes = keras.layers, [class_input()] if num_classes else []
     latent = keras.Input([latent_dim], name="latent")
@@ -240,13 +244,13 @@ def _coarsest_generator(shape: Shape, num_classes: int, latent_dim: int, capacit
     if classes:
         hidden = layers.Concatenate()([latent, class_embedding(classes[0], num_classes, latent_dim)])
     for _ in range(2):
-        hidden = layers.Dense(16 * capacity, activation="relu")(hidden)
+        hidden = layers.Dense(units, activation="relu")(hidden)
     pixels = layers.Dense(shape[0] * shape[1] * shape[2], activation="tanh", dtype="float32")(hidden)
     image = layers.Reshape(shape, dtype="float32")(pixels)
     return keras.Model([latent, *classes] if classes else latent, image, name="generator_1")
 
 
-def _coarsest_discriminator(shape: Shape, num_classes: int, latent_dim: int, capacity: int) -> Any:
+def _coarsest_discriminator(shape: Shape, num_classes: int, latent_dim: int, units: int) -> Any:
     """Two fully connected layers with dropout, half as wide as the generator's (section 4.1)."""
     layers, classes = keras.layers, [class_input()] if num_classes else []
     image = keras.Input(shape, name="image")
@@ -254,7 +258,7 @@ def _coarsest_discriminator(shape: Shape, num_classes: int, latent_dim: int, cap
     for number in range(2):
         if classes and number:
             hidden = layers.Concatenate()([hidden, class_embedding(classes[0], num_classes, latent_dim)])
-        hidden = layers.Dropout(0.5)(layers.LeakyReLU(0.2)(layers.Dense(8 * capacity)(hidden)))
+        hidden = layers.Dropout(0.5)(layers.LeakyReLU(0.2)(layers.Dense(units)(hidden)))
     score = layers.Dense(1, dtype="float32")(hidden)
     return keras.Model([image, *classes] if classes else image, score, name="discriminator_1")
 
