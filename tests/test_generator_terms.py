@@ -157,6 +157,13 @@ def test_one_size_has_no_colour_consistency(tiny_yaml: WriteYaml) -> None:
         resolving.load_experiment(path)
 
 
+def test_a_term_that_compares_nothing_is_refused(tiny_yaml: WriteYaml) -> None:
+    nothing = {"name": "colour_consistency", "mean_factor": 0.0, "covariance_factor": 0.0}
+    path = tiny_yaml({"model": {"name": "stackgan"}, "loss": {"generator_terms": [nothing]}})
+    with pytest.raises(ConfigurationError, match="compares nothing"):
+        resolving.load_experiment(path)
+
+
 def test_a_term_is_named_once(tiny_yaml: WriteYaml) -> None:
     path = tiny_yaml({"loss": {"generator_terms": [{"name": "orthogonal"}, {"name": "orthogonal"}]}})
     with pytest.raises(ConfigurationError, match=r"generator_terms.1.name: 'orthogonal' is given twice"):

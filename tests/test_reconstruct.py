@@ -22,7 +22,7 @@ from ganctl.evaluation.reconstruction_figures import ReconstructionFigures
 from ganctl.game.inputs import as_networks_see, to_pixels
 from ganctl.generation import inversion, reconstructing
 from ganctl.generation.encoding import encoder_of
-from ganctl.generation.given_pictures import find_pictures
+from ganctl.generation.given_pictures import Reading, find_pictures
 from ganctl.generation.inversion import Found, Inversion
 from ganctl.generation.reconstructing import MOST_SHOWN, Reconstructor
 from ganctl.images.decode import decode
@@ -337,6 +337,16 @@ def test_pictures_are_prepared_as_training_images_are(small_experiment: Any, tmp
         found = reconstructor.prepare(find_pictures([folder], reconstructor.reading), untracked)
         assert [picture.name for picture in found.pictures] == ["0", "1", "2", "3"]
         np.testing.assert_array_equal(np.stack(found.images), expected.images)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_named(value: float, tmp_path: Path) -> None:
+    """Not a grey level that a cast happens to make of it."""
+    images = np.linspace(0, 1, 3 * 64).reshape(3, 8, 8, 1)
+    images[1, 2, 3] = value
+    np.save(tmp_path / "given.npy", images)
+    with pytest.raises(DataError, match=r"given\.npy: image 1 contains a value that is not finite"):
+        find_pictures([tmp_path / "given.npy"], Reading())
 
 
 def test_arrays_paths_and_lists_in_python(run: Run, tmp_path: Path) -> None:

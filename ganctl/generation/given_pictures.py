@@ -18,6 +18,7 @@ from ganctl.images.bands import ALPHA_CHANNELS, channel_axis, premultiplied, wit
 from ganctl.images.containers import Container, Folder, ListedFile, container_at
 from ganctl.images.decode import decode
 from ganctl.images.folder_listing import Listing
+from ganctl.images.image_set import refuse_not_finite
 from ganctl.images.listed_images import SHOWN
 from ganctl.images.resize import WHITE, Colour, over
 from ganctl.images.value_range import BYTES, Observed, ValueRange, find_range
@@ -312,6 +313,8 @@ def _in_arrays(path: Path, reading: Reading) -> list[Picture]:
         images = np.moveaxis(images, 1, -1)
     if not len(images):
         raise DataError(f"{shown(path)} contains no images.")
+    if images.dtype.kind == "f":
+        refuse_not_finite(images, shown(path))
     value_range = reading.value_range or BYTES
     if images.dtype != np.uint8 and reading.value_range is None:
         value_range = find_range(Observed().add_all(images), images.dtype.kind, "auto", shown(path))

@@ -386,7 +386,8 @@ def _one_hot(labels: np.ndarray) -> bool:
     return bool((ones.sum(1) == 1).all() and (ones | (labels == 0)).all())
 
 
-def _refuse_not_finite(images: np.ndarray, source: str) -> None:
+def refuse_not_finite(images: np.ndarray, source: str) -> None:
+    """Raise DataError if images [N, ...] hold NaN or infinity; it names the first such image."""
     for start, block in _blocks(images):
         finite = np.isfinite(block)
         if not finite.all():
@@ -401,7 +402,7 @@ def _value_range(images: np.ndarray, config: DatasetSection, source: str, notes:
     if images.dtype.kind not in "buif":
         raise DataError(f"{source}: images must be numbers. Received: an array of type {images.dtype}")
     if images.dtype.kind == "f":
-        _refuse_not_finite(images, source)
+        refuse_not_finite(images, source)
     if config.value_range == "auto" and images.dtype.kind in "ui" and max(b.max() for _, b in _blocks(images)) <= 1:
         notes.append("Warning: no pixel value is above 1 of 255, so the images are black. Store values from 0 to 255.")
     beyond_bytes = not isinstance(config.value_range, str) and config.value_range[1] > BYTES.white

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ganctl.errors import ConfigurationError
 from ganctl.game import GeneratorTerm
 from ganctl.lazy import tf
 from ganctl.losses import generator_terms
@@ -24,7 +25,15 @@ def colour_consistency(*, mean_factor: Factor = 1.0, covariance_factor: Factor =
     Args:
         mean_factor: weight of the mean colours (lambda 1 of the paper).
         covariance_factor: weight of the covariances (lambda 2 of the paper).
+
+    Raises:
+        ConfigurationError: both factors are 0.
     """
+    if mean_factor == covariance_factor == 0.0:
+        raise ConfigurationError(
+            "colour_consistency compares nothing if mean_factor and covariance_factor are both 0. Leave the term out.",
+            key="loss.generator_terms",
+        )
 
     def term(batch: Any) -> Any:
         moments = [_colours(images) for images in batch.fakes]
