@@ -70,6 +70,14 @@ def test_only_whole_rows_are_read(text: str, rows: int, unreadable: int, last: i
     assert last_iteration(path) == last
 
 
+@pytest.mark.parametrize("width", [1, 4000, 4096, 9000])
+@pytest.mark.parametrize("torn", ["", "9,0,0.", "9" * 5000])
+def test_the_last_row_is_found_however_long_rows_are(width: int, torn: str, path: Path) -> None:
+    rows = [f"{number},{'0' * width}\n" for number in range(1, 8)]
+    path.write_text(HEADER + "".join(rows) + torn)
+    assert last_iteration(path) == 7
+
+
 def test_a_file_is_cut_after_an_iteration(path: Path) -> None:
     rows = [f"{number},0,0.5,0.25\n" for number in range(1, 5)]
     path.write_text(HEADER + "".join(rows) + "5,0,0")

@@ -8,9 +8,9 @@ from typing import Any
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.yaml_source import read_yaml
 from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.progress import ENDED
 
 MAX_LOG_LINES = 500
-_ENDED = "ended: "
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_facts(folder: RunFolder) -> Facts:
     log = _text(folder.log).splitlines()[-MAX_LOG_LINES:]
     # How a run ended matters only until it is resumed.
     warnings = [line for line in log if line.startswith("Warning:")] + [
-        line for line in log[-1:] if line.startswith(_ENDED)
+        line for line in log[-1:] if line.startswith(ENDED)
     ]
     return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes, rows)
 

@@ -6,7 +6,6 @@ line that is not a row is skipped.
 
 import os
 from array import array
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +56,8 @@ class Column:
     meaning: str
     panel: Panel
 
+
+_BLOCK_BYTES = 4096
 
 COUNTERS: tuple[str, ...] = ("iteration", "epoch")
 """The first columns. Iterations count from 1, epochs from 0."""
@@ -195,9 +196,21 @@ def read_losses(path: Path) -> Losses:
 
 
 def last_iteration(path: Path) -> int:
-    """Return the iteration of the last complete row of a losses.csv; 0 if there is none."""
-    last = deque(_whole_lines(path), maxlen=1) if path.exists() else ()
-    return (_number(last[0]) if last else None) or 0
+    """Return the iteration of the last complete row of a losses.csv; 0 if there is none.
+
+    Only the end of the file is read, which may have millions of rows.
+    """
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        size = start = file.seek(0, os.SEEK_END)
+        while True:
+            start = max(0, start - max(_BLOCK_BYTES, size - start))
+            file.seek(start)
+            whole, newline, _ = file.read(size - start).rpartition(b"\n")
+            _, earlier, last = whole.rpartition(b"\n")
+            if earlier or not start:
+                return (_number(last) if newline else None) or 0
 
 
 def trim(path: Path, last_iteration: int) -> None:

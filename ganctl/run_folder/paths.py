@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,26 @@ class RunFolder:
         with suppress(OSError), self.log.open("a", encoding="utf-8") as file:
             file.write(line.rstrip("\n") + "\n")
 
+    @property
+    def never_began(self) -> bool:
+        """Whether this folder is empty, or what a run leaves that is killed before its config.yaml is written."""
+        known = {*_INNER, self.info.name, self.log.name, self.lock.name}
+        try:
+            names = {path.name for path in self.path.iterdir()}
+        except OSError:
+            return False
+        return all(name in known or (name.startswith(".") and name.endswith(".tmp")) for name in names)
+
+    def clear(self) -> None:
+        """Remove what a run has left that never began, so that nothing of it is taken for a new run's."""
+        try:
+            self.info.unlink(missing_ok=True)
+            for inner in _INNER:
+                shutil.rmtree(self.path / inner, ignore_errors=True)
+                (self.path / inner).mkdir()
+        except OSError as error:
+            raise UsageError(f"The run folder {self.path} cannot be written: {error.strerror}.") from None
+
     def tidy(self) -> None:
         """Remove partial files that a killed run left, and make the empty folders that a copy may have lost."""
         try:
@@ -162,11 +183,11 @@ class RunFolder:
         except OSError as error:
             raise UsageError(f"The run folder {self.path} cannot be written: {error.strerror}.") from None
 
-    @staticmethod
-    def check_free(outputs: Path, name: str, *, explicit: bool) -> None:
+    @classmethod
+    def check_free(cls, outputs: Path, name: str, *, explicit: bool, never_began: bool = False) -> None:
         """Raise UsageError if `create` would, before any work is wasted; arguments as there."""
         path = outputs / name
-        if explicit and os.path.lexists(path):
+        if explicit and os.path.lexists(path) and not (never_began and cls(path).never_began):
             resume = f"ganctl resume {shlex.quote(str(path))}"
             raise UsageError(f"{path} already exists. Choose another --run-name, or continue it: {resume}")
         # Unlike Path.exists, this does not fail below another user's private folder.
@@ -178,18 +199,21 @@ class RunFolder:
             )
 
     @classmethod
-    def create(cls, outputs: Path, name: str, *, explicit: bool) -> Self:
+    def create(cls, outputs: Path, name: str, *, explicit: bool, never_began: bool = False) -> Self:
         """Make a new run folder; raises UsageError where it cannot be made.
 
         Args:
             outputs: the folder of all runs.
             name: the run's name.
             explicit: whether the user gave this name, which is then refused if taken; a derived one gets -2, -3 ...
+            never_began: whether to take the folder of that name as it is, if it is what `never_began` says.
         """
-        cls.check_free(outputs, name, explicit=explicit)
+        cls.check_free(outputs, name, explicit=explicit, never_began=never_began)
         try:
             outputs.mkdir(parents=True, exist_ok=True)
-            for number in range(1, 10_000):
+            if never_began and cls(outputs / name).never_began:
+                return cls(outputs / name)
+            for number in range(1, 2 if explicit else 10_000):
                 path = outputs / (name if number == 1 else f"{name}-{number}")
                 if path.is_symlink() or path.exists():
                     continue
@@ -200,6 +224,8 @@ class RunFolder:
                 for inner in _INNER:
                     (path / inner).mkdir()
                 return cls(path)
+            if explicit:  # another process was faster
+                cls.check_free(outputs, name, explicit=True)
         except OSError as error:
             raise UsageError(
                 f"Cannot write a run folder below {outputs.absolute()}: {error.strerror}. Choose another --output-dir."

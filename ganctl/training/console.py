@@ -12,6 +12,7 @@ from ganctl.host.terminal import Terminal
 from ganctl.lazy import keras, tf
 from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.progress import ENDED, FINISHED
 from ganctl.training.hooks import Hook
 from ganctl.training.hooks.progress import ProgressBar
 from ganctl.training.prepared import Prepared
@@ -73,16 +74,16 @@ class TrainingConsole(Terminal):
         try:
             prepared.trainer(folder, hooks).train()
         except GanctlError as error:
-            _end(folder, f"ended: {error}")
+            _end(folder, f"{ENDED}{error}")
             raise
         except tf.errors.ResourceExhaustedError:
             batch_size = prepared.experiment.training.batch_size
-            _end(folder, "ended: out of memory")
+            _end(folder, f"{ENDED}out of memory")
             raise GanctlError(
                 f"Out of memory: a batch of {batch_size} images is too large here. "
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
-        _end(folder, f"finished {prepared.experiment.training.iterations} iterations")
+        _end(folder, f"{FINISHED}{prepared.experiment.training.iterations} iterations")
         done = f"Done. The run is in {folder.path}; open its {folder.report.name}."
         where = shlex.quote(str(folder.path))
         if prepared.parts.sampler.takes:

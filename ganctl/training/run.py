@@ -30,6 +30,7 @@ def train(
     device: str = "auto",
     init_from: Path | None = None,
     dry_run: bool = False,
+    never_began: bool = False,
 ) -> RunFolder | None:
     """Train an experiment in a new run folder, and return that.
 
@@ -43,12 +44,13 @@ def train(
         init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
             weights fit.
         dry_run: build everything, show it, train nothing and return None.
+        never_began: take the folder of that name if it exists, but a run never began in it.
 
     Raises:
         GanctlError: one of its subclasses; what was learned until then is in the run folder.
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
-    RunFolder.check_free(outputs, name, explicit=run_name is not None)
+    RunFolder.check_free(outputs, name, explicit=run_name is not None, never_began=never_began)
     start, problems = find_start(init_from) if init_from else (None, [])
     chosen = select_device(device)
     prepare_process(chosen)
@@ -69,8 +71,10 @@ def train(
     if dry_run:
         console.show_layers(prepared)
         return None
-    folder = RunFolder.create(outputs, name, explicit=run_name is not None)
+    folder = RunFolder.create(outputs, name, explicit=run_name is not None, never_began=never_began)
     with run_lock(folder):
+        if never_began:
+            _take(folder)
         folder.write_info(facts)
         folder.append_log(f"started: {' '.join(command)}")
         for line in lines:
@@ -82,6 +86,13 @@ def train(
         folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
         console.play(prepared, folder)
     return folder
+
+
+def _take(folder: RunFolder) -> None:
+    """Clear a folder in which a run never began, unless another process was faster and has begun one in it."""
+    if not folder.never_began:
+        raise UsageError(f"Another process has begun a run in {folder.path} meanwhile.")
+    folder.clear()
 
 
 def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:

@@ -1,0 +1,89 @@
+"""How far a run has come, and whether it is running, finished, stopped or diverged: read from its files alone."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from ganctl.host.file_lock import holder_of
+from ganctl.run_folder.losses_csv import last_iteration
+from ganctl.run_folder.paths import STEP_NAME, RunFolder
+
+HAS_DIVERGED = "The training has diverged"
+"""What a DivergedError says, and so the last line of the log of a run that one ended."""
+
+ENDED, FINISHED = "ended: ", "finished "
+_BEGAN = ("started: ", "resumed after ")
+_TAIL_BYTES = 16_384
+
+
+class State(StrEnum):
+    """What a run is doing, or how it came to rest."""
+
+    RUNNING = "running"
+    """A process holds its folder."""
+    FINISHED = "finished"
+    """It has all its iterations."""
+    STOPPED = "stopped"
+    """It has not: it was interrupted, it failed, or its process was killed."""
+    DIVERGED = "diverged"
+    """It ended because a measurement was not finite, or far too large; resumed, it would diverge again."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        done: iterations that were played; of a killed run, those after its last checkpoint are lost.
+        saved: the iteration of its newest checkpoint; None if it has none.
+        end: what the log says last of the run's end; empty if nothing, because it runs or was killed.
+        holder: the ID of the process that trains it; None if no process does.
+    """
+
+    done: int
+    saved: int | None
+    end: str
+    holder: str | None
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Self:
+        """Read a run folder in any state."""
+        # First: if the process ends meanwhile, what it wrote at its end is read after that.
+        holder = holder_of(folder.lock)
+        saved, end = _newest_checkpoint(folder), "" if holder else _end(folder.log)
+        finished = re.match(rf"{FINISHED}(\d{{1,18}}) iterations", end)
+        done = [saved or 0, int(finished[1]) if finished else 0]
+        with suppress(OSError):
+            done.append(last_iteration(folder.losses))
+        return cls(max(done), saved, end, holder)
+
+    def state(self, wanted: int) -> State:
+        """Return the state of a run that is to have so many iterations."""
+        if self.holder:
+            return State.RUNNING
+        if max(self.saved or 0, self.done if self.end.startswith(FINISHED) else 0) >= wanted:
+            return State.FINISHED
+        return State.DIVERGED if HAS_DIVERGED in self.end else State.STOPPED
+
+
+def _newest_checkpoint(folder: RunFolder) -> int | None:
+    try:
+        names = [path.name for path in folder.checkpoints.iterdir()]
+    except OSError:
+        return None
+    return max((int(name) for name in names if STEP_NAME.fullmatch(name)), default=None)
+
+
+def _end(log: Path) -> str:
+    """Return the last line that says how the run ended; empty if it began again after that, or never ended."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    told = [line for line in lines if line.startswith((ENDED, FINISHED, *_BEGAN))]
+    return told[-1] if told and not told[-1].startswith(_BEGAN) else ""

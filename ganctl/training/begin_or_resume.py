@@ -1,0 +1,114 @@
+"""Begin a run, or go on with it if it is there: one command for a job script, safe to repeat."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from ganctl.build.parts import Parts
+from ganctl.build.resolving import load_experiment
+from ganctl.errors import DivergedError, UsageError
+from ganctl.experiment.changes import changes_between
+from ganctl.experiment.experiment import Experiment, check_run_name
+from ganctl.game.augmentation import remembers
+from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.progress import ENDED, Progress, State
+from ganctl.training.console import TrainingConsole
+from ganctl.training.run import resume, train
+
+_MEASURED = ("precision", "xla")
+"""Keys of `training` whose `auto` is measured when a run begins; its config.yaml has what came out."""
+
+
+def begin_or_resume(
+    parts: Parts,
+    console: TrainingConsole,
+    command: list[str],
+    *,
+    outputs: Path,
+    run_name: str | None = None,
+    device: str = "auto",
+    init_from: Path | None = None,
+) -> RunFolder:
+    """Train an experiment to its last iteration in the run folder of its name, whatever is there already.
+
+    Nothing there, or a run that was killed before it began: it begins. An unfinished run: it goes on from its latest
+    checkpoint, with the `outputs`, `evaluation` and `training.iterations` of the experiment. A finished one: nothing
+    is done.
+
+    Args:
+        parts: the resolved experiment.
+        console: shows what happens.
+        command: the command line, for run.json and the log.
+        outputs: the folder of all runs.
+        run_name: name of the run folder; by default the experiment's.
+        device: as `select_device` takes it.
+        init_from: as for `train`; a run that goes on must have begun from it.
+
+    Raises:
+        UsageError: the folder holds another run or something else, or another process trains the run.
+        DivergedError: the run has diverged. From its checkpoint, it would diverge again.
+        GanctlError: as for `train`.
+    """
+    name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
+    folder = RunFolder(outputs / name)
+    if not folder.exists:
+        begun = train(
+            parts,
+            console,
+            command,
+            outputs=outputs,
+            run_name=name,
+            device=device,
+            init_from=init_from,
+            never_began=True,
+        )
+        assert begun is not None
+        return begun
+    parts = _as_measured(parts, then := load_experiment(folder.config))
+    _refuse_another_run(folder, parts, then, init_from)
+    progress, wanted = Progress.read(folder), parts.experiment.training.iterations
+    match progress.state(wanted):
+        case State.FINISHED:
+            console.say(f"{folder.path} is finished: it has {progress.done:,} iterations.")
+        case State.DIVERGED:
+            raise DivergedError(
+                f"{folder.path} cannot go on. {progress.end.removeprefix(ENDED)} From its checkpoint, it would diverge "
+                "again. To try nevertheless: ganctl resume " + shlex.quote(str(folder.path))
+            )
+        case _:
+            resume(folder, parts, console, command, device=device)
+    return folder
+
+
+def _as_measured(parts: Parts, then: Experiment) -> Parts:
+    """Return the parts with what `auto` became when the run began."""
+    now = parts.experiment.training
+    known = {key: getattr(then.training, key) for key in _MEASURED if getattr(now, key) == "auto"}
+    return parts.with_training(**known) if known else parts
+
+
+def _refuse_another_run(folder: RunFolder, parts: Parts, then: Experiment, init_from: Path | None) -> None:
+    """Raise UsageError, with the keys, if the experiment is not that of the run."""
+    remembering = [name for name, augmentation in parts.augmentations.items() if remembers(augmentation)]
+    changes = changes_between(then.model_dump(mode="json"), parts.experiment.model_dump(mode="json"), remembering)
+    lines = [change.described(folder.config) for change in changes]
+    started = _started_from(folder)
+    if init_from is None and started is not None:
+        lines.append(f"it began with the weights of {started}, and now there is no --init-from")
+    elif init_from is not None and (started is None or not started.is_relative_to(init_from.resolve())):
+        lines.append(f"it began with {started or 'new weights'}, not with those of {init_from}")
+    if lines:
+        raise UsageError(
+            f"{folder.path} is another run than this one. Choose another --run-name, or continue it as it is: "
+            f"ganctl resume {shlex.quote(str(folder.path))}\n" + "\n".join(lines)
+        )
+
+
+def _started_from(folder: RunFolder) -> Path | None:
+    """Return the file or checkpoint whose weights a run began with; None if it began with its own."""
+    try:
+        facts: Any = json.loads(folder.info.read_text("utf-8"))
+        return Path(facts["init_from"]["path"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
