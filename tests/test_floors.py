@@ -89,6 +89,7 @@ WITHOUT_TENSORFLOW = [
     ["validate", "quickstart"],
     ["report", "run"],
     ["compare", "run", "run"],
+    ["list-runs", "."],
 ]
 BLOCKED = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from ganctl.cli import main; main()"
 

@@ -120,7 +120,7 @@ def test_weights_to_start_from_are_part_of_a_run(config: Path, whole: RunFolder,
     with pytest.raises(UsageError, match=f"it began with the weights of {whole.path}.*now there is no --init-from"):
         job(config, tmp_path)
     other = RunFolder(Path(shutil.copytree(whole.path, tmp_path / "other")))
-    with pytest.raises(UsageError, match="it began with .*, not with those of"):
+    with pytest.raises(UsageError, match=r"it began with .*, not with those of"):
         job(config, tmp_path, init_from=other.path)
     with pytest.raises(UsageError, match="it began with new weights, not with those of"):
         job(config, whole.path.parent, init_from=other.path)

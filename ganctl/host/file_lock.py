@@ -14,7 +14,7 @@ from typing import IO
 # Windows locks bytes, and other processes cannot read those: this one is beyond the process ID, which they must read.
 _LOCKED_BYTE = 2**20
 # `holder_of` locks the file itself, for an instant.
-_TRIES, _SECONDS_BETWEEN = 3, 0.05
+_TRIES, _SECONDS_BETWEEN = 5, 0.05
 
 
 class Taken(Exception):
