@@ -107,6 +107,12 @@ def require(names: Sequence[str]) -> list[str]:
     return [str(path) for path in dict.fromkeys([*found, *_permission.named])]
 
 
+def as_options() -> list[str]:
+    """Return what permits the same plugins in another process, as options of the command line."""
+    named = [word for path in _permission.named for word in ("--plugin", str(path))]
+    return [*named, *(["--allow-plugins"] if _permission.everything else [])]
+
+
 def described() -> list[dict[str, str]]:
     """Return the path and SHA-256 of every plugin that has run, for run.json."""
     return [{"path": str(path), "sha256": loaded.sha256} for path, loaded in _loaded.items()]

@@ -313,6 +313,26 @@ def test_overrides_are_applied_and_remembered(tmp_path: Path) -> None:
     assert experiment.overrides == list(overrides)
 
 
+PENALTIES = "loss:\n  penalties: [{name: r1}, {name: r2, weight: 10}]\n"
+
+
+def test_overrides_reach_the_entries_of_lists(tmp_path: Path) -> None:
+    experiment = load(tmp_path, BASE + PENALTIES, "loss.penalties.1.weight=5", "loss.penalties.0.every=16")
+    assert [(each.name, each.weight, each.every) for each in experiment.loss.penalties] == [
+        *[("r1", 1.0, 16), ("r2", 5.0, 1)],
+    ]
+    message = refusal(tmp_path, BASE + PENALTIES, "loss.penalties.1.weight=-5")
+    assert message.startswith(
+        "--set loss.penalties.1.weight=-5: loss.penalties.1.weight: input should be greater than 0"
+    )
+    for place in ("2", "-1", "first"):
+        message = refusal(tmp_path, BASE + PENALTIES, f"loss.penalties.{place}.weight=5")
+        assert message == (
+            f"--set loss.penalties.{place}.weight=5: 'loss.penalties' is a list of 2; its entries are numbered from 0, "
+            f"and '{place}' is not one of them."
+        )
+
+
 # The answer begins with `--set`, the override and a colon, then this.
 WRONG_OVERRIDES = {
     "training.batchsize=3": "unknown key 'batchsize' in training. Did you mean 'batch_size'?",

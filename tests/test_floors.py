@@ -90,8 +90,16 @@ WITHOUT_TENSORFLOW = [
     ["report", "run"],
     ["compare", "run", "run"],
     ["list-runs", "."],
+    ["sweep", "--help"],
 ]
-BLOCKED = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None; from ganctl.cli import main; main()"
+BLOCKED = """
+import sys
+
+sys.modules.update(dict.fromkeys(["tensorflow", "keras", "optuna"]))
+from ganctl.cli import main
+
+main()
+"""
 
 
 @pytest.mark.parametrize("arguments", WITHOUT_TENSORFLOW, ids=" ".join)

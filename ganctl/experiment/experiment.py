@@ -287,25 +287,45 @@ def _override(source: YamlSource, override: str) -> None:
         words = Words(text, _as_yaml(text, key))
     except ConfigurationError:
         words = Words(text, text)
-    _put(source, path, words.value, place)
-    source.typed[path] = words
+    source.typed[_put(source, path, words.value, place)] = words
 
 
 def _as_yaml(text: str, key: str) -> Any:
     return parse_yaml(text, f"--set {key}").data if text.strip() else None
 
 
-def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> None:
-    section = source.data
+def _put(source: YamlSource, path: KeyPath, value: Any, place: str) -> KeyPath:
+    """Set a key; returns its path, in which the entries of lists are numbers."""
+    section: Any = source.data
+    path = _with_numbers(source.data, path, place)
     for depth, part in enumerate(path[:-1]):
-        inner = section.get(str(part))
+        inner = section[int(part)] if isinstance(section, list) else section.get(part)
         if inner is None:
-            inner = section[str(part)] = {}
+            inner = section[part] = {}
             source.places.setdefault(path[: depth + 1], place)
-        if not isinstance(inner, dict):
+        if not isinstance(inner, dict | list):
             raise ConfigurationError(f"{place}: '{'.'.join(map(str, path[: depth + 1]))}' is not a section.")
         section = inner
-    section[str(path[-1])] = value
+    section[path[-1]] = value
     for replaced in [known for known in source.places if known[: len(path)] == path]:
         del source.places[replaced]
     source.places[path] = place
+    return path
+
+
+def _with_numbers(data: Any, path: KeyPath, place: str) -> KeyPath:
+    """Return a path in which the entries of lists are numbers, from 0; raises ConfigurationError if one is missing."""
+    found: list[str | int] = []
+    for part in map(str, path):
+        if isinstance(data, list):
+            if not (part.isascii() and part.isdigit() and int(part) < len(data)):
+                raise ConfigurationError(
+                    f"{place}: '{'.'.join(map(str, found))}' is a list of {len(data)}; its entries are numbered from "
+                    f"0, and '{part}' is not one of them."
+                )
+            found.append(int(part))
+            data = data[int(part)]
+        else:
+            found.append(part)
+            data = data.get(part) if isinstance(data, dict) else None
+    return tuple(found)
