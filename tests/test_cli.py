@@ -101,6 +101,7 @@ def test_a_run_folder_holds_what_the_design_says(trained: Trained) -> None:
             "run.json",
             "losses.csv",
             "losses.png",
+            "vitals.csv",
             "log.txt",
             "report.html",
             "samples/real.png",

@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     @property
+    def vitals(self) -> Path:
+        """Signs of the run's health, one row per sample grid."""
+        return self.path / "vitals.csv"
+
+    @property
     def loss_plot(self) -> Path:
         """The plot of losses by epoch."""
         return self.path / "losses.png"

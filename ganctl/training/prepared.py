@@ -14,6 +14,7 @@ from ganctl.build.games import make_game
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import read_split
 from ganctl.evaluation.features import check_available
+from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.evaluation.reference import check_enough
 from ganctl.experiment.experiment import Experiment
 from ganctl.game.fixed_sums import add_in_fixed_order
@@ -34,7 +35,9 @@ from ganctl.training.hooks.metrics import Metrics
 from ganctl.training.hooks.report import Report
 from ganctl.training.hooks.samples import Samples
 from ganctl.training.hooks.tensorboard import TensorBoard
+from ganctl.training.hooks.vitals import Vitals
 from ganctl.training.trainer import Trainer
+from ganctl.training.vital_signs import VitalSigns
 from ganctl.version import __version__
 
 
@@ -202,7 +205,8 @@ class Prepared:
             self.held_out,
         )
         every = experiment.evaluation.every
-        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples]
+        vitals = Vitals(outputs.sample_every, every, self._vital_signs)
+        hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples, vitals]
         if every:
             hooks.append(self._metrics())
         hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
@@ -211,6 +215,19 @@ class Prepared:
             hooks.append(TensorBoard())
         hooks.append(Report(every, write_report))
         return Trainer(run, hooks)
+
+    def _vital_signs(self, game: Game) -> VitalSigns:
+        experiment = self.experiment
+        return VitalSigns(
+            game,
+            self.parts.sampler,
+            experiment.model.latent_distribution,
+            self.feeds,
+            self.held_out,
+            experiment.seed,
+            # A run that is not scored must not load a network of features for this alone.
+            lite0_extractor() if experiment.evaluation.every else None,
+        )
 
     def _metrics(self) -> Metrics:
         experiment = self.experiment

@@ -48,6 +48,7 @@ class Trainer:
             try:
                 step = int(game.step.numpy())
                 hooks.start(step)
+                hooks.ahead(step)
                 while step < run.iterations and not interruption.requested:
                     rows = self._play(step, self._rounds_from(step), hooks)
                     diverged = self._divergence(step, rows)
@@ -59,6 +60,7 @@ class Trainer:
                         background.finish()
                         raise self._diverged(step, diverged)
                     hooks.act(step)
+                    hooks.ahead(step)
                 hooks.stop(step)
             finally:
                 hooks.close()
@@ -106,6 +108,9 @@ class Trainer:
     def _rounds_from(self, step: int) -> int:
         """How many rounds to play before something is due."""
         due = [period - step % period for hook in self._hooks for period in hook.periods]
+        due += [
+            max(1, period - step % period - 1) for hook in self._hooks if hook.looks_ahead for period in hook.periods
+        ]
         stage = self.run.game.stages.at(step)
         if stage is not self._stage:  # its rounds may take much longer
             self._rounds_per_call, self._stage = 1, stage
@@ -125,6 +130,7 @@ class _Event(Enum):
 
     START = "start"
     ROWS = "rows"
+    AHEAD = "ahead"
     ACT = "act"
     STOP = "stop"
 
@@ -145,6 +151,12 @@ class _Followers:
         """Hand on the measurements [rounds, columns] of the iterations after `step`."""
         for hook in self._playing():
             self._tell(hook, _Event.ROWS, step, rows)
+
+    def ahead(self, step: int) -> None:
+        """Let the hooks that look ahead do so if they are due after the next iteration."""
+        for hook in self._playing():
+            if hook.looks_ahead and any((step + 1) % period == 0 for period in hook.periods):
+                self._tell(hook, _Event.AHEAD, step)
 
     def act(self, step: int) -> None:
         """Let the hooks that are due act."""

@@ -58,11 +58,13 @@ class Hook:
         also_every: also act every N iterations; 0: no others.
         vital: without it the run is incomplete, so training ends if it fails. If any other hook fails, a warning is
             printed and training continues. All pending work is finished before a vital hook acts.
+        looks_ahead: it is also called one iteration before it acts, to see what that iteration changes.
     """
 
     every = 0
     also_every = 0
     vital = False
+    looks_ahead = False
 
     @property
     def periods(self) -> list[int]:
@@ -74,6 +76,9 @@ class Hook:
 
     def rows(self, run: RunInPlay, step: int, rows: np.ndarray) -> Later:
         """Take the measurements [rounds, columns] of the iterations after `step`."""
+
+    def ahead(self, run: RunInPlay, step: int) -> Later:
+        """Look at the run: `step` iterations are complete, and this hook is due after one more."""
 
     def act(self, run: RunInPlay, step: int) -> Later:
         """Act: `step` iterations are complete, and this hook is due."""

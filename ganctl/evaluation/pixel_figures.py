@@ -1,0 +1,62 @@
+"""Figures of images as they are, without a feature network: how different they are, and how their pixels lie."""
+
+import numpy as np
+
+_NEAR, _BESIDE = 1, 4
+"""How far from a finest frequency, in steps of the spectrum, its power is taken, and that beside it."""
+SMALLEST_SIDE = 16
+"""Images with a shorter side have too few frequencies to tell a checkerboard from its surroundings."""
+
+
+def spread(images: np.ndarray) -> float:
+    """Return the root mean square distance between two different images of [N, ...], in the units of the pixels.
+
+    The mean squared distance of all pairs is twice the variance, so no pair is compared.
+    """
+    if len(images) < 2:
+        return 0.0
+    return float(np.sqrt(2.0 * images.astype(np.float64).var(axis=0, ddof=1).mean()))
+
+
+def distance(images: np.ndarray, others: np.ndarray) -> float:
+    """Return the root mean square distance of images [N, ...] from others, one by one."""
+    return float(np.sqrt(np.square(images.astype(np.float64) - others).mean()))
+
+
+def saturated(images: np.ndarray) -> float:
+    """Return the share of values in uint8 images that are at either end of the range, or one level from it."""
+    return float(((images <= 1) | (images >= 254)).mean())
+
+
+def extremes(images: np.ndarray) -> tuple[float, float]:
+    """Return the levels of uint8 images between which all pixels lie but one in a hundred at each end."""
+    low, high = np.percentile(images, [1, 99])
+    return float(low), float(high)
+
+
+def checkerboard(images: np.ndarray) -> float | None:
+    """Return how far the power at the finest frequencies of images [N, H, W, C] stands out; None if they are too small.
+
+    An upsampling by two that covers some pixels more often than others leaves a pattern of period two (Odena et al.
+    2016, "Deconvolution and Checkerboard Artifacts"): power at the frequencies (pi, 0), (0, pi) and (pi, pi). It is
+    compared with the power at the frequencies around each; in pictures without such a pattern, both are alike.
+    """
+    height, width = (side // 2 * 2 for side in images.shape[1:3])
+    if min(height, width) < SMALLEST_SIDE:
+        return None
+    grey = images[:, :height, :width].astype(np.float64).mean(axis=-1)
+    grey -= grey.mean(axis=(1, 2), keepdims=True)
+    power = np.square(np.abs(np.fft.fft2(grey))).mean(axis=0)
+    least = 1e-9 * power.mean() + 1e-9
+    ratios = []
+    for down, across in ((height // 2, 0), (0, width // 2), (height // 2, width // 2)):
+        away = np.maximum(_away(height, down)[:, None], _away(width, across))
+        near, beside = power[away <= _NEAR], power[(away > _NEAR) & (away <= _BESIDE)]
+        ratios.append((near.mean() + least) / (beside.mean() + least))
+    return float(max(ratios))
+
+
+def _away(length: int, place: int) -> np.ndarray:
+    """The distance of each place of a circle from one of them."""
+    offsets = np.abs(np.arange(length) - place)
+    return np.minimum(offsets, length - offsets)
