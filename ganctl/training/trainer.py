@@ -154,7 +154,7 @@ class _Followers:
 
     def ahead(self, step: int) -> None:
         """Let the hooks that look ahead do so if they are due after the next iteration."""
-        for hook in self._playing():
+        for hook in self._playing() if step < self._run.iterations else ():
             if hook.looks_ahead and any((step + 1) % period == 0 for period in hook.periods):
                 self._tell(hook, _Event.AHEAD, step)
 

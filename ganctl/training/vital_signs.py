@@ -40,9 +40,6 @@ PIXELS = 2**21
 FEWEST = 4
 SWAPPED = 8
 """Of how many of them the latent vector alone, and the class alone, is changed."""
-FEATURES = 16
-"""Of how many of them the features are computed: that takes much longer than drawing them."""
-
 Tensor = Any
 
 
@@ -160,8 +157,8 @@ class VitalSigns:
         return drawn
 
     def features(self, images: np.ndarray) -> np.ndarray | None:
-        """Return the features of the first images [N, d]; None without an extractor."""
-        return self._extractor.features(images[:FEATURES]) if self._extractor else None
+        """Return the features of images [N, d]; None without an extractor."""
+        return self._extractor.features(images) if self._extractor else None
 
     def figures(self, drawn: Drawn, last: Portrait | None, features: np.ndarray | None) -> dict[str, float | None]:
         """Return the columns of a row but those of weights.
@@ -199,16 +196,13 @@ class VitalSigns:
         if "features" not in self._of_real:
             self._of_real["features"] = self._extractor.features(self._real)
         real = self._of_real["features"]
-        center, same = (
-            real.astype(np.float64).mean(axis=0),
-            real[np.linspace(0, len(real) - 1, len(features)).astype(int)],
-        )
+        center = real.astype(np.float64).mean(axis=0)
         change = None
         if last is not None and last.features is not None:
             change = _ratio(pixel_figures.distance(features, last.features), pixel_figures.spread(features))
         return {
             "diversity": effective_number(features, center) / len(features),
-            "diversity_real": effective_number(same, center) / len(same),
+            "diversity_real": effective_number(real, center) / len(real),
             "change": change,
         }
 
