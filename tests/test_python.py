@@ -25,7 +25,7 @@ from conftest import RunCli, WriteYaml
 from pydantic import TypeAdapter
 
 import ganctl
-import ganctl.arguments
+import ganctl.runs.arguments
 from ganctl import Run
 from ganctl.errors import StoppedError, UsageError
 from ganctl.images.draw import grid
@@ -236,7 +236,7 @@ def test_a_long_mistake_is_cut(run: Run) -> None:
 
 
 def test_what_may_be_left_out_may_also_be_none() -> None:
-    kinds = {name: kind for name, kind in vars(ganctl.arguments).items() if get_origin(kind) is Annotated}
+    kinds = {name: kind for name, kind in vars(ganctl.runs.arguments).items() if get_origin(kind) is Annotated}
     optional = {name: kind for name, kind in kinds.items() if type(None) in get_args(get_args(kind)[0])}
     assert {"OptionalCount", "OptionalSeed", "OptionalText", "Truncation"} <= set(optional)
     for name, kind in optional.items():

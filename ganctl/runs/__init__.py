@@ -3,7 +3,7 @@
 Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
 command line: everything is saved, and `StoppedError` says how to continue.
 
-Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host, arguments.
+Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host.
 """
 
 import json
@@ -18,37 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from ganctl.arguments import (
-    Against,
-    AnyPath,
-    Category,
-    Classes,
-    Codes,
-    Config,
-    Count,
-    Direction,
-    Features,
-    Flag,
-    Latents,
-    OptionalCount,
-    OptionalPath,
-    OptionalPoints,
-    OptionalSeed,
-    OptionalStrength,
-    OptionalText,
-    Overrides,
-    Pairs,
-    Pictures,
-    Plugins,
-    Samples,
-    Seed,
-    Seeds,
-    Strength,
-    Text,
-    Truncation,
-    ValueRange,
-    checked,
-)
 from ganctl.build import resolving
 from ganctl.errors import GanctlError, UsageError, did_you_mean
 from ganctl.experiment.experiment import Experiment
@@ -85,6 +54,37 @@ from ganctl.run_folder import checkpoint
 from ganctl.run_folder.losses_csv import read_losses
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
+from ganctl.runs.arguments import (
+    Against,
+    AnyPath,
+    Category,
+    Classes,
+    Codes,
+    Config,
+    Count,
+    Direction,
+    Features,
+    Flag,
+    Latents,
+    OptionalCount,
+    OptionalPath,
+    OptionalPoints,
+    OptionalSeed,
+    OptionalStrength,
+    OptionalText,
+    Overrides,
+    Pairs,
+    Pictures,
+    Plugins,
+    Samples,
+    Seed,
+    Seeds,
+    Strength,
+    Text,
+    Truncation,
+    ValueRange,
+    checked,
+)
 from ganctl.training import run as training
 from ganctl.training.console import TrainingConsole
 

@@ -2,8 +2,6 @@
 
 A mistake is a UsageError of one line that names the argument, what it must be, and what was given. Integers and floats
 of NumPy are accepted as Python's own. A bool is not accepted as a number, and neither is a string.
-
-Floor 2. May import nothing.
 """
 
 import inspect
