@@ -48,6 +48,12 @@ class DivergedError(GanctlError):
     exit_code = 4
 
 
+class SickRunError(GanctlError):
+    """The doctor objects to a run (exit code 5)."""
+
+    exit_code = 5
+
+
 class StoppedError(GanctlError):
     """A signal ended the run after everything was saved (exit code 130, 143 or 129)."""
 

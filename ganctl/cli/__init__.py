@@ -3,8 +3,8 @@
 A command's module is named after it and holds a click command called `command`; there is no list to edit. Modules
 whose names begin with `_` hold what commands share.
 
-Floor 8. May import: training, planning, generation, report, build, run_folder, images, experiment, plugins, registry,
-host.
+Floor 8. May import: training, planning, generation, report, diagnosis, build, run_folder, images, experiment, plugins,
+registry, host.
 """
 
 import importlib
@@ -55,8 +55,8 @@ def commands() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit.
 
-    The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 130 Ctrl-C, 143 SIGTERM,
-    129 a lost terminal.
+    The exit code is 0 done, 1 failed, 2 bad usage or configuration, 3 bad data, 4 diverged, 5 the doctor objects, 130
+    Ctrl-C, 143 SIGTERM, 129 a lost terminal.
     """
     escape_what_the_terminal_lacks()
     try:

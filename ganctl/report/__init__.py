@@ -1,4 +1,4 @@
 """What a run folder holds, on one page. Reads only files, never a live trainer, and does not need TensorFlow.
 
-Floor 6. May import: build, run_folder, images, experiment, host.
+Floor 6. May import: diagnosis, build, run_folder, images, experiment, host.
 """

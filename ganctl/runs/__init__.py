@@ -3,7 +3,7 @@
 Errors are `ganctl.errors.GanctlError`, never SystemExit. Ctrl-C (a notebook's "interrupt") ends training as on the
 command line: everything is saved, and `StoppedError` says how to continue.
 
-Floor 8. May import: training, generation, build, run_folder, experiment, images, plugins, host.
+Floor 8. May import: training, generation, diagnosis, build, run_folder, experiment, images, plugins, host.
 """
 
 import json

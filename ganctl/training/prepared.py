@@ -13,6 +13,7 @@ from ganctl.build import footprint
 from ganctl.build.games import make_game
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import read_split
+from ganctl.evaluation.data_survey import survey
 from ganctl.evaluation.features import check_available
 from ganctl.evaluation.features.lite0 import lite0_extractor
 from ganctl.evaluation.reference import check_enough
@@ -165,6 +166,7 @@ class Prepared:
                 "held_out": len(self.held_out.get(self.parts.sampler.gives, ())),
                 "shape": list(self.images.shape),
                 "classes": list(self.images.class_names),
+                "survey": survey(self.images),
                 **self._value_range,
                 **self._alpha,
                 "notes": [note for images in self.feeds.values() for note in images.notes],

@@ -1,0 +1,130 @@
+"""Examines a run: asks every rule, and says what none of them could see."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ganctl.diagnosis import rules
+from ganctl.diagnosis.findings import Advice, Finding, Found, Severity, worst_first
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.run_folder.paths import RunFolder
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule.
+
+    Attributes:
+        name: of its file.
+        title: the first line of its docstring, without the full stop: what is wrong.
+        module: the file.
+    """
+
+    name: str
+    title: str
+    module: ModuleType
+
+    def examine(self, history: RunHistory) -> list[Finding]:
+        """Return what it finds; raises `Unseen` if it cannot see what it judges by."""
+        yielded: Iterable[Found] = self.module.examine(history)
+        return [
+            Finding(self.name, self.title, found, tuple(self.advice(history) if found.advice is None else found.advice))
+            for found in yielded
+        ]
+
+    def advice(self, history: RunHistory) -> Sequence[Advice]:
+        """Return the changes that it advises in every case; none if that depends on what it finds."""
+        advise: Callable[[RunHistory], Sequence[Advice]] | None = getattr(self.module, "advice", None)
+        return advise(history) if advise else ()
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor says of a run.
+
+    Attributes:
+        findings: the worst first; empty if the run is healthy.
+        unseen: by the name of a rule that could not see what it judges by: what is missing.
+    """
+
+    findings: tuple[Finding, ...]
+    unseen: dict[str, str]
+
+    @property
+    def serious(self) -> bool:
+        """Whether a finding is serious."""
+        return any(found.severity is Severity.SERIOUS for found in self.findings)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the findings as JSON data."""
+        return [found.as_json() for found in self.findings]
+
+    def __str__(self) -> str:
+        """Return all of it in words."""
+        lines: list[str] = []
+        for found in self.findings:
+            lines += [f"{found.severity}: {found.title}, {found.when}", f"  {found.found.says}"]
+            lines += [f"  try  --set '{each.set}'  {each.why}" for each in found.advice]
+        if not self.findings:
+            lines.append("healthy: nothing found")
+        return "\n".join([*lines, *self._unseen_in_words()])
+
+    def _unseen_in_words(self) -> list[str]:
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.unseen.items():
+            by_reason.setdefault(reason, []).append(name)
+        lines = [f"  {reason}: {', '.join(names)}" for reason, names in by_reason.items()]
+        return ["", "not seen, because", *lines] if lines else []
+
+
+@cache
+def all_rules() -> dict[str, Rule]:
+    """Return every rule by name: each file in `rules` whose name does not begin with an underscore."""
+    names = sorted(found.name for found in pkgutil.iter_modules(rules.__path__) if not found.name.startswith("_"))
+    modules = {name: importlib.import_module(f"{rules.__name__}.{name}") for name in names}
+    return {name: Rule(name, title_of(module), module) for name, module in modules.items()}
+
+
+def title_of(module: ModuleType) -> str:
+    """Return the first line of a rule's docstring, without the full stop."""
+    return (module.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+def examine(path: Path) -> Examination:
+    """Examine the run in a folder; raises UsageError if there is nothing to examine."""
+    return examined(RunHistory.open(path))
+
+
+def examine_quietly(folder: RunFolder) -> Examination:
+    """Examine a run that may have nothing to examine, which then has no findings."""
+    history = RunHistory(folder)
+    try:
+        history.check()
+    except Exception:  # a page or a log is worth more than the reason
+        return Examination((), {})
+    return examined(history)
+
+
+def examined(history: RunHistory, names: Sequence[str] = ()) -> Examination:
+    """Ask the rules of these names, or all, about a run."""
+    found: list[Finding] = []
+    unseen: dict[str, str] = {}
+    for rule in all_rules().values():
+        if names and rule.name not in names:
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                found += rule.examine(history)
+        except Unseen as reason:
+            unseen[rule.name] = str(reason)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # A file edited by hand can hold anything; the other rules still see what they see.
+            unseen[rule.name] = f"a file of the run holds what it cannot judge ({type(error).__name__})"
+    return Examination(tuple(worst_first(found)), unseen)

@@ -1,0 +1,53 @@
+"""Copies: many samples are nearly training images.
+
+They are nearer to a training image than unseen real images are, more often than chance explains.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganctl.diagnosis import prescriptions
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory
+from ganctl.diagnosis.series import Series
+
+# As `ganctl evaluate` warns; not yet set by the laboratory.
+THRESHOLD = 2.0  # times the share that real images have
+ERRORS = 4.0  # standard errors of a share
+LEAST_FLOOR = 1e-3
+
+
+def statistic(history: RunHistory) -> Series:
+    """The share of samples that count as memorized, over that of real images; 0 if chance explains it."""
+    share, floor = history.score("memorization"), history.score("memorization_floor")
+    num = float(history.metrics[-1].get("num", 2000))
+
+    def times(share: np.ndarray, floor: np.ndarray) -> np.ndarray:
+        floor = np.maximum(floor, LEAST_FLOOR)
+        clear = share > floor + ERRORS * np.sqrt(floor * (1 - floor) / num)
+        return np.where(clear, share / floor, 0.0)
+
+    return share.with_others(times, floor, name="memorization")
+
+
+def advice(history: RunHistory) -> list[Advice]:
+    """Show the discriminator more different images, and the generator less of a single one."""
+    changes = []
+    if not history.augmentations.keys() & {"diffaugment", "ada"}:
+        changes.append(prescriptions.augment(history, "diffaugment", "No image is seen in the same form twice."))
+    if not history.setting("dataset.flip", False):
+        changes.append(Advice("dataset.flip=true", "Mirrored images are as good, unless left is not like right."))
+    shorter = max(1, history.iterations // 2)
+    return [*changes, Advice(f"training.iterations={shorter}", "A shorter training copies less.")]
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find a share of memorized samples that is too large in the newest evaluation."""
+    times = statistic(history)
+    since = times.since(THRESHOLD, 1)
+    if since is None:
+        return
+    share = history.score("memorization").newest
+    says = f"{share:.1%} of the samples nearly copy a training image, {times.newest:.1f} times as many as by chance."
+    yield Found(Severity.WARNING, since, says, times.name, {"memorization": share, "times": times.newest})

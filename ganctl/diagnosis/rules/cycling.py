@@ -1,0 +1,58 @@
+"""Cycling: the samples change wholesale between two grids, and nothing stays learned.
+
+The two players chase each other around an equilibrium instead of approaching it (Mescheder et al. 2018, "Which Training
+Methods for GANs do actually Converge?", section 2).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganctl.diagnosis import prescriptions
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.series import Series
+
+# Not yet set by the laboratory. At 1, the images of one latent vector differ as much as those of two.
+THRESHOLD = 0.85
+FEWEST_ROWS = 5
+AFTER = 1 / 3  # share of the run: early on, samples change wholesale in every run
+SWING = 0.05  # of the discriminator's loss, over its mean
+BINS = 50
+
+
+def statistic(history: RunHistory) -> Series:
+    """How far the images of the same latent vectors move between grids, over how far different ones lie apart."""
+    if history.takes_images:
+        raise Unseen("what a model makes of the same images changes little")
+    try:
+        return history.sign("change")
+    except Unseen:
+        return history.sign("pixel_change")
+
+
+def advice(history: RunHistory) -> list[Advice]:
+    """Damp the game."""
+    changes = [
+        prescriptions.penalty(history, "r1", "R1 makes the game converge near its equilibrium.", weight=1.0),
+        prescriptions.learning_rate(history, "discriminator", 0.5, "Smaller steps circle less."),
+        prescriptions.learning_rate(history, "generator", 0.5, "Smaller steps circle less."),
+    ]
+    if not history.number("training.ema", 0):
+        changes.insert(1, Advice("training.ema=0.999", "The average of a circle lies nearer to its centre."))
+    return changes
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find samples that keep changing while the discriminator's loss swings."""
+    change = statistic(history).after(AFTER * history.planned)
+    since = change.since(THRESHOLD, FEWEST_ROWS)
+    if since is None:
+        return
+    loss = history.curve("d_loss", BINS).after(AFTER * history.planned).values
+    swing = float(loss.std() / max(np.abs(loss).mean(), 1e-12)) if len(loss) else 0.0
+    if swing < SWING:
+        return
+    moved = float(np.median(change.values))
+    says = f"From grid to grid, the image of a latent vector changes {moved:.0%} as far as two images lie apart."
+    yield Found(Severity.WARNING, since, says, change.name, {"change": moved, "swing_of_d_loss": swing})

@@ -1,0 +1,30 @@
+"""The real images are nearly black, or nearly white.
+
+Often their values lie in another range than the one they were read as.
+"""
+
+from collections.abc import Iterator
+
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory
+
+# Not yet set by the laboratory. MNIST has a mean of 33.
+DARKEST, BRIGHTEST = 8.0, 250.0  # mean levels of 255
+HIGH, LOW = 64.0, 192.0  # level above, or below, which one pixel in a hundred must lie
+
+
+def advice(history: RunHistory) -> list[Advice]:
+    """Read them by the values that they have."""
+    return [Advice("dataset.value_range=percentiles", "Black and white become the values that the images really have.")]
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find images whose mean and extremes lie at one end."""
+    survey = history.survey
+    level, low, high = (float(survey[name]) for name in ("level", "low", "high"))
+    if level < DARKEST and high < HIGH:
+        says = f"Their mean level is {level:.1f} of 255, and 99% of all pixels lie below {high:.0f}."
+        yield Found(Severity.SERIOUS, 0, says, "", {"level": level, "high": high})
+    elif level > BRIGHTEST and low > LOW:
+        says = f"Their mean level is {level:.1f} of 255, and 99% of all pixels lie above {low:.0f}."
+        yield Found(Severity.SERIOUS, 0, says, "", {"level": level, "low": low})

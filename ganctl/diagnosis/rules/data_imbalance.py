@@ -1,0 +1,22 @@
+"""One class of real images outweighs the rest, and the samples will show it most."""
+
+from collections.abc import Iterator
+
+from ganctl.diagnosis.findings import Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+
+# Not yet set by the laboratory.
+THRESHOLD = 8.0  # the largest class over the median one
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find a class that is many times as frequent as the median one."""
+    counts = history.survey.get("class_counts") or {}
+    if len(counts) < 2:
+        raise Unseen("the images have no labels")
+    largest = max(counts, key=lambda name: counts[name])
+    others = sorted(count for name, count in counts.items() if name != largest)
+    times = counts[largest] / max(1, others[len(others) // 2])
+    if times >= THRESHOLD:
+        says = f"{counts[largest]:,} images are {largest}, {times:.0f} times as many as of the median other class."
+        yield Found(Severity.WARNING, 0, says, "", {"times": times}, [])

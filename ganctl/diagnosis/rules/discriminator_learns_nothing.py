@@ -1,0 +1,71 @@
+"""The discriminator learns nothing: it has never told real from generated images.
+
+It may be too weak or too slow, or its labels and images too noisy: a target of .5 (label_smoothing near .5) leaves
+nothing to learn. Tutorial 5, troubleshooting 1: check it alone, as a classifier (`ganctl check-discriminator`).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganctl.diagnosis import prescriptions
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.series import Series
+
+# Not yet set by the laboratory. Healthy runs whose accuracy stays near one half told them apart for a while.
+THRESHOLD = 0.98  # twice the share of wrong judgements, in the best part of the run
+APART = 0.01  # the least difference of two mean probabilities
+BINS = 10  # enough images in each that chance moves the accuracy by less than .01
+FEWEST_ITERATIONS = 200
+
+
+def statistic(history: RunHistory) -> Series:
+    """Twice the share of wrong judgements, the least so far: 1 is chance."""
+    if not history.scores_have_zero:
+        return _of_scores(history)
+    real, fake = history.curve("d_accuracy_real", BINS), history.curve("d_accuracy_fake", BINS)
+    wrong = real.with_others(lambda a, b: 2.0 - a - b, fake, name="d_accuracy_real")
+    return wrong.mapped(_least_so_far)
+
+
+def _of_scores(history: RunHistory) -> Series:
+    """The same for scores without a zero: 1 if real images and samples have the same mean score, in deviations."""
+    real, fake, deviation = (history.sign(f"score_{name}") for name in ("real", "fake", "deviation"))
+    return real.with_others(
+        lambda a, b, d: _least_so_far(1.0 - abs(a - b) / (abs(a - b) + 10 * d + 1e-12)), fake, deviation
+    )
+
+
+def _least_so_far(values: np.ndarray) -> np.ndarray:
+    least: np.ndarray = np.minimum.accumulate(values)
+    return least
+
+
+def advice(history: RunHistory) -> list[Advice]:
+    """Take away what hides the images from it, then speed it up."""
+    changes = []
+    if history.number("loss.label_smoothing", 0) > 0.2:
+        changes.append(Advice("loss.label_smoothing=0.1", "Targets far from 1 leave it little to learn."))
+    if history.number("loss.label_noise", 0) > 0.2:
+        changes.append(Advice("loss.label_noise=0", "Labels that are mostly noise teach nothing."))
+    factor = 10 if history.number("optimizer.discriminator.learning_rate", 2e-4) < 1e-4 else 2
+    rate = prescriptions.learning_rate(history, "discriminator", factor, "It learns faster.")
+    return [*changes, rate, prescriptions.scaled(history, "training.disc_updates", 2, "It gets more updates.", 1, 100)]
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find a discriminator that was never better than chance."""
+    if history.iterations < FEWEST_ITERATIONS:
+        raise Unseen(f"{history.iterations} iterations are too few to tell")
+    best = statistic(history)
+    if best.newest < THRESHOLD:
+        return
+    numbers = {"accuracy": 1 - best.newest / 2}
+    says = f"The best accuracy of any part of the run is {1 - best.newest / 2:.1%}; chance is 50%."
+    if history.has_probabilities:
+        real, fake = history.curve("d_real", BINS), history.curve("d_fake", BINS)
+        apart = real.with_others(lambda a, b: a - b, fake)
+        if len(apart) and apart.values.max() >= APART:
+            return
+    yield Found(Severity.SERIOUS, 0, says, "d_accuracy_real", numbers)

@@ -1,0 +1,53 @@
+"""The discriminator wins: it is nearly always right, and little is left for the generator to learn from.
+
+With an optimal discriminator the generator's gradient vanishes (Goodfellow et al. 2014, section 3; Arjovsky and Bottou
+2017, theorem 2.4). Tutorial 5, troubleshooting 8: decrease its learning rate, or update the generator more often.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganctl.diagnosis import prescriptions
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.series import Series
+
+# Not yet set by the laboratory. Healthy runs of pix2pix reach .98 for as long as they last.
+THRESHOLD = 0.99
+LASTING = 0.2  # share of the run
+SERIOUS = 0.998  # nothing is left to learn from
+
+
+def statistic(history: RunHistory) -> Series:
+    """The mean of the accuracies on real and on generated images."""
+    if not history.scores_have_zero:
+        raise Unseen(f"scores of the loss {history.setting('loss.name')} have no zero, so no accuracy means anything")
+    real, fake = history.curve("d_accuracy_real"), history.curve("d_accuracy_fake")
+    return real.with_others(lambda a, b: (a + b) / 2, fake, name="d_accuracy_fake")
+
+
+def advice(history: RunHistory) -> list[Advice]:
+    """Slow the discriminator down, or restrain it."""
+    changes = [
+        prescriptions.learning_rate(history, "discriminator", 0.25, "A slower discriminator stays within reach."),
+        prescriptions.penalty(history, "r1", "R1 keeps its slope small, so that a gradient is left.", weight=1.0),
+        prescriptions.scaled(history, "training.gen_updates", 2, "The generator gets more updates.", 1, 100),
+    ]
+    if history.number("training.disc_updates", 1) > 1:
+        changes.insert(0, Advice("training.disc_updates=1", "It gets as many updates as the generator."))
+    if history.setting("loss.name") == "minimax" and not history.number("loss.label_smoothing", 0):
+        changes.insert(1, Advice("loss.label_smoothing=0.1", "A target of .9 keeps it from being certain."))
+    return changes
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find an accuracy near 1 that lasts to the end."""
+    accuracies = statistic(history)
+    since = accuracies.since(THRESHOLD, 3, LASTING)
+    if since is None:
+        return
+    accuracy = float(np.mean(accuracies.tail(LASTING)))
+    severity = Severity.SERIOUS if accuracy >= SERIOUS and not history.takes_images else Severity.WARNING
+    says = f"It judges {accuracy:.1%} of all images correctly."
+    yield Found(severity, since, says, accuracies.name, {"accuracy": accuracy})

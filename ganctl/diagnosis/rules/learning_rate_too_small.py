@@ -1,0 +1,67 @@
+"""A learning rate is too small: the weights of a network hardly move.
+
+A useful update changes weights by about a thousandth of their norm (Karpathy, CS231n, "Ratio of weights:updates").
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ganctl.diagnosis import prescriptions
+from ganctl.diagnosis.findings import Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.series import Series
+
+# Not yet set by the laboratory.
+THRESHOLD = 5e4  # the weights' norm over that of an iteration's update
+FEWEST_ROWS = 2
+SCHEDULED = 0.7  # with a schedule, only this first part of the run counts
+
+
+def updates(history: RunHistory) -> dict[str, Series]:
+    """Return what an iteration changes in each network that moves, as a share of its weights."""
+    found = {}
+    for name in history.vitals.columns:
+        if name.startswith("update_"):
+            try:
+                found[name.removeprefix("update_")] = history.sign(name)
+            except Unseen:
+                continue
+    if not found:
+        raise Unseen("vitals.csv does not say how far weights move")
+    return found
+
+
+def player_of(role: str) -> str:
+    """Return whose optimizer moves a network, of the two that every experiment has."""
+    return "discriminator" if "discriminator" in role or role in ("critic", "q_head") else "generator"
+
+
+def slowness(history: RunHistory, role: str, moves: Series) -> Series:
+    """Return the weights' norm over that of an update of a network, where it plays."""
+    scheduled = history.setting(f"optimizer.{player_of(role)}.schedule", "constant") != "constant"
+    kept = moves.at <= (SCHEDULED * history.planned if scheduled else np.inf)
+    # Of a player that rests nothing moves.
+    playing = kept & (moves.values > 0)
+    return Series(moves.name, moves.at[playing], 1.0 / moves.values[playing])
+
+
+def statistic(history: RunHistory) -> Series:
+    """The slowest network's weights over its updates."""
+    slow = [slowness(history, role, moves) for role, moves in updates(history).items()]
+    return max(slow, key=lambda each: float(np.median(each.values)) if len(each) else 0.0)
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find each network that has hardly moved."""
+    for role, moves in updates(history).items():
+        slow = slowness(history, role, moves)
+        since = slow.since(THRESHOLD, FEWEST_ROWS)
+        if since is None:
+            continue
+        share = 1 / float(np.median(slow.values))
+        player = player_of(role)
+        key = f"optimizer.{player}.learning_rate"
+        faster = prescriptions.rate(history, player, max(2e-4, 10 * history.number(key, 2e-4)), "It learns at all.")
+        says = f"An iteration changes the weights of the {role} by {share:.1e} of their norm; about 1e-03 is usual."
+        yield Found(Severity.SERIOUS, 0, says, moves.name, {"update": share}, [faster])

@@ -1,0 +1,37 @@
+"""The values do not fit: real images use a part of the range only, or the generator cannot reach all of theirs.
+
+Tutorial 5, troubleshooting 2: normalize inputs to [-1, 1], and end the generator with tanh.
+"""
+
+from collections.abc import Iterator
+
+from ganctl.diagnosis.findings import Advice, Found, Severity
+from ganctl.diagnosis.history import RunHistory, Unseen
+
+# Not yet set by the laboratory.
+NARROW = 80.0  # levels of 255 between which all pixels of real images lie but one in a hundred at each end
+UNREACHED = 50.0  # levels by which the samples stay away from an end of the real images' range
+AFTER = 1 / 3  # share of the run
+FEWEST_ROWS = 3
+DARK, BRIGHT = 64.0, 192.0  # where data_dark judges
+
+
+def examine(history: RunHistory) -> Iterator[Found]:
+    """Find narrow real images, and samples that never reach an end of their range."""
+    try:
+        low, high, level = (float(history.survey[name]) for name in ("low", "high", "level"))
+        if high - low < NARROW and high >= DARK and low <= BRIGHT and float(history.survey["spread"]) >= 2:
+            says = f"98% of all pixels of the real images lie between {low:.0f} and {high:.0f} of 255."
+            why = "Black and white become the values that the images really have."
+            numbers = {"low": low, "high": high, "level": level}
+            yield Found(Severity.WARNING, 0, says, "", numbers, [Advice("dataset.value_range=percentiles", why)])
+            return
+    except Unseen:
+        pass
+    for end, sign in (("low", 1.0), ("high", -1.0)):
+        drawn, real = history.sign(end), history.sign(f"{end}_real")
+        away = drawn.with_others(lambda a, b, sign=sign: sign * (a - b), real).after(AFTER * history.planned)
+        since = away.since(UNREACHED, FEWEST_ROWS)
+        if since is not None:
+            says = f"The {end}est levels of the samples stay {away.newest:.0f} of 255 away from those of real images."
+            yield Found(Severity.WARNING, since, says, end, {"away": away.newest}, [])
