@@ -68,12 +68,7 @@ class Examination:
 
     def __str__(self) -> str:
         """Return all of it in words."""
-        lines: list[str] = []
-        for found in self.findings:
-            lines += [f"{found.severity}: {found.title}, {found.when}", f"  {found.found.says}"]
-            lines += [f"  try  --set '{each.set}'  {each.why}" for each in found.advice]
-        if not self.findings:
-            lines.append("healthy: nothing found")
+        lines = [str(found) for found in self.findings] or ["healthy: nothing found"]
         return "\n".join([*lines, *self._unseen_in_words()])
 
     def _unseen_in_words(self) -> list[str]:

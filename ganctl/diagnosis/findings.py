@@ -92,6 +92,11 @@ class Finding:
             "advice": [{"set": each.set, "why": each.why} for each in self.advice],
         }
 
+    def __str__(self) -> str:
+        """Return it in words: what is wrong since when, the evidence, and the changes to try."""
+        lines = [f"{self.severity}: {self.title}, {self.when}", f"  {self.found.says}"]
+        return "\n".join([*lines, *(f"  try  --set '{each.set}'  {each.why}" for each in self.advice)])
+
     @property
     def when(self) -> str:
         """Since when, in words."""

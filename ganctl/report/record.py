@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from ganctl.diagnosis.doctor import Examination, examine_quietly
 from ganctl.report.curves import MAX_POINTS, Curves, read_curves
 from ganctl.report.facts import Facts, read_facts
 from ganctl.report.grids import MAX_BYTES, Grids, read_grids
@@ -20,6 +21,7 @@ class RunRecord:
     curves: Curves
     scores: Scores
     grids: Grids
+    health: Examination
 
     @classmethod
     def read(cls, folder: RunFolder, runs: int = 1) -> Self:
@@ -31,6 +33,7 @@ class RunRecord:
             read_curves(folder.losses, min(MAX_POINTS, 4 * MAX_POINTS // runs)),
             read_scores(folder.metrics),
             read_grids(folder, MAX_BYTES // runs),
+            examine_quietly(folder),
         )
 
     @property

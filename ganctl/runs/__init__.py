@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ganctl.build import resolving
+from ganctl.diagnosis.doctor import Examination, examine
 from ganctl.errors import GanctlError, UsageError, did_you_mean
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.packaged_configs import find_config
@@ -335,6 +336,20 @@ class Run:
         """The columns of losses.csv, one value per iteration; NaN where nothing was measured."""
         path = RunFolder.open(self.path).losses
         return read_losses(path).measured() if path.is_file() else {}
+
+    def doctor(self) -> Examination:
+        """Say what is wrong with the run, since when, and what to change, as `ganctl doctor` does.
+
+        Returns:
+            The findings, the worst first, each with its evidence and advice; printed, the text of the command.
+
+        Raises:
+            GanctlError: this is not a run folder, or it has no iterations yet.
+
+        Example:
+            >>> [finding.name for finding in run.doctor().findings]
+        """
+        return examine(self.path)
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:

@@ -30,6 +30,7 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.hooks.checkpoints import Checkpoints
 from ganctl.training.hooks.evolution import Evolution
+from ganctl.training.hooks.examination import Examination
 from ganctl.training.hooks.loss_csv import LossCsv
 from ganctl.training.hooks.loss_plot import LossPlot
 from ganctl.training.hooks.metrics import Metrics
@@ -215,6 +216,7 @@ class Prepared:
         hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:
             hooks.append(TensorBoard())
+        hooks.append(Examination(outputs.sample_every))
         hooks.append(Report(every, write_report))
         return Trainer(run, hooks)
 

@@ -260,7 +260,7 @@ class VitalSigns:
 
     def _judging_inputs(self) -> bool:
         """Whether there is a discriminator that judges images of this shape alone."""
-        discriminator = self._game.networks.get("discriminator")
+        discriminator: Any = self._game.networks.get("discriminator")
         if not getattr(discriminator, "inputs", None) or not judges_images_alone(discriminator):
             return False
         (images,) = [tensor for tensor in discriminator.inputs if tensor.name != CLASSES]

@@ -4,7 +4,7 @@ What grows first began it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -38,8 +38,12 @@ def _grown(history: RunHistory) -> dict[str, Series]:
             except Unseen:
                 continue
             usual = float(np.median(norm.head(0.5)))
-            found[name] = norm.mapped(lambda values, usual=usual: values / max(usual, 1e-12))
+            found[name] = norm.mapped(_times(usual))
     return found
+
+
+def _times(usual: float) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda values: values / max(usual, 1e-12)
 
 
 def advice(history: RunHistory) -> list[Advice]:
@@ -80,7 +84,7 @@ def _growing_weights(history: RunHistory) -> Iterator[Found]:
             half = norm.after(history.iterations / 2)
             if len(half) < FEWEST_BINS:
                 continue
-            times = half.mapped(lambda values, first=half.values[0]: values / max(first, 1e-12))
+            times = half.mapped(_times(float(half.values[0])))
             if times.newest >= WEIGHTS_GROWN and (np.diff(times.values) > 0).all():
                 says = (
                     f"The weights of the {name.removeprefix('weight_norm_')} grow: {times.newest:.1f} times as large."

@@ -53,15 +53,19 @@ def statistic(history: RunHistory) -> Series:
 
 
 def examine(history: RunHistory) -> Iterator[Found]:
-    """Find each network that has hardly moved."""
+    """Find networks that have hardly moved."""
+    shares = {}
     for role, moves in updates(history).items():
         slow = slowness(history, role, moves)
-        since = slow.since(THRESHOLD, FEWEST_ROWS)
-        if since is None:
-            continue
-        share = 1 / float(np.median(slow.values))
-        player = player_of(role)
-        key = f"optimizer.{player}.learning_rate"
-        faster = prescriptions.rate(history, player, max(2e-4, 10 * history.number(key, 2e-4)), "It learns at all.")
-        says = f"An iteration changes the weights of the {role} by {share:.1e} of their norm; about 1e-03 is usual."
-        yield Found(Severity.SERIOUS, 0, says, moves.name, {"update": share}, [faster])
+        if slow.since(THRESHOLD, FEWEST_ROWS) is not None:
+            shares[role] = 1 / float(np.median(slow.values))
+    if not shares:
+        return
+    told = ", ".join(f"of the {role} by {share:.1e}" for role, share in shares.items())
+    says = f"An iteration changes the weights {told} of their norm; about 1e-03 is usual."
+    changes = []
+    for player in dict.fromkeys(map(player_of, shares)):
+        now = history.number(f"optimizer.{player}.learning_rate", 2e-4)
+        changes.append(prescriptions.rate(history, player, max(2e-4, 10 * now), "It learns at all."))
+    slowest = min(shares, key=lambda role: shares[role])
+    yield Found(Severity.SERIOUS, 0, says, f"update_{slowest}", {f"update_{r}": s for r, s in shares.items()}, changes)

@@ -28,7 +28,9 @@ def statistic(history: RunHistory) -> Series:
 
 
 def examine(history: RunHistory) -> Iterator[Found]:
-    """Find a ratio that lasts from the first grid to the newest."""
+    """Find a ratio that lasts, unless one of them hardly moves at all."""
+    if any(True for _ in learning_rate_too_small.examine(history)):
+        return
     ratio = statistic(history)
     since = ratio.since(THRESHOLD, FEWEST_ROWS)
     if since is None:

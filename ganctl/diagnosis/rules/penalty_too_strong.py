@@ -12,6 +12,7 @@ from ganctl.diagnosis.series import Series
 # Not yet set by the laboratory.
 THRESHOLD = 0.98  # 1 minus how far apart real and generated images are scored, in deviations of the scores, at most 1
 LASTING = 0.5
+BINS = 40
 FEWEST_ROWS = 3
 LIGHT = {"r1": 1.0, "r2": 1.0, "gradient_penalty": 10.0, "dragan": 10.0}
 """Weights up to which the papers' own settings go: nothing is too strong below."""
@@ -21,7 +22,7 @@ def statistic(history: RunHistory) -> Series:
     """1 minus the share of the loss of a discriminator at chance that it has overcome."""
     if not history.has_probabilities:
         raise Unseen("how far the scores of real and generated images must part is known of probabilities only")
-    real, fake = history.curve("d_real"), history.curve("d_fake")
+    real, fake = history.curve("d_real", BINS), history.curve("d_fake", BINS)
     return real.with_others(lambda a, b: 1.0 - np.clip(a - b, 0, 1), fake, name="d_real")
 
 

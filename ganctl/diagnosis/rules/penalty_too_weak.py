@@ -26,7 +26,9 @@ def statistic(history: RunHistory) -> Series:
 
 def advice(history: RunHistory) -> list[Advice]:
     """Weigh it as its paper does, or more."""
-    name = next((name for name in TARGETED if name in history.penalties), TARGETED[0])
+    name = next((name for name in TARGETED if name in history.penalties), None)
+    if name is None:
+        return []
     weight = max(USUAL, 4 * _weight(history, name))
     return [prescriptions.penalty(history, name, "It weighs enough to hold the slope.", weight=weight)]
 

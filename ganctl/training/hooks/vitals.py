@@ -69,8 +69,9 @@ class Vitals(Hook):
         values = {"iteration": step, **self._signs.figures(drawn, self._last, features)}
         for role, (norm, update) in weights.items():
             values |= {WEIGHT_NORM + role: norm, UPDATE + role: update}
-        kept = features if features is not None else self._last and self._last.features
-        self._last = Portrait(drawn.images, kept)
+        if features is None and self._last is not None:
+            features = self._last.features
+        self._last = Portrait(drawn.images, features)
         with run.folder.vitals.open("ab") as file:
             file.write(row_line(self._columns, values))
         self._written = step
