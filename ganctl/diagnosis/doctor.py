@@ -71,11 +71,16 @@ class Examination:
         lines = [str(found) for found in self.findings] or ["healthy: nothing found"]
         return "\n".join([*lines, *self._unseen_in_words()])
 
-    def _unseen_in_words(self) -> list[str]:
+    @property
+    def reasons(self) -> dict[str, list[str]]:
+        """The rules that could not see, by what is missing."""
         by_reason: dict[str, list[str]] = {}
         for name, reason in self.unseen.items():
             by_reason.setdefault(reason, []).append(name)
-        lines = [f"  {reason}: {', '.join(names)}" for reason, names in by_reason.items()]
+        return by_reason
+
+    def _unseen_in_words(self) -> list[str]:
+        lines = [f"  {reason}: {', '.join(names)}" for reason, names in self.reasons.items()]
         return ["", "not seen, because", *lines] if lines else []
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ganctl.diagnosis.doctor import Examination
 from ganctl.experiment.changes import by_dotted_key
 from ganctl.host.files import write_atomically
 from ganctl.report.panels import curve_table, panel, pictures, score_panel
@@ -112,6 +113,7 @@ class Comparison:
                 row.metric.name: [score and _score_as_json(score) for score in row.scores] for row in self.scores
             },
             "losses": self.losses,
+            "findings": [record.health.as_json() for record in self.records],
         }
 
     def write_page(self, path: Path) -> None:
@@ -149,6 +151,7 @@ class Comparison:
             scores.append([f"  {row.metric.beside_word}", *(number(s and s.beside(s.newest)) for s in row.scores)])
         return [
             [["iterations", *(f"{record.curves.iterations:,}" for record in self.records)]],
+            [["findings", *(_in_brief(record.health) for record in self.records)]],
             [
                 [key, *("-" if value is None else str(value) for value in found)]
                 for key, found in self.configuration.items()
@@ -156,6 +159,11 @@ class Comparison:
             scores,
             [[name, *map(number, finals)] for name, finals in self.losses.items()],
         ]
+
+
+def _in_brief(health: Examination) -> str:
+    """Return the findings of a run in a cell."""
+    return ", ".join(f"{found.name} ({found.severity}, {found.when})" for found in health.findings) or "none"
 
 
 def _score_as_json(score: Score) -> dict[str, Any]:

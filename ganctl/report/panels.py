@@ -1,10 +1,11 @@
 """What the page draws: plots, tables of curves and the slider's pictures, as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from ganctl.diagnosis.findings import Finding
 from ganctl.report.curves import Curve, Curves
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import number
@@ -48,13 +49,13 @@ def curve_table(curves: Curves, chosen: Sequence[tuple[Curve, str, int]]) -> Jso
     """Return columns of a losses.csv, each with its label and colour, as a table for a plot."""
     banded = curves.rows_per_point > 1
     return {
-        "at": _numbers(curves.at),
+        "at": numbers(curves.at),
         "curves": [
             {
                 "label": label,
                 "colour": colour,
-                "values": _numbers(curve.mean),
-                **({"low": _numbers(curve.low), "high": _numbers(curve.high)} if banded else {}),
+                "values": numbers(curve.mean),
+                **({"low": numbers(curve.low), "high": numbers(curve.high)} if banded else {}),
             }
             for curve, label, colour in chosen
         ],
@@ -67,14 +68,14 @@ def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
     metric = chosen[0][0].metric
     for score, label, colour in chosen:
         values, others, deviations = score.column(), score.column(metric.beside), score.column("_std")
-        curve: Json = {"label": label, "colour": colour, "values": _numbers(values)}
+        curve: Json = {"label": label, "colour": colour, "values": numbers(values)}
         if any(deviations):
             spread = np.array([deviation or 0.0 for deviation in deviations])
-            curve |= {"low": _numbers(np.array(values) - spread), "high": _numbers(np.array(values) + spread)}
+            curve |= {"low": numbers(np.array(values) - spread), "high": numbers(np.array(values) + spread)}
         drawn = [curve]
         if any(other is not None for other in others):
             name = metric.beside_word if label == title else f"{label} {metric.beside_word}"
-            drawn.append({"label": name, "colour": colour, "values": _numbers(others), "dashed": True})
+            drawn.append({"label": name, "colour": colour, "values": numbers(others), "dashed": True})
         tables.append({"at": [row["iteration"] for row in score.rows], "curves": drawn})
     caption = f"{metric.better} is better"
     if any("dashed" in curve for table in tables for curve in table["curves"]):
@@ -84,7 +85,16 @@ def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
     return panel(title, tables, caption)
 
 
-def _numbers(values: Any) -> list[float | None]:
+def with_findings(plot: Json, findings: Sequence[Finding], columns: Collection[str]) -> Json:
+    """Return a plot with the findings that rest on one of its columns."""
+    shown = [found for found in findings if found.found.curve in columns]
+    if not shown:
+        return plot
+    told = [{"since": f.since, "severity": str(f.severity), "says": f"{f.title}, {f.when}"} for f in shown]
+    return {**plot, "findings": told}
+
+
+def numbers(values: Any) -> list[float | None]:
     """Return values as JSON numbers, with as many digits as a screen can show."""
     floats = np.array([np.nan if value is None else value for value in values], float)
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in floats.tolist()]

@@ -9,6 +9,7 @@ from ganctl.report.facts import Facts, read_facts
 from ganctl.report.grids import MAX_BYTES, Grids, read_grids
 from ganctl.report.scores import Scores, read_scores
 from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.vitals_csv import Vitals, read_vitals
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class RunRecord:
     curves: Curves
     scores: Scores
     grids: Grids
+    vitals: Vitals
     health: Examination
 
     @classmethod
@@ -33,6 +35,7 @@ class RunRecord:
             read_curves(folder.losses, min(MAX_POINTS, 4 * MAX_POINTS // runs)),
             read_scores(folder.metrics),
             read_grids(folder, MAX_BYTES // runs),
+            _vitals(folder),
             examine_quietly(folder),
         )
 
@@ -41,3 +44,10 @@ class RunRecord:
         """How far the run got."""
         planned = self.facts.value("training", "iterations")
         return f"{self.curves.iterations:,}" + (f" of {planned:,}" if isinstance(planned, int) else "") + " iterations"
+
+
+def _vitals(folder: RunFolder) -> Vitals:
+    try:
+        return read_vitals(folder.vitals)
+    except OSError:
+        return Vitals()

@@ -11,9 +11,10 @@ from ganctl.experiment.changes import Change, differences
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.yaml_source import read_yaml
 from ganctl.host.files import write_atomically
-from ganctl.report.panels import curve_table, curves_of, panel, pictures, score_panel
+from ganctl.report.panels import curve_table, curves_of, panel, pictures, score_panel, with_findings
 from ganctl.report.record import RunRecord
 from ganctl.report.rendering import render
+from ganctl.report.vitals_panels import vitals_panels
 from ganctl.run_folder.losses_csv import PANELS
 from ganctl.run_folder.paths import RunFolder
 
@@ -24,17 +25,27 @@ RESOLVED = ("training.precision", "training.xla")
 def write_report(folder: RunFolder) -> Path:
     """Write report.html into the run folder, from the files there; returns its path."""
     record, shipped = RunRecord.read(folder), _shipped(folder)
+    findings = record.health.findings
     panels = [
-        panel(plot.title, [curve_table(record.curves, chosen)], logarithmic=plot.logarithmic)
+        with_findings(
+            panel(plot.title, [curve_table(record.curves, chosen)], logarithmic=plot.logarithmic),
+            findings,
+            [curve.name for curve, _, _ in chosen],
+        )
         for plot in PANELS
         if (chosen := [(curve, curve.name, i) for i, curve in enumerate(curves_of(record.curves, plot))])
     ]
-    score_panels = [score_panel(score.title, [(score, score.title, 0)]) for score in record.scores.scores]
+    score_panels = [
+        with_findings(score_panel(score.title, [(score, score.title, 0)]), findings, [score.metric.name])
+        for score in record.scores.scores
+    ]
+    signs = vitals_panels(record.vitals, findings)
     page = render(
         "report.html",
-        {"runs": [pictures(record)], "panels": {"curves": panels, "scores": score_panels}},
+        {"runs": [pictures(record)], "panels": {"curves": panels, "scores": score_panels, "vitals": signs}},
         record=record,
         page=folder.page.name if folder.page.is_file() else None,
+        signs=bool(signs),
         changed=None if shipped is None else changed(shipped, record.facts.config),
         written=time.strftime("%Y-%m-%d %H:%M"),
     )

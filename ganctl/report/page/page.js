@@ -35,6 +35,11 @@
     const line = plot.over.querySelector(".marker");
     line.hidden = marked === null || marked < plot.scales.x.min || marked > plot.scales.x.max;
     if (!line.hidden) line.style.left = `${plot.valToPos(marked, "x")}px`;
+    for (const since of plot.over.querySelectorAll(".since")) {
+      const iteration = Number(since.dataset.iteration);
+      since.hidden = iteration < plot.scales.x.min || iteration > plot.scales.x.max;
+      if (!since.hidden) since.style.left = `${plot.valToPos(iteration, "x")}px`;
+    }
   }
 
   function draw(panel, target, logarithmic) {
@@ -85,6 +90,11 @@
         }],
         init: [plot => {
           plot.over.append(Object.assign(document.createElement("div"), {className: "marker", hidden: true}));
+          for (const found of panel.findings ?? []) {
+            const since = Object.assign(make("div", ""), {className: "since", title: found.says});
+            since.dataset.iteration = found.since;
+            plot.over.append(since);
+          }
           for (const name of plot.root.querySelectorAll(".u-series:not(.bound):not(:first-child) th")) {
             name.tabIndex = 0;
             name.addEventListener("keydown", event => { if (event.key === "Enter") name.click(); });
@@ -104,6 +114,8 @@
     const box = make("div", "", heading, ...(panel.caption ? [make("p", panel.caption)] : []), target);
     box.className = "panel";
     if (panel.caption) box.children[1].className = "hint";
+    for (const found of panel.findings ?? [])
+      target.before(Object.assign(make("p", found.says), {className: `finding ${found.severity}`}));
     one(panel.place).append(box);
     const redraw = logarithmic => {
       plots.get(panel)?.destroy();
