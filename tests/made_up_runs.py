@@ -28,9 +28,9 @@ LOSSES: Mapping[str, Column] = {
     "g_grad_norm": 1.5,
 }
 VITALS: Mapping[str, Column] = {
-    "diversity": lambda at: 0.65 - 0.5 * np.exp(-at / 300),
-    "diversity_real": 0.78,
-    "change": lambda at: 0.3 + np.exp(-at / 500),
+    "lite0_diversity": lambda at: 0.65 - 0.5 * np.exp(-at / 300),
+    "lite0_diversity_real": 0.78,
+    "lite0_change": lambda at: 0.3 + np.exp(-at / 500),
     "pixel_diversity": lambda at: 0.9 - 0.8 * np.exp(-at / 300),
     "pixel_change": lambda at: 0.25 + np.exp(-at / 500),
     "saturated": 0.5,

@@ -50,14 +50,14 @@ SICK: dict[str, tuple[str, int, Mapping[str, Any]]] = {
     "collapse": (
         "serious",
         2500,
-        {"vitals": {"diversity": from_half(0.05, 0.6), "pixel_diversity": from_half(0.03, 0.9)}},
+        {"vitals": {"lite0_diversity": from_half(0.05, 0.6), "pixel_diversity": from_half(0.03, 0.9)}},
     ),
-    "partial_collapse": ("warning", 2500, {"vitals": {"diversity": from_half(0.3, 0.6)}}),
+    "partial_collapse": ("warning", 2500, {"vitals": {"lite0_diversity": from_half(0.3, 0.6)}}),
     "cycling": (
         "warning",
         2500,
         {
-            "vitals": {"change": from_half(1.1, 0.3), "pixel_change": from_half(1.1, 0.3)},
+            "vitals": {"lite0_change": from_half(1.1, 0.3), "pixel_change": from_half(1.1, 0.3)},
             "losses": {"d_loss": lambda at: 1.2 + 0.4 * np.sin(at / 300)},
         },
     ),
@@ -313,7 +313,7 @@ def test_json_is_a_list_of_findings(runs: dict[str, Path], run_cli: RunCli) -> N
     (finding,) = json.loads(done.stdout)
     assert {"name", "severity", "since", "evidence", "advice"} <= finding.keys()
     assert (finding["name"], finding["severity"]) == ("collapse", "serious")
-    assert finding["evidence"]["curve"] == "diversity"
+    assert finding["evidence"]["curve"] == "lite0_diversity"
     assert finding["evidence"]["numbers"]["share_of_real"] == pytest.approx(0.05 / 0.78, rel=0.1)
     assert all(each.keys() == {"set", "why"} for each in finding["advice"])
     assert json.loads(run_cli("doctor", runs["healthy"], "--json").stdout) == []

@@ -73,14 +73,20 @@ def test_a_checkerboard_stands_out_from_noise() -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "vitals.csv"
-    values = {"iteration": 5, "diversity": 0.25, "low": None, "change": float("nan"), "update_generator": 1e-9}
+    values = {
+        "iteration": 5,
+        "lite0_diversity": 0.25,
+        "low": None,
+        "lite0_change": float("nan"),
+        "update_generator": 1e-9,
+    }
     path.write_bytes(HEADER + row_line(COLUMNS, values) + b"10,0.5")
     found = read_vitals(path)
     assert found.columns == tuple(COLUMNS)
     assert found.column("iteration").tolist() == [5]
-    assert found.column("diversity").tolist() == [0.25]
+    assert found.column("lite0_diversity").tolist() == [0.25]
     assert found.column("update_generator").tolist() == [1e-9]
-    assert np.isnan([found.column(name)[0] for name in ("low", "change", "no_such_column")]).all()
+    assert np.isnan([found.column(name)[0] for name in ("low", "lite0_change", "no_such_column")]).all()
     assert len(read_vitals(tmp_path / "none.csv").rows) == 0
 
 
@@ -144,7 +150,7 @@ def test_a_row_stands_at_every_grid(whole: tuple[Experiment, RunFolder]) -> None
     _, folder = whole
     found = read_vitals(folder.vitals)
     assert found.column("iteration").tolist() == [0, 2, 4, 5] == sorted(folder.sample_grids)
-    assert np.isnan(found.column("diversity")).all(), "without an evaluation no features are computed"
+    assert np.isnan(found.column("lite0_diversity")).all(), "without an evaluation no features are computed"
     assert np.isnan(found.column("pixel_change")).tolist() == [True, False, False, False]
     assert np.isnan(found.column("update_generator")).tolist() == [True, False, False, True]
 

@@ -10,8 +10,8 @@ from ganctl.report.panels import Json, numbers, panel, with_findings
 from ganctl.run_folder.vitals_csv import UPDATE, WEIGHT_NORM, Vitals
 
 PANELS: dict[str, tuple[str, ...]] = {
-    "Diversity of the samples": ("diversity", "diversity_real", "pixel_diversity"),
-    "Change between grids": ("change", "pixel_change"),
+    "Diversity of the samples": ("lite0_diversity", "lite0_diversity_real", "pixel_diversity"),
+    "Change between grids": ("lite0_change", "pixel_change"),
     "Effect of an input": ("latent_effect", "class_effect"),
     "Raw scores": ("score_real", "score_held_out", "score_fake"),
     "Saturated pixels": ("saturated", "saturated_real"),

@@ -16,11 +16,11 @@ from ganctl.errors import GanctlError
 from ganctl.run_folder.metrics_csv import line
 
 SIGNS: Mapping[str, str] = {
-    "diversity": "effective number of different samples over their number, in Lite0 features (Friedman 2023)",
-    "diversity_real": "the same of as many real images",
-    "change": "mean distance to the last row's images of the same latent vectors, over that between different samples",
+    "lite0_diversity": "effective number of different samples over their number, in Lite0 features (Friedman 2023)",
+    "lite0_diversity_real": "the same of as many real images",
+    "lite0_change": "mean distance to the last row's images of the same inputs, over that between different samples",
     "pixel_diversity": "mean distance between two samples, over that between two real images, in pixels",
-    "pixel_change": "as change, in pixels",
+    "pixel_change": "as lite0_change, in pixels",
     "saturated": "share of pixels of the samples that are black or white",
     "saturated_real": "the same of real images",
     "checkerboard": "power at the finest frequencies of the samples, over that beside them",

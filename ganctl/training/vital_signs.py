@@ -201,9 +201,9 @@ class VitalSigns:
         if last is not None and last.features is not None:
             change = _ratio(pixel_figures.distance(features, last.features), pixel_figures.spread(features))
         return {
-            "diversity": effective_number(features, center) / len(features),
-            "diversity_real": effective_number(real, center) / len(real),
-            "change": change,
+            "lite0_diversity": effective_number(features, center) / len(features),
+            "lite0_diversity_real": effective_number(real, center) / len(real),
+            "lite0_change": change,
         }
 
     def _facts(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def statistic(history: RunHistory) -> Series:
     if history.takes_images:
         raise Unseen("what a model makes of images is as different as they are")
     try:
-        diversity, real = history.sign("diversity"), history.sign("diversity_real")
+        diversity, real = history.sign("lite0_diversity"), history.sign("lite0_diversity_real")
     except Unseen:
         return history.sign("pixel_diversity").mapped(lambda values: 1.0 - values)
     return diversity.with_others(lambda a, b: 1.0 - a / b, real)

@@ -26,7 +26,7 @@ def statistic(history: RunHistory) -> Series:
     if history.takes_images:
         raise Unseen("what a model makes of the same images changes little")
     try:
-        return history.sign("change")
+        return history.sign("lite0_change")
     except Unseen:
         return history.sign("pixel_change")
 

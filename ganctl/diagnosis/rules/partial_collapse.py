@@ -22,7 +22,7 @@ def statistic(history: RunHistory) -> Series:
     """1 minus the samples' diversity over that of real images, in Lite0 features."""
     if history.takes_images:
         raise Unseen("what a model makes of images is as different as they are")
-    diversity, real = history.sign("diversity"), history.sign("diversity_real")
+    diversity, real = history.sign("lite0_diversity"), history.sign("lite0_diversity_real")
     return diversity.with_others(lambda a, b: 1.0 - a / b, real)
 
 
