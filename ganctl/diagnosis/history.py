@@ -19,6 +19,9 @@ from ganctl.run_folder.vitals_csv import Vitals, read_vitals
 BINS = 200
 """The points of a column of losses.csv: each is the mean of equally many rows."""
 FEWEST_ITERATIONS = 2
+"""With fewer there is nothing to examine."""
+FEWEST_TO_JUDGE = 200
+"""With fewer, no curve says anything yet: every run begins with grey samples that are easily told from real images."""
 
 
 class Unseen(Exception):
@@ -138,8 +141,9 @@ class RunHistory:
         """Return a column of losses.csv as means of equally many rows.
 
         Raises:
-            Unseen: the file does not have it.
+            Unseen: the file does not have it, or the run is too short.
         """
+        self._refuse_short()
         found = Series.of(name, *binned(self.losses.column("iteration"), self.losses.column(name), bins))
         if not len(found):
             raise Unseen(f"{self.folder.losses.name} has no {name}")
@@ -149,14 +153,19 @@ class RunHistory:
         """Return a column of vitals.csv after the first iteration.
 
         Raises:
-            Unseen: the run did not measure it.
+            Unseen: the run did not measure it, or is too short.
         """
+        self._refuse_short()
         found = Series.of(name, self.vitals.column("iteration"), self.vitals.column(name)).after(0)
         if not len(found):
             file = self.folder.vitals.name
             has = f"has no {name}" if len(self.vitals.rows) else "has no rows, as of a run of an older version"
             raise Unseen(f"{file} {has}")
         return found
+
+    def _refuse_short(self) -> None:
+        if self.iterations < FEWEST_TO_JUDGE:
+            raise Unseen(f"{self.iterations} iterations are too few to judge by")
 
     def score(self, name: str) -> Series:
         """Return a column of metrics.csv.

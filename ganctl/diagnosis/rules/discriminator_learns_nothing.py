@@ -10,14 +10,13 @@ import numpy as np
 
 from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Advice, Found, Severity
-from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory. Healthy runs whose accuracy stays near one half told them apart for a while.
 THRESHOLD = 0.98  # twice the share of wrong judgements, in the best part of the run
 APART = 0.01  # the least difference of two mean probabilities
 BINS = 10  # enough images in each that chance moves the accuracy by less than .01
-FEWEST_ITERATIONS = 200
 
 
 def statistic(history: RunHistory) -> Series:
@@ -56,8 +55,6 @@ def advice(history: RunHistory) -> list[Advice]:
 
 def examine(history: RunHistory) -> Iterator[Found]:
     """Find a discriminator that was never better than chance."""
-    if history.iterations < FEWEST_ITERATIONS:
-        raise Unseen(f"{history.iterations} iterations are too few to tell")
     best = statistic(history)
     if best.newest < THRESHOLD:
         return

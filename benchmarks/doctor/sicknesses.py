@@ -1,0 +1,256 @@
+"""How each sickness is made on purpose, in which bases and how badly."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.doctor.bases import BASES, Base, base_called
+
+Make = Callable[[Base, bool], tuple[str, ...]]
+"""The changes that make a base sick, given whether badly."""
+
+
+@dataclass(frozen=True)
+class Sickness:
+    """A sickness made on purpose.
+
+    Attributes:
+        name: of the rule that must find it.
+        bases: names of the bases in which it is made: badly in every other one.
+        make: the changes.
+        form: of the pictures.
+        late: it begins in the middle of the run, which is resumed with the changes.
+        short: iterations that are enough; None: those of the base.
+        companions: rules that may find something, too.
+    """
+
+    name: str
+    bases: tuple[str, ...]
+    make: Make
+    form: str = "whole"
+    late: bool = False
+    short: int | None = None
+    companions: frozenset[str] = frozenset()
+
+
+def _rates(generator: float, discriminator: float, *others: str) -> tuple[str, ...]:
+    named = (("generator", generator), ("discriminator", discriminator))
+    return (*(f"optimizer.{player}.learning_rate={rate:g}" for player, rate in named), *others)
+
+
+def _nothing_more(_: Base, __: bool) -> tuple[str, ...]:
+    return ()
+
+
+def _discriminator_wins(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(1e-6 if badly else 1e-5, 2e-3, "training.disc_updates=3")
+
+
+def _learns_nothing(base: Base, badly: bool) -> tuple[str, ...]:
+    if badly and base.name == "dcgan":
+        return ("loss.label_smoothing=0.49", "loss.label_noise=1.0")
+    return _rates(2e-4, 1e-9)
+
+
+def _collapse(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(2e-2 if badly else 8e-3, 1e-4, "training.gen_updates=4")
+
+
+def _partial_collapse(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(2e-3, 5e-4, f"training.gen_updates={3 if badly else 2}", "training.batch_size=4")
+
+
+def _cycling(_: Base, badly: bool) -> tuple[str, ...]:
+    rate = 4e-3 if badly else 2e-3
+    betas = ("optimizer.generator.beta_1=0.9", "optimizer.discriminator.beta_1=0.9")
+    return _rates(rate, rate, *betas, "training.ema=0", "loss.penalties=[]")
+
+
+def _divergence(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(1.0 if badly else 0.1, 1.0 if badly else 0.1)
+
+
+def _overfits(base: Base, badly: bool) -> tuple[str, ...]:
+    further = () if base.config == "wgan_gp" else ("loss.penalties=[]",)
+    return (*further, "training.augment=[]", "dataset.holdout=0.5", f"training.disc_updates={3 if badly else 2}")
+
+
+def _copies(_: Base, badly: bool) -> tuple[str, ...]:
+    return ("training.augment=[]", f"dataset.limit={70 if badly else 100}", "dataset.holdout=0")
+
+
+def _latent_ignored(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(8e-3 if badly else 4e-3, 4e-4, "training.gen_updates=4", "training.ema=0")
+
+
+def _saturated(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(0.5 if badly else 0.1, 2e-4)
+
+
+def _too_small(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(1e-8, 1e-8) if badly else _rates(1e-8, 2e-4)
+
+
+def _apart(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(2e-3, 2e-6) if badly else _rates(1e-5, 2e-3)
+
+
+def _inference(_: Base, badly: bool) -> tuple[str, ...]:
+    return (f"training.batch_size={2 if badly else 4}", "training.ema=0", "training.fakes=training")
+
+
+def _no_bound(_: Base, badly: bool) -> tuple[str, ...]:
+    return ("loss.penalties=[]",) if not badly else ("loss.penalties=[]", *_rates(1e-3, 1e-3))
+
+
+def _wasserstein_without(base: Base, badly: bool) -> tuple[str, ...]:
+    return ("loss={name: wasserstein}", "training.discriminator_batches=summed", *_no_bound(base, badly)[1:])
+
+
+def _weak(_: Base, badly: bool) -> tuple[str, ...]:
+    weight = 1e-4 if badly else 1e-2
+    return (f"loss.penalties=[{{name: gradient_penalty, weight: {weight}}}]", "training.discriminator_batches=summed")
+
+
+def _strong(_: Base, badly: bool) -> tuple[str, ...]:
+    return (f"loss.penalties=[{{name: r1, weight: {1000 if badly else 100}}}]",)
+
+
+def _coarse(base: Base, badly: bool) -> tuple[str, ...]:
+    return ("training.precision=bfloat16", *_wasserstein_without(base, badly))
+
+
+def _checkerboards(base: Base, badly: bool) -> tuple[str, ...]:
+    upsampling = ("model.upsampling=transposed",) if base.config == "photos" else ()
+    filters = ("model.filter_size=5",) if base.config == "wgan_gp" else ()
+    return (*upsampling, *filters, *_rates(1e-3 if badly else 5e-4, 5e-4), "training.ema=0")
+
+
+def _stopped_early(base: Base, _: bool) -> tuple[str, ...]:
+    return (f"training.iterations={base.iterations // 3}", f"evaluation.every={base.iterations // 24}")
+
+
+def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
+    return _rates(2e-2 if badly else 5e-3, 5e-3)
+
+
+_ANY = frozenset({"stopped_too_early", "stopped_too_late"})
+_RATES = _ANY | {"learning_rates_apart", "discriminator_wins"}
+_VARIETY = _RATES | {"collapse", "partial_collapse", "saturated_pixels", "cycling", "value_range", "checkerboards"}
+
+SICKNESSES: tuple[Sickness, ...] = (
+    Sickness("discriminator_wins", ("dcgan", "acgan", "lsgan", "infogan"), _discriminator_wins, companions=_VARIETY),
+    Sickness("discriminator_learns_nothing", ("dcgan", "acgan", "sngan", "diffaugment"), _learns_nothing,
+             companions=_VARIETY | {"learning_rate_too_small"}),
+    Sickness("collapse", ("dcgan", "wgan_gp", "lsgan", "infogan"), _collapse, late=True, companions=_VARIETY),
+    Sickness("partial_collapse", ("dcgan", "r3gan", "sngan", "infogan"), _partial_collapse,
+             companions=_VARIETY | {"inference_unlike_training"}),
+    Sickness("cycling", ("dcgan", "acgan", "lsgan", "infogan"), _cycling, companions=_VARIETY),
+    Sickness("divergence", ("dcgan", "wgan_gp", "lsgan", "infogan"), _divergence, late=True,
+             companions=_VARIETY | {"inference_unlike_training", "penalty_too_weak"}),
+    Sickness("discriminator_overfits", ("dcgan", "r3gan", "sngan", "lsgan"), _overfits, form="few",
+             companions=_VARIETY | {"copies"}),
+    Sickness("copies", ("dcgan", "wgan_gp", "lsgan", "sngan"), _copies, form="few",
+             companions=_VARIETY | {"discriminator_overfits"}),
+    Sickness("latent_ignored", ("acgan", "r3gan", "sngan", "infogan"), _latent_ignored, companions=_VARIETY),
+    Sickness("class_ignored", ("acgan", "r3gan", "sngan"), _nothing_more, form="shuffled_labels", companions=_ANY),
+    Sickness("saturated_pixels", ("dcgan", "wgan_gp", "lsgan", "infogan"), _saturated, late=True,
+             companions=_VARIETY | {"divergence", "inference_unlike_training"}),
+    Sickness("checkerboards", ("wgan_gp", "dcgan", "lsgan", "diffaugment"), _checkerboards, companions=_VARIETY),
+    Sickness("learning_rate_too_small", ("dcgan", "wgan_gp", "sngan", "infogan"), _too_small,
+             companions=_VARIETY | {"discriminator_learns_nothing"}),
+    Sickness("learning_rates_apart", ("dcgan", "wgan_gp", "sngan", "infogan"), _apart, companions=_VARIETY),
+    Sickness("inference_unlike_training", ("dcgan", "acgan", "lsgan", "infogan"), _inference, companions=_VARIETY),
+    Sickness("data_dark", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="dark", short=40, companions=_VARIETY),
+    Sickness("data_constant", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="constant", short=40,
+             companions=_VARIETY),
+    Sickness("data_copies", ("dcgan", "acgan", "infogan"), _nothing_more, form="copies", short=40, companions=_VARIETY),
+    Sickness("data_imbalance", ("acgan", "r3gan", "sngan"), _nothing_more, form="one_class_outweighs", short=40,
+             companions=_VARIETY),
+    Sickness("value_range", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="narrow", short=40,
+             companions=_VARIETY),
+    Sickness("critic_not_lipschitz", ("wgan_gp", "dcgan", "lsgan", "infogan"),
+             lambda base, badly: (_no_bound if base.config == "wgan_gp" else _wasserstein_without)(base, badly),
+             companions=_VARIETY | {"divergence"}),
+    Sickness("penalty_too_weak", ("wgan_gp", "dcgan", "lsgan", "infogan"), _weak,
+             companions=_VARIETY | {"divergence"}),
+    Sickness("penalty_too_strong", ("dcgan", "acgan", "diffaugment", "infogan"), _strong,
+             companions=_VARIETY | {"discriminator_learns_nothing"}),
+    Sickness("precision", ("dcgan", "wgan_gp", "lsgan"), _coarse,
+             companions=_VARIETY | {"divergence", "critic_not_lipschitz"}),
+    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "infogan"), _stopped_early, companions=_ANY),
+    Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "infogan"), _spoiled, late=True,
+             companions=_VARIETY | {"divergence", "inference_unlike_training"}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run of the laboratory.
+
+    Attributes:
+        base: what is trained.
+        seed: of the run.
+        source: of the pictures.
+        sickness: how it is made sick; None: it is healthy.
+        badly: in the worse of two degrees.
+    """
+
+    base: Base
+    seed: int
+    source: str
+    sickness: Sickness | None = None
+    badly: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the run folder and of the result."""
+        sickness = self.sickness.name if self.sickness else "healthy"
+        degree = ("-badly" if self.badly else "-slightly") if self.sickness else ""
+        return f"{sickness}{degree}-{self.base.name}-{self.source}-{self.seed}"
+
+    @property
+    def form(self) -> str:
+        """Of the pictures."""
+        return self.sickness.form if self.sickness else "whole"
+
+    @property
+    def iterations(self) -> int:
+        """Length of the run."""
+        return (self.sickness.short if self.sickness else None) or self.base.iterations
+
+    @property
+    def onset(self) -> int:
+        """The iteration after which it is sick."""
+        return self.iterations // 2 if self.sickness and self.sickness.late else 0
+
+    def changes(self, pictures: str) -> tuple[str, ...]:
+        """Return the changes of the base's configuration before the onset, or for the whole run if it is at the start.
+
+        `pictures` is the path of the npz.
+        """
+        outputs = (
+            "dataset.name=npz", f"dataset.path={pictures}", f"training.iterations={self.iterations}",
+            f"outputs.sample_every={max(1, self.iterations // 20)}", "outputs.sample_grid=4x8",
+            f"outputs.checkpoint_every={max(1, self.iterations // 2)}",
+            f"evaluation.every={max(1, self.iterations // 8)}", "evaluation.num=200", f"seed={self.seed}",
+        )  # fmt: skip
+        common = (*self.base.changes, *outputs)
+        return common if self.onset else (*common, *self.sick_changes)
+
+    @property
+    def sick_changes(self) -> tuple[str, ...]:
+        """What makes it sick."""
+        return self.sickness.make(self.base, self.badly) if self.sickness else ()
+
+
+def cases() -> list[Case]:
+    """Return all runs of the laboratory, healthy ones first."""
+    sources = ("clothes", "shapes")
+    healthy = [Case(base, seed, source) for source in sources for base in BASES for seed in (0, 1)]
+    sick = [
+        Case(base_called(name), seed, sources[(place + seed) % 2], sickness, badly=(place + kind) % 2 == 0)
+        for kind, sickness in enumerate(SICKNESSES)
+        for place, name in enumerate(sickness.bases)
+        for seed in (0, 1)
+    ]
+    return [*healthy, *sick]
