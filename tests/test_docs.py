@@ -13,7 +13,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    "script", ["make_architecture.py", "make_configuration.py", "make_commands.py", "make_gradients.py"]
+    "script",
+    ["make_architecture.py", "make_configuration.py", "make_commands.py", "make_doctor.py", "make_gradients.py"],
 )
 def test_a_page_is_what_the_code_writes(script: str) -> None:
     # In a process of its own, because tests register plugins in this one.
