@@ -15,7 +15,8 @@ HEAD = """# The commands
 Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about `init` is in
 [your-own-pictures.md](your-own-pictures.md), about scores in [evaluation.md](evaluation.md), about pages in
 [report.md](report.md), about walks in [interpolation.md](interpolation.md), about `directions` in
-[directions.md](directions.md), about `doctor` in [doctor.md](doctor.md), about `--init-from`, `--truncation` and `--classes` in
+[directions.md](directions.md), about `doctor` in [doctor.md](doctor.md), about `--init-from`, `--truncation` and
+`--classes` in
 [going_on.md](going_on.md), about `mix` in [going_on.md](going_on.md#mixing-samples), about `export` in
 [export.md](export.md), about `translate` in [picture-to-picture.md](picture-to-picture.md), about `reconstruct` in
 [reconstruction.md](reconstruction.md), about `sweep` in [sweeps.md](sweeps.md), about `list-runs` in

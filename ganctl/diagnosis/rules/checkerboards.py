@@ -1,7 +1,7 @@
 """Checkerboards: the samples have a pattern of single pixels that real images do not have.
 
-A transposed convolution whose kernel is no multiple of its stride covers some pixels more often than others (Odena et
-al. 2016, "Deconvolution and Checkerboard Artifacts").
+A transposed convolution whose kernel is not a multiple of its stride covers some pixels more often than others (Odena
+et al. 2016, "Deconvolution and Checkerboard Artifacts").
 """
 
 from collections.abc import Iterator
