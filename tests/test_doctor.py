@@ -363,7 +363,7 @@ def test_watching_says_what_begins_and_what_is_over(
             (run / ".lock").unlink()
 
     monkeypatch.setattr(time, "sleep", goes_on)
-    done = CliRunner().invoke(commands, ["doctor", str(run), "--watch", "--seconds", "7"])
+    done = CliRunner().invoke(commands, ["doctor", str(run), "--watch", "--interval", "7"])
     assert done.exit_code == 0
     assert slept == [7, 7, 7]
     lines = done.stdout.splitlines()
@@ -373,6 +373,27 @@ def test_watching_says_what_begins_and_what_is_over(
         f"{run} is not being trained; findings: none",
     ]
     assert lines[0].startswith("serious: Collapse")
+
+
+def test_watching_waits_for_the_first_iterations(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from ganctl.cli import commands
+
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(runs["healthy"] / "config.yaml", run)
+    (run / ".lock").touch()
+
+    def ends(_: float) -> None:
+        shutil.copytree(runs["healthy"], run, dirs_exist_ok=True)
+        (run / ".lock").unlink()
+
+    monkeypatch.setattr(time, "sleep", ends)
+    done = CliRunner().invoke(commands, ["doctor", str(run), "--watch"])
+    assert (done.exit_code, done.stdout) == (0, f"{run} is not being trained; findings: none\n")
 
 
 def test_only_some_rules_can_be_asked(runs: dict[str, Path]) -> None:

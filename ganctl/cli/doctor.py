@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="End with exit code 5 if a finding is serious.")
 @click.option("--watch", is_flag=True, help="Examine a run in progress again and again, until it ends.")
 @click.option(
-    "--seconds",
+    "--interval",
     type=FiniteRange(min=0.0, min_open=True),
     default=30.0,
     show_default=True,
+    metavar="SECONDS",
     help="Time between two examinations with --watch.",
 )
-def command(run: Path, as_json: bool, strict: bool, watch: bool, seconds: float) -> None:
+def command(run: Path, as_json: bool, strict: bool, watch: bool, interval: float) -> None:
     """Say what is wrong with the run in folder RUN, since when, and what to change.
 
     Reads losses.csv, metrics.csv, vitals.csv and the configuration; draws nothing. Each finding has a severity (note,
@@ -41,7 +42,7 @@ def command(run: Path, as_json: bool, strict: bool, watch: bool, seconds: float)
 
     if watch and as_json:
         raise UsageError("--watch and --json exclude each other: --json prints one list.")
-    found = _watch(run, seconds) if watch else examine(run)
+    found = _watch(run, interval) if watch else examine(run)
     if as_json:
         show_json(found.as_json())
     elif not watch:
@@ -51,15 +52,22 @@ def command(run: Path, as_json: bool, strict: bool, watch: bool, seconds: float)
         raise SickRunError(f"{run} has serious findings: {names}.")
 
 
-def _watch(run: Path, seconds: float) -> "Examination":
+def _watch(run: Path, interval: float) -> "Examination":
     """Show each finding as it begins or ends, until the run is no longer trained; return the last examination."""
     from ganctl.diagnosis.doctor import examine
+    from ganctl.errors import UsageError
     from ganctl.run_folder.paths import RunFolder
 
     said: dict[str, str] = {}
     while True:
         held = RunFolder(run).lock.exists()
-        found = examine(run)
+        try:
+            found = examine(run)
+        except UsageError:
+            if not held:
+                raise
+            time.sleep(interval)  # it has only just begun
+            continue
         now = {each.name: str(each) for each in found.findings}
         for name, text in now.items():
             if name not in said:
@@ -70,4 +78,4 @@ def _watch(run: Path, seconds: float) -> "Examination":
         if not held:
             show(f"{run} is not being trained; findings: {', '.join(now) or 'none'}")
             return found
-        time.sleep(seconds)
+        time.sleep(interval)
