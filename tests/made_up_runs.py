@@ -122,5 +122,6 @@ def _columns(
             values = np.broadcast_to(np.asarray(column(at) if callable(column) else column, float), at.shape)
             share = name.startswith("d_accuracy") or name in ("d_real", "d_fake")
             scale = values * (1 - np.minimum(values, 1)) if share else values
-            found[name] = values + noise * scale * random.normal(size=at.shape)
+            with np.errstate(invalid="ignore"):
+                found[name] = values + noise * scale * random.normal(size=at.shape)
     return found
