@@ -186,6 +186,11 @@ def test_what_has_passed_is_not_found(name: str, tmp_path: Path) -> None:
     assert examine(make(tmp_path / "run", passed).path).findings == ()
 
 
+def test_a_player_that_has_won_and_rests_has_no_small_learning_rate(tmp_path: Path) -> None:
+    rests = {"update_discriminator": lambda at: np.where(at > 0.9 * ITERATIONS, 1e-9, 6e-3)}
+    assert examine(make_up(tmp_path / "run", vitals=rests).path).findings == ()
+
+
 def test_a_forecast_has_its_uncertainty(tmp_path: Path) -> None:
     falls = {"kid": lambda at: 20 * at**-0.8, "kid_floor": 0.0}
     (finding,) = examine(make_up(tmp_path / "run", metrics=falls).path).findings

@@ -48,8 +48,8 @@ def advice(history: RunHistory) -> list[Advice]:
         changes.append(Advice("loss.label_smoothing=0.1", "Targets far from 1 leave it little to learn."))
     if history.number("loss.label_noise", 0) > 0.2:
         changes.append(Advice("loss.label_noise=0", "Labels that are mostly noise teach nothing."))
-    factor = 10 if history.number("optimizer.discriminator.learning_rate", 2e-4) < 1e-4 else 2
-    rate = prescriptions.learning_rate(history, "discriminator", factor, "It learns faster.")
+    now = history.number("optimizer.discriminator.learning_rate", 2e-4)
+    rate = prescriptions.rate(history, "discriminator", max(2e-4, 2 * now), "It learns faster.")
     return [*changes, rate, prescriptions.scaled(history, "training.disc_updates", 2, "It gets more updates.", 1, 100)]
 
 

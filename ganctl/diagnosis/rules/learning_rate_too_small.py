@@ -57,7 +57,8 @@ def examine(history: RunHistory) -> Iterator[Found]:
     shares = {}
     for role, moves in updates(history).items():
         slow = slowness(history, role, moves)
-        if slow.since(THRESHOLD, FEWEST_ROWS) is not None:
+        # The median, because a player that has won may rest later on, whatever its learning rate.
+        if len(slow) >= FEWEST_ROWS and float(np.median(slow.values)) >= THRESHOLD:
             shares[role] = 1 / float(np.median(slow.values))
     if not shares:
         return
