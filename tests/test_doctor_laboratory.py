@@ -1,8 +1,10 @@
 """The doctor's laboratory: its cases can be trained, its table counts right, and a case goes through all of it."""
 
+import multiprocessing
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 from conftest import operation_by_operation
 from made_up_runs import ITERATIONS, make_up
 
-from benchmarks.doctor import laboratory, pictures, tables
+from benchmarks.doctor import laboratory, pictures, tables, trainings
 from benchmarks.doctor.__main__ import command
 from benchmarks.doctor.bases import BASES, Base, base_called
 from benchmarks.doctor.laboratory import HistoryUntil, Laboratory, Result, first_said, held_by_rules
@@ -42,6 +44,15 @@ def test_there_are_enough_runs_of_both_kinds_in_both_halves() -> None:
         assert sickness.companions <= all_rules().keys(), sickness.name
         assert sickness.name not in {each for each in sickness.companions if each not in all_rules()}
     assert {case.badly for case in CASES if case.sickness} == {True, False}
+    first = CASES[: len(healthy)]
+    assert first == healthy, "what a half-finished laboratory has is healthy runs, then each sickness once"
+    rest = CASES[len(healthy) :]
+    once = rest[: len(rest) // 2]
+    pairs = {(case.sickness, case.base) for case in rest}
+    assert {(case.sickness, case.base) for case in once} == pairs
+    assert len(once) == len(pairs)
+    degrees = {(case.sickness, case.base, case.badly) for case in rest}
+    assert len(degrees) == len(rest), "each in both degrees"
 
 
 @pytest.mark.parametrize("sickness", [None, *SICKNESSES], ids=lambda each: each.name if each else "healthy")
@@ -137,13 +148,14 @@ def test_a_threshold_is_put_into_the_gap() -> None:
 def test_a_run_is_seen_as_it_was(tmp_path: Path) -> None:
     collapsed = {"lite0_diversity": lambda at: np.where(at > ITERATIONS / 2, 0.05, 0.6)}
     folder = make_up(tmp_path / "run", vitals=collapsed)
-    early = HistoryUntil(folder, 1000)
+    early = HistoryUntil(RunHistory(folder), 1000)
+    assert early.config == RunHistory(folder).config
     assert early.iterations == 1000
     assert early.vitals.column("iteration").max() == 1000
     assert early.metrics[-1]["iteration"] == 1000
     assert early.log == []
-    assert first_said(folder, ITERATIONS, ["collapse"]) == {"collapse": 3000}
-    assert first_said(folder, ITERATIONS, []) == {}
+    assert first_said(RunHistory(folder), ["collapse"]) == {"collapse": 3000}
+    assert first_said(RunHistory(folder), []) == {}
     held = held_by_rules(RunHistory(folder))
     assert held["collapse"] == pytest.approx(1 - 0.05 / 0.78, abs=0.02)
     assert "penalty_too_weak" not in held
@@ -157,12 +169,12 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]
     """Play ganctl's trainings in this process; yields the command lines."""
     typed: list[list[str]] = []
 
-    def run(arguments: Sequence[str]) -> str:
+    def run(arguments: Sequence[str]) -> tuple[float, bool]:
         typed.append(list(arguments))
         done = CliRunner().invoke(commands, list(arguments))
         if done.exception:
             raise done.exception if isinstance(done.exception, GanctlError) else AssertionError(repr(done.exception))
-        return done.stdout
+        return 1.5, False
 
     monkeypatch.setattr(laboratory, "run_ganctl", run)
     with operation_by_operation():
@@ -178,28 +190,50 @@ def test_a_healthy_and_a_sick_run_go_through_all_of_it(
     in_this_process: list[list[str]], few_pictures: None, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    lab = Laboratory(tmp_path, changes=("training.batch_size=2", "evaluation.every=0"), say=said.append)
-    healthy = lab.run(Case(TINY, 0, "clothes"))
+    lab = Laboratory(tmp_path, ("training.batch_size=2", "evaluation.every=0", "dataset.image_size=28"), said.append)
+    case = Case(TINY, 0, "clothes")
+    assert lab.results([case]) == {}
+    lab.train(case)
+    lab.cure(case)
+    lab.train(case)
+    assert len(in_this_process) == 1, "a case is trained once, and a healthy one needs no cure"
+    healthy = lab.result(case)
     assert healthy.findings == []
-    assert (healthy.kid, healthy.cured, healthy.advice) == (None, None, "")
-    assert healthy.seconds >= 0
-    assert len(in_this_process) == 1
-    kept = lab.run(Case(TINY, 0, "clothes"))
-    assert kept == healthy
-    assert len(in_this_process) == 1, "a case is trained once"
+    assert (healthy.kid, healthy.cured, healthy.advice, healthy.seconds) == (None, None, "", 1.5)
+    kept = {path.name for path in lab.kept(case).path.iterdir()}
+    assert kept == {"config.yaml", "run.json", "losses.csv", "vitals.csv", "log.txt", "samples", "laboratory.json"}
     sick = Case(TINY, 0, "clothes", LATE)
-    found = lab.run(sick)
+    lab.train(sick)
+    found = lab.result(sick)
     assert (found.all_names, found.first_said) == ({"data_dark"}, {"data_dark": 1})
     assert found.advice == "dataset.value_range=percentiles"
-    assert (found.cured, found.better) == (True, None)
+    assert (found.cured, found.seconds) == (None, 3.0)
+    lab.cure(sick)
+    lab.cure(sick)
+    assert lab.results([case, sick]) == {case: healthy, sick: replace(found, cured=True)}
     words = [" ".join(line) for line in in_this_process[1:]]
     assert [line.split()[0] for line in words] == ["train", "resume", "train", "resume"]
     assert [re.findall(r"training.iterations=(\d+)", line)[-1] for line in words] == ["4", "8", "4", "8"]
     assert ["learning_rate=1e-3" in line for line in words] == [False, True, False, True]
-    assert ["value_range=percentiles" in line for line in words] == [False, False, True, True]
-    assert not list((tmp_path / "runs").iterdir()), "runs go when they have been examined"
-    assert [line.split(":")[0] for line in said] == ["healthy-dense-clothes-0", sick.name]
-    assert lab.results([sick]) == {sick: found}
+    # No resumption may set it.
+    assert ["value_range=percentiles" in line for line in words] == [False, False, True, True], (
+        "no resumption may set it"
+    )
+    assert [line.split(":")[0] for line in said] == [case.name, sick.name, f"{sick.name}--cured"]
+
+
+def test_a_training_in_a_process_of_its_own_says_how_it_ended(tmp_path: Path) -> None:
+    answers = {}
+    for name, arguments in {"done": ["--version"], "wrong": ["train", str(tmp_path / "none.yaml")]}.items():
+        here, there = multiprocessing.Pipe(duplex=False)
+        process = multiprocessing.get_context("spawn").Process(target=trainings.play, args=(arguments, there))
+        process.start()
+        answers[name] = here.recv()
+        process.join()
+        assert process.exitcode == 0
+    assert answers["done"][1:] == (0, "")
+    assert answers["wrong"][1] == 2
+    assert "none.yaml" in answers["wrong"][2]
 
 
 def test_the_program_lists_its_cases_and_shows_what_is_kept(tmp_path: Path) -> None:

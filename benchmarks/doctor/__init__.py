@@ -2,9 +2,11 @@
 first advice cures them.
 
     python -m benchmarks.doctor --list
-    python -m benchmarks.doctor --seeds 0 --half thresholds
-    python -m benchmarks.doctor --fit
+    python -m benchmarks.doctor --half thresholds
+    python -m benchmarks.doctor --half thresholds --no-train --fit
+    python -m benchmarks.doctor --half test --no-train
 
-Every run is trained once and kept with its result, so that it can be done in portions. Half of the bases set the
+Every run is trained once, and what it recorded is kept: it can be done in portions, and rules can be judged again
+without training. `--cure` also follows the first advice. Half of the bases set the
 thresholds of the rules; the table of the other half is what the documentation shows.
 """

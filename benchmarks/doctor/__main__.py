@@ -34,10 +34,10 @@ HEALTHY = "healthy"
     type=click.Path(path_type=Path),
     default=Path("outputs/doctor"),
     show_default=True,
-    help="Keeps pictures and results; a case whose result is there is not trained again.",
+    help="Keeps pictures and runs; a case whose run is there is not trained again.",
 )
-@click.option("--no-cure", is_flag=True, help="Do not follow the advice.")
-@click.option("--no-train", is_flag=True, help="Only show what is kept.")
+@click.option("--cure", is_flag=True, help="Also follow the first advice on each sickness that was found.")
+@click.option("--no-train", is_flag=True, help="Only examine the runs that are kept.")
 @click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Change a key of every case.")
 @click.option("--list", "only_list", is_flag=True, help="Only list the cases.")
 @click.option("--fit", is_flag=True, help="Show which thresholds would part sick runs from others.")
@@ -47,7 +47,7 @@ def command(
     bases: list[str] | None,
     seeds: str,
     folder: Path,
-    no_cure: bool,
+    cure: bool,
     no_train: bool,
     changes: tuple[str, ...],
     only_list: bool,
@@ -67,8 +67,8 @@ def command(
         console.print(f"{len(wanted)} runs, {sum(case.sickness is None for case in wanted)} of them healthy")
         return
     say = partial(console.print, markup=False)
-    laboratory = Laboratory(folder, cure=not no_cure, changes=changes, say=say)
-    failed = [] if no_train else _train(laboratory, wanted)
+    laboratory = Laboratory(folder, changes=changes, say=say)
+    failed = [] if no_train else _train(laboratory, wanted, cure=cure)
     results = laboratory.results(wanted)
     console.print(_confusion(results))
     for line in tables.false_alarms(results):
@@ -92,13 +92,14 @@ def _is_wanted(case: Case, half: str, sicknesses: list[str] | None, bases: list[
     )
 
 
-def _train(laboratory: Laboratory, wanted: list[Case]) -> list[str]:
+def _train(laboratory: Laboratory, wanted: list[Case], *, cure: bool) -> list[str]:
     failed = []
-    for case in wanted:
-        try:
-            laboratory.run(case)
-        except GanctlError as error:
-            failed.append(f"{case.name}: {error}")
+    for treat in (laboratory.train, *([laboratory.cure] if cure else [])):
+        for case in wanted:
+            try:
+                treat(case)
+            except GanctlError as error:
+                failed.append(f"{case.name}: {error}")
     return failed
 
 

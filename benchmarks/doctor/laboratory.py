@@ -1,30 +1,34 @@
-"""Trains the cases, and keeps what the doctor says of each: when it first says so, and whether its advice cures."""
+"""Trains the cases and keeps what each run recorded, so that the doctor can be asked again without training.
+
+What a case is worth is computed from the kept run: what the doctor says, since when, and whether its advice cures.
+"""
 
 import json
-import resource
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from benchmarks.doctor.pictures import write_pictures
 from benchmarks.doctor.sicknesses import Case
-from benchmarks.recipes import run_ganctl
+from benchmarks.doctor.trainings import run_ganctl
 from ganctl.diagnosis.doctor import all_rules, examined
 from ganctl.diagnosis.history import RunHistory, Unseen
-from ganctl.errors import GanctlError
+from ganctl.experiment.changes import never_may_be_set
 from ganctl.experiment.packaged_configs import find_config
 from ganctl.run_folder.losses_csv import Losses
-from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.vitals_csv import Vitals
 
 MOMENTS = 20
 """How often within a run the doctor is asked, to see when a finding begins."""
+FACTS = "laboratory.json"
+"""What the laboratory notes in a kept run; a run without it is not complete."""
+_QUIETLY = ("--device", "cpu", "--quiet")
 LAST_POINTS = 3
 """Points of a statistic whose least value counts as what it holds."""
 
@@ -66,36 +70,36 @@ class Result:
         """The findings by name."""
         return {found["name"] for found in self.findings}
 
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a kept result."""
-        return cls(**json.loads(path.read_text("utf-8")))
-
 
 class HistoryUntil(RunHistory):
     """A run as it was after so many iterations."""
 
-    def __init__(self, folder: RunFolder, last: int) -> None:
-        super().__init__(folder)
-        self._last = last
+    def __init__(self, whole: RunHistory, last: int) -> None:
+        super().__init__(whole.folder)
+        self._whole, self._last = whole, last
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The experiment."""
+        return self._whole.config
 
     @cached_property
     def losses(self) -> Losses:
         """The rows of losses.csv until then."""
-        found = RunHistory(self.folder).losses
+        found = self._whole.losses
         kept = found.column("iteration") <= self._last
         return Losses(found.columns, found.rows[kept], found.empty[kept])
 
     @cached_property
     def vitals(self) -> Vitals:
         """The rows of vitals.csv until then."""
-        found = RunHistory(self.folder).vitals
+        found = self._whole.vitals
         return Vitals(found.columns, found.rows[found.column("iteration") <= self._last])
 
     @cached_property
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.csv until then."""
-        return [row for row in RunHistory(self.folder).metrics if row["iteration"] <= self._last]
+        return [row for row in self._whole.metrics if row["iteration"] <= self._last]
 
     @cached_property
     def log(self) -> list[str]:
@@ -105,94 +109,117 @@ class HistoryUntil(RunHistory):
 
 @dataclass(frozen=True)
 class Laboratory:
-    """Trains cases, each once.
+    """Trains cases, each once, and examines what they left behind.
 
     Attributes:
-        folder: keeps pictures, runs while they are trained, and results.
-        cure: also follow the first advice on each sickness that was found.
+        folder: keeps pictures and runs.
         changes: of every case, as `--set` takes them.
         say: told of every case.
     """
 
     folder: Path
-    cure: bool = True
     changes: Sequence[str] = ()
     say: Callable[[str], object] = field(default=print)
 
-    def path_of(self, case: Case) -> Path:
-        """Where a case's result is kept."""
-        return self.folder / "results" / f"{case.name}.json"
+    def kept(self, case: Case, *, cured: bool = False) -> RunFolder:
+        """Where a case's run is kept, or the one that follows its first advice."""
+        return RunFolder(self.folder / "runs" / (case.name + ("--cured" if cured else "")))
+
+    def train(self, case: Case) -> None:
+        """Train a case unless its run is kept; raises GanctlError if the training fails."""
+        folder = self.kept(case)
+        if not (folder.path / FACTS).exists():
+            self._train(case, folder)
+            self.say(f"{case.name}: {self.facts(folder)['seconds']:.0f} s")
+
+    def cure(self, case: Case) -> None:
+        """Follow the first advice on a case's sickness, from where it became sick, unless that run is kept."""
+        advice, folder = self._examined(case).advice, self.kept(case, cured=True)
+        if advice and self.facts(folder).get("advice") != advice:
+            self._train(case, folder, advice)
+            self.say(f"{folder.path.name}: {advice}, {self.facts(folder)['seconds']:.0f} s")
 
     def results(self, cases: Sequence[Case]) -> dict[Case, Result]:
-        """Return the results that are kept."""
-        return {case: Result.read(self.path_of(case)) for case in cases if self.path_of(case).exists()}
+        """Examine the kept runs."""
+        return {case: self.result(case) for case in cases if (self.kept(case).path / FACTS).exists()}
 
-    def run(self, case: Case) -> Result:
-        """Return a case's result; train it unless that is kept. Raises GanctlError if the training fails."""
-        path = self.path_of(case)
-        if path.exists():
-            return Result.read(path)
-        found = self._examined(case, self._trained(case, case.name))
-        if self.cure and found.advice:
-            found = self._cured(case, found)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(found), indent=1) + "\n")
-        self.say(f"{case.name}: {', '.join(sorted(found.all_names)) or 'nothing'}, {found.seconds:.0f} s")
+    def result(self, case: Case) -> Result:
+        """Examine a kept run, and the one that followed its first advice if that is kept."""
+        sick, folder = self._examined(case), self.kept(case, cured=True)
+        if not sick.advice or self.facts(folder).get("advice") != sick.advice:
+            return sick
+        assert case.sickness is not None
+        after = RunHistory.open(folder.path)
+        names = {found.name for found in examined(after).findings}
+        kid, _ = _last_kid(after)
+        better = None
+        if kid is not None and sick.kid is not None:
+            better = kid < sick.kid - (sick.kid_std or 0.0)
+        return replace(sick, cured=case.sickness.name not in names, better=better)
+
+    @staticmethod
+    def facts(folder: RunFolder) -> dict[str, Any]:
+        """What the laboratory noted of a kept run; empty if there is none."""
+        path = folder.path / FACTS
+        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
         return found
 
-    def _trained(self, case: Case, name: str, *further: str) -> tuple[RunFolder, float, bool]:
-        """Train a case; returns its folder, the processor time, and whether it diverged."""
+    def _train(self, case: Case, folder: RunFolder, advice: str = "") -> None:
         pictures = write_pictures(self.folder / "pictures", case.source, case.form)
-        run = self.folder / "runs" / name
-        shutil.rmtree(run, ignore_errors=True)
-        before = _processor_seconds()
-        config = str(find_config(case.base.config))
-        changes = [*case.changes(str(pictures.resolve())), *self.changes, *further]
-        where = ["--output-dir", str(run.parent.resolve()), "--run-name", name, "--device", "cpu", "--quiet"]
+        shutil.rmtree(folder.path, ignore_errors=True)
+        changes = [*case.changes(str(pictures.resolve())), *self.changes]
+        further = [advice] if advice else []
         last = _iterations([f"training.iterations={case.iterations}", *further])
         until = min(case.onset or last, last)
-        diverged = _run(["train", config, *_set([*changes, f"training.iterations={until}"]), *where])
+        # A sickness that begins later is treated when it has begun, if a run can be resumed so.
+        early = [each for each in further if not case.onset or never_may_be_set(each.partition("=")[0])]
+        first = _set([*changes, *early, f"training.iterations={until}"])
+        config, path = str(find_config(case.base.config)), folder.path.resolve()
+        where = ["--output-dir", str(path.parent), "--run-name", path.name, *_QUIETLY]
+        seconds, diverged = run_ganctl(["train", config, *first, *where])
         if until < last and not diverged:
             later = _set([*case.sick_changes, *further, f"training.iterations={last}"])
-            diverged = _run(["resume", str(run.resolve()), *later, "--allow-changes", "--device", "cpu", "--quiet"])
-        return RunFolder(run), _processor_seconds() - before, diverged
+            more, diverged = run_ganctl(["resume", str(path), *later, "--allow-changes", *_QUIETLY])
+            seconds += more
+        facts = {"seconds": round(seconds, 1), "diverged": diverged, "advice": advice}
+        _discard_what_no_rule_reads(folder)
+        (folder.path / FACTS).write_text(json.dumps(facts) + "\n")
 
-    def _examined(self, case: Case, trained: tuple[RunFolder, float, bool]) -> Result:
-        folder, seconds, diverged = trained
-        history = RunHistory.open(folder.path)
+    def _examined(self, case: Case) -> Result:
+        folder = self.kept(case)
+        history, facts = RunHistory.open(folder.path), self.facts(folder)
         said = examined(history)
-        found = [finding.as_json() for finding in said.findings]
-        scores = [row for row in read_metrics(folder.metrics) if "kid" in row]
         own = next((each for each in said.findings if case.sickness and each.name == case.sickness.name), None)
-        result = Result(
-            found,
-            first_said(folder, history.iterations, [each["name"] for each in found]),
+        kid, deviation = _last_kid(history)
+        return Result(
+            said.as_json(),
+            first_said(history, [each.name for each in said.findings]),
             held_by_rules(history),
-            scores[-1]["kid"] if scores else None,
-            scores[-1].get("kid_std") if scores else None,
-            seconds,
-            diverged,
+            kid,
+            deviation,
+            facts["seconds"],
+            facts["diverged"],
             own.advice[0].set if own and own.advice else "",
         )
-        shutil.rmtree(folder.path)
-        return result
-
-    def _cured(self, case: Case, sick: Result) -> Result:
-        """Train the case once more with the advice from where it became sick, and compare."""
-        assert case.sickness is not None
-        folder, seconds, _ = self._trained(case, f"{case.name}-cured", sick.advice)
-        after = self._examined(case, (folder, seconds, False))
-        better = None
-        if None not in (sick.kid, after.kid):
-            better = bool(after.kid < sick.kid - (sick.kid_std or 0.0))  # type: ignore[operator]
-        return Result(**{**asdict(sick), "cured": case.sickness.name not in after.all_names, "better": better})
 
 
-def first_said(folder: RunFolder, iterations: int, names: Sequence[str]) -> dict[str, int]:
+def _discard_what_no_rule_reads(folder: RunFolder) -> None:
+    for path in (folder.checkpoints, folder.generators):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (folder.report, folder.loss_plot, folder.samples / "evolution.gif"):
+        path.unlink(missing_ok=True)
+
+
+def _last_kid(history: RunHistory) -> tuple[float | None, float | None]:
+    last = next((row for row in reversed(history.metrics) if "kid" in row), {})
+    return last.get("kid"), last.get("kid_std")
+
+
+def first_said(history: RunHistory, names: Sequence[str]) -> dict[str, int]:
     """Return for each finding the first of MOMENTS moments of the run from which on the doctor has it."""
     first: dict[str, int] = {}
-    for moment in np.ceil(np.linspace(0, iterations, MOMENTS + 1)[1:]).astype(int).tolist():
-        had = {each.name for each in examined(HistoryUntil(folder, moment), names).findings} if names else set()
+    for moment in np.ceil(np.linspace(0, history.iterations, MOMENTS + 1)[1:]).astype(int).tolist():
+        had = {each.name for each in examined(HistoryUntil(history, moment), names).findings} if names else set()
         first = {name: first.get(name, moment) for name in had}
     return first
 
@@ -222,19 +249,3 @@ def _iterations(changes: Sequence[str]) -> int:
 
 def _set(changes: Sequence[str]) -> list[str]:
     return [word for change in changes for word in ("--set", change)]
-
-
-def _run(arguments: list[str]) -> bool:
-    """Run ganctl; returns whether the training diverged, and raises GanctlError if it failed otherwise."""
-    try:
-        run_ganctl(arguments)
-    except GanctlError as error:
-        if "The training has diverged" in str(error):
-            return True
-        raise
-    return False
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

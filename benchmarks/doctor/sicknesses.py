@@ -15,7 +15,7 @@ class Sickness:
 
     Attributes:
         name: of the rule that must find it.
-        bases: names of the bases in which it is made: badly in every other one.
+        bases: names of the bases in which it is made: badly in every other one, with the other seed in the rest.
         make: the changes.
         form: of the pictures.
         late: it begins in the middle of the run, which is resumed with the changes.
@@ -126,7 +126,7 @@ def _checkerboards(base: Base, badly: bool) -> tuple[str, ...]:
 
 
 def _stopped_early(base: Base, _: bool) -> tuple[str, ...]:
-    return (f"training.iterations={base.iterations // 3}", f"evaluation.every={base.iterations // 24}")
+    return (f"training.iterations={base.iterations // 3}", f"evaluation.every={base.iterations // 18}")
 
 
 def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
@@ -138,47 +138,48 @@ _RATES = _ANY | {"learning_rates_apart", "discriminator_wins"}
 _VARIETY = _RATES | {"collapse", "partial_collapse", "saturated_pixels", "cycling", "value_range", "checkerboards"}
 
 SICKNESSES: tuple[Sickness, ...] = (
-    Sickness("discriminator_wins", ("dcgan", "acgan", "lsgan", "infogan"), _discriminator_wins, companions=_VARIETY),
-    Sickness("discriminator_learns_nothing", ("dcgan", "acgan", "sngan", "diffaugment"), _learns_nothing,
+    Sickness("discriminator_wins", ("dcgan", "cgan", "lsgan", "dense"), _discriminator_wins, companions=_VARIETY),
+    Sickness("discriminator_learns_nothing", ("dcgan", "cgan", "sngan", "diffaugment"), _learns_nothing,
              companions=_VARIETY | {"learning_rate_too_small"}),
-    Sickness("collapse", ("dcgan", "wgan_gp", "lsgan", "infogan"), _collapse, late=True, companions=_VARIETY),
-    Sickness("partial_collapse", ("dcgan", "r3gan", "sngan", "infogan"), _partial_collapse,
+    Sickness("collapse", ("dcgan", "wgan_gp", "lsgan", "dense"), _collapse, late=True, companions=_VARIETY),
+    Sickness("partial_collapse", ("dcgan", "r3gan", "sngan", "dense"), _partial_collapse,
              companions=_VARIETY | {"inference_unlike_training"}),
-    Sickness("cycling", ("dcgan", "acgan", "lsgan", "infogan"), _cycling, companions=_VARIETY),
-    Sickness("divergence", ("dcgan", "wgan_gp", "lsgan", "infogan"), _divergence, late=True,
+    Sickness("cycling", ("dcgan", "cgan", "lsgan", "dense"), _cycling, companions=_VARIETY),
+    Sickness("divergence", ("dcgan", "wgan_gp", "lsgan", "dense"), _divergence, late=True,
              companions=_VARIETY | {"inference_unlike_training", "penalty_too_weak"}),
     Sickness("discriminator_overfits", ("dcgan", "r3gan", "sngan", "lsgan"), _overfits, form="few",
              companions=_VARIETY | {"copies"}),
     Sickness("copies", ("dcgan", "wgan_gp", "lsgan", "sngan"), _copies, form="few",
              companions=_VARIETY | {"discriminator_overfits"}),
-    Sickness("latent_ignored", ("acgan", "r3gan", "sngan", "infogan"), _latent_ignored, companions=_VARIETY),
-    Sickness("class_ignored", ("acgan", "r3gan", "sngan"), _nothing_more, form="shuffled_labels", companions=_ANY),
-    Sickness("saturated_pixels", ("dcgan", "wgan_gp", "lsgan", "infogan"), _saturated, late=True,
+    Sickness("latent_ignored", ("cgan", "r3gan", "sngan"), _latent_ignored, companions=_VARIETY),
+    Sickness("class_ignored", ("cgan", "r3gan", "sngan"), _nothing_more, form="shuffled_labels", companions=_ANY),
+    Sickness("saturated_pixels", ("dcgan", "wgan_gp", "lsgan", "dense"), _saturated, late=True,
              companions=_VARIETY | {"divergence", "inference_unlike_training"}),
     Sickness("checkerboards", ("wgan_gp", "dcgan", "lsgan", "diffaugment"), _checkerboards, companions=_VARIETY),
-    Sickness("learning_rate_too_small", ("dcgan", "wgan_gp", "sngan", "infogan"), _too_small,
+    Sickness("learning_rate_too_small", ("dcgan", "wgan_gp", "sngan", "dense"), _too_small,
              companions=_VARIETY | {"discriminator_learns_nothing"}),
-    Sickness("learning_rates_apart", ("dcgan", "wgan_gp", "sngan", "infogan"), _apart, companions=_VARIETY),
-    Sickness("inference_unlike_training", ("dcgan", "acgan", "lsgan", "infogan"), _inference, companions=_VARIETY),
+    Sickness("learning_rates_apart", ("dcgan", "wgan_gp", "sngan", "dense"), _apart, companions=_VARIETY),
+    Sickness("inference_unlike_training", ("dcgan", "wgan_gp", "lsgan", "diffaugment"), _inference,
+             companions=_VARIETY),
     Sickness("data_dark", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="dark", short=40, companions=_VARIETY),
     Sickness("data_constant", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="constant", short=40,
              companions=_VARIETY),
-    Sickness("data_copies", ("dcgan", "acgan", "infogan"), _nothing_more, form="copies", short=40, companions=_VARIETY),
-    Sickness("data_imbalance", ("acgan", "r3gan", "sngan"), _nothing_more, form="one_class_outweighs", short=40,
+    Sickness("data_copies", ("dcgan", "cgan", "dense"), _nothing_more, form="copies", short=40, companions=_VARIETY),
+    Sickness("data_imbalance", ("cgan", "r3gan", "sngan"), _nothing_more, form="one_class_outweighs", short=40,
              companions=_VARIETY),
     Sickness("value_range", ("dcgan", "wgan_gp", "sngan"), _nothing_more, form="narrow", short=40,
              companions=_VARIETY),
-    Sickness("critic_not_lipschitz", ("wgan_gp", "dcgan", "lsgan", "infogan"),
+    Sickness("critic_not_lipschitz", ("wgan_gp", "dcgan", "lsgan", "dense"),
              lambda base, badly: (_no_bound if base.config == "wgan_gp" else _wasserstein_without)(base, badly),
              companions=_VARIETY | {"divergence"}),
-    Sickness("penalty_too_weak", ("wgan_gp", "dcgan", "lsgan", "infogan"), _weak,
+    Sickness("penalty_too_weak", ("wgan_gp", "dcgan", "lsgan", "dense"), _weak,
              companions=_VARIETY | {"divergence"}),
-    Sickness("penalty_too_strong", ("dcgan", "acgan", "diffaugment", "infogan"), _strong,
+    Sickness("penalty_too_strong", ("dcgan", "cgan", "diffaugment", "dense"), _strong,
              companions=_VARIETY | {"discriminator_learns_nothing"}),
     Sickness("precision", ("dcgan", "wgan_gp", "lsgan"), _coarse,
              companions=_VARIETY | {"divergence", "critic_not_lipschitz"}),
-    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "infogan"), _stopped_early, companions=_ANY),
-    Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "infogan"), _spoiled, late=True,
+    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _stopped_early, companions=_ANY),
+    Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "dense"), _spoiled, late=True,
              companions=_VARIETY | {"divergence", "inference_unlike_training"}),
 )  # fmt: skip
 
@@ -214,9 +215,14 @@ class Case:
         return self.sickness.form if self.sickness else "whole"
 
     @property
+    def short(self) -> int | None:
+        """Iterations that are enough, if those of the base are not needed; such a run is not scored."""
+        return self.sickness.short if self.sickness else None
+
+    @property
     def iterations(self) -> int:
         """Length of the run."""
-        return (self.sickness.short if self.sickness else None) or self.base.iterations
+        return self.short or self.base.iterations
 
     @property
     def onset(self) -> int:
@@ -231,8 +237,8 @@ class Case:
         outputs = (
             "dataset.name=npz", f"dataset.path={pictures}", f"training.iterations={self.iterations}",
             f"outputs.sample_every={max(1, self.iterations // 20)}", "outputs.sample_grid=4x8",
-            f"outputs.checkpoint_every={max(1, self.iterations // 2)}",
-            f"evaluation.every={max(1, self.iterations // 8)}", "evaluation.num=200", f"seed={self.seed}",
+            f"outputs.checkpoint_every={self.iterations}",
+            f"evaluation.every={0 if self.short else self.iterations // 6}", "evaluation.num=200", f"seed={self.seed}",
         )  # fmt: skip
         common = (*self.base.changes, *outputs)
         return common if self.onset else (*common, *self.sick_changes)
@@ -244,13 +250,16 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return all runs of the laboratory, healthy ones first."""
+    """Return all runs of the laboratory, so that any first part of them covers as much as it can.
+
+    Healthy ones come first, then each sickness in each of its bases once, then each again in the other degree.
+    """
     sources = ("clothes", "shapes")
-    healthy = [Case(base, seed, source) for source in sources for base in BASES for seed in (0, 1)]
+    healthy = [Case(base, seed, source) for seed in (0, 1) for source in sources for base in BASES]
     sick = [
-        Case(base_called(name), seed, sources[(place + seed) % 2], sickness, badly=(place + kind) % 2 == 0)
+        Case(base_called(name), seed, sources[(place + seed) % 2], sickness, badly=(place + kind + seed) % 2 == 0)
+        for seed in (0, 1)
         for kind, sickness in enumerate(SICKNESSES)
         for place, name in enumerate(sickness.bases)
-        for seed in (0, 1)
     ]
     return [*healthy, *sick]
