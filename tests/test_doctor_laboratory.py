@@ -1,5 +1,6 @@
 """The doctor's laboratory: its cases can be trained, its table counts right, and a case goes through all of it."""
 
+import json
 import multiprocessing
 import re
 from collections import Counter
@@ -13,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 from conftest import operation_by_operation
 from made_up_runs import ITERATIONS, make_up
+from PIL import Image
 
-from benchmarks.doctor import laboratory, pictures, tables, trainings
+from benchmarks.doctor import laboratory, pages, pictures, tables, trainings
 from benchmarks.doctor.__main__ import command
 from benchmarks.doctor.bases import BASES, Base, base_called
 from benchmarks.doctor.laboratory import HistoryUntil, Laboratory, Result, first_said, held_by_rules
@@ -244,3 +246,47 @@ def test_the_program_lists_its_cases_and_shows_what_is_kept(tmp_path: Path) -> N
     assert done.exit_code == 0
     assert "precision" in done.stdout
     assert CliRunner().invoke(command, ["--sicknesses", "colapse"]).exit_code == 2
+
+
+# The page ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_has_the_table_with_its_command(tmp_path: Path) -> None:
+    page = tmp_path / "doctor.md"
+    page.write_text(f"# The doctor\n\n{pages.BEGIN}old\n{pages.END}\nmore\n")
+    results = {
+        case_of(None, 0): result_of("copies"),
+        case_of(COLLAPSE, 0): result_of("collapse", said=base_called("dcgan").iterations, cured=True),
+    }
+    pages.write_table(page, "python -m benchmarks.doctor", results)
+    text = page.read_text()
+    assert text.startswith(
+        f"# The doctor\n\n{pages.BEGIN}`python -m benchmarks.doctor`: 1 sick runs and 1 healthy ones."
+    )
+    assert "\n| collapse | 1 | 0 | 0 | 1.00 | 1.00 | 50% | 1 of 1 |\n" in text
+    assert "\n| copies | 0 | 0 | 1 | 0.00 |  |  |  |\n" in text
+    assert "`healthy-dcgan-clothes-0: copies`." in text
+    assert "\n- precision of all findings is 0.50, and should be 0.95 or more.\n" in text
+    assert text.endswith(f"{pages.END}\nmore\n")
+
+
+def test_a_picture_shows_the_grids_and_the_curve(tmp_path: Path) -> None:
+    lab = Laboratory(tmp_path, say=lambda _: None)
+    grey, white = (Image.new("RGB", (32, 16), level) for level in ((90, 90, 90), (255, 255, 255)))
+    collapsed = {"lite0_diversity": lambda at: np.where(at > ITERATIONS / 2, 0.05, 0.6)}
+    for case, vitals, grid in ((case_of(None, 0), None, white), (case_of(COLLAPSE, 0), collapsed, grey)):
+        folder = make_up(lab.kept(case).path, vitals=vitals)
+        (folder.path / laboratory.FACTS).write_text('{"seconds": 1.0, "diverged": false, "advice": ""}')
+        folder.samples.mkdir()
+        grid.save(folder.samples / "000005000.png")
+    where = tmp_path / "images"
+    pages.draw_all(lab, [case_of(None, 0), case_of(COLLAPSE, 0)], where)
+    assert {path.name for path in where.iterdir()} == {"collapse.png", "shown.json"}
+    shown = json.loads((where / "shown.json").read_text())["collapse"]
+    assert (shown["case"], shown["curve"]) == (case_of(COLLAPSE, 0).name, "lite0_diversity")
+    drawn = np.asarray(Image.open(where / "collapse.png").convert("RGB")).astype(int)
+    near_grey = (abs(drawn - 90).max(axis=2) < 12).sum(axis=0)
+    assert near_grey[: drawn.shape[1] // 3].max() > 50, "the sick run's grid is on the left"
+    assert near_grey[drawn.shape[1] // 3 + 20 : drawn.shape[1] // 2].max() < 50
+    assert (drawn[:, drawn.shape[1] * 2 // 3 :, 0] - drawn[:, drawn.shape[1] * 2 // 3 :, 2] > 100).any(), "a red curve"
+    assert (where / "collapse.png").stat().st_size < 40_000

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import program
-from benchmarks.doctor import tables
+from benchmarks.doctor import pages, tables
 from benchmarks.doctor.bases import BASES
 from benchmarks.doctor.laboratory import Laboratory
 from benchmarks.doctor.sicknesses import SICKNESSES, Case, cases
@@ -16,6 +16,7 @@ from benchmarks.names import Names
 from ganctl.errors import GanctlError
 
 HEALTHY = "healthy"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,6 +41,7 @@ HEALTHY = "healthy"
 @click.option("--no-train", is_flag=True, help="Only examine the runs that are kept.")
 @click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Change a key of every case.")
 @click.option("--list", "only_list", is_flag=True, help="Only list the cases.")
+@click.option("--write", is_flag=True, help="Write the table and a picture of each finding into docs/.")
 @click.option("--fit", is_flag=True, help="Show which thresholds would part sick runs from others.")
 def command(
     half: str,
@@ -51,6 +53,7 @@ def command(
     no_train: bool,
     changes: tuple[str, ...],
     only_list: bool,
+    write: bool,
     fit: bool,
 ) -> None:
     """Train runs that are made sick on purpose and healthy ones, and show how well the doctor tells them apart.
@@ -75,9 +78,11 @@ def command(
         console.print(f"false alarm in {line}", markup=False)
     if fit:
         console.print(_fits(results))
-    missed = tables.shortfalls(results)
-    for line in missed:
+    for line in tables.shortfalls(results):
         console.print(line, markup=False)
+    if write:
+        pages.write_table(DOCS / "doctor.md", f"python -m benchmarks.doctor --half {half}", results)
+        pages.draw_all(laboratory, wanted, DOCS / "images" / "doctor")
     if failed:
         raise GanctlError("Some cases failed:\n" + "\n".join(failed))
 

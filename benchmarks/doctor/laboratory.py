@@ -17,6 +17,7 @@ from benchmarks.doctor.pictures import write_pictures
 from benchmarks.doctor.sicknesses import Case
 from benchmarks.doctor.trainings import run_ganctl
 from ganctl.diagnosis.doctor import all_rules, examined
+from ganctl.diagnosis.findings import Finding
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.experiment.changes import never_may_be_set
 from ganctl.experiment.packaged_configs import find_config
@@ -156,6 +157,11 @@ class Laboratory:
         if kid is not None and sick.kid is not None:
             better = kid < sick.kid - (sick.kid_std or 0.0)
         return replace(sick, cured=case.sickness.name not in names, better=better)
+
+    def finding(self, case: Case, name: str) -> Finding:
+        """Return a finding of a kept run by the name of its rule."""
+        said = examined(RunHistory.open(self.kept(case).path), [name])
+        return said.findings[0]
 
     @staticmethod
     def facts(folder: RunFolder) -> dict[str, Any]:

@@ -78,7 +78,9 @@ def _copies(_: Base, badly: bool) -> tuple[str, ...]:
     return ("training.augment=[]", f"dataset.limit={70 if badly else 100}", "dataset.holdout=0")
 
 
-def _latent_ignored(_: Base, badly: bool) -> tuple[str, ...]:
+def _latent_ignored(base: Base, badly: bool) -> tuple[str, ...]:
+    if base.name == "cgan":
+        return (*_rates(2e-4, 1e-3 if badly else 2e-4), "model.latent_distribution=uniform", "model.dropout=0.5")
     return _rates(8e-3 if badly else 4e-3, 4e-4, "training.gen_updates=4", "training.ema=0")
 
 
