@@ -1,7 +1,14 @@
 """Checkerboards: the samples have a pattern of single pixels that real images do not have.
 
+Every sample is covered with a fine grid of lighter and darker pixels, clearest where the image should be flat. In the
+spectrum, the finest frequencies stand out.
+
 A transposed convolution whose kernel is not a multiple of its stride covers some pixels more often than others (Odena
-et al. 2016, "Deconvolution and Checkerboard Artifacts").
+et al. 2016, "Deconvolution and Checkerboard Artifacts"). Every generator with transposed convolutions begins so;
+learning rates that are too large keep it so.
+
+What helps: a kernel that is a multiple of the stride (4 for a stride of 2), or enlarging by nearest neighbours
+followed by a convolution; then smaller learning rates and a longer training.
 """
 
 from collections.abc import Iterator

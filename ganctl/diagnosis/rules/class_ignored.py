@@ -1,4 +1,14 @@
-"""The class is ignored: samples look the same whatever class is asked for."""
+"""The class is ignored: samples look the same whatever class is asked for.
+
+In a grid whose columns are classes, every column shows the same pictures.
+
+The generator follows the class only if the discriminator knows which images belong to it, and sees pairs that do not
+fit as wrong (Miyato and Koyama 2018, "cGANs with Projection Discriminator"). Labels that do not belong to the images
+teach it nothing.
+
+What helps: look at the labels first: are they in the order of the images? Then more discriminator updates, a higher
+learning rate for the discriminator, and a longer training.
+"""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,14 @@
 """Collapse: all samples are nearly the same picture.
 
+The whole grid shows one picture, or noise-like variants of it, and from grid to grid it may become another one.
+
 The generator has found one picture that the discriminator takes for real, and every latent vector leads to it
-(Goodfellow 2016, "NIPS 2016 Tutorial", section 5.1).
+(Goodfellow 2016, "NIPS 2016 Tutorial", section 5.1). It is usually the generator that moves too fast: its learning
+rate is too high, or it gets too many updates.
+
+What helps: a smaller learning rate for the generator, as many updates for both players, an R1 penalty, and larger
+batches, in which the discriminator sees that all samples are alike. A run that has collapsed rarely recovers: go back
+to a checkpoint from before.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,12 @@
 """The critic is not Lipschitz: nothing bounds its slope, so its scores measure no distance.
 
+The scores of a Wasserstein critic grow without end, and the losses with them, while the samples do not get better.
+
 The Wasserstein loss is the earth mover's distance only over Lipschitz critics (Arjovsky et al. 2017, equation 2).
+Without a bound, a critic that multiplies its scores by ten has a loss that is ten times better.
+
+What helps: a gradient penalty (Gulrajani et al. 2017), spectral normalisation (Miyato et al. 2018), or weight
+clipping as in the first paper.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,14 @@
 """Cycling: the samples change wholesale between two grids, and nothing stays learned.
 
-The two players chase each other around an equilibrium instead of approaching it (Mescheder et al. 2018, "Which Training
-Methods for GANs do actually Converge?", section 2).
+The image of a fixed latent vector is another one in every grid, as different as the images of two latent vectors,
+while the discriminator's loss swings.
+
+The two players chase each other around an equilibrium instead of approaching it (Mescheder et al. 2018, "Which
+Training Methods for GANs do actually Converge?", section 2). Large steps and momentum make the circles wider (Gidel
+et al. 2019, "Negative Momentum for Improved Game Dynamics").
+
+What helps: R1, smaller learning rates, a beta_1 of 0.5 or 0, and samples from a running average of the generator's
+weights.
 """
 
 from collections.abc import Iterator

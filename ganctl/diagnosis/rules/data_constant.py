@@ -1,4 +1,12 @@
-"""The real images are nearly all the same."""
+"""The real images are nearly all the same.
+
+Two real images differ by a few levels at most.
+
+Often the wrong files were read, such as masks, frames of a still film, or one image many times with a little noise. A
+generator that draws the mean image is then nearly perfect, so no loss says that anything is wrong.
+
+What helps: look at `samples/real.png`, and at the path and the pattern of the data set.
+"""
 
 from collections.abc import Iterator
 

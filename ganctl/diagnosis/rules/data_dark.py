@@ -1,6 +1,11 @@
 """The real images are nearly black, or nearly white.
 
-Often their values lie in another range than the one they were read as.
+The samples are black squares, and the discriminator tells them from real ones by a few levels.
+
+Often their values lie in another range than the one they were read as: 16-bit images of 12-bit cameras, or values
+from 0 to 1 that were taken for 0 to 255.
+
+What helps: give the range that the values have.
 """
 
 from collections.abc import Iterator

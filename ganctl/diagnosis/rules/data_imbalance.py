@@ -1,4 +1,12 @@
-"""One class of real images outweighs the rest, and the samples will show it most."""
+"""One class of real images outweighs the rest, and the samples will show it most.
+
+Most samples are of one class. The others are rare, and worse.
+
+A generator learns the distribution that it is shown (Goodfellow et al. 2014, proposition 2), with all its imbalance,
+and of a rare class the discriminator sees too little to teach it.
+
+What helps: sample classes equally often, collect more of the rare ones, or leave out some of the frequent one.
+"""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,13 @@
 """The discriminator learns nothing: it has never told real from generated images.
 
+Its loss stays at its first value, which is 2 log 2 = 1.386 for the minimax loss of both halves, and its accuracy at
+one half, while the samples are still grey or noise.
+
 It may be too weak or too slow, or its labels and images too noisy: a target of .5 (label_smoothing near .5) leaves
-nothing to learn. Tutorial 5, troubleshooting 1: check it alone, as a classifier (`ganctl check-discriminator`).
+nothing to learn. What the generator then follows is chance. It is a sign of success only if the samples are good.
+
+What helps: check the discriminator alone, as a classifier of real images against noise (`ganctl
+check-discriminator`); then less smoothing and noise, a higher learning rate, and more updates.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,14 @@
 """The discriminator overfits: it scores the training images higher than held-out ones, and learns them by heart.
 
-Karras et al. 2020, "Training GANs with Limited Data", section 3: r_v of equation 1 rises from 0 to 1.
+The scores of training images and of real images that it has never seen part, and the latter fall to those of samples.
+The samples get worse from then on.
+
+With few images it is easier to know each of them than to know what makes an image real, and what it teaches the
+generator is then of no use (Karras et al. 2020, "Training GANs with Limited Data", section 3: r_v of equation 1 rises
+from 0 to 1).
+
+What helps: more images, augmentation of what the discriminator sees, an R1 penalty, mirrored images, and a smaller
+discriminator.
 """
 
 from collections.abc import Iterator

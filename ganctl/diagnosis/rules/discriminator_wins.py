@@ -1,7 +1,12 @@
 """The discriminator wins: it is nearly always right, and little is left for the generator to learn from.
 
-With an optimal discriminator the generator's gradient vanishes (Goodfellow et al. 2014, section 3; Arjovsky and Bottou
-2017, theorem 2.4). Tutorial 5, troubleshooting 8: decrease its learning rate, or update the generator more often.
+Its loss is near 0, its accuracy near 1, the generator's loss grows, and the samples stay as they are.
+
+With an optimal discriminator the generator's gradient vanishes (Goodfellow et al. 2014, section 3; Arjovsky and
+Bottou 2017, theorem 2.4).
+
+What helps: as many updates for both players, a smaller learning rate for the discriminator, an R1 penalty, or targets
+of .9 instead of 1.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,12 @@
 """Divergence: gradients or weights grow without end.
 
-What grows first began it.
+A gradient norm grows by orders of magnitude within a few iterations; the losses follow, and the samples turn to noise
+or to one colour. What grows first began it.
+
+Each step of a game with steps that are too large leads further from the equilibrium (Mescheder et al. 2018, section
+2). Adam hides it for a while, because it divides by the size of the gradient.
+
+What helps: learning rates that are ten times smaller, clipped gradients, and a return to a checkpoint from before.
 """
 
 import re

@@ -1,7 +1,13 @@
 """Samples are unlike what is trained: BatchNorm's moving statistics do not fit its batches.
 
-The batch is too small for its statistics to be stable, or the discriminator judges images in another mode than the one
-in which the generator learns (`training.fakes`).
+Samples are grey, washed out or too contrasty, although the losses are good: they are drawn in inference mode, with
+moving statistics, and the discriminator judged others.
+
+The batch is too small for its statistics to be stable (Ioffe 2017, "Batch Renormalization"), or the discriminator
+judges images in another mode than the one in which the generator learns.
+
+What helps: larger batches, and a discriminator that judges what the generator is trained on; then a smaller learning
+rate for the generator, so that moving statistics keep up.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,11 @@
 """A learning rate is too small: the weights of a network hardly move.
 
+Losses and samples stay as they were, although nothing is wrong.
+
 A useful update changes weights by about a thousandth of their norm (Karpathy, CS231n, "Ratio of weights:updates").
+With one of a hundred-thousandth, a run takes a hundred times as long.
+
+What helps: a learning rate from 1e-4 to 1e-3 for Adam.
 """
 
 from collections.abc import Iterator

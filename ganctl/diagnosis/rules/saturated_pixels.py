@@ -1,6 +1,11 @@
 """Saturated pixels: far more pixels of the samples than of real images are black or white.
 
-The tanh of the last layer has run to its ends, where its gradient vanishes.
+Samples look like stencils: black, white, or pure colours.
+
+The tanh of the last layer has run to its ends, where its gradient vanishes (Glorot and Bengio 2010, section 3), so
+that it stays there. A step that was too large is enough.
+
+What helps: smaller learning rates, first the generator's, clipped gradients, and a checkpoint from before.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,12 @@
-"""Stopped too late: the best checkpoint is an earlier one."""
+"""Stopped too late: the best checkpoint is an earlier one.
+
+The KID fell, then rose, by more than its own deviation.
+
+A GAN does not converge by itself: it may overfit, cycle or collapse after its best moment, which is why papers report
+the best checkpoint (Lucic et al. 2018, "Are GANs Created Equal?").
+
+What helps: take the best checkpoint, which is kept; and look at the other findings for what began then.
+"""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,11 @@
 """The values do not fit: real images use a part of the range only, or the generator cannot reach all of theirs.
 
-Tutorial 5, troubleshooting 2: normalize inputs to [-1, 1], and end the generator with tanh.
+Real images are grey, or samples never reach black or white.
+
+A generator that ends with tanh draws from -1 to 1. Images that lie between -0.2 and 0.2 are an easy and flat target;
+images beyond are out of its reach.
+
+What helps: real images whose black and white are -1 and 1, and a generator that ends with tanh.
 """
 
 from collections.abc import Iterator
