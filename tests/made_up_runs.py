@@ -32,6 +32,7 @@ VITALS: Mapping[str, Column] = {
     "lite0_diversity_real": 0.78,
     "lite0_change": lambda at: 0.3 + np.exp(-at / 500),
     "pixel_diversity": lambda at: 0.9 - 0.8 * np.exp(-at / 300),
+    "pixel_nearest": lambda at: 0.85 - 0.8 * np.exp(-at / 300),
     "pixel_change": lambda at: 0.25 + np.exp(-at / 500),
     "saturated": 0.5,
     "saturated_real": 0.53,

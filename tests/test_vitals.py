@@ -53,6 +53,17 @@ def test_the_spread_is_the_mean_distance_of_all_pairs() -> None:
     assert pixel_figures.distance(images, images + 3.0) == pytest.approx(3)
 
 
+def test_the_nearest_other_image_is_near_among_twins() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (6, 8, 8, 3), np.uint8)
+    between = np.sqrt(np.square(images[:, None].astype(float) - images).mean(axis=(2, 3, 4)))
+    np.fill_diagonal(between, np.inf)
+    assert pixel_figures.nearest(images) == pytest.approx(between.min(axis=1).mean())
+    assert pixel_figures.nearest(np.repeat(images, 2, axis=0)) == 0.0, "each has a twin"
+    assert pixel_figures.spread(np.repeat(images, 2, axis=0)) > 50
+    assert pixel_figures.nearest(images[:1]) == 0.0
+
+
 def test_saturated_pixels_and_extremes() -> None:
     images = np.full((1, 10, 10, 1), 100, np.uint8)
     images[0, :2], images[0, 9] = (0, 255)

@@ -20,6 +20,7 @@ class Sickness:
         form: of the pictures.
         late: it begins in the middle of the run, which is resumed with the changes.
         short: iterations that are enough; None: those of the base.
+        scored: how often a run is evaluated, which takes half of the time; more where a rule reads what comes of it.
         companions: rules that may find something, too.
     """
 
@@ -29,6 +30,7 @@ class Sickness:
     form: str = "whole"
     late: bool = False
     short: int | None = None
+    scored: int = 2
     companions: frozenset[str] = frozenset()
 
 
@@ -56,7 +58,8 @@ def _collapse(_: Base, badly: bool) -> tuple[str, ...]:
 
 
 def _partial_collapse(_: Base, badly: bool) -> tuple[str, ...]:
-    return _rates(2e-3, 5e-4, f"training.gen_updates={3 if badly else 2}", "training.batch_size=4")
+    # Of one number, a generator makes few kinds.
+    return ("model.latent_dim=1",) if badly else ("model.latent_dim=1", "optimizer.generator.learning_rate=1e-3")
 
 
 def _cycling(_: Base, badly: bool) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ def _overfits(base: Base, badly: bool) -> tuple[str, ...]:
 
 
 def _copies(_: Base, badly: bool) -> tuple[str, ...]:
-    return ("training.augment=[]", f"dataset.limit={70 if badly else 100}", "dataset.holdout=0")
+    return ("training.augment=[]", f"dataset.limit={20 if badly else 40}", "dataset.holdout=0")
 
 
 def _latent_ignored(base: Base, badly: bool) -> tuple[str, ...]:
@@ -135,24 +138,27 @@ def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
     return _rates(2e-2 if badly else 5e-3, 5e-3)
 
 
+_OFTEN = 6
 _ANY = frozenset({"stopped_too_early", "stopped_too_late"})
 _RATES = _ANY | {"learning_rates_apart", "discriminator_wins"}
 _VARIETY = _RATES | {"collapse", "partial_collapse", "saturated_pixels", "cycling", "value_range", "checkerboards"}
 
 SICKNESSES: tuple[Sickness, ...] = (
-    Sickness("discriminator_wins", ("dcgan", "cgan", "lsgan", "dense"), _discriminator_wins, companions=_VARIETY),
+    Sickness("discriminator_wins", ("dcgan", "cgan", "lsgan", "dense"), _discriminator_wins,
+             companions=_VARIETY | {"learning_rate_too_small"}),
     Sickness("discriminator_learns_nothing", ("dcgan", "cgan", "sngan", "diffaugment"), _learns_nothing,
              companions=_VARIETY | {"learning_rate_too_small"}),
-    Sickness("collapse", ("dcgan", "wgan_gp", "lsgan", "dense"), _collapse, late=True, companions=_VARIETY),
-    Sickness("partial_collapse", ("dcgan", "r3gan", "sngan", "dense"), _partial_collapse,
-             companions=_VARIETY | {"inference_unlike_training"}),
-    Sickness("cycling", ("dcgan", "cgan", "lsgan", "dense"), _cycling, companions=_VARIETY),
+    Sickness("collapse", ("dcgan", "wgan_gp", "lsgan", "dense"), _collapse, late=True, scored=_OFTEN,
+             companions=_VARIETY),
+    Sickness("partial_collapse", ("dcgan", "wgan_gp", "lsgan", "dense"), _partial_collapse,
+             scored=_OFTEN, companions=_VARIETY | {"inference_unlike_training"}),
+    Sickness("cycling", ("dcgan", "cgan", "lsgan", "dense"), _cycling, scored=_OFTEN, companions=_VARIETY),
     Sickness("divergence", ("dcgan", "wgan_gp", "lsgan", "dense"), _divergence, late=True,
              companions=_VARIETY | {"inference_unlike_training", "penalty_too_weak"}),
     Sickness("discriminator_overfits", ("dcgan", "r3gan", "sngan", "lsgan"), _overfits, form="few",
              companions=_VARIETY | {"copies"}),
     Sickness("copies", ("dcgan", "wgan_gp", "lsgan", "sngan"), _copies, form="few",
-             companions=_VARIETY | {"discriminator_overfits"}),
+             scored=_OFTEN, companions=_VARIETY | {"discriminator_overfits"}),
     Sickness("latent_ignored", ("cgan", "r3gan", "sngan"), _latent_ignored, companions=_VARIETY),
     Sickness("class_ignored", ("cgan", "r3gan", "sngan"), _nothing_more, form="shuffled_labels", companions=_ANY),
     Sickness("saturated_pixels", ("dcgan", "wgan_gp", "lsgan", "dense"), _saturated, late=True,
@@ -180,9 +186,10 @@ SICKNESSES: tuple[Sickness, ...] = (
              companions=_VARIETY | {"discriminator_learns_nothing"}),
     Sickness("precision", ("dcgan", "wgan_gp", "lsgan"), _coarse,
              companions=_VARIETY | {"divergence", "critic_not_lipschitz"}),
-    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _stopped_early, companions=_ANY),
+    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _stopped_early, scored=_OFTEN,
+             companions=_ANY),
     Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "dense"), _spoiled, late=True,
-             companions=_VARIETY | {"divergence", "inference_unlike_training"}),
+             scored=_OFTEN, companions=_VARIETY | {"divergence", "inference_unlike_training"}),
 )  # fmt: skip
 
 
@@ -222,6 +229,11 @@ class Case:
         return self.sickness.short if self.sickness else None
 
     @property
+    def scored(self) -> int:
+        """How often it is evaluated."""
+        return self.sickness.scored if self.sickness else _OFTEN
+
+    @property
     def iterations(self) -> int:
         """Length of the run."""
         return self.short or self.base.iterations
@@ -240,7 +252,8 @@ class Case:
             "dataset.name=npz", f"dataset.path={pictures}", f"training.iterations={self.iterations}",
             f"outputs.sample_every={max(1, self.iterations // 20)}", "outputs.sample_grid=4x8",
             f"outputs.checkpoint_every={self.iterations}",
-            f"evaluation.every={0 if self.short else self.iterations // 6}", "evaluation.num=200", f"seed={self.seed}",
+            f"evaluation.every={0 if self.short else self.iterations // self.scored}",
+            "evaluation.num=200", f"seed={self.seed}",
         )  # fmt: skip
         common = (*self.base.changes, *outputs)
         return common if self.onset else (*common, *self.sick_changes)

@@ -18,6 +18,19 @@ def spread(images: np.ndarray) -> float:
     return float(np.sqrt(2.0 * images.astype(np.float64).var(axis=0, ddof=1).mean()))
 
 
+def nearest(images: np.ndarray) -> float:
+    """Return the mean root mean square distance of each image of [N, ...] to the nearest other one; 0 for a single one.
+
+    Among samples of few kinds there are near twins, however different the kinds are (Arora and Zhang 2017, "Do GANs
+    actually learn the distribution?", section 2).
+    """
+    if len(images) < 2:
+        return 0.0
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    between = [np.delete(np.square(flat - each).mean(axis=1), i).min() for i, each in enumerate(flat)]
+    return float(np.sqrt(between).mean())
+
+
 def distance(images: np.ndarray, others: np.ndarray) -> float:
     """Return the root mean square distance of images [N, ...] from others, one by one."""
     return float(np.sqrt(np.square(images.astype(np.float64) - others).mean()))

@@ -20,6 +20,7 @@ SIGNS: Mapping[str, str] = {
     "lite0_diversity_real": "the same of as many real images",
     "lite0_change": "mean distance to the last row's images of the same inputs, over that between different samples",
     "pixel_diversity": "mean distance between two samples, over that between two real images, in pixels",
+    "pixel_nearest": "mean distance of a sample to the nearest other one, over the same of real images, in pixels",
     "pixel_change": "as lite0_change, in pixels",
     "saturated": "share of pixels of the samples that are black or white",
     "saturated_real": "the same of real images",

@@ -173,6 +173,7 @@ class VitalSigns:
         low, high = pixel_figures.extremes(images)
         figures: dict[str, float | None] = {
             "pixel_diversity": _ratio(apart, real_apart),
+            "pixel_nearest": _ratio(pixel_figures.nearest(images), facts["nearest"]),
             "pixel_change": _ratio(pixel_figures.distance(images, last.images), apart) if last else None,
             "saturated": pixel_figures.saturated(images),
             "checkerboard": pixel_figures.checkerboard(images),
@@ -212,6 +213,7 @@ class VitalSigns:
             low, high = pixel_figures.extremes(self._real)
             self._of_real |= {
                 "spread": pixel_figures.spread(self._real),
+                "nearest": pixel_figures.nearest(self._real),
                 "saturated": pixel_figures.saturated(self._real),
                 "checkerboard": pixel_figures.checkerboard(self._real),
                 "low": low,
