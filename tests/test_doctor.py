@@ -52,7 +52,7 @@ SICK: dict[str, tuple[str, int, Mapping[str, Any]]] = {
         2500,
         {"vitals": {"lite0_diversity": from_half(0.05, 0.6), "pixel_diversity": from_half(0.03, 0.9)}},
     ),
-    "partial_collapse": ("warning", 2500, {"vitals": {"lite0_diversity": from_half(0.3, 0.6)}}),
+    "partial_collapse": ("warning", 2500, {"vitals": {"pixel_nearest": from_half(0.1, 0.85)}}),
     "cycling": (
         "warning",
         2500,

@@ -87,6 +87,7 @@ def test_the_pictures_are_as_sick_as_their_form_says(source: str, few_pictures: 
     assert np.ptp(found["constant"][0].astype(int), axis=0).max() == 1
     assert len(np.unique(found["copies"][0], axis=0)) <= 40
     assert np.bincount(found["one_class_outweighs"][1]).max() > 0.5 * len(found["one_class_outweighs"][1])
+    assert len(np.unique(found["one_a_class"][0], axis=0)) == len(np.unique(found["whole"][1]))
     assert (found["narrow"][0].min(), found["narrow"][0].max()) >= (100, 140)
     assert found["narrow"][0].max() <= 151
     assert sorted(found["shuffled_labels"][1]) == sorted(found["whole"][1])

@@ -20,6 +20,8 @@ class Sickness:
         form: of the pictures.
         late: it begins in the middle of the run, which is resumed with the changes.
         short: iterations that are enough; None: those of the base.
+        longer: times the iterations of the base.
+        source: of the pictures, if only one shows it.
         scored: how often a run is evaluated, which takes half of the time; more where a rule reads what comes of it.
         companions: rules that may find something, too.
     """
@@ -30,6 +32,8 @@ class Sickness:
     form: str = "whole"
     late: bool = False
     short: int | None = None
+    longer: int = 1
+    source: str = ""
     scored: int = 2
     companions: frozenset[str] = frozenset()
 
@@ -74,17 +78,12 @@ def _divergence(_: Base, badly: bool) -> tuple[str, ...]:
 
 def _overfits(base: Base, badly: bool) -> tuple[str, ...]:
     further = () if base.config == "wgan_gp" else ("loss.penalties=[]",)
-    return (*further, "training.augment=[]", "dataset.holdout=0.5", f"training.disc_updates={3 if badly else 2}")
+    few = f"dataset.limit={104 if badly else 120}"
+    return (*further, few, "training.augment=[]", "dataset.holdout=0.5", f"training.disc_updates={3 if badly else 2}")
 
 
 def _copies(_: Base, badly: bool) -> tuple[str, ...]:
-    return ("training.augment=[]", f"dataset.limit={20 if badly else 40}", "dataset.holdout=0")
-
-
-def _latent_ignored(base: Base, badly: bool) -> tuple[str, ...]:
-    if base.name == "cgan":
-        return (*_rates(2e-4, 1e-3 if badly else 2e-4), "model.latent_distribution=uniform", "model.dropout=0.5")
-    return _rates(8e-3 if badly else 4e-3, 4e-4, "training.gen_updates=4", "training.ema=0")
+    return (f"dataset.limit={50 if badly else 60}", "dataset.holdout=0", "model.capacity=24")
 
 
 def _saturated(_: Base, badly: bool) -> tuple[str, ...]:
@@ -155,11 +154,12 @@ SICKNESSES: tuple[Sickness, ...] = (
     Sickness("cycling", ("dcgan", "cgan", "lsgan", "dense"), _cycling, scored=_OFTEN, companions=_VARIETY),
     Sickness("divergence", ("dcgan", "wgan_gp", "lsgan", "dense"), _divergence, late=True,
              companions=_VARIETY | {"inference_unlike_training", "penalty_too_weak"}),
-    Sickness("discriminator_overfits", ("dcgan", "r3gan", "sngan", "lsgan"), _overfits, form="few",
+    Sickness("discriminator_overfits", ("dcgan", "wgan_gp", "sngan", "lsgan"), _overfits, form="few",
              companions=_VARIETY | {"copies"}),
-    Sickness("copies", ("dcgan", "wgan_gp", "lsgan", "sngan"), _copies, form="few",
-             scored=_OFTEN, companions=_VARIETY | {"discriminator_overfits"}),
-    Sickness("latent_ignored", ("cgan", "r3gan", "sngan"), _latent_ignored, companions=_VARIETY),
+    Sickness("copies", ("dcgan", "lsgan"), _copies, form="few", longer=3, source="clothes", scored=_OFTEN,
+             companions=_VARIETY | {"discriminator_overfits"}),
+    Sickness("latent_ignored", ("cgan", "r3gan", "sngan"), _nothing_more, form="one_a_class",
+             companions=_VARIETY | {"data_copies", "discriminator_overfits", "copies"}),
     Sickness("class_ignored", ("cgan", "r3gan", "sngan"), _nothing_more, form="shuffled_labels", companions=_ANY),
     Sickness("saturated_pixels", ("dcgan", "wgan_gp", "lsgan", "dense"), _saturated, late=True,
              companions=_VARIETY | {"divergence", "inference_unlike_training"}),
@@ -236,7 +236,7 @@ class Case:
     @property
     def iterations(self) -> int:
         """Length of the run."""
-        return self.short or self.base.iterations
+        return self.short or self.base.iterations * (self.sickness.longer if self.sickness else 1)
 
     @property
     def onset(self) -> int:
@@ -272,7 +272,13 @@ def cases() -> list[Case]:
     sources = ("clothes", "shapes")
     healthy = [Case(base, seed, source) for seed in (0, 1) for source in sources for base in BASES]
     sick = [
-        Case(base_called(name), seed, sources[(place + seed) % 2], sickness, badly=(place + kind + seed) % 2 == 0)
+        Case(
+            base_called(name),
+            seed,
+            sickness.source or sources[(place + seed) % 2],
+            sickness,
+            badly=(place + kind + seed) % 2 == 0,
+        )
         for seed in (0, 1)
         for kind, sickness in enumerate(SICKNESSES)
         for place, name in enumerate(sickness.bases)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.rules import collapse
 from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory.
@@ -48,9 +49,9 @@ def examine(history: RunHistory) -> Iterator[Found]:
     if since is None:
         return
     try:
-        if history.sign("latent_effect").newest < SEEN:
+        if history.sign("latent_effect").newest < SEEN or any(True for _ in collapse.examine(history)):
             return
-    except Unseen:  # the generator draws its own noise
+    except Unseen:  # the generator draws its own noise, or the run is too young
         pass
     effect = 1 - ignored.newest
     says = f"Another class changes a sample {effect:.1%} as far as two real images lie apart."

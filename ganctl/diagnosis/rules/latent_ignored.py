@@ -17,7 +17,7 @@ from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory.
-THRESHOLD = 0.93  # 1 minus what another latent vector changes, as a share of how far real images lie apart
+THRESHOLD = 0.66  # 1 minus what another latent vector changes, as a share of how far real images lie apart
 SEEN = 0.15  # the least effect of a class: without any effect, all has collapsed
 WARM_UP = 300
 FEWEST_ROWS = 2
