@@ -145,6 +145,7 @@ def test_a_threshold_is_put_into_the_gap() -> None:
     results = {case_of(None, 0): result_of(held=low), case_of(COLLAPSE, 0): result_of(held=high)}
     (fit,) = tables.fits(results)
     assert (fit.name, fit.best, fit.separation, fit.sick, fit.others) == ("collapse", pytest.approx(0.55), 1, 1, 1)
+    assert (fit.least, fit.greatest) == (0.9, 0.2)
     assert fit.now == all_rules()["collapse"].module.THRESHOLD
 
 

@@ -118,10 +118,11 @@ def _confusion(results: tables.Results) -> Table:
 
 
 def _fits(results: tables.Results) -> Table:
-    table = Table("finding", "threshold", "best", "separation", "sick", "others")
+    table = Table("finding", "threshold", "best", "separation", "sick", "least", "others", "healthy up to")
     for each in tables.fits(results):
         numbers = [f"{each.now:.4g}", f"{each.best:.4g}", f"{each.separation:.2f}"]
-        table.add_row(each.name, *numbers, str(each.sick), str(each.others))
+        ends = f"{each.least:.4g}", f"{each.greatest:.4g}"
+        table.add_row(each.name, *numbers, str(each.sick), ends[0], str(each.others), ends[1])
     return table
 
 

@@ -125,6 +125,8 @@ class Fit:
         separation: share of sick runs above it minus share of others above it (Youden's J).
         sick: number of sick runs.
         others: number of others, without those in which the sickness may come along.
+        least: what the least sick run holds.
+        greatest: what the greatest healthy run holds; NaN without one.
     """
 
     name: str
@@ -133,22 +135,27 @@ class Fit:
     separation: float
     sick: int
     others: int
+    least: float
+    greatest: float
 
 
 def fits(results: Results) -> list[Fit]:
     """Return the best threshold of each rule that has a statistic and a sick run."""
     found = []
     for name, rule in all_rules().items():
-        sick, others = [], []
+        sick, others, healthy = [], [], []
         for case, result in results.items():
             if name in result.held:
                 if case.sickness and case.sickness.name == name:
                     sick.append(result.held[name])
                 elif not (case.sickness and name in case.sickness.companions):
                     others.append(result.held[name])
+                if not case.sickness:
+                    healthy.append(result.held[name])
         if sick and others and hasattr(rule.module, "THRESHOLD"):
             best, separation = part(np.array(sick), np.array(others))
-            found.append(Fit(name, float(rule.module.THRESHOLD), best, separation, len(sick), len(others)))
+            now, greatest = float(rule.module.THRESHOLD), max(healthy, default=float("nan"))
+            found.append(Fit(name, now, best, separation, len(sick), len(others), min(sick), greatest))
     return found
 
 

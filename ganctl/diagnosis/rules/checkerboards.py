@@ -21,7 +21,7 @@ from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory. Every generator with transposed convolutions begins with such a pattern.
-THRESHOLD = 1.3  # natural logarithm of how far the power at the finest frequencies stands out, beyond real images
+THRESHOLD = 2.2  # natural logarithm of how far the power at the finest frequencies stands out, beyond real images
 AFTER = 1 / 3  # share of the run
 FEWEST_ROWS = 4
 

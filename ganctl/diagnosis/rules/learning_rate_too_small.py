@@ -18,7 +18,7 @@ from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory.
-THRESHOLD = 5e4  # the weights' norm over that of an iteration's update
+THRESHOLD = 1e5  # the weights' norm over that of an iteration's update
 FEWEST_ROWS = 2
 SCHEDULED = 0.7  # with a schedule, only this first part of the run counts
 

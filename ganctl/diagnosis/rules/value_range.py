@@ -10,12 +10,15 @@ What helps: real images whose black and white are -1 and 1, and a generator that
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.series import Series
 
 # Not yet set by the laboratory.
 NARROW = 80.0  # levels of 255 between which all pixels of real images lie but one in a hundred at each end
-UNREACHED = 50.0  # levels by which the samples stay away from an end of the real images' range
+THRESHOLD = 70.0  # levels by which the samples stay away from an end of the real images' range
 AFTER = 1 / 3  # share of the run
 FEWEST_ROWS = 3
 DARK, BRIGHT = 64.0, 192.0  # where data_dark judges
@@ -33,10 +36,19 @@ def examine(history: RunHistory) -> Iterator[Found]:
             return
     except Unseen:
         pass
-    for end, sign in (("low", 1.0), ("high", -1.0)):
-        drawn, real = history.sign(end), history.sign(f"{end}_real")
-        away = drawn.with_others(lambda a, b, sign=sign: sign * (a - b), real).after(AFTER * history.planned)
-        since = away.since(UNREACHED, FEWEST_ROWS)
+    for end in ("low", "high"):
+        away = _away(history, end).after(AFTER * history.planned)
+        since = away.since(THRESHOLD, FEWEST_ROWS)
         if since is not None:
             says = f"The {end}est levels of the samples stay {away.newest:.0f} of 255 away from those of real images."
             yield Found(Severity.WARNING, since, says, end, {"away": away.newest}, [])
+
+
+def statistic(history: RunHistory) -> Series:
+    """The larger of the levels by which the samples stay away from both ends of the real images' range."""
+    return _away(history, "low").with_others(np.maximum, _away(history, "high"))
+
+
+def _away(history: RunHistory, end: str) -> Series:
+    sign = 1.0 if end == "low" else -1.0
+    return history.sign(end).with_others(lambda drawn, real: sign * (drawn - real), history.sign(f"{end}_real"))
