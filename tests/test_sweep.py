@@ -15,6 +15,7 @@ import pytest
 import yaml
 from conftest import RunCli, WriteYaml, untracked
 
+from ganctl import plugins
 from ganctl.build import resolving
 from ganctl.errors import ConfigurationError, GanctlError, StoppedError, UsageError
 from ganctl.host.file_lock import file_lock
@@ -349,6 +350,11 @@ def test_a_folder_that_is_no_sweep_is_refused(sweep: Sweep, folder: SweepFolder)
     with pytest.raises(UsageError, match="There is no sweep in"):
         Study.open(folder, sweep, new=False)
     folder.path.mkdir()
+    folder.base.write_text("left by a process that was killed at once")
+    folder.choosing.write_text("123")
+    Study.open(folder, sweep)
+    assert folder.base.read_text() == sweep.base_text
+    folder.definition.unlink()
     (folder.path / "config.yaml").write_text("name: a run\n")
     with pytest.raises(UsageError, match="exists, and is not the folder of a sweep"):
         Study.open(folder, sweep)
@@ -451,8 +457,8 @@ def test_a_trial_ends_with_its_last_score(run_trials: RunTrials) -> None:
     assert record.trials[0].curve == {4: 0.2, 8: 0.5}
     assert (record.base, pages) == (0, 2)
     assert lines[0] == f"trial 0 (the base)  {RATE} 0.0002"
-    assert lines[1] == "trial 0  finished: kid 0.5 (the best so far)"
-    assert lines[-1] == "trial 1  finished: kid 0.4 (the best so far)"
+    assert lines[1] == "trial 0  finished: KID 0.5 (the best so far)"
+    assert lines[-1] == "trial 1  finished: KID 0.4 (the best so far)"
 
 
 def test_higher_is_better_for_other_figures(run_trials: RunTrials) -> None:
@@ -475,6 +481,16 @@ def test_the_command_of_a_trial_is_an_ordinary_one(write_sweep: WriteSweep, fold
     assert resolving.load_experiment(folder.base, ('loss.name="minimax"',)).loss.name == "minimax"
 
 
+def test_a_trial_may_use_the_plugins_that_the_sweep_may(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text("")
+    assert plugins.as_options() == []
+    with plugins.permitted([plugin]):
+        assert plugins.as_options() == ["--plugin", str(plugin)]
+        with plugins.permitted([], everything=True):
+            assert plugins.as_options() == ["--plugin", str(plugin), "--allow-plugins"]
+
+
 def test_bad_trials_are_stopped_but_never_the_base(run_trials: RunTrials) -> None:
     """The base is the worst of all; then four that are good, and one that is not."""
     good = "score((4, 0.2)); time.sleep(0.2); score((4, 0.2), (8, 0.1))"
@@ -483,7 +499,7 @@ def test_bad_trials_are_stopped_but_never_the_base(run_trials: RunTrials) -> Non
     trials = study.record().trials
     assert [trial.state.value for trial in trials] == [*["finished"] * 4, "pruned", "finished"]
     assert (trials[4].score, trials[4].curve) == (None, {4: 0.3})
-    assert "trial 4  pruned after iteration 4: kid 0.3" in lines
+    assert "trial 4  pruned after iteration 4: KID 0.3" in lines
 
 
 def test_pruning_can_be_off(run_trials: RunTrials) -> None:

@@ -58,7 +58,7 @@ class SweepRunner:
     ) -> None:
         self._study, self._say, self._options, self._ended = study, say, options, ended
         self._deadline = None if seconds is None else time.monotonic() + seconds
-        self._metric = study.sweep.objective.name
+        self._metric, self._title = study.sweep.objective.name, study.sweep.objective.title
 
     def run(self, resume_command: str) -> None:
         """Train trials until the budget is used up.
@@ -151,7 +151,7 @@ class SweepRunner:
         elif stopped is _Stop.PRUNED:
             scores = scores_of(claimed.folder, self._metric)
             iteration = max(scores)
-            self._say(f"{name}  pruned after iteration {iteration}: {self._metric} {scores[iteration]:.4g}")
+            self._say(f"{name}  pruned after iteration {iteration}: {self._title} {scores[iteration]:.4g}")
             claimed.end(TrialState.PRUNED)
         elif stopped is not None or code in _SIGNALLED:
             self._say(f"{name}  interrupted; it will be continued")
@@ -175,7 +175,7 @@ class SweepRunner:
         claimed.finish(score)
         best = self._study.record().best
         is_best = " (the best so far)" if best is not None and best.number == claimed.number else ""
-        self._say(f"trial {claimed.number}  finished: {self._metric} {score:.4g}{is_best}")
+        self._say(f"trial {claimed.number}  finished: {self._title} {score:.4g}{is_best}")
 
     def _fail(self, claimed: Claimed, why: str) -> None:
         self._say(f"trial {claimed.number}  failed: {why}")

@@ -154,7 +154,8 @@ class Study:
                     "budget may change:\n" + "\n".join(lines)
                 )
             return
-        if any(path.name != folder.choosing.name for path in folder.path.iterdir()):
+        own = (folder.choosing.name, folder.base.name)  # all that a process leaves that is killed just now
+        if any(path.name not in own for path in folder.path.iterdir()):
             raise UsageError(
                 f"{folder.path} exists, and is not the folder of a sweep. Choose another `name` in the file."
             )
