@@ -594,6 +594,22 @@ def test_a_wrong_file_ends_the_command(write_sweep: WriteSweep, run_cli: RunCli,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_what_only_the_networks_refuse_ends_the_command_before_the_first_trial(
+    write_sweep: WriteSweep, run_cli: RunCli, tmp_path: Path
+) -> None:
+    path = write_sweep({"space": {"training.batch_size": {"int": [4, 60_000]}}})
+    for arguments in ([], ["--dry-run"]):
+        done = run_cli("sweep", path, *arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"Error: {path}:3:3: space, training.batch_size: 60000 is not possible: ")
+    assert not list(tmp_path.iterdir())
+    good = write_sweep()
+    done = run_cli("sweep", good, "--dry-run", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{good} is valid.\n", "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_best_is_printed_as_a_file(write_sweep: WriteSweep, run_cli: RunCli, tmp_path: Path) -> None:
     path = write_sweep()
     none = run_cli("sweep", path, "--best", cwd=tmp_path)

@@ -60,7 +60,7 @@ def command(
     sweep = read_sweep(file)
     if dry_run:
         check_networks(sweep, Terminal(quiet=True).track)
-        show(f"{file} is valid: {len(sweep.space)} keys.")
+        show(f"{file} is valid.")
         return
     outputs = Path(os.path.expanduser(output_dir or sweep.experiment.root_dir))
     folder = SweepFolder(outputs / sweep.name)
