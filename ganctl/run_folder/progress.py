@@ -14,7 +14,7 @@ from ganctl.run_folder.paths import STEP_NAME, RunFolder
 HAS_DIVERGED = "The training has diverged"
 """What a DivergedError says, and so the last line of the log of a run that one ended."""
 
-ENDED, FINISHED = "ended: ", "finished "
+ENDED, ENDED_EARLY, FINISHED = "ended: ", "ended early after iteration ", "finished "
 _BEGAN = ("started: ", "resumed after ")
 _TAIL_BYTES = 16_384
 
@@ -25,7 +25,7 @@ class State(StrEnum):
     RUNNING = "running"
     """A process holds its folder."""
     FINISHED = "finished"
-    """It has all its iterations."""
+    """It has all its iterations, or ended early because it got no better (`evaluation.patience`)."""
     STOPPED = "stopped"
     """It has not: it was interrupted, it failed, or its process was killed."""
     DIVERGED = "diverged"
@@ -60,11 +60,16 @@ class Progress:
             done.append(last_iteration(folder.losses))
         return cls(max(done), saved, end, holder)
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether it ended by itself before its last iteration, as it was told to."""
+        return self.end.startswith(ENDED_EARLY)
+
     def state(self, wanted: int) -> State:
         """Return the state of a run that is to have so many iterations."""
         if self.holder:
             return State.RUNNING
-        if max(self.saved or 0, self.done if self.end.startswith(FINISHED) else 0) >= wanted:
+        if self.ended_early or max(self.saved or 0, self.done if self.end.startswith(FINISHED) else 0) >= wanted:
             return State.FINISHED
         return State.DIVERGED if HAS_DIVERGED in self.end else State.STOPPED
 
@@ -85,5 +90,5 @@ def _end(log: Path) -> str:
             lines = file.read().decode("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    told = [line for line in lines if line.startswith((ENDED, FINISHED, *_BEGAN))]
+    told = [line for line in lines if line.startswith((ENDED, ENDED_EARLY, FINISHED, *_BEGAN))]
     return told[-1] if told and not told[-1].startswith(_BEGAN) else ""

@@ -69,6 +69,11 @@ def begin_or_resume(
     _refuse_another_run(folder, parts, then, init_from)
     progress, wanted = Progress.read(folder), parts.experiment.training.iterations
     match progress.state(wanted):
+        case State.FINISHED if progress.ended_early:
+            console.say(
+                f"{folder.path} is finished: it {progress.end}. To continue it nevertheless: ganctl resume "
+                + shlex.quote(str(folder.path))
+            )
         case State.FINISHED:
             console.say(f"{folder.path} is finished: it has {progress.done:,} iterations.")
         case State.DIVERGED:

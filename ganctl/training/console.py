@@ -12,7 +12,7 @@ from ganctl.host.terminal import Terminal
 from ganctl.lazy import keras, tf
 from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
-from ganctl.run_folder.progress import ENDED, FINISHED
+from ganctl.run_folder.progress import ENDED, ENDED_EARLY, FINISHED
 from ganctl.training.hooks import Hook
 from ganctl.training.hooks.progress import ProgressBar
 from ganctl.training.prepared import Prepared
@@ -71,19 +71,27 @@ class TrainingConsole(Terminal):
         """Train to the end, then print where the run is and what to type next."""
         hooks: list[Hook] = [] if self.quiet else [ProgressBar(self.progress, prepared.experiment.evaluation.every)]
         self.say(f"run folder  {folder.path}")
+        trainer = prepared.trainer(folder, hooks)
         try:
-            prepared.trainer(folder, hooks).train()
+            trainer.train()
         except GanctlError as error:
-            _end(folder, f"{ENDED}{error}")
+            self.close_run(folder, f"{ENDED}{error}")
             raise
         except tf.errors.ResourceExhaustedError:
             batch_size = prepared.experiment.training.batch_size
-            _end(folder, f"{ENDED}out of memory")
+            self.close_run(folder, f"{ENDED}out of memory")
             raise GanctlError(
                 f"Out of memory: a batch of {batch_size} images is too large here. "
                 f"Try --set training.batch_size={max(1, batch_size // 2)}, or a smaller model or image_size."
             ) from None
-        _end(folder, f"{FINISHED}{prepared.experiment.training.iterations} iterations")
+        ending = trainer.run.ending
+        if ending is None:
+            self.close_run(folder, f"{FINISHED}{prepared.experiment.training.iterations} iterations")
+        else:
+            played = int(prepared.game.step.numpy())
+            self.close_run(folder, f"{ENDED_EARLY}{played}: {ending.why}")
+            self.say(f"{ENDED_EARLY}{played:,} of {trainer.run.iterations:,}: {ending.why}")
+            self.say(ending.remedy)
         done = f"Done. The run is in {folder.path}; open its {folder.report.name}."
         where = shlex.quote(str(folder.path))
         if prepared.parts.sampler.takes:
@@ -93,9 +101,8 @@ class TrainingConsole(Terminal):
             self.say(f"{done} More samples:")
             self.say(f"  ganctl sample --checkpoint {where}")
 
-
-def _end(folder: RunFolder, line: str) -> None:
-    """Log how a run ended, and rewrite its report, because hooks are called neither after that nor after a failure."""
-    folder.append_log(line)
-    with suppress(Exception):  # how the run ended matters more
-        write_report(folder)
+    def close_run(self, folder: RunFolder, line: str) -> None:
+        """Log how a run ended, and rewrite its report: hooks are called neither after that nor after a failure."""
+        folder.append_log(line)
+        with suppress(Exception):  # how the run ended matters more
+            write_report(folder)

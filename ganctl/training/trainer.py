@@ -36,11 +36,12 @@ class Trainer:
         self._rounds_per_call, self._stage = 1, run.game.stages.now(run.game.step)
 
     def train(self) -> None:
-        """Play until the last iteration.
+        """Play until the last iteration, or until a hook ends the run: `run.ending` then says why.
 
         Raises:
             DivergedError: a measurement is not finite, or is far too large; nothing was saved after it.
             StoppedError: a signal came, and everything was saved.
+            GanctlError: that of `run.ending`; everything was saved.
         """
         run, game = self.run, self.run.game
         with Interruption() as interruption, Background() as background:
@@ -49,7 +50,7 @@ class Trainer:
                 step = int(game.step.numpy())
                 hooks.start(step)
                 hooks.ahead(step)
-                while step < run.iterations and not interruption.requested:
+                while not run.is_over(step) and not interruption.requested:
                     rows = self._play(step, self._rounds_from(step), hooks)
                     diverged = self._divergence(step, rows)
                     if diverged:
@@ -66,10 +67,12 @@ class Trainer:
                 hooks.close()
                 for feed in game.feeds.values():
                     feed.close()
-            if interruption.requested and step < run.iterations:
+            if interruption.requested and not run.is_over(step):
                 raise interruption.error(
                     f"Stopped after iteration {step}; everything is saved. Continue: {self._resume_command()}"
                 )
+            if run.ending is not None and run.ending.error is not None:
+                raise run.ending.error
 
     def _divergence(self, step: int, rows: np.ndarray) -> Divergence | None:
         """What shows in the measurements of the players that play."""
@@ -154,7 +157,7 @@ class _Followers:
 
     def ahead(self, step: int) -> None:
         """Let the hooks that look ahead do so if they are due after the next iteration."""
-        for hook in self._playing() if step < self._run.iterations else ():
+        for hook in () if self._run.is_over(step) else self._playing():
             if hook.looks_ahead and any((step + 1) % period == 0 for period in hook.periods):
                 self._tell(hook, _Event.AHEAD, step)
 

@@ -9,12 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from ganctl.errors import GanctlError
 from ganctl.game.game import Game
 from ganctl.run_folder.losses_csv import LossTable
 from ganctl.run_folder.paths import RunFolder
 
 Later = Callable[[], None] | None
 """Work that needs no device, done in order while the next rounds are played; or None."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a run ends before its last iteration.
+
+    Attributes:
+        why: the reason, as a sentence without its full stop.
+        remedy: what to do with the run now, in sentences.
+        error: what `Trainer.train` raises once everything is saved; None: the run ends as one that is complete does.
+    """
+
+    why: str
+    remedy: str = ""
+    error: GanctlError | None = None
 
 
 @dataclass
@@ -27,6 +43,12 @@ class RunInPlay:
     iterations_per_epoch: int
     facts: dict[str, Any] = field(default_factory=dict)
     """What every checkpoint and generator file states about itself."""
+    ending: Ending | None = None
+    """Why it ends here. A hook sets it; then no further iteration is played, and everything is saved."""
+
+    def is_over(self, step: int) -> bool:
+        """Whether no iteration follows the first `step`: they are all, or a hook has ended the run."""
+        return step >= self.iterations or self.ending is not None
 
     @property
     def loss_table(self) -> LossTable:
@@ -51,7 +73,7 @@ def stage_facts(game: Game, step: int) -> dict[str, Any]:
 
 
 class Hook:
-    """Something that happens at intervals. A hook never changes the training.
+    """Something that happens at intervals. A hook never changes the training, but it may end it.
 
     Attributes:
         every: act every N iterations; 0: never between the first and the last.

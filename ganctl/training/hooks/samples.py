@@ -105,8 +105,8 @@ class Samples(Hook):
         return write
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Draw the end of a finished run; an interrupted one draws its next grid when it is resumed."""
-        wanted = step == run.iterations and self._drawn != step and not run.folder.generator(step).exists()
+        """Draw the end of a run that is over; an interrupted one draws its next grid when it is resumed."""
+        wanted = run.is_over(step) and self._drawn != step and not run.folder.generator(step).exists()
         return self.act(run, step) if wanted else None
 
     def _judge(self, run: RunInPlay, pictures: Any, classes: Any) -> Any:

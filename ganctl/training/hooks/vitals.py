@@ -60,8 +60,8 @@ class Vitals(Hook):
         return partial(self._add, run, step, self._signs.draw(), weights)
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Write the row of the last grid of a finished run."""
-        due = step == run.iterations and step % self.every and self._written != step
+        """Write the row of the last grid of a run that is over."""
+        due = run.is_over(step) and step % self.every and self._written != step
         return self.act(run, step) if due else None
 
     def _add(self, run: RunInPlay, step: int, drawn: Drawn, weights: dict[str, tuple[float, float | None]]) -> None:
