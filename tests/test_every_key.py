@@ -258,6 +258,7 @@ def looks(tiny_yaml: WriteYaml, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 SUMMED = "training.discriminator_batches=summed"
+STILL = "optimizer={generator: {learning_rate: 1.0e-12}, discriminator: {learning_rate: 1.0e-12}}"
 PENALTY = "loss.penalties=[{name: gradient_penalty}]"
 TERM = "loss.generator_terms=[{name: orthogonal}]"
 BANDS = "dataset.path=FOLDER/bands.npz"
@@ -402,6 +403,12 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
         "evaluation.features=classifier",
         "evaluation={every: 4, num: 50}",
     ),
+    "evaluation.patience": (
+        lambda looks: looks.metrics,
+        "evaluation.patience=1",
+        "evaluation={every: 1, num: 50}",
+        STILL,
+    ),
     "outputs.sample_every": (lambda looks: looks.files, "outputs.sample_every=3"),
     "outputs.sample_grid": (lambda looks: looks.files, "outputs.sample_grid=2x3"),
     "outputs.checkpoint_every": (lambda looks: looks.files, "outputs.checkpoint_every=3"),
@@ -411,7 +418,14 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
 
 
 # Scores are computed thrice for each, or XLA compiles.
-SLOW = ("evaluation.every", "evaluation.num", "evaluation.features", "training.xla", "training.rewrites")
+SLOW = (
+    "evaluation.every",
+    "evaluation.num",
+    "evaluation.features",
+    "evaluation.patience",
+    "training.xla",
+    "training.rewrites",
+)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ganctl.diagnosis.series import Series, binned
 from ganctl.errors import ConfigurationError, UsageError
 from ganctl.experiment.yaml_source import read_yaml
 from ganctl.run_folder.losses_csv import FIXED, Losses, read_losses
-from ganctl.run_folder.metrics_csv import PROTOCOL, read_metrics
+from ganctl.run_folder.metrics_csv import comparable, read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.vitals_csv import Vitals, read_vitals
 
@@ -131,10 +131,9 @@ class RunHistory:
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.csv that are comparable with the last, by iteration."""
         try:
-            rows = read_metrics(self.folder.metrics)
+            same = comparable(read_metrics(self.folder.metrics))
         except OSError:
             return []
-        same = [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
         return [row for _, row in sorted({int(row["iteration"]): row for row in same}.items())]
 
     def curve(self, name: str, bins: int = BINS) -> Series:

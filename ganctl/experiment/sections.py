@@ -469,6 +469,15 @@ class EvaluationSection(Section):
     """Samples per evaluation."""
     features: Literal["auto", "lite0", "classifier", "inception"] = "auto"
     """Feature extractor for the scores; auto: lite0, which ships with ganctl."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """End the run after N evaluations in a row without a KID that is better by more than its standard deviation; 0:
+    off. Needs `every`."""
+
+    @model_validator(mode="after")
+    def _patience_counts_evaluations(self) -> "EvaluationSection":
+        if self.patience and not self.every:
+            raise ValueError("patience counts evaluations, and there are none; set every, or remove patience")
+        return self
 
 
 class OutputsSection(Section):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.yaml_source import read_yaml
+from ganctl.run_folder.course import EARLY_ENDS, RESTARTS, early_ends_in, restarts_in
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import ENDED
 
@@ -25,6 +26,7 @@ class Facts:
         warnings: those of its lines that a reader must not miss.
         notes: what could not be read, in words.
         rows: what the rows of the sample grids show, in a sentence; empty if every cell is a sample.
+        course: each restart and each early end of the run, in words.
     """
 
     config: dict[str, Any]
@@ -34,6 +36,7 @@ class Facts:
     warnings: list[str]
     notes: list[str]
     rows: str = ""
+    course: tuple[str, ...] = ()
 
     def value(self, *keys: str) -> Any:
         """Return the value of a key of the experiment; None if it is missing."""
@@ -49,6 +52,7 @@ def read_facts(folder: RunFolder) -> Facts:
     config: dict[str, Any] = {}
     info: dict[str, str] = {}
     rows = ""
+    course: tuple[str, ...] = ()
     try:
         config = read_yaml(folder.config).data
     except ConfigurationError as error:
@@ -57,6 +61,7 @@ def read_facts(folder: RunFolder) -> Facts:
         stored = json.loads(folder.info.read_text("utf-8", errors="replace"))
         info = _worded(stored)
         rows = _rows_in_words(stored.get("grids"))
+        course = tuple(str(turn) for turn in (*restarts_in(stored), *early_ends_in(stored)))
     except (OSError, ValueError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a JSON object"
         notes.append(f"Versions, device and data set of the run are unknown: {folder.info.name}: {reason}.")
@@ -65,7 +70,7 @@ def read_facts(folder: RunFolder) -> Facts:
     warnings = [line for line in log if line.startswith("Warning:")] + [
         line for line in log[-1:] if line.startswith(ENDED)
     ]
-    return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes, rows)
+    return Facts(config, _text(folder.config), info, log, list(dict.fromkeys(warnings)), notes, rows, course)
 
 
 def _rows_in_words(grids: Any) -> str:
@@ -97,7 +102,7 @@ def _worded(info: dict[str, Any]) -> dict[str, str]:
             lines[key] = f"{value['name']} ({value['reason']})"
         elif key == "dataset" and isinstance(value, dict):
             lines |= {f"dataset {inner}": _short(fact) for inner, fact in value.items() if fact not in ([], None)}
-        elif key != "grids" and value not in ([], {}, None):
+        elif key not in ("grids", EARLY_ENDS, RESTARTS) and value not in ([], {}, None):
             lines[key] = _short(value)
     return lines
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -218,13 +218,17 @@ def _row(names: str, content: str) -> dict[str, Any]:
     return row if "iteration" in row else {}
 
 
+def comparable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows that were measured as the last one was: its protocol is theirs."""
+    return [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
+
+
 def best_iteration(path: Path) -> int | None:
     """Return the iteration with the lowest KID in a metrics.csv; None if there are no scores.
 
     Only rows with the protocol of the latest row count, because others are not comparable.
     """
-    rows = [row for row in read_metrics(path) if math.isfinite(row.get("kid", math.nan))]
-    same = [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
+    same = comparable([row for row in read_metrics(path) if math.isfinite(row.get("kid", math.nan))])
     return int(min(same, key=lambda row: float(row["kid"]))["iteration"]) if same else None
 
 

@@ -34,6 +34,7 @@ from ganctl.training.hooks.examination import Examination
 from ganctl.training.hooks.loss_csv import LossCsv
 from ganctl.training.hooks.loss_plot import LossPlot
 from ganctl.training.hooks.metrics import Metrics
+from ganctl.training.hooks.patience import Patience
 from ganctl.training.hooks.report import Report
 from ganctl.training.hooks.samples import Samples
 from ganctl.training.hooks.tensorboard import TensorBoard
@@ -212,6 +213,8 @@ class Prepared:
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples, vitals]
         if every:
             hooks.append(self._metrics())
+            if experiment.evaluation.patience:
+                hooks.append(Patience(every, experiment.evaluation.patience))
         hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
         hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:

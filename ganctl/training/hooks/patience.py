@@ -1,0 +1,79 @@
+"""Ends a run whose KID no longer falls."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganctl.run_folder.course import EarlyEnd, add_early_end, early_ends
+from ganctl.run_folder.metrics_csv import best_iteration, comparable, read_metrics
+from ganctl.training.hooks import Ending, Hook, RunInPlay
+
+KEY = "evaluation.patience"
+
+
+class Patience(Hook):
+    """Ends the run after so many evaluations without a better KID; comes after the hook that evaluates.
+
+    A run that has ended so ends at once if it is resumed as it is. With more iterations, or another patience, it goes
+    on, and the evaluations are counted anew.
+
+    Args:
+        every: iterations between two evaluations.
+        patience: how many evaluations.
+    """
+
+    def __init__(self, every: int, patience: int) -> None:
+        self.every = every
+        self._patience = patience
+
+    def start(self, run: RunInPlay, step: int) -> None:
+        """End a resumed run that has no patience left."""
+        past = [turn.iteration for turn in early_ends(run.folder) if self._is_past(run, step, turn)]
+        self._anew_after = max(past, default=0)
+        if step:
+            self.act(run, step)
+
+    def _is_past(self, run: RunInPlay, step: int, turn: EarlyEnd) -> bool:
+        """Whether the run has gone on, or is to go on, after it ended so."""
+        if turn.key != KEY or turn.iteration > step:
+            return False
+        return turn.iteration < step or turn.value != str(self._patience) or turn.planned < run.iterations
+
+    def act(self, run: RunInPlay, step: int) -> None:
+        """End the run if no evaluation of the last ones was better."""
+        rows = comparable(read_metrics(run.folder.metrics))
+        counted = sum(row["iteration"] > self._anew_after for row in rows)
+        worse = evaluations_since_better(rows)
+        if step >= run.iterations or min(worse, counted) < self._patience:
+            return
+        since = int(rows[-worse - 1]["iteration"]) if worse < len(rows) else 0
+        why = f"the KID has not fallen by more than its deviation in {worse} evaluations{self._best(run, rows)}"
+        add_early_end(run.folder, EarlyEnd(step, run.iterations, KEY, str(self._patience), since, why))
+        resume = f"ganctl resume {shlex.quote(str(run.folder.path))}"
+        remedy = f"To draw from the best checkpoint, use --best. To train on: {resume} --set {KEY}=0"
+        run.ending = Ending(f"{why} ({KEY}={self._patience})", remedy)
+
+    def _best(self, run: RunInPlay, rows: Sequence[Mapping[str, Any]]) -> str:
+        best = best_iteration(run.folder.metrics)
+        kid = next((row["kid"] for row in rows if row["iteration"] == best), None)
+        return "" if kid is None else f"; the best is {kid:.3g} after iteration {best:,}"
+
+
+def evaluations_since_better(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many of the newest evaluations were not better than the last one that was.
+
+    A KID is better if it is below the best so far by more than its own standard deviation (`kid_std`), so that a slow
+    fall counts as soon as it adds up to that. An evaluation without a KID is not better.
+
+    Args:
+        rows: of metrics.csv, comparable with each other, in the order of iterations.
+    """
+    best, count = math.inf, 0
+    for row in rows:
+        kid = row.get("kid", math.nan)
+        if kid < best - row.get("kid_std", 0.0):
+            best, count = kid, 0
+        else:
+            count += 1
+    return count
