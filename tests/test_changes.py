@@ -32,7 +32,7 @@ FIELDS = {key: (section, name) for key, section, name in fields_of(Experiment)}
 BEFORE: dict[Resume, str] = {
     Resume.FREE: """
         dataset.path dataset.path_b evaluation.every evaluation.num evaluation.features
-        evaluation.patience
+        evaluation.patience training.on_collapse
         outputs.sample_every outputs.sample_grid outputs.checkpoint_every outputs.keep outputs.tensorboard
     """,
     Resume.LABEL: "name run_name root_dir plugins",

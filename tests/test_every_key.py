@@ -20,7 +20,8 @@ from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.build.optimizers import make_optimizer
 from ganctl.cli import commands
-from ganctl.errors import ConfigurationError, GanctlError
+from ganctl.diagnosis.findings import Finding, Found, Severity
+from ganctl.errors import ConfigurationError, GanctlError, SickRunError
 from ganctl.experiment.experiment import Experiment
 from ganctl.game import Game, ImageSampler, Key
 from ganctl.game.sampler import PAIRED
@@ -30,6 +31,7 @@ from ganctl.lazy import keras
 from ganctl.registry import Entry, keyword_only
 from ganctl.run_folder.metrics_csv import read_metrics
 from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import collapse_guard
 from ganctl.training.prepared import Prepared
 
 Changes = tuple[str, ...]
@@ -180,6 +182,16 @@ class Looks:
         run = RunFolder.create(self._folder, "run", explicit=False)
         prepared.trainer(run, []).train()
         return [(row["iteration"], row["num"], row["features"]) for row in read_metrics(run.metrics)]
+
+    def after_a_collapse(self, changes: Changes) -> int:
+        """How far a run goes whose samples are found to have collapsed."""
+        prepared = replace(self._prepared(()), parts=resolving.resolve(self._experiment(changes)))
+        prepared.game.step.assign(0)
+        found = Finding("collapse", "Collapse", Found(Severity.SERIOUS, 2, "All are alike."))
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(SickRunError):
+            patch.setattr(collapse_guard, "collapse_of", lambda _: found)
+            prepared.trainer(RunFolder.create(self._folder, "run", explicit=False), []).train()
+        return int(prepared.game.step.numpy())
 
     def _files(self, changes: Changes) -> Any:
         """The files of a whole run: the text of losses.csv, the size of the pictures."""
@@ -396,6 +408,7 @@ CASES: dict[str, tuple[Callable[[Looks], Callable[[Changes], Any]], str, *tuple[
     "training.precision": (lambda looks: looks.networks, "training.precision=bfloat16"),
     "training.xla": (lambda looks: looks.compiled_rows, "training.xla=true"),  # the last digits
     "training.rewrites": (lambda looks: looks.compiled_rows, "training.rewrites=false"),  # the last digits
+    "training.on_collapse": (lambda looks: looks.after_a_collapse, "training.on_collapse=stop"),
     "evaluation.every": (lambda looks: looks.metrics, "evaluation.every=4", "evaluation.num=50"),
     "evaluation.num": (lambda looks: looks.metrics, "evaluation.num=51", "evaluation={every: 4, num: 50}"),
     "evaluation.features": (

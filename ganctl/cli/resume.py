@@ -26,9 +26,11 @@ def command(run: Path, overrides: tuple[str, ...], allow_changes: bool, device: 
     from ganctl.cli import command_line
     from ganctl.run_folder.paths import RunFolder
     from ganctl.training.console import TrainingConsole
+    from ganctl.training.restarting import carry_out_last
     from ganctl.training.run import refuse_changes, resume
 
     folder = RunFolder.open(run)
     refuse_changes(overrides, allow_changes=allow_changes)
+    carry_out_last(folder)
     parts = resolving.load_parts(folder.config, overrides)
     resume(folder, parts, TrainingConsole(quiet=quiet), command_line(), allow_changes=allow_changes, device=device)

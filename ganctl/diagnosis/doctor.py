@@ -102,14 +102,14 @@ def examine(path: Path) -> Examination:
     return examined(RunHistory.open(path))
 
 
-def examine_quietly(folder: RunFolder) -> Examination:
-    """Examine a run that may have nothing to examine, which then has no findings."""
+def examine_quietly(folder: RunFolder, names: Sequence[str] = ()) -> Examination:
+    """Ask the rules of these names, or all, about a run that may have nothing to examine: it then has no findings."""
     history = RunHistory(folder)
     try:
         history.check()
     except Exception:  # a page or a log is worth more than the reason
         return Examination((), {})
-    return examined(history)
+    return examined(history, names)
 
 
 def examined(history: RunHistory, names: Sequence[str] = ()) -> Examination:

@@ -113,6 +113,19 @@ def prune(folder: Path, keep: int, newest: int | None = None, spared: int | None
         shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_after(folder: Path, step: int) -> None:
+    """Remove the checkpoints of later iterations; raises OSError if one cannot be removed."""
+    for path in newest_first(folder):
+        if int(path.name) > step:
+            shutil.rmtree(path)
+
+
+def restate(path: Path, facts: Mapping[str, Any]) -> None:
+    """Change what a checkpoint states about itself, completely or not at all; its tensors stay as they are."""
+    manifest = json.dumps({**_read_manifest(path), **facts}, indent=1, ensure_ascii=False)
+    write_atomically(path / MANIFEST, manifest.encode())
+
+
 def load(path: Path) -> Checkpoint:
     """Read one checkpoint folder; raises GanctlError if a file is missing, changed or does not belong to it."""
     manifest = _read_manifest(path)

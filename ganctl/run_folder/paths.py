@@ -102,6 +102,11 @@ class RunFolder:
         return self.samples / "evolution.gif"
 
     @property
+    def restarts(self) -> Path:
+        """What was abandoned at each restart: a folder each, with the files that the doctor reads."""
+        return self.path / "restarts"
+
+    @property
     def directions(self) -> Path:
         """Directions in latent space, as an npz and as strips of pictures."""
         return self.path / "directions"

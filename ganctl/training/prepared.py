@@ -29,6 +29,7 @@ from ganctl.report.run_report import write_report
 from ganctl.run_folder.paths import RunFolder
 from ganctl.training.hooks import Hook, RunInPlay
 from ganctl.training.hooks.checkpoints import Checkpoints
+from ganctl.training.hooks.collapse_guard import CollapseGuard
 from ganctl.training.hooks.evolution import Evolution
 from ganctl.training.hooks.examination import Examination
 from ganctl.training.hooks.loss_csv import LossCsv
@@ -215,6 +216,8 @@ class Prepared:
             hooks.append(self._metrics())
             if experiment.evaluation.patience:
                 hooks.append(Patience(every, experiment.evaluation.patience))
+        if experiment.training.on_collapse != "go_on":
+            hooks.append(CollapseGuard(outputs.sample_every, experiment.training.on_collapse))
         hooks.append(Checkpoints(outputs.checkpoint_every, outputs.keep, every))
         hooks += [LossPlot(outputs.checkpoint_every), Evolution(), *more_hooks]
         if outputs.tensorboard:

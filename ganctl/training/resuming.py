@@ -8,7 +8,7 @@ from typing import Any
 from ganctl import plugins
 from ganctl.build.resolving import with_defaults
 from ganctl.errors import ConfigurationError, GanctlError
-from ganctl.experiment.changes import changes_between
+from ganctl.experiment.changes import Change, changes_between
 from ganctl.experiment.experiment import Experiment
 from ganctl.experiment.yaml_source import YamlSource
 from ganctl.game import state as game_state
@@ -81,12 +81,7 @@ def _accepted_changes(
     prepared: Prepared, found: checkpoint.Checkpoint, folder: RunFolder, allow_changes: bool
 ) -> list[str]:
     """Return what has changed in the run's config.yaml, one line each; raises ConfigurationError if not allowed."""
-    # With the current defaults for keys that the checkpoint's version did not have.
-    then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
-    now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
-    augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
-    remembering = {name for name in augmentations if memory_of(name) in known}
-    changes = changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
+    now, changes = prepared.experiment, changes_since(found, prepared)
     lines = [change.described(found.path) for change in changes]
     lines += _changed_plugins(found.facts.get("plugins"), plugins.hashes(now.plugins))
     refused = [change.described(found.path) for change in changes if change.refused]
@@ -99,6 +94,16 @@ def _accepted_changes(
             + "\n".join(lines)
         )
     return lines
+
+
+def changes_since(found: checkpoint.Checkpoint, prepared: Prepared) -> list[Change]:
+    """Return how what is to be played differs from the checkpoint from which it goes on."""
+    # With the current defaults for keys that the checkpoint's version did not have.
+    then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
+    now, known = prepared.experiment, {*found.groups, *prepared.game.networks}
+    augmentations = {section.name for section in (*then.training.augment, *now.training.augment)}
+    remembering = {name for name in augmentations if memory_of(name) in known}
+    return changes_between(then.model_dump(mode="json"), now.model_dump(mode="json"), remembering)
 
 
 def _new_run(folder: RunFolder) -> str:

@@ -16,6 +16,7 @@ from ganctl.training.console import TrainingConsole
 from ganctl.training.from_torch import TorchFile, find_start, transfer_from_torch
 from ganctl.training.hooks import stage_facts
 from ganctl.training.prepared import Prepared, prepare_process
+from ganctl.training.restarting import play_and_restart
 from ganctl.training.resuming import restore_newest
 from ganctl.training.transfer import transfer
 
@@ -84,7 +85,7 @@ def train(
             first = {**prepared.checkpoint_facts, **stage_facts(prepared.game, 0), "step": 0}
             checkpoint.save(folder.checkpoints, game_state.collect(prepared.game), first)
         folder.write_config(prepared.experiment.to_yaml())  # last, because with it a run can be resumed
-        console.play(prepared, folder)
+        play_and_restart(prepared, folder, console)
     return folder
 
 
@@ -105,7 +106,8 @@ def refuse_changes(overrides: Iterable[str], *, allow_changes: bool) -> None:
             remedy = "with --init-from to start from its weights" if never else "or add --allow-changes"
             raise UsageError(
                 f"'{key}' would make this a different run: a resumed run accepts more training.iterations, other "
-                f"outputs.* and evaluation.*, and another dataset.path to the same images. Use ganctl train, {remedy}."
+                "outputs.* and evaluation.*, another training.on_collapse, and another dataset.path to the same "
+                f"images. Use ganctl train, {remedy}."
             )
 
 
@@ -151,4 +153,4 @@ def resume(
         if not folder.info.exists():
             folder.write_info(prepared.describe(command))
         folder.append_log(f"resumed after iteration {step}: {' '.join(command)}")
-        console.play(prepared, folder)
+        play_and_restart(prepared, folder, console)

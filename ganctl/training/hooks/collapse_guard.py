@@ -1,0 +1,89 @@
+"""Ends a run when the doctor finds that it leads to nothing: what `training.on_collapse` asks for."""
+
+import shlex
+from dataclasses import dataclass
+
+from ganctl.diagnosis.doctor import examine_quietly
+from ganctl.diagnosis.findings import Finding, Severity
+from ganctl.errors import SickRunError
+from ganctl.run_folder.course import EarlyEnd, add_early_end, early_ends, restarts
+from ganctl.run_folder.paths import RunFolder
+from ganctl.training.hooks import Ending, Hook, RunInPlay
+
+KEY = "training.on_collapse"
+RULES = ("collapse", "divergence")
+"""The rules whose serious findings end a run."""
+MOST_BETWEEN = 64
+"""Two examinations lie at most this part of the run so far apart, or two sample grids."""
+
+
+class CollapseGuard(Hook):
+    """Ends the run when the doctor finds a serious collapse or divergence; comes after what the doctor reads.
+
+    When it examines depends on iterations alone, never on a clock, so that a run ends where it would have ended had it
+    not been interrupted. What was found before is excused for a while: after a restart until the run is as far as it
+    was then, and after a stop for as long as it had lasted.
+
+    Args:
+        every: iterations between two sample grids.
+        answer: `stop` or `restart`, the value of the key.
+    """
+
+    vital = True  # all that was measured until now is then on disk
+
+    def __init__(self, every: int, answer: str) -> None:
+        self.every = every
+        self._answer = answer
+
+    def start(self, run: RunInPlay, step: int) -> None:
+        """Examine a resumed run that was interrupted between an examination and its consequence."""
+        self._excuses = _excuses(run.folder, stops=self._answer == "stop")
+        if step and step % self.every == 0:
+            self.act(run, step)
+
+    def act(self, run: RunInPlay, step: int) -> None:
+        """Examine the run, more rarely the longer it is, because all of its rows are read."""
+        found = collapse_of(run.folder) if is_due(step, self.every) else None
+        if found is None or any(excuse.covers(found, step) for excuse in self._excuses):
+            return
+        why = f"{found.title}, {found.when}. {found.found.says}"
+        message = f"Iteration {step}: {why}"
+        if self._answer == "stop":
+            add_early_end(run.folder, EarlyEnd(step, run.iterations, KEY, self._answer, found.since, why.rstrip(".")))
+            resume = f"ganctl resume {shlex.quote(str(run.folder.path))} --set {KEY}"
+            message += (
+                f" The run was stopped ({KEY}=stop), and everything is saved. To go back to the best checkpoint with "
+                f"the doctor's advice: {resume}=restart. To go on: {resume}=go_on"
+            )
+        run.ending = Ending(why.rstrip("."), error=SickRunError(message))
+
+
+def is_due(step: int, every: int) -> bool:
+    """Whether to examine after an iteration at which a grid was drawn: at every one, every second, every fourth ..."""
+    return step % (every * 2 ** max(0, (step // (MOST_BETWEEN * every)).bit_length() - 1)) == 0
+
+
+def collapse_of(folder: RunFolder) -> Finding | None:
+    """Return the worst finding for which a run may be ended, if there is any."""
+    found = examine_quietly(folder, RULES).findings
+    return next((each for each in found if each.severity is Severity.SERIOUS), None)
+
+
+@dataclass(frozen=True)
+class _Excuse:
+    """A finding that began by iteration `begun` counts again only from iteration `until` on."""
+
+    begun: int
+    until: int
+
+    def covers(self, found: Finding, step: int) -> bool:
+        """Whether a finding does not count yet after `step` iterations."""
+        return found.since <= self.begun and step < self.until
+
+
+def _excuses(folder: RunFolder, *, stops: bool) -> list[_Excuse]:
+    ends = [turn for turn in early_ends(folder) if stops and turn.key == KEY]
+    return [
+        *(_Excuse(turn.back_to, turn.after) for turn in restarts(folder)),
+        *(_Excuse(turn.iteration, 2 * turn.iteration - turn.since) for turn in ends),
+    ]

@@ -1,0 +1,210 @@
+"""Restarting a run that the doctor found sick: back to a checkpoint, and on from there with the doctor's advice.
+
+run.json says of each restart whether the run folder already is as it says. It says so first and last, and everything
+between can be done again: a run that is killed meanwhile is resumed as if it had not been.
+"""
+
+import math
+import shlex
+import shutil
+from dataclasses import replace
+
+from ganctl.build import resolving
+from ganctl.diagnosis.findings import Advice, Finding
+from ganctl.errors import ConfigurationError, DivergedError, GanctlError, SickRunError
+from ganctl.experiment.changes import differences
+from ganctl.experiment.experiment import Experiment
+from ganctl.host.device import Device
+from ganctl.run_folder import checkpoint
+from ganctl.run_folder.course import EarlyEnd, Restart, add_early_end, info_of, restarts, write_restart
+from ganctl.run_folder.lock import run_lock
+from ganctl.run_folder.losses_csv import last_iteration, trim
+from ganctl.run_folder.metrics_csv import comparable, read_metrics
+from ganctl.run_folder.paths import STEP_NAME, RunFolder
+from ganctl.training.console import TrainingConsole
+from ganctl.training.hooks.collapse_guard import KEY, collapse_of
+from ganctl.training.prepared import Prepared
+from ganctl.training.resuming import changes_since, restore_newest
+
+MOST_RESTARTS = 3
+
+
+def play_and_restart(prepared: Prepared, folder: RunFolder, console: TrainingConsole) -> None:
+    """Train to the end, with restarts if the experiment wants them.
+
+    Raises:
+        DivergedError, SickRunError: the run is sick, and a restart was not wanted or not possible.
+    """
+    while True:
+        try:
+            console.play(prepared, folder)
+        except (DivergedError, SickRunError) as error:
+            if prepared.experiment.training.on_collapse != "restart":
+                raise
+            ended = error.with_traceback(None)  # it would keep the old game in memory
+        else:
+            return
+        experiment, device = prepared.experiment, prepared.device
+        del prepared
+        prepared = _restarted(experiment, device, folder, console, ended)
+
+
+def carry_out_last(folder: RunFolder) -> None:
+    """Carry out a restart that a killed run had only decided on."""
+    if all(turn.carried_out for turn in restarts(folder)):
+        return
+    with run_lock(folder):
+        for turn in restarts(folder):
+            if not turn.carried_out:
+                _carry_out(folder, turn, resolving.load_parts(folder.config, (turn.set,)).experiment)
+
+
+class _Impossible(Exception):
+    """There can be no restart; the message says why, as the end of a sentence."""
+
+
+def _restarted(
+    experiment: Experiment, device: Device, folder: RunFolder, console: TrainingConsole, ended: GanctlError
+) -> Prepared:
+    """Take the run folder back, and return what is to be played; raises an error like `ended` if that cannot be."""
+    found, iteration = collapse_of(folder), last_iteration(folder.losses)
+    try:
+        if found is None:
+            raise _Impossible("the doctor has too little to examine")
+        number = len(restarts(folder)) + 1
+        if number > MOST_RESTARTS:
+            raise _Impossible(f"it was restarted {MOST_RESTARTS} times before")
+        origin = _origin(folder, found.since, iteration)
+        advice, prepared = _with_advice(found, experiment, device, folder, origin, console)
+    except _Impossible as reason:
+        message = f"{ended} The run cannot be restarted ({KEY}=restart), because {reason}. {_way_on(folder)}"
+        told, since = (f"{found.title}, {found.when}", found.since) if found else ("divergence", iteration)
+        why, planned = f"{told}; not restarted, because {reason}", experiment.training.iterations
+        add_early_end(folder, EarlyEnd(iteration, planned, KEY, "restart", since, why))
+        console.close_run(folder, f"ended: {message}")
+        raise type(ended)(message) from None
+    turn = Restart(
+        number=number,
+        after=iteration,
+        back_to=origin.step if origin else 0,
+        found=f"{found.title}, {found.when}",
+        set=advice.set,
+        why=advice.why,
+        kept_in=f"{folder.restarts.name}/{number}",
+        carried_out=False,
+    )
+    take_back(folder, turn, prepared.experiment)
+    console.say(str(turn))
+    restore_newest(prepared, folder)
+    return prepared
+
+
+def take_back(folder: RunFolder, turn: Restart, experiment: Experiment) -> None:
+    """Make the run folder that of a restarted run; a kill meanwhile leaves it as it was, or for `carry_out_last`."""
+    try:
+        _keep(folder, turn)
+        write_restart(folder, turn)
+        _carry_out(folder, turn, experiment)
+    except OSError as error:
+        raise GanctlError(
+            f"{folder.path} could not be taken back to iteration {turn.back_to}: {error.strerror or error}. Fix the "
+            f"cause, such as a full disk, then continue: ganctl resume {shlex.quote(str(folder.path))}"
+        ) from None
+
+
+def _way_on(folder: RunFolder) -> str:
+    return f"To go on without: ganctl resume {shlex.quote(str(folder.path))} --set {KEY}=go_on"
+
+
+def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint | None:
+    """Return the checkpoint to go back to; None for the start.
+
+    It is the best one from before the finding began. If there is none, the run begins again, unless it was well for
+    longer than it was sick: then it is the one with the best KID. An early checkpoint that did not help is not tried
+    again, because what was found may have begun long before it showed: the run then begins again.
+    """
+    tried = {turn.back_to for turn in restarts(folder) if 0 < turn.back_to <= since / 2}
+    kids = {row["iteration"]: row.get("kid", math.nan) for row in comparable(read_metrics(folder.metrics))}
+    paths = {int(path.name): path for path in checkpoint.newest_first(folder.checkpoints)}
+
+    def rank(step: int) -> tuple[bool, float, int]:
+        """Order by KID; of those without, the newest before the finding began, and the oldest after that, are best."""
+        kid = kids.get(step, math.nan)
+        return math.isnan(kid), 0.0 if math.isnan(kid) else kid, abs(since - step)
+
+    before = sorted((step for step in paths.keys() - tried if step < since or step == 0), key=rank)
+    late = sorted((step for step in paths.keys() & kids if step >= since > after / 2 and not tried), key=rank)
+    for step in (*before, *late):
+        try:
+            return checkpoint.load(paths[step])
+        except GanctlError as error:
+            folder.append_log(f"skipped     {error}")
+    if "init_from" in info_of(folder):
+        raise _Impossible("it began with the weights of another run, and the checkpoint that holds them is gone")
+    return None
+
+
+def _with_advice(
+    found: Finding,
+    experiment: Experiment,
+    device: Device,
+    folder: RunFolder,
+    origin: checkpoint.Checkpoint | None,
+    console: TrainingConsole,
+) -> tuple[Advice, Prepared]:
+    """Return the first advice that the run can take, and the run with it."""
+    reasons = []
+    for advice in found.advice:
+        try:
+            parts = resolving.load_parts(folder.config, (advice.set,))
+            if not differences(experiment.model_dump(mode="json"), parts.experiment.model_dump(mode="json")):
+                raise _Impossible("it is so already")
+            prepared = Prepared.make(parts, device, console.track, pretrained=origin is None)
+            if origin:
+                _refuse_what_does_not_fit(origin, prepared)
+            return advice, prepared
+        except (_Impossible, ConfigurationError) as reason:
+            reasons.append(f"{advice.set}: {' '.join(str(reason).split()).rstrip('.')}")
+    told = f" ({'; '.join(reasons)})" if reasons else ""
+    raise _Impossible(f"there is no advice that it can take{told}")
+
+
+def _refuse_what_does_not_fit(origin: checkpoint.Checkpoint, prepared: Prepared) -> None:
+    kept = [change.key for change in changes_since(origin, prepared) if change.refused]
+    if kept:
+        raise _Impossible(f"after its first iteration, a run keeps its {' and '.join(kept)}")
+
+
+def _keep(folder: RunFolder, turn: Restart) -> None:
+    """Keep what the doctor read, as a folder that it still can read."""
+    kept = folder.path / turn.kept_in
+    made = kept.with_name(f".{kept.name}.tmp")
+    for leftover in (made, kept):
+        shutil.rmtree(leftover, ignore_errors=True)
+    made.mkdir(parents=True)
+    for path in (folder.config, folder.info, folder.losses, folder.metrics, folder.vitals, folder.log):
+        if path.is_file():
+            shutil.copy(path, made)
+    made.rename(kept)
+
+
+def _carry_out(folder: RunFolder, turn: Restart, experiment: Experiment) -> None:
+    """Make the run folder that of a run that has just reached the checkpoint, with a changed experiment."""
+    kept = RunFolder(folder.path / turn.kept_in)
+    folder.write_config(experiment.to_yaml())
+    checkpoint.remove_after(folder.checkpoints, turn.back_to)
+    origin = folder.checkpoint(turn.back_to)
+    if origin.is_dir():
+        checkpoint.restate(origin, {"experiment": experiment.model_dump(mode="json")})
+    if turn.back_to:
+        trim(folder.losses, turn.back_to)
+    else:  # the change may give them other columns
+        for path in (folder.losses, folder.metrics, folder.vitals):
+            path.unlink(missing_ok=True)
+    for drawn, to in ((folder.samples, kept.samples), (folder.generators, kept.generators)):
+        to.mkdir(parents=True, exist_ok=True)
+        for path in drawn.iterdir():
+            if STEP_NAME.fullmatch(path.stem) and int(path.stem) > turn.back_to:
+                path.rename(to / path.name)
+    folder.append_log(str(turn))
+    write_restart(folder, replace(turn, carried_out=True))
