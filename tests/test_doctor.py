@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series, binned
 from ganctl.experiment.packaged_configs import find_config, packaged_configs
 from ganctl.experiment.typed_words import Typed
+from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
 
 HALF = ITERATIONS / 2
@@ -357,7 +359,8 @@ def test_watching_says_what_begins_and_what_is_over(
 
     run = tmp_path / "run"
     shutil.copytree(runs["sick"], run)
-    (run / ".lock").touch()
+    training = ExitStack()
+    training.enter_context(run_lock(RunFolder(run)))
     slept: list[float] = []
 
     def goes_on(seconds: float) -> None:
@@ -365,7 +368,7 @@ def test_watching_says_what_begins_and_what_is_over(
         if len(slept) == 2:
             shutil.copy(runs["healthy"] / "vitals.csv", run / "vitals.csv")
         if len(slept) == 3:
-            (run / ".lock").unlink()
+            training.close()
 
     monkeypatch.setattr(time, "sleep", goes_on)
     done = CliRunner().invoke(commands, ["doctor", str(run), "--watch", "--interval", "7"])
@@ -390,15 +393,56 @@ def test_watching_waits_for_the_first_iterations(
     run = tmp_path / "run"
     run.mkdir()
     shutil.copy(runs["healthy"] / "config.yaml", run)
-    (run / ".lock").touch()
+    training = ExitStack()
+    training.enter_context(run_lock(RunFolder(run)))
 
     def ends(_: float) -> None:
         shutil.copytree(runs["healthy"], run, dirs_exist_ok=True)
-        (run / ".lock").unlink()
+        training.close()
 
     monkeypatch.setattr(time, "sleep", ends)
     done = CliRunner().invoke(commands, ["doctor", str(run), "--watch"])
     assert (done.exit_code, done.stdout) == (0, f"{run} is not being trained; findings: none\n")
+
+
+@pytest.mark.slow
+def test_a_real_run_is_watched_until_it_is_killed(tmp_path: Path) -> None:
+    """Two processes: the doctor sees what the run writes meanwhile, and is not taken in by the lock file it leaves."""
+    config = tmp_path / "still.yaml"
+    config.write_text(STILL)
+
+    def start(*words: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "ganctl", *map(str, words)]
+        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    run = RunFolder(tmp_path / "outputs" / "still")
+    training = start("train", config, "--quiet")
+    while not run.config.exists():
+        assert training.poll() is None, training.communicate()
+        time.sleep(0.05)
+    with start("doctor", run.path, "--watch", "--interval", "0.2", "--strict") as watching:
+        assert watching.stdout
+        assert watching.stderr
+        first = watching.stdout.readline()
+        assert training.poll() is None, "it is seen while the run trains"
+        training.kill()
+        training.communicate()
+        assert run.lock.exists()
+        rest, error = watching.stdout.read(), watching.stderr.read()
+    assert watching.returncode == 5
+    assert first.startswith("serious: ")
+    assert f"serious: {all_rules()['learning_rate_too_small'].title}, from the start" in first + rest
+    assert rest.splitlines()[-1].startswith(f"{run.path} is not being trained; findings: ")
+    assert re.match(f"Error: {re.escape(str(run.path))} has serious findings: .*learning_rate_too_small", error)
+
+
+STILL = """
+dataset: {name: fashion_mnist_mini, image_size: 8, limit: 200}
+model: {name: dense_gan, latent_dim: 4}
+optimizer: {generator: {learning_rate: 1.0e-9}, discriminator: {learning_rate: 1.0e-9}}
+training: {iterations: 1000000, batch_size: 4, precision: float32, xla: false}
+outputs: {sample_every: 100, sample_grid: 2x2, checkpoint_every: 100000}
+"""
 
 
 def test_only_some_rules_can_be_asked(runs: dict[str, Path]) -> None:

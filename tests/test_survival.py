@@ -21,6 +21,7 @@ from ganctl import cli
 from ganctl.build import resolving
 from ganctl.errors import DataError, GanctlError, UsageError
 from ganctl.experiment.experiment import Experiment
+from ganctl.host.file_lock import holder_of
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
@@ -39,6 +40,7 @@ SAVES = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
+from ganctl.host.file_lock import holder_of
 from ganctl.run_folder import checkpoint
 
 folder, last = Path(sys.argv[1]), int(sys.argv[2])
@@ -113,12 +115,15 @@ def test_a_stale_lock_is_recovered_and_a_held_one_names_its_holder(tmp_path: Pat
     folder = RunFolder(tmp_path)
     with pytest.raises(UsageError, match=f"is in use: process {holder.pid} is training it"), run_lock(folder):
         pass
+    assert holder_of(folder.lock) == str(holder.pid)
     holder.kill()
     holder.communicate()
     assert folder.lock.read_text() == str(holder.pid)
+    assert holder_of(folder.lock) is None
     with run_lock(folder):
         assert folder.lock.read_text() == str(os.getpid())
     assert not folder.lock.exists()
+    assert holder_of(folder.lock) is None
 
 
 # --- signals and terminals

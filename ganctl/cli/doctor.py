@@ -56,11 +56,12 @@ def _watch(run: Path, interval: float) -> "Examination":
     """Show each finding as it begins or ends, until the run is no longer trained; return the last examination."""
     from ganctl.diagnosis.doctor import examine
     from ganctl.errors import UsageError
+    from ganctl.host.file_lock import holder_of
     from ganctl.run_folder.paths import RunFolder
 
     said: dict[str, str] = {}
     while True:
-        held = RunFolder(run).lock.exists()
+        held = holder_of(RunFolder(run).lock) is not None
         try:
             found = examine(run)
         except UsageError:
@@ -68,10 +69,10 @@ def _watch(run: Path, interval: float) -> "Examination":
                 raise
             time.sleep(interval)  # it has only just begun
             continue
-        now = {each.name: str(each) for each in found.findings}
-        for name, text in now.items():
-            if name not in said:
-                show(text)
+        now = {each.name: str(each.severity) for each in found.findings}
+        for each in found.findings:
+            if said.get(each.name) != each.severity:  # it begins, or has become worse or better
+                show(each)
         for name in said.keys() - now.keys():
             show(f"over: {name}")
         said = now
