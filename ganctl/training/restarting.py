@@ -127,10 +127,10 @@ def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint 
     kids = {row["iteration"]: row.get("kid", math.nan) for row in comparable(read_metrics(folder.metrics))}
     paths = {int(path.name): path for path in checkpoint.newest_first(folder.checkpoints)}
 
-    def rank(step: int) -> tuple[bool, float, int]:
-        """Order by KID; of those without, the newest before the finding began, and the oldest after that, are best."""
+    def rank(step: int) -> tuple[float, int]:
+        """Order by KID; of those without, the newest is best."""
         kid = kids.get(step, math.nan)
-        return math.isnan(kid), 0.0 if math.isnan(kid) else kid, abs(since - step)
+        return math.inf if math.isnan(kid) else kid, -step
 
     before = sorted((step for step in paths.keys() - tried if step < since or step == 0), key=rank)
     late = sorted((step for step in paths.keys() & kids if step >= since > after / 2 and not tried), key=rank)
