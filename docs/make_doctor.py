@@ -39,7 +39,7 @@ def _picture(name: str) -> list[str]:
     found = shown[name]
     told = f"The run `{found['case']}` of the laboratory, beside a healthy one. The doctor: {found['says']}"
     wrapped = textwrap.fill(told, 110, break_long_words=False, break_on_hyphens=False)
-    return [f"![Samples and curve of a run with {name}](images/{PICTURES.name}/{name}.png)", wrapped]
+    return [f"![{name} in samples and curve](images/{PICTURES.name}/{name}.png)", wrapped]
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def command(
     for line in tables.shortfalls(results):
         console.print(line, markup=False)
     if write:
-        pages.write_table(DOCS / "doctor.md", f"python -m benchmarks.doctor --half {half}", results)
+        command_line = f"python -m benchmarks.doctor --half {half}" + (f" --seeds {seeds}" if seeds != "0,1" else "")
+        pages.write_table(DOCS / "doctor.md", command_line, results)
         pages.draw_all(laboratory, wanted, DOCS / "images" / "doctor")
     if failed:
         raise GanctlError("Some cases failed:\n" + "\n".join(failed))

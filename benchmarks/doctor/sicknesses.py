@@ -111,8 +111,8 @@ def _wasserstein_without(base: Base, badly: bool) -> tuple[str, ...]:
 
 
 def _weak(_: Base, badly: bool) -> tuple[str, ...]:
-    weight = 1e-4 if badly else 1e-2
-    return (f"loss.penalties=[{{name: gradient_penalty, weight: {weight}}}]", "training.discriminator_batches=summed")
+    penalty = f"{{name: gradient_penalty, weight: {1e-4 if badly else 1e-2}}}"
+    return (f"loss={{name: wasserstein, penalties: [{penalty}]}}", "training.discriminator_batches=summed")
 
 
 def _strong(_: Base, badly: bool) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory
 
-# The laboratory's sick runs have a mean of 2 and a brightest level of 7, its healthy ones 41 and 235. MNIST has 33.
+# The laboratory's sick runs have a mean of 2 and a brightest level of 7, its healthy ones 41 and 235, MNIST a mean of
+# 33.
 DARKEST, BRIGHTEST = 8.0, 250.0  # mean levels of 255
 HIGH, LOW = 64.0, 192.0  # level above, or below, which one pixel in a hundred must lie
 
