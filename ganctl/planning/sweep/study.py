@@ -233,7 +233,7 @@ class Study:
         if state is TrialState.FINISHED:
             self._study.tell(number, score)
         else:
-            # What diverged counts as worse than all that has scores, so that its neighbourhood is avoided.
+            # What diverged counts as worse than all that finished, so that its neighbourhood is avoided.
             pruned = state in (TrialState.PRUNED, TrialState.DIVERGED)
             self._study.tell(number, state=states.PRUNED if pruned else states.FAIL)
 
