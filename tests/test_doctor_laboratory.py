@@ -17,7 +17,7 @@ from made_up_runs import ITERATIONS, make_up
 from PIL import Image
 
 from benchmarks.doctor import laboratory, pages, pictures, tables, trainings
-from benchmarks.doctor.__main__ import command
+from benchmarks.doctor.__main__ import command, each_once_first
 from benchmarks.doctor.bases import BASES, Base, base_called
 from benchmarks.doctor.laboratory import HistoryUntil, Laboratory, Result, first_said, held_by_rules
 from benchmarks.doctor.sicknesses import SICKNESSES, Case, Sickness, cases
@@ -55,6 +55,13 @@ def test_there_are_enough_runs_of_both_kinds_in_both_halves() -> None:
     assert len(once) == len(pairs)
     degrees = {(case.sickness, case.base, case.badly) for case in rest}
     assert len(degrees) == len(rest), "each in both degrees"
+
+
+def test_each_sickness_is_cured_once_before_any_again() -> None:
+    sick = [case for case in CASES if case.sickness and case.base.half == "test"]
+    ordered = each_once_first(sick)
+    assert sorted(case.name for case in ordered) == sorted(case.name for case in sick)
+    assert len({case.sickness for case in ordered[: len(SICKNESSES)]}) == len(SICKNESSES)
 
 
 @pytest.mark.parametrize("sickness", [None, *SICKNESSES], ids=lambda each: each.name if each else "healthy")

@@ -1,5 +1,6 @@
 """`python -m benchmarks.doctor`."""
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from benchmarks import program
 from benchmarks.doctor import pages, tables
 from benchmarks.doctor.bases import BASES
 from benchmarks.doctor.laboratory import Laboratory
-from benchmarks.doctor.sicknesses import SICKNESSES, Case, cases
+from benchmarks.doctor.sicknesses import SICKNESSES, Case, Sickness, cases
 from benchmarks.names import Names
 from ganctl.errors import GanctlError
 
@@ -100,13 +101,23 @@ def _is_wanted(case: Case, half: str, sicknesses: list[str] | None, bases: list[
 
 def _train(laboratory: Laboratory, wanted: list[Case], *, cure: bool) -> list[str]:
     failed = []
-    for treat in (laboratory.train, *([laboratory.cure] if cure else [])):
-        for case in wanted:
+    for treat, all_of_them in ((laboratory.train, wanted), (laboratory.cure, each_once_first(wanted) if cure else [])):
+        for case in all_of_them:
             try:
                 treat(case)
             except GanctlError as error:
                 failed.append(f"{case.name}: {error}")
     return failed
+
+
+def each_once_first(wanted: list[Case]) -> list[Case]:
+    """Order cases so that each sickness comes once before any comes again."""
+    seen: Counter[Sickness | None] = Counter()
+    ranks = {}
+    for case in wanted:
+        ranks[case] = seen[case.sickness]
+        seen[case.sickness] += 1
+    return sorted(wanted, key=lambda case: ranks[case])
 
 
 def _confusion(results: tables.Results) -> Table:

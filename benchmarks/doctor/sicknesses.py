@@ -20,7 +20,7 @@ class Sickness:
         form: of the pictures.
         late: it begins in the middle of the run, which is resumed with the changes.
         short: iterations that are enough; None: those of the base.
-        longer: times the iterations of the base.
+        length: iterations, as a multiple of those of the base.
         source: of the pictures, if only one shows it.
         scored: how often a run is evaluated, which takes half of the time; more where a rule reads what comes of it.
         companions: rules that may find something, too.
@@ -32,7 +32,7 @@ class Sickness:
     form: str = "whole"
     late: bool = False
     short: int | None = None
-    longer: int = 1
+    length: float = 1
     source: str = ""
     scored: int = 2
     companions: frozenset[str] = frozenset()
@@ -132,10 +132,6 @@ def _checkerboards(base: Base, badly: bool) -> tuple[str, ...]:
     return (*upsampling, *filters, *_rates(rate, rate), "training.ema=0")
 
 
-def _stopped_early(base: Base, _: bool) -> tuple[str, ...]:
-    return (f"training.iterations={base.iterations // 3}", f"evaluation.every={base.iterations // 18}")
-
-
 def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
     return _rates(2e-2 if badly else 5e-3, 5e-3)
 
@@ -159,7 +155,7 @@ SICKNESSES: tuple[Sickness, ...] = (
              companions=_VARIETY | {"inference_unlike_training", "penalty_too_weak"}),
     Sickness("discriminator_overfits", ("dcgan", "wgan_gp", "sngan", "lsgan"), _overfits, form="few",
              companions=_VARIETY | {"copies"}),
-    Sickness("copies", ("dcgan", "lsgan"), _copies, form="few", longer=3, source="clothes", scored=_OFTEN,
+    Sickness("copies", ("dcgan", "lsgan"), _copies, form="few", length=3, source="clothes", scored=_OFTEN,
              companions=_VARIETY | {"discriminator_overfits"}),
     Sickness("latent_ignored", ("cgan", "r3gan", "sngan"), _nothing_more, form="one_a_class",
              companions=_VARIETY | {"data_copies", "discriminator_overfits", "copies"}),
@@ -189,7 +185,7 @@ SICKNESSES: tuple[Sickness, ...] = (
              companions=_VARIETY | {"discriminator_learns_nothing"}),
     Sickness("precision", ("dcgan", "cgan", "lsgan", "diffaugment"), _coarse,
              companions=_VARIETY | {"penalty_too_strong", "discriminator_learns_nothing"}),
-    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _stopped_early, scored=_OFTEN,
+    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _nothing_more, length=1 / 3, scored=_OFTEN,
              companions=_ANY),
     Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "dense"), _spoiled, late=True,
              scored=_OFTEN, companions=_VARIETY | {"divergence", "inference_unlike_training"}),
@@ -239,7 +235,7 @@ class Case:
     @property
     def iterations(self) -> int:
         """Length of the run."""
-        return self.short or self.base.iterations * (self.sickness.longer if self.sickness else 1)
+        return self.short or round(self.base.iterations * (self.sickness.length if self.sickness else 1))
 
     @property
     def onset(self) -> int:
