@@ -133,7 +133,7 @@ def _checkerboards(base: Base, badly: bool) -> tuple[str, ...]:
 
 
 def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
-    return _rates(2e-2 if badly else 5e-3, 5e-3)
+    return _rates(0.1 if badly else 0.03, 5e-3)
 
 
 _OFTEN = 6
