@@ -202,6 +202,30 @@ def test_a_forecast_has_its_uncertainty(tmp_path: Path) -> None:
     assert finding.advice[0].set == "training.iterations=10000"
 
 
+def test_only_a_run_in_which_all_was_seen_is_called_healthy() -> None:
+    assert str(Examination((), {})) == "healthy: nothing found"
+    assert str(Examination((), {"copies": "no score"})).splitlines()[0] == "nothing found in what could be seen"
+
+
+def test_what_is_set_already_is_not_advised(tmp_path: Path) -> None:
+    """A penalty with the advised weight, whatever other keys it has."""
+    penalties = 'loss.penalties=[{"name": "r1", "weight": 1, "every": 1}]'
+    case = SICK["partial_collapse"][2]
+    (before,), (after,) = (
+        examine(make(tmp_path / name, {**case, "overrides": overrides}).path).findings
+        for name, overrides in (("a", ()), ("b", (penalties,)))
+    )
+    assert any(each.set.startswith("loss.penalties=") for each in before.advice)
+    assert after.advice == tuple(each for each in before.advice if not each.set.startswith("loss.penalties="))
+
+
+@pytest.mark.parametrize("broken", ["collapse", "divergence"])
+def test_a_broken_generator_copies_nothing_by_heart(broken: str, tmp_path: Path) -> None:
+    """Its samples are near few training images by chance."""
+    case = {**SICK[broken][2], **SICK["copies"][2]}
+    assert [each.name for each in examine(make(tmp_path / "run", case).path).findings] == [broken]
+
+
 def test_the_worst_comes_first(tmp_path: Path) -> None:
     case = {**SICK["data_copies"][2], **SICK["collapse"][2]}
     found = examine(make(tmp_path / "run", case).path)

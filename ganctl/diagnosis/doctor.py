@@ -14,6 +14,7 @@ import numpy as np
 from ganctl.diagnosis import rules
 from ganctl.diagnosis.findings import Advice, Finding, Found, Severity, worst_first
 from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.run_folder.paths import RunFolder
 
 
@@ -34,10 +35,12 @@ class Rule:
     def examine(self, history: RunHistory) -> list[Finding]:
         """Return what it finds; raises `Unseen` if it cannot see what it judges by."""
         yielded: Iterable[Found] = self.module.examine(history)
-        return [
-            Finding(self.name, self.title, found, tuple(self.advice(history) if found.advice is None else found.advice))
-            for found in yielded
-        ]
+        findings = []
+        for found in yielded:
+            advised = self.advice(history) if found.advice is None else found.advice
+            changes = tuple(each for each in advised if not _is_so_already(history, each))
+            findings.append(Finding(self.name, self.title, found, changes))
+        return findings
 
     def advice(self, history: RunHistory) -> Sequence[Advice]:
         """Return the changes that it advises in every case; none if that depends on what it finds."""
@@ -68,7 +71,8 @@ class Examination:
 
     def __str__(self) -> str:
         """Return all of it in words."""
-        lines = [str(found) for found in self.findings] or ["healthy: nothing found"]
+        healthy = "healthy: nothing found" if not self.unseen else "nothing found in what could be seen"
+        lines = [str(found) for found in self.findings] or [healthy]
         return "\n".join([*lines, *self._unseen_in_words()])
 
     @property
@@ -82,6 +86,12 @@ class Examination:
     def _unseen_in_words(self) -> list[str]:
         lines = [f"  {reason}: {', '.join(names)}" for reason, names in self.reasons.items()]
         return ["", "not seen, because", *lines] if lines else []
+
+
+def _is_so_already(history: RunHistory, advice: Advice) -> bool:
+    key, _, value = advice.set.partition("=")
+    wanted: object = parse_yaml(value, key).data
+    return wanted == history.setting(key)
 
 
 @cache

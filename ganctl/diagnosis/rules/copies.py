@@ -11,12 +11,14 @@ alike, mirrored images, and a shorter training.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 
 from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Advice, Found, Severity
-from ganctl.diagnosis.history import RunHistory
+from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.diagnosis.rules import collapse, divergence
 from ganctl.diagnosis.series import Series
 
 # As `ganctl evaluate` warns; not yet set by the laboratory.
@@ -53,8 +55,17 @@ def examine(history: RunHistory) -> Iterator[Found]:
     """Find a share of memorized samples that is too large in the newest evaluation."""
     times = statistic(history)
     since = times.since(THRESHOLD, 1)
-    if since is None:
+    if since is None or _is_broken(history):
         return
     share = history.score("memorization").newest
     says = f"{share:.1%} of the samples nearly copy a training image, {times.newest:.1f} times as many as by chance."
     yield Found(Severity.WARNING, since, says, times.name, {"memorization": share, "times": times.newest})
+
+
+def _is_broken(history: RunHistory) -> bool:
+    """Whether the generator has collapsed or diverges: its samples are then near few images by chance, not by heart."""
+    for rule in (collapse, divergence):
+        with suppress(Unseen):
+            if any(True for _ in rule.examine(history)):
+                return True
+    return False

@@ -41,7 +41,12 @@ def advice(history: RunHistory) -> list[Advice]:
     """Let each update see more images, and the discriminator know its classes."""
     return [
         prescriptions.scaled(history, "training.batch_size", 2, "A larger batch shows what is missing.", 64, 512),
-        prescriptions.penalty(history, "r1", "A discriminator with a small slope rewards no few pictures.", weight=1.0),
+        prescriptions.penalty(
+            history,
+            "r1",
+            "A discriminator with small slopes does not reward a few pictures far more than others.",
+            weight=1.0,
+        ),
         prescriptions.learning_rate(history, "generator", 0.5, "A slower generator leaves no kind for another."),
     ]
 
