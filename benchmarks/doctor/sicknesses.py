@@ -19,6 +19,7 @@ class Sickness:
         make: the changes.
         form: of the pictures.
         late: it begins in the middle of the run, which is resumed with the changes.
+        at_end: it begins when the run ends.
         short: iterations that are enough; None: those of the base.
         length: iterations, as a multiple of those of the base.
         source: of the pictures, if only one shows it.
@@ -31,6 +32,7 @@ class Sickness:
     make: Make
     form: str = "whole"
     late: bool = False
+    at_end: bool = False
     short: int | None = None
     length: float = 1
     source: str = ""
@@ -132,10 +134,6 @@ def _checkerboards(base: Base, badly: bool) -> tuple[str, ...]:
     return (*upsampling, *filters, *_rates(rate, rate), "training.ema=0")
 
 
-def _spoiled(_: Base, badly: bool) -> tuple[str, ...]:
-    return _rates(0.1 if badly else 0.03, 5e-3)
-
-
 _OFTEN = 6
 _ANY = frozenset({"stopped_too_early", "stopped_too_late"})
 _RATES = _ANY | {"learning_rates_apart", "discriminator_wins"}
@@ -185,9 +183,10 @@ SICKNESSES: tuple[Sickness, ...] = (
              companions=_VARIETY | {"discriminator_learns_nothing"}),
     Sickness("precision", ("dcgan", "cgan", "lsgan", "diffaugment"), _coarse,
              companions=_VARIETY | {"penalty_too_strong", "discriminator_learns_nothing"}),
-    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _nothing_more, length=1 / 3, scored=_OFTEN,
+    Sickness("stopped_too_early", ("dcgan", "wgan_gp", "lsgan", "dense"), _nothing_more, at_end=True, length=1 / 3,
+             scored=_OFTEN,
              companions=_ANY),
-    Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "dense"), _spoiled, late=True,
+    Sickness("stopped_too_late", ("dcgan", "wgan_gp", "lsgan", "dense"), _collapse, late=True,
              scored=_OFTEN, companions=_VARIETY | {"divergence", "inference_unlike_training"}),
 )  # fmt: skip
 

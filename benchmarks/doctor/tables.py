@@ -64,8 +64,9 @@ def row_of(name: str, results: Results) -> Row:
         if case.sickness and case.sickness.name == name:
             right, missed = right + found, missed + (not found)
             if found:
-                said = max(result.first_said.get(name, case.iterations), case.onset)
-                delays.append((said - case.onset) / case.iterations)
+                onset = case.iterations if case.sickness.at_end else case.onset
+                said = max(result.first_said.get(name, case.iterations), onset)
+                delays.append((said - onset) / case.iterations)
             if result.cured is not None:
                 # Without an evaluation, all that is known is that the finding is gone.
                 cures.append(result.cured and result.better is not False)

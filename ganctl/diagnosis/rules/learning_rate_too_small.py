@@ -54,7 +54,12 @@ def slowness(history: RunHistory, role: str, moves: Series) -> Series:
 def statistic(history: RunHistory) -> Series:
     """The slowest network's weights over its updates."""
     slow = [slowness(history, role, moves) for role, moves in updates(history).items()]
-    return max(slow, key=lambda each: float(np.median(each.values)) if len(each) else 0.0)
+    return max(slow, key=lambda each: _usual(each) if len(each) else 0.0)
+
+
+def _usual(slow: Series) -> float:
+    """Return a quartile: a player that has won, or has run away, may rest later on, whatever its learning rate."""
+    return float(np.quantile(slow.values, 0.25))
 
 
 def examine(history: RunHistory) -> Iterator[Found]:
@@ -62,9 +67,8 @@ def examine(history: RunHistory) -> Iterator[Found]:
     shares = {}
     for role, moves in updates(history).items():
         slow = slowness(history, role, moves)
-        # The median, because a player that has won may rest later on, whatever its learning rate.
-        if len(slow) >= FEWEST_ROWS and float(np.median(slow.values)) >= THRESHOLD:
-            shares[role] = 1 / float(np.median(slow.values))
+        if len(slow) >= FEWEST_ROWS and _usual(slow) >= THRESHOLD:
+            shares[role] = 1 / _usual(slow)
     if not shares:
         return
     told = ", ".join(f"of the {role} by {share:.1e}" for role, share in shares.items())

@@ -23,7 +23,7 @@ from ganctl.diagnosis.series import Series
 THRESHOLD = 0.68  # 1 minus how near the nearest other sample is, over how far two samples lie apart
 FEWEST_ROWS = 3
 COVERED = 0.8  # share of the classes that real images of the same number show
-AFTER = 0.25  # share of the run: early samples are alike in every run
+AFTER = 0.1  # share of the run: early samples are alike in every run
 
 
 def statistic(history: RunHistory) -> Series:

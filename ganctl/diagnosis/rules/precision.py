@@ -16,9 +16,9 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
-# From the number format, not from runs: half a unit in the last of 8 bits.
+# From the number format: half a unit in the last of 8 bits.
 STEP = 2.0**-8
-THRESHOLD = 0.5  # steps of the format, over the difference of two mean scores
+THRESHOLD = 0.2  # steps of the format, over the difference of two mean scores
 FEWEST_ROWS = 3
 
 
