@@ -18,7 +18,7 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
-# 20 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.878, the greatest healthy 0.699.
+# 22 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.878, the greatest healthy 0.699.
 THRESHOLD = 0.8  # 1 minus the share of the real images' differences that the samples have
 WARM_UP = 300  # iterations in which a generator that began with grey has nothing to show yet
 FEWEST_ROWS = 2

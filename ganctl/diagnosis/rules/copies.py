@@ -22,6 +22,8 @@ from ganctl.diagnosis.rules import collapse, divergence
 from ganctl.diagnosis.series import Series
 
 # As `ganctl evaluate` warns; not yet set by the laboratory.
+# 29 runs of python -m benchmarks.doctor --half thresholds: the least sick 0, the greatest healthy 0.
+# They do not part: some could not be made sick. Chosen so that healthy runs are spared.
 THRESHOLD = 2.0  # times the share that real images have
 ERRORS = 4.0  # standard errors of a share
 LEAST_FLOOR = 1e-3

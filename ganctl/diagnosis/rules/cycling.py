@@ -20,7 +20,7 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
-# 20 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.974, the greatest healthy 0.696.
+# 22 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.974, the greatest healthy 0.696.
 THRESHOLD = 0.85  # at 1, the images of one latent vector differ as much as those of two
 FEWEST_ROWS = 5
 AFTER = 1 / 3  # share of the run: early on, samples change wholesale in every run

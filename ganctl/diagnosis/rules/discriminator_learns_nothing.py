@@ -19,7 +19,7 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series
 
-# 38 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.999, the greatest healthy 0.863.
+# 49 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.999, the greatest healthy 0.863.
 # Healthy runs whose accuracy stays near one half told them apart for a while.
 THRESHOLD = 0.95  # twice the share of wrong judgements, in the best part of the run
 APART = 0.01  # the least difference of two mean probabilities

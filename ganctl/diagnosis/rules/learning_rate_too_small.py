@@ -17,7 +17,7 @@ from ganctl.diagnosis.findings import Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
-# 36 runs of python -m benchmarks.doctor --half thresholds: the least sick 4.83e+06, the greatest healthy 442.
+# 51 runs of python -m benchmarks.doctor --half thresholds: the least sick 4.83e+06, the greatest healthy 442.
 THRESHOLD = 1e5  # the weights' norm over that of an iteration's update
 FEWEST_ROWS = 2
 SCHEDULED = 0.7  # with a schedule, only this first part of the run counts

@@ -15,7 +15,7 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory
 from ganctl.diagnosis.series import Series
 
-# 20 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.588, the greatest healthy 0.107.
+# 22 runs of python -m benchmarks.doctor --half thresholds: the least sick 0.588, the greatest healthy 0.107.
 THRESHOLD = 0.25  # share of the pixels, beyond that of real images
 FEWEST_ROWS = 3
 SERIOUS = 0.95  # of all pixels

@@ -16,7 +16,7 @@ from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 
-# Not yet set by the laboratory.
+# Not set by runs of the laboratory.
 FEWEST_ROWS = 4
 CLEAR = 2.5  # standard errors by which the slope must be negative
 GAIN = 0.1  # share of the KID that twice the iterations must bring

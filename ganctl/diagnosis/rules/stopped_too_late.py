@@ -15,7 +15,7 @@ import numpy as np
 from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 
-# Not yet set by the laboratory.
+# Not set by runs of the laboratory.
 ERRORS = 3.0  # standard deviations of a KID by which the newest must exceed the best
 WORSE = 1.15  # times the best
 FEWEST_ROWS = 3

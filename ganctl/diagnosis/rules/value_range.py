@@ -16,7 +16,7 @@ from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
 
-# Not yet set by the laboratory.
+# Not set by runs of the laboratory.
 NARROW = 80.0  # levels of 255 between which all pixels of real images lie but one in a hundred at each end
 THRESHOLD = 70.0  # levels by which the samples stay away from an end of the real images' range
 AFTER = 1 / 3  # share of the run
