@@ -14,10 +14,13 @@ import pytest
 from conftest import RunCli, at_most
 from report_runs import write_metrics
 
+from ganctl.diagnosis.doctor import examine
 from ganctl.errors import ConfigurationError
 from ganctl.experiment.packaged_configs import packaged_configs
 from ganctl.experiment.yaml_source import read_yaml, skim_yaml
 from ganctl.host.file_lock import file_lock, holder_of
+from ganctl.report import known_findings
+from ganctl.report.known_findings import Found, KnownFindings
 from ganctl.report.run_list import ORDERS, RunList
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import Progress, State
@@ -164,11 +167,11 @@ def test_the_table_has_a_line_per_run(listed: Path, run_cli: RunCli) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split("  ") for line in done.stdout.splitlines()]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    assert cells[0] == ["run", "model", "data", "iterations", "state", "KID", "best", "at", "changed"]
-    assert cells[1][:-1] == ["run-10", "dense_gan", "npz (shapes.npz)", "8 of 8", "finished", "0.4", "0.2", "4"]
-    assert cells[2][3:-1] == ["8 of 12,000", "stopped", "0.25", "0.25", "8"], "a KID of ten samples does not count"
-    assert cells[3][3:-1] == ["6 of 8", "diverged", "0.3", "0.3", "4"]
-    assert cells[4][4:-1] == ["stopped", "-", "-", "-"]
+    assert cells[0] == ["run", "model", "data", "iterations", "state", "KID", "best", "at", "changed", "findings"]
+    assert cells[1][:-2] == ["run-10", "dense_gan", "npz (shapes.npz)", "8 of 8", "finished", "0.4", "0.2", "4"]
+    assert cells[2][3:-2] == ["8 of 12,000", "stopped", "0.25", "0.25", "8"], "a KID of ten samples does not count"
+    assert cells[3][3:-2] == ["6 of 8", "diverged", "0.3", "0.3", "4"]
+    assert cells[4][4:-2] == ["stopped", "-", "-", "-"]
     assert len(cells) == 6
 
 
@@ -240,13 +243,85 @@ def test_a_folder_without_runs(place: str, code: int, output: str, run_cli: RunC
                            "Name the folder that holds the runs.\n")  # fmt: skip
 
 
-def test_hundreds_of_runs_take_a_second(make: Make) -> None:
+def sick(folder: RunFolder) -> RunFolder:
+    """Make the last row of a run's losses not a number."""
+    *rows, last = folder.losses.read_text().splitlines()
+    cells = last.split(",")
+    folder.losses.write_text("\n".join([*rows, ",".join([*cells[:2], "nan", *cells[3:]])]) + "\n")
+    return folder
+
+
+def test_findings_are_those_of_the_doctor(
+    make: Make, tmp_path: Path, run_cli: RunCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
+    folder, runs = sick(make("sick", ENDED)), tmp_path / "runs"
+    make("fine", "finished 8 iterations")
+    make("new", rows=1)
+    found = {run["name"]: run["findings"] for run in json.loads(run_cli("list-runs", runs, "--json").stdout)}
+    expected = {
+        path.name: [{"name": each.name, "severity": each.severity.value} for each in examine(path).findings]
+        for path in (folder.path, runs / "fine")
+    }
+    assert found == {**expected, "new": None}
+    assert {"name": "divergence", "severity": "serious"} in found["sick"]
+    lines = {line.split()[0]: line for line in run_cli("list-runs", runs).stdout.splitlines()}
+    assert "divergence" in lines["sick"].split("  ")[-1]
+    assert "divergence" not in lines["fine"]
+    assert lines["new"].endswith("  -")
+    plain = run_cli("list-runs", runs, "--no-findings", "--json")
+    assert [run["findings"] for run in json.loads(plain.stdout)] == [None] * 3
+
+
+def test_a_run_is_examined_again_only_when_it_has_changed(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
+    asked: list[str] = []
+
+    def examined(path: Path) -> Found:
+        asked.append(path.name)
+        return [{"name": f"asked {len(asked)} times", "severity": "note"}]
+
+    monkeypatch.setattr(known_findings, "_examined", examined)
+    one, other = make("one"), make("other")
+
+    def listed() -> list[str]:
+        return [run.findings[0]["name"] for run in RunList.read(one.path.parent, doctor=KnownFindings()).runs]  # type: ignore[index]
+
+    assert listed() == listed() == ["asked 1 times", "asked 2 times"]
+    assert asked == ["one", "other"]
+    other.append_log("resumed")
+    assert listed() == ["asked 1 times", "asked 3 times"]
+    one.metrics.unlink(missing_ok=True)
+    write_metrics(one, [(4, 0.5)])
+    assert listed() == ["asked 4 times", "asked 3 times"]
+    monkeypatch.setattr(known_findings, "__version__", "another")
+    assert listed() == ["asked 5 times", "asked 6 times"]
+    shutil.rmtree(other.path)
+    one.append_log("resumed")
+    assert listed() == ["asked 7 times"]
+    cache = tmp_path / "cache" / "findings.json"
+    assert list(json.loads(cache.read_text())) == [str(one.path)], "what is gone is forgotten"
+    for damaged in ("", "[1]", "{" + f'"{one.path}": 3' + "}"):
+        cache.write_text(damaged)
+        assert len(listed()) == 1
+    cache.unlink()
+    cache.mkdir()
+    assert len(listed()) == 1
+
+
+def test_hundreds_of_runs_take_a_second(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with their findings, once these are known."""
+    monkeypatch.setenv("GANCTL_CACHE", str(tmp_path / "cache"))
     original = make("0")
     write_metrics(original, [(iteration, 0.1 * iteration) for iteration in range(1, 9)])
     for number in range(1, MANY):
         shutil.copytree(original.path, original.path.with_name(str(number)), copy_function=os.link)
+    RunList.read(original.path.parent, doctor=KnownFindings())
     with at_most(MAX_SECONDS):
-        found = RunList.read(original.path.parent, "kid")
+        found = RunList.read(original.path.parent, "kid", KnownFindings())
+    assert all(run.findings is not None for run in found.runs)
     assert (len(found.runs), found.broken, found.incomparable) == (MANY, [], False)
     assert [run.name for run in found.runs] == [str(number) for number in range(MANY)]
 

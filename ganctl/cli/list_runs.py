@@ -12,7 +12,7 @@ from ganctl.cli._printing import show, show_json
 if TYPE_CHECKING:
     from ganctl.report.run_list import ListedRun
 
-_HEADS = ("run", "model", "data", "iterations", "state", "KID", "best", "at", "changed")
+_HEADS = ("run", "model", "data", "iterations", "state", "KID", "best", "at", "changed", "findings")
 _RIGHT = ("iterations", "KID", "best", "at")
 
 
@@ -27,12 +27,20 @@ _RIGHT = ("iterations", "KID", "best", "at")
     help="Order: by name, by best KID (the lowest first), by iterations or time of the last change (the largest "
     "first), or by state.",
 )
+@click.option(
+    "--findings/--no-findings",
+    "examines",
+    default=True,
+    help="Whether to ask the doctor about each run, which takes a while for runs that have changed since the last "
+    "listing.  [default: --findings]",
+)
 @json_option
-def command(folder: Path, order: Any, as_json: bool) -> None:
+def command(folder: Path, order: Any, examines: bool, as_json: bool) -> None:
     """List the runs in the folder DIR, by default outputs, and in its folders, such as that of a sweep.
 
     The state of a run is running (a process holds its folder), finished, stopped (interrupted, failed or killed), or
-    diverged. KID is that of the newest evaluation; best is the lowest, and at is its iteration.
+    diverged. KID is that of the newest evaluation; best is the lowest, and at is its iteration. Findings are the
+    warnings and serious findings of ganctl doctor, the worst first.
 
     \b
     ganctl list-runs
@@ -40,10 +48,11 @@ def command(folder: Path, order: Any, as_json: bool) -> None:
     ganctl list-runs outputs/night --json
     """
     from ganctl.errors import UsageError
+    from ganctl.report.known_findings import KnownFindings
     from ganctl.report.run_list import RunList
 
     try:
-        found = RunList.read(folder, order)
+        found = RunList.read(folder, order, KnownFindings() if examines else None)
     except OSError as error:
         raise UsageError(f"{folder} cannot be listed: {error.strerror}. Name the folder that holds the runs.") from None
     if as_json:
@@ -65,7 +74,13 @@ def _cells(run: "ListedRun") -> tuple[str, ...]:
         kid, best, at = f"{run.newest['kid']:.3g}", f"{run.best['kid']:.3g}", f"{run.best['iteration']:,}"
     changed = datetime.fromtimestamp(run.changed).strftime("%Y-%m-%d %H:%M")
     done = f"{run.iterations:,} of {run.wanted:,}"
-    return (run.name, run.model, run.data, done, run.state.value, kid, best, at, changed)
+    return (run.name, run.model, run.data, done, run.state.value, kid, best, at, changed, _findings(run))
+
+
+def _findings(run: "ListedRun") -> str:
+    if run.findings is None:
+        return "-"
+    return ", ".join(each["name"] for each in run.findings if each["severity"] != "note") or "none"
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self, get_args
 from ganctl.errors import GanctlError
 from ganctl.experiment.yaml_source import skim_yaml
 from ganctl.host.files import shown
+from ganctl.report.known_findings import Found, KnownFindings
 from ganctl.run_folder.metrics_csv import PROTOCOL, read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import Progress, State
@@ -40,6 +41,8 @@ class ListedRun:
         end: what its log says of its end; empty if nothing.
         newest: the newest evaluation with a KID, a row of metrics.csv; None without one.
         best: the one with the lowest KID among those of the newest's protocol.
+        findings: name and severity of what the doctor finds, the worst first; None if nobody asked, or there is
+            nothing to examine yet.
         changed: when losses, log or configuration were last written, in seconds since 1970.
     """
 
@@ -53,10 +56,11 @@ class ListedRun:
     end: str
     newest: _Row | None
     best: _Row | None
+    findings: Found | None
     changed: float
 
     @classmethod
-    def read(cls, name: str, folder: RunFolder) -> Self:
+    def read(cls, name: str, folder: RunFolder, doctor: KnownFindings | None = None) -> Self:
         """Read a run folder; raises GanctlError or OSError for what is not one, or cannot be read."""
         config = skim_yaml(folder.config)
         model, dataset = (_section(config, key, folder) for key in ("model", "dataset"))
@@ -76,6 +80,7 @@ class ListedRun:
             progress.end,
             rows[-1] if rows else None,
             min(rows, key=lambda row: float(row["kid"])) if rows else None,
+            doctor.of(folder) if doctor else None,
             max(written),
         )
 
@@ -110,6 +115,7 @@ class ListedRun:
                 "best_iteration": self.best["iteration"],
                 "protocol": {key: self.newest[key] for key in PROTOCOL if key in self.newest},
             },
+            "findings": self.findings,
             "changed": datetime.fromtimestamp(self.changed).astimezone().isoformat(timespec="seconds"),
         }
 
@@ -141,8 +147,12 @@ class RunList:
     broken: list[BrokenRun]
 
     @classmethod
-    def read(cls, folder: Path, order: Order = "name") -> Self:
-        """Read all runs in a folder; raises OSError if the folder itself cannot be read."""
+    def read(cls, folder: Path, order: Order = "name", doctor: KnownFindings | None = None) -> Self:
+        """Read all runs in a folder, with their findings if `doctor` is given.
+
+        Raises:
+            OSError: the folder itself cannot be read.
+        """
         runs, broken = [], []
         for path in _run_folders(folder, DEPTH):
             name = path.relative_to(folder).as_posix() if path != folder else path.absolute().name
@@ -150,12 +160,14 @@ class RunList:
                 run = RunFolder(path)
                 if not run.exists:
                     raise GanctlError(_why_no_config(run))
-                runs.append(ListedRun.read(name, run))
+                runs.append(ListedRun.read(name, run, doctor))
             except GanctlError as error:
                 broken.append(BrokenRun(name, path, " ".join(str(error).split())))
             except OSError as error:
                 place = shown(Path(error.filename)) if isinstance(error.filename, str) else shown(path)
                 broken.append(BrokenRun(name, path, f"{place}: {error.strerror or error}."))
+        if doctor:
+            doctor.save()
         return cls(_in_order(runs, order), sorted(broken, key=lambda run: _natural(run.name)))
 
     @property
