@@ -23,7 +23,7 @@ SLIPS = {
 }
 
 # Users read these docstrings in --help, in the schema, in listings or with Python's help(); others are for developers.
-SHOWN_DOCSTRINGS = ("cli", "experiment", "models", "losses", "augmentations", "datasets", "runs.py", "__init__.py")
+SHOWN_DOCSTRINGS = ("cli", "experiment", "models", "losses", "augmentations", "datasets", "runs", "__init__.py")
 
 
 class Text(NamedTuple):
@@ -70,7 +70,8 @@ def texts() -> Iterator[Text]:
     """All texts that users read."""
     for path in sorted(PACKAGE.rglob("*.py")):
         yield from texts_of_module(path)
-    pages = [PACKAGE / "report" / "page" / name for name in ("base.html", "compare.html", "report.html", "page.js")]
+    page = PACKAGE / "report" / "page"
+    pages = [*sorted(page.glob("*.html")), page / "page.js"]
     prose = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path.exists()]
     for path in [*pages, *prose, *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "configs").rglob("*.yaml"))]:
         yield Text(path, 1, path.read_text("utf-8"))
@@ -96,8 +97,8 @@ def test_no_text_has_a_slip() -> None:
     ],
 )
 def test_a_slip_is_found_with_its_line(content: str) -> None:
-    (slip,) = slips(Text(PACKAGE / "runs.py", 7, "\n" + content))
-    assert slip.startswith("ganctl/runs.py:8: ")
+    (slip,) = slips(Text(PACKAGE / "runs" / "run.py", 7, "\n" + content))
+    assert slip.startswith("ganctl/runs/run.py:8: ")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_a_slip_is_found_with_its_line(content: str) -> None:
     ],
 )
 def test_plain_english_is_not_a_slip(content: str) -> None:
-    assert not slips(Text(PACKAGE / "runs.py", 1, content))
+    assert not slips(Text(PACKAGE / "runs" / "run.py", 1, content))
 
 
 @pytest.mark.parametrize(
