@@ -117,11 +117,10 @@ def _write_page(study: "Study", say: Callable[[str], None]) -> None:
 
 def _conclude(record: "SweepRecord", command: str, say: Callable[[str], None]) -> None:
     """Print what was found, and what to type next."""
-    best, objective = record.best, record.objective.title
+    best, base, objective = record.best, record.base_trial, record.objective.title
     if best is None:
         say(f"No trial has finished yet. The trials are in {record.folder.path}; open its {record.folder.page.name}.")
         return
-    base = next((trial for trial in record.trials if trial.number == record.base), None)
     beside = f"; the base, trial {base.number}, {_outcome(base)}" if base and base.number != best.number else ""
     say(f"best        trial {best.number}: {objective} {best.score:.4g}{beside}")
     for key, value in best.values.items():

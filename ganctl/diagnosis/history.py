@@ -1,6 +1,5 @@
 """What a run folder says of a run, read when a rule asks for it, and without TensorFlow."""
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -86,11 +85,7 @@ class RunHistory:
     @cached_property
     def info(self) -> dict[str, Any]:
         """The content of run.json; empty if it cannot be read."""
-        try:
-            found = json.loads(self.folder.info.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        return self.folder.read_info()
 
     @cached_property
     def log(self) -> list[str]:

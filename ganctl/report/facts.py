@@ -61,7 +61,7 @@ def read_facts(folder: RunFolder) -> Facts:
         stored = json.loads(folder.info.read_text("utf-8", errors="replace"))
         info = _worded(stored)
         rows = _rows_in_words(stored.get("grids"))
-        course = tuple(str(turn) for turn in (*restarts_in(stored), *early_ends_in(stored)))
+        course = tuple(str(event) for event in (*restarts_in(stored), *early_ends_in(stored)))
     except (OSError, ValueError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a JSON object"
         notes.append(f"Versions, device and data set of the run are unknown: {folder.info.name}: {reason}.")

@@ -13,7 +13,7 @@ from ganctl.errors import GanctlError
 from ganctl.experiment.yaml_source import skim_yaml
 from ganctl.host.files import shown
 from ganctl.report.known_findings import Found, KnownFindings
-from ganctl.run_folder.metrics_csv import PROTOCOL, read_metrics
+from ganctl.run_folder.metrics_csv import PROTOCOL, comparable_kids, read_metrics
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import Progress, State
 
@@ -67,7 +67,7 @@ class ListedRun:
         wanted = config.get("training", {}).get("iterations") if isinstance(config.get("training", {}), dict) else None
         if type(wanted) is not int:
             raise GanctlError(f"{shown(folder.config)} does not say how many iterations the run is to have.")
-        progress, rows = Progress.read(folder), _comparable(read_metrics(folder.metrics))
+        progress, rows = Progress.read(folder), comparable_kids(read_metrics(folder.metrics))
         written = [path.stat().st_mtime for path in (folder.losses, folder.log, folder.config) if path.exists()]
         return cls(
             name,
@@ -218,12 +218,6 @@ def _section(config: dict[str, Any], key: str, folder: RunFolder) -> dict[str, A
     if not isinstance(section, dict) or not isinstance(section.get("name"), str):
         raise GanctlError(f"{shown(folder.config)} does not name a {'model' if key == 'model' else 'data set'}.")
     return section
-
-
-def _comparable(rows: list[_Row]) -> list[_Row]:
-    """Return the evaluations with a KID that have the protocol of the newest of them."""
-    rows = [row for row in rows if math.isfinite(row.get("kid", math.nan))]
-    return [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
 
 
 def _in_order(runs: Sequence[ListedRun], order: Order) -> list[ListedRun]:

@@ -100,7 +100,7 @@ def write_sweep_page(record: SweepRecord) -> Path:
         runs=list(zip(chosen, read, strict=True)),
         colours=colours,
         counts=_counts(record.trials),
-        base=next((trial for trial in record.trials if trial.number == record.base), None),
+        base=record.base_trial,
         width=WIDTH,
         height=HEIGHT,
         margin=MARGIN,

@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import os
-import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -216,9 +215,7 @@ def find(path: Path, *, best: bool = False) -> tuple[Checkpoint, list[str]]:
         if folder.is_dir() and newest_first(folder):
             return load_newest(folder)
     if run.exists:
-        raise UsageError(
-            f"The run {path} has no checkpoint yet. Continue training it: ganctl resume {shlex.quote(str(path))}"
-        )
+        raise UsageError(f"The run {path} has no checkpoint yet. Continue training it: {run.resume_command}")
     raise UsageError(
         f"{path} is not a run folder, checkpoint or generator file." if path.exists() else f"{path} does not exist."
     )

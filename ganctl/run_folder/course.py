@@ -1,6 +1,5 @@
-"""The course of a run, as run.json tells it: each early end, and each restart."""
+"""The course of a run, as run.json records it: each early end and each restart."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -12,7 +11,7 @@ EARLY_ENDS, RESTARTS = "early_ends", "restarts"
 
 
 @dataclass(frozen=True)
-class _Turn:
+class _Event:
     """Something that happened to a run, as one entry of a list in run.json."""
 
     @classmethod
@@ -26,15 +25,15 @@ class _Turn:
 
 
 @dataclass(frozen=True)
-class EarlyEnd(_Turn):
+class EarlyEnd(_Event):
     """A run ended before its last iteration, on purpose.
 
     Attributes:
-        iteration: after which it ended.
-        planned: training.iterations then.
-        key: of the experiment, because of which it ended.
-        value: that key's value then, as text.
-        since: the iteration from which on the reason held.
+        iteration: the last iteration before the end.
+        planned: `training.iterations` at that time.
+        key: the key of the experiment that asked for the end.
+        value: that key's value at that time, as text.
+        since: the iteration from which the reason held.
         why: the reason, as a sentence without its full stop.
     """
 
@@ -50,19 +49,19 @@ class EarlyEnd(_Turn):
 
 
 @dataclass(frozen=True)
-class Restart(_Turn):
-    """A run went back to an earlier checkpoint, and on from there with one key changed.
+class Restart(_Event):
+    """A run went back to an earlier checkpoint and continued from there with one key changed.
 
     Attributes:
         number: from 1.
-        after: the iteration at which the iterations after `back_to` were abandoned.
-        back_to: the iteration of the checkpoint; 0: the start.
+        after: the last iteration before the restart; those after `back_to` were abandoned.
+        back_to: the iteration of the checkpoint that the run went back to; 0: the start.
         found: what the doctor found, in words.
         set: the change, as `--set` takes it.
         why: why that may help, in one sentence.
         kept_in: the folder in the run folder that keeps what was abandoned.
-        carried_out: whether the run folder is as this says; a run that is killed before that does so when it is
-            resumed.
+        carried_out: whether the run folder has been changed accordingly; if the process is killed before that, the
+            next resume does it.
     """
 
     number: int
@@ -83,44 +82,35 @@ class Restart(_Turn):
 
 
 def early_ends(folder: RunFolder) -> list[EarlyEnd]:
-    """Return how often a run ended early, in order; nothing if run.json cannot be read."""
-    return early_ends_in(info_of(folder))
+    """Return the early ends of a run, in order; none if run.json cannot be read."""
+    return early_ends_in(folder.read_info())
 
 
 def restarts(folder: RunFolder) -> list[Restart]:
-    """Return a run's restarts, in order; nothing if run.json cannot be read."""
-    return restarts_in(info_of(folder))
+    """Return the restarts of a run, in order; none if run.json cannot be read."""
+    return restarts_in(folder.read_info())
 
 
 def early_ends_in(info: Any) -> list[EarlyEnd]:
-    """Return the early ends that the content of a run.json tells of."""
-    return [turn for entry in _entries(info, EARLY_ENDS) if (turn := EarlyEnd.of(entry))]
+    """Return the early ends in the content of a run.json."""
+    return [end for entry in _entries(info, EARLY_ENDS) if (end := EarlyEnd.of(entry))]
 
 
 def restarts_in(info: Any) -> list[Restart]:
-    """Return the restarts that the content of a run.json tells of."""
-    return [turn for entry in _entries(info, RESTARTS) if (turn := Restart.of(entry))]
+    """Return the restarts in the content of a run.json."""
+    return [restart for entry in _entries(info, RESTARTS) if (restart := Restart.of(entry))]
 
 
-def add_early_end(folder: RunFolder, turn: EarlyEnd) -> None:
-    """Write down that a run ended early, unless that is the last thing that run.json says."""
+def add_early_end(folder: RunFolder, end: EarlyEnd) -> None:
+    """Record an early end, unless it is the last one recorded already."""
     before = early_ends(folder)
-    if before[-1:] != [turn]:
-        _write(folder, EARLY_ENDS, [*before, turn])
+    if before[-1:] != [end]:
+        _write(folder, EARLY_ENDS, [*before, end])
 
 
-def write_restart(folder: RunFolder, turn: Restart) -> None:
-    """Write down a restart, in place of an entry of the same number."""
-    _write(folder, RESTARTS, [*(each for each in restarts(folder) if each.number != turn.number), turn])
-
-
-def info_of(folder: RunFolder) -> dict[str, Any]:
-    """Return the content of run.json; empty if it cannot be read."""
-    try:
-        found = json.loads(folder.info.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def write_restart(folder: RunFolder, restart: Restart) -> None:
+    """Record a restart, in place of an entry of the same number."""
+    _write(folder, RESTARTS, [*(each for each in restarts(folder) if each.number != restart.number), restart])
 
 
 def _entries(info: Any, key: str) -> Iterable[Any]:
@@ -128,5 +118,5 @@ def _entries(info: Any, key: str) -> Iterable[Any]:
     return entries if isinstance(entries, list) else []
 
 
-def _write(folder: RunFolder, key: str, turns: Iterable[_Turn]) -> None:
-    folder.write_info({**info_of(folder), key: [asdict(turn) for turn in turns]})
+def _write(folder: RunFolder, key: str, events: Iterable[_Event]) -> None:
+    folder.write_info({**folder.read_info(), key: [asdict(event) for event in events]})

@@ -219,8 +219,13 @@ def _row(names: str, content: str) -> dict[str, Any]:
 
 
 def comparable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows that were measured as the last one was: its protocol is theirs."""
+    """Return the rows that have the protocol of the last one."""
     return [row for row in rows if all(row.get(name) == rows[-1].get(name) for name in PROTOCOL)]
+
+
+def comparable_kids(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with a finite KID that were measured as the newest of them was."""
+    return comparable([row for row in rows if math.isfinite(row.get("kid", math.nan))])
 
 
 def best_iteration(path: Path) -> int | None:
@@ -228,7 +233,7 @@ def best_iteration(path: Path) -> int | None:
 
     Only rows with the protocol of the latest row count, because others are not comparable.
     """
-    same = comparable([row for row in read_metrics(path) if math.isfinite(row.get("kid", math.nan))])
+    same = comparable_kids(read_metrics(path))
     return int(min(same, key=lambda row: float(row["kid"]))["iteration"]) if same else None
 
 

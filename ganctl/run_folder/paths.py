@@ -127,6 +127,11 @@ class RunFolder:
         return self.path / ".lock"
 
     @property
+    def resume_command(self) -> str:
+        """What to type to continue the run."""
+        return f"ganctl resume {shlex.quote(str(self.path))}"
+
+    @property
     def exists(self) -> bool:
         """Whether this is a run: it has a config.yaml."""
         return self.config.is_file()
@@ -156,6 +161,14 @@ class RunFolder:
     def write_info(self, facts: dict[str, Any]) -> None:
         """Write run.json."""
         write_atomically(self.info, (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def read_info(self) -> dict[str, Any]:
+        """Return the content of run.json; empty if it cannot be read."""
+        try:
+            found = json.loads(self.info.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def append_log(self, line: str) -> None:
         """Add a line to log.txt. Best effort: a full disk is reported elsewhere."""
@@ -198,8 +211,9 @@ class RunFolder:
         """Raise UsageError if `create` would, before any work is wasted; arguments as there."""
         path = outputs / name
         if explicit and os.path.lexists(path) and not (never_began and cls(path).never_began):
-            resume = f"ganctl resume {shlex.quote(str(path))}"
-            raise UsageError(f"{path} already exists. Choose another --run-name, or continue it: {resume}")
+            raise UsageError(
+                f"{path} already exists. Choose another --run-name, or continue it: {cls(path).resume_command}"
+            )
         # Unlike Path.exists, this does not fail below another user's private folder.
         existing = next(folder for folder in (outputs, *outputs.absolute().parents) if os.path.lexists(folder))
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):

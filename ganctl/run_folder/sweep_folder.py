@@ -141,6 +141,11 @@ class SweepRecord:
         """The best trial; None if none has finished."""
         return next(iter(self.ranked), None)
 
+    @property
+    def base_trial(self) -> Trial | None:
+        """The trial that has the base experiment's own values; None if there is none."""
+        return next((trial for trial in self.trials if trial.number == self.base), None)
+
     def _rank(self, trial: Trial) -> float:
         assert trial.score is not None
         return trial.score if self.objective.better == "lower" else -trial.score

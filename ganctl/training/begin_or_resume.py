@@ -1,9 +1,6 @@
-"""Begin a run, or go on with it if it is there: one command for a job script, safe to repeat."""
+"""Begins a run, or continues it if it exists: one command for a job script, safe to repeat."""
 
-import json
-import shlex
 from pathlib import Path
-from typing import Any
 
 from ganctl.build.parts import Parts
 from ganctl.build.resolving import load_experiment
@@ -71,15 +68,14 @@ def begin_or_resume(
     match progress.state(wanted):
         case State.FINISHED if progress.ended_early:
             console.say(
-                f"{folder.path} is finished: it {progress.end}. To continue it nevertheless: ganctl resume "
-                + shlex.quote(str(folder.path))
+                f"{folder.path} is finished: it {progress.end}. To continue it nevertheless: {folder.resume_command}"
             )
         case State.FINISHED:
             console.say(f"{folder.path} is finished: it has {progress.done:,} iterations.")
         case State.DIVERGED:
             raise DivergedError(
                 f"{folder.path} cannot go on. {progress.end.removeprefix(ENDED)} From its checkpoint, it would diverge "
-                "again. To try nevertheless: ganctl resume " + shlex.quote(str(folder.path))
+                f"again. To try nevertheless: {folder.resume_command}"
             )
         case _:
             resume(folder, parts, console, command, device=device)
@@ -106,14 +102,13 @@ def _refuse_another_run(folder: RunFolder, parts: Parts, then: Experiment, init_
     if lines:
         raise UsageError(
             f"{folder.path} is another run than this one. Choose another --run-name, or continue it as it is: "
-            f"ganctl resume {shlex.quote(str(folder.path))}\n" + "\n".join(lines)
+            f"{folder.resume_command}\n" + "\n".join(lines)
         )
 
 
 def _started_from(folder: RunFolder) -> Path | None:
     """Return the file or checkpoint whose weights a run began with; None if it began with its own."""
     try:
-        facts: Any = json.loads(folder.info.read_text("utf-8"))
-        return Path(facts["init_from"]["path"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return Path(folder.read_info()["init_from"]["path"])
+    except (KeyError, TypeError):
         return None

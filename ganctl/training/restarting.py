@@ -5,7 +5,6 @@ between can be done again: a run that is killed meanwhile is resumed as if it ha
 """
 
 import math
-import shlex
 import shutil
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from ganctl.experiment.changes import differences
 from ganctl.experiment.experiment import Experiment
 from ganctl.host.device import Device
 from ganctl.run_folder import checkpoint
-from ganctl.run_folder.course import EarlyEnd, Restart, add_early_end, info_of, restarts, write_restart
+from ganctl.run_folder.course import EarlyEnd, Restart, add_early_end, restarts, write_restart
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.losses_csv import last_iteration, trim
 from ganctl.run_folder.metrics_csv import comparable, read_metrics
@@ -51,12 +50,12 @@ def play_and_restart(prepared: Prepared, folder: RunFolder, console: TrainingCon
 
 def carry_out_last(folder: RunFolder) -> None:
     """Carry out a restart that a killed run had only decided on."""
-    if all(turn.carried_out for turn in restarts(folder)):
+    if all(restart.carried_out for restart in restarts(folder)):
         return
     with run_lock(folder):
-        for turn in restarts(folder):
-            if not turn.carried_out:
-                _carry_out(folder, turn, resolving.load_parts(folder.config, (turn.set,)).experiment)
+        for restart in restarts(folder):
+            if not restart.carried_out:
+                _carry_out(folder, restart, resolving.load_parts(folder.config, (restart.set,)).experiment)
 
 
 class _Impossible(Exception):
@@ -83,7 +82,7 @@ def _restarted(
         add_early_end(folder, EarlyEnd(iteration, planned, KEY, "restart", since, why))
         console.close_run(folder, f"ended: {message}")
         raise type(ended)(message) from None
-    turn = Restart(
+    restart = Restart(
         number=number,
         after=iteration,
         back_to=origin.step if origin else 0,
@@ -93,27 +92,27 @@ def _restarted(
         kept_in=f"{folder.restarts.name}/{number}",
         carried_out=False,
     )
-    take_back(folder, turn, prepared.experiment)
-    console.say(str(turn))
+    take_back(folder, restart, prepared.experiment)
+    console.say(str(restart))
     restore_newest(prepared, folder)
     return prepared
 
 
-def take_back(folder: RunFolder, turn: Restart, experiment: Experiment) -> None:
+def take_back(folder: RunFolder, restart: Restart, experiment: Experiment) -> None:
     """Make the run folder that of a restarted run; a kill meanwhile leaves it as it was, or for `carry_out_last`."""
     try:
-        _keep(folder, turn)
-        write_restart(folder, turn)
-        _carry_out(folder, turn, experiment)
+        _keep(folder, restart)
+        write_restart(folder, restart)
+        _carry_out(folder, restart, experiment)
     except OSError as error:
         raise GanctlError(
-            f"{folder.path} could not be taken back to iteration {turn.back_to}: {error.strerror or error}. Fix the "
-            f"cause, such as a full disk, then continue: ganctl resume {shlex.quote(str(folder.path))}"
+            f"{folder.path} could not be taken back to iteration {restart.back_to}: {error.strerror or error}. Fix the "
+            f"cause, such as a full disk, then continue: {folder.resume_command}"
         ) from None
 
 
 def _way_on(folder: RunFolder) -> str:
-    return f"To go on without: ganctl resume {shlex.quote(str(folder.path))} --set {KEY}=go_on"
+    return f"To go on without: {folder.resume_command} --set {KEY}=go_on"
 
 
 def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint | None:
@@ -123,7 +122,7 @@ def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint 
     longer than it was sick: then it is the one with the best KID. An early checkpoint that did not help is not tried
     again, because what was found may have begun long before it showed: the run then begins again.
     """
-    tried = {turn.back_to for turn in restarts(folder) if 0 < turn.back_to <= since / 2}
+    tried = {restart.back_to for restart in restarts(folder) if 0 < restart.back_to <= since / 2}
     kids = {row["iteration"]: row.get("kid", math.nan) for row in comparable(read_metrics(folder.metrics))}
     paths = {int(path.name): path for path in checkpoint.newest_first(folder.checkpoints)}
 
@@ -139,7 +138,7 @@ def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint 
             return checkpoint.load(paths[step])
         except GanctlError as error:
             folder.append_log(f"skipped     {error}")
-    if "init_from" in info_of(folder):
+    if "init_from" in folder.read_info():
         raise _Impossible("it began with the weights of another run, and the checkpoint that holds them is gone")
     return None
 
@@ -175,9 +174,9 @@ def _refuse_what_does_not_fit(origin: checkpoint.Checkpoint, prepared: Prepared)
         raise _Impossible(f"after its first iteration, a run keeps its {' and '.join(kept)}")
 
 
-def _keep(folder: RunFolder, turn: Restart) -> None:
+def _keep(folder: RunFolder, restart: Restart) -> None:
     """Keep what the doctor read, as a folder that it still can read."""
-    kept = folder.path / turn.kept_in
+    kept = folder.path / restart.kept_in
     made = kept.with_name(f".{kept.name}.tmp")
     for leftover in (made, kept):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -188,23 +187,23 @@ def _keep(folder: RunFolder, turn: Restart) -> None:
     made.rename(kept)
 
 
-def _carry_out(folder: RunFolder, turn: Restart, experiment: Experiment) -> None:
+def _carry_out(folder: RunFolder, restart: Restart, experiment: Experiment) -> None:
     """Make the run folder that of a run that has just reached the checkpoint, with a changed experiment."""
-    kept = RunFolder(folder.path / turn.kept_in)
+    kept = RunFolder(folder.path / restart.kept_in)
     folder.write_config(experiment.to_yaml())
-    checkpoint.remove_after(folder.checkpoints, turn.back_to)
-    origin = folder.checkpoint(turn.back_to)
+    checkpoint.remove_after(folder.checkpoints, restart.back_to)
+    origin = folder.checkpoint(restart.back_to)
     if origin.is_dir():
         checkpoint.restate(origin, {"experiment": experiment.model_dump(mode="json")})
-    if turn.back_to:
-        trim(folder.losses, turn.back_to)
+    if restart.back_to:
+        trim(folder.losses, restart.back_to)
     else:  # the change may give them other columns
         for path in (folder.losses, folder.metrics, folder.vitals):
             path.unlink(missing_ok=True)
     for drawn, to in ((folder.samples, kept.samples), (folder.generators, kept.generators)):
         to.mkdir(parents=True, exist_ok=True)
         for path in drawn.iterdir():
-            if STEP_NAME.fullmatch(path.stem) and int(path.stem) > turn.back_to:
+            if STEP_NAME.fullmatch(path.stem) and int(path.stem) > restart.back_to:
                 path.rename(to / path.name)
-    folder.append_log(str(turn))
-    write_restart(folder, replace(turn, carried_out=True))
+    folder.append_log(str(restart))
+    write_restart(folder, replace(restart, carried_out=True))

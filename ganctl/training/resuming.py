@@ -1,6 +1,5 @@
 """Resuming a run: its latest checkpoint is restored into the game that its experiment builds."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -64,8 +63,8 @@ def _refuse_lost_checkpoints(experiment: Experiment, folder: RunFolder) -> None:
 def _recorded_fingerprint(folder: RunFolder) -> Any:
     """The fingerprint of the images in run.json; None if the file is missing or damaged."""
     try:
-        return json.loads(folder.info.read_text("utf-8"))["dataset"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return folder.read_info()["dataset"]["fingerprint"]
+    except (KeyError, TypeError):
         return None
 
 

@@ -1,6 +1,5 @@
 """The outer loop: play a chunk, then call the hooks; resume; interrupt."""
 
-import shlex
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -69,7 +68,7 @@ class Trainer:
                     feed.close()
             if interruption.requested and not run.is_over(step):
                 raise interruption.error(
-                    f"Stopped after iteration {step}; everything is saved. Continue: {self._resume_command()}"
+                    f"Stopped after iteration {step}; everything is saved. Continue: {self.run.folder.resume_command}"
                 )
             if run.ending is not None and run.ending.error is not None:
                 raise run.ending.error
@@ -80,9 +79,6 @@ class Trainer:
         measured = [game.columns.index(name) for name in stage.columns]
         return find_divergence(rows[:, measured], stage.columns, stage.players)
 
-    def _resume_command(self) -> str:
-        return f"ganctl resume {shlex.quote(str(self.run.folder.path))}"
-
     def _chunk(self, step: int, rounds: int, hooks: "_Followers") -> Any:
         """Return the data of the next rounds. If images can no longer be read, save everything and end the run."""
         try:
@@ -91,7 +87,7 @@ class Trainer:
             hooks.stop(step)
             raise DataError(
                 f"The images could not be read after iteration {step}: {_shown(error)}. Everything is saved. "
-                f"Restore the images, then continue: {self._resume_command()}"
+                f"Restore the images, then continue: {self.run.folder.resume_command}"
             ) from error
 
     def _play(self, step: int, rounds: int, hooks: "_Followers") -> np.ndarray:

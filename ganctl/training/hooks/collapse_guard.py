@@ -1,6 +1,5 @@
 """Ends a run when the doctor finds that it leads to nothing: what `training.on_collapse` asks for."""
 
-import shlex
 from dataclasses import dataclass
 
 from ganctl.diagnosis.doctor import examine_quietly
@@ -50,7 +49,7 @@ class CollapseGuard(Hook):
         message = f"Iteration {step}: {why}"
         if self._answer == "stop":
             add_early_end(run.folder, EarlyEnd(step, run.iterations, KEY, self._answer, found.since, why.rstrip(".")))
-            resume = f"ganctl resume {shlex.quote(str(run.folder.path))} --set {KEY}"
+            resume = f"{run.folder.resume_command} --set {KEY}"
             message += (
                 f" The run was stopped ({KEY}=stop), and everything is saved. To go back to the best checkpoint with "
                 f"the doctor's advice: {resume}=restart. To go on: {resume}=go_on"
@@ -82,8 +81,8 @@ class _Excuse:
 
 
 def _excuses(folder: RunFolder, *, stops: bool) -> list[_Excuse]:
-    ends = [turn for turn in early_ends(folder) if stops and turn.key == KEY]
+    ends = [end for end in early_ends(folder) if stops and end.key == KEY]
     return [
-        *(_Excuse(turn.back_to, turn.after) for turn in restarts(folder)),
-        *(_Excuse(turn.iteration, 2 * turn.iteration - turn.since) for turn in ends),
+        *(_Excuse(restart.back_to, restart.after) for restart in restarts(folder)),
+        *(_Excuse(end.iteration, 2 * end.iteration - end.since) for end in ends),
     ]

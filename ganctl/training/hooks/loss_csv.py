@@ -1,7 +1,6 @@
 """Writes losses.csv: one row per iteration, on disk before any checkpoint that follows it."""
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -83,5 +82,5 @@ def _writing(run: RunInPlay) -> Iterator[None]:
         raise GanctlError(
             f"{run.folder.losses} could not be written: {error.strerror}. The run ends here; its latest checkpoint "
             "is intact. Fix the cause, such as a full disk, then continue: "
-            f"ganctl resume {shlex.quote(str(run.folder.path))}"
+            f"{run.folder.resume_command}"
         ) from None

@@ -1,7 +1,6 @@
 """Ends a run whose KID no longer falls."""
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,16 +28,16 @@ class Patience(Hook):
 
     def start(self, run: RunInPlay, step: int) -> None:
         """End a resumed run that has no patience left."""
-        past = [turn.iteration for turn in early_ends(run.folder) if self._is_past(run, step, turn)]
+        past = [end.iteration for end in early_ends(run.folder) if self._is_past(run, step, end)]
         self._anew_after = max(past, default=0)
         if step:
             self.act(run, step)
 
-    def _is_past(self, run: RunInPlay, step: int, turn: EarlyEnd) -> bool:
+    def _is_past(self, run: RunInPlay, step: int, end: EarlyEnd) -> bool:
         """Whether the run has gone on, or is to go on, after it ended so."""
-        if turn.key != KEY or turn.iteration > step:
+        if end.key != KEY or end.iteration > step:
             return False
-        return turn.iteration < step or turn.value != str(self._patience) or turn.planned < run.iterations
+        return end.iteration < step or end.value != str(self._patience) or end.planned < run.iterations
 
     def act(self, run: RunInPlay, step: int) -> None:
         """End the run if no evaluation of the last ones was better."""
@@ -50,8 +49,8 @@ class Patience(Hook):
         since = int(rows[-worse - 1]["iteration"]) if worse < len(rows) else 0
         why = f"the KID has not fallen by more than its deviation in {worse} evaluations{self._best(run, rows)}"
         add_early_end(run.folder, EarlyEnd(step, run.iterations, KEY, str(self._patience), since, why))
-        resume = f"ganctl resume {shlex.quote(str(run.folder.path))}"
-        remedy = f"To draw from the best checkpoint, use --best. To train on: {resume} --set {KEY}=0"
+        resume = f"{run.folder.resume_command} --set {KEY}=0"
+        remedy = f"To draw from the best checkpoint, use --best. To train on: {resume}"
         run.ending = Ending(f"{why} ({KEY}={self._patience})", remedy)
 
     def _best(self, run: RunInPlay, rows: Sequence[Mapping[str, Any]]) -> str:
