@@ -16,14 +16,14 @@ Written by `docs/make_commands.py` from `ganctl COMMAND --help`. More about `ini
 [your-own-pictures.md](your-own-pictures.md), about scores in [evaluation.md](evaluation.md), about pages in
 [report.md](report.md), about walks in [interpolation.md](interpolation.md), about `directions` in
 [directions.md](directions.md), about `doctor` in [doctor.md](doctor.md), about `--init-from`, `--truncation` and
-`--classes` in
-[going_on.md](going_on.md), about `mix` in [going_on.md](going_on.md#mixing-samples), about `export` in
-[export.md](export.md), about `translate` in [picture-to-picture.md](picture-to-picture.md), about `reconstruct` in
-[reconstruction.md](reconstruction.md), about `sweep` in [sweeps.md](sweeps.md), about `list-runs` in
-[report.md](report.md#many-runs), about `--resume-if-there` in [going_on.md](going_on.md#in-a-job-script), about
-`pack` in [your-own-pictures.md](your-own-pictures.md#what-is-read), about `--plugin` in
-[plugins.md](plugins.md), about losses and augmentations in [losses.md](losses.md), about speed in
-[performance.md](performance.md), about what a run survives in [reliability.md](reliability.md).
+`--classes` in [going_on.md](going_on.md), about `mix` in [going_on.md](going_on.md#mixing-samples), about
+`export` in [export.md](export.md), about `translate` in [picture-to-picture.md](picture-to-picture.md), about
+`reconstruct` in [reconstruction.md](reconstruction.md), about `sweep` in [sweeps.md](sweeps.md), about
+`list-runs` in [report.md](report.md#many-runs), about `--resume-if-there` in
+[going_on.md](going_on.md#in-a-job-script), about `pack` in
+[your-own-pictures.md](your-own-pictures.md#what-is-read), about `--plugin` in [plugins.md](plugins.md), about
+losses and augmentations in [losses.md](losses.md), about speed in [performance.md](performance.md), about what
+a run survives in [reliability.md](reliability.md).
 """
 
 

@@ -350,8 +350,8 @@ def test_stop_saves_everything_and_the_doctor_objects(
     assert caught.value.exit_code == 5
     assert str(caught.value) == (
         f"Iteration 6: {TITLE}, since iteration 5. All are alike. The run was stopped (training.on_collapse=stop), and "
-        f"everything is saved. To go back to the best checkpoint with the doctor's advice: {again}restart. To go on: "
-        f"{again}go_on"
+        f"everything is saved. To go back to the best checkpoint with the doctor's advice: {again}restart. To "
+        f"continue as it is: {again}go_on"
     )
     why = f"{TITLE}, since iteration 5. All are alike"
     assert early_ends(folder) == [EarlyEnd(6, ITERATIONS, "training.on_collapse", "stop", 5, why)]
@@ -397,10 +397,10 @@ def test_without_advice_that_fits_a_run_ends_and_says_why_not(
     with pytest.raises(SickRunError) as caught:
         played(experiment, tmp_path / "run")
     said = str(caught.value)
-    assert "because there is no advice that it can take (" in said
+    assert "because there is no advice that it can follow (" in said
     assert "loss.label_smoothing=0.1: after its first iteration, a run keeps its loss.label_smoothing;" in said
     assert "training.batch_size=0: --set training.batch_size=0" in said
-    assert f"{RATE}=2e-4: it is so already)" in said
+    assert f"{RATE}=2e-4: it is set already)" in said
     folder = RunFolder(tmp_path / "run")
     assert (restarts(folder), folder.restarts.exists()) == ([], False)
     assert checkpoint.load_newest(folder.checkpoints)[0].step == SICK_AT

@@ -101,7 +101,7 @@ def test_more_iterations_and_other_outputs_are_the_same_run(config: Path, finish
 )
 def test_another_run_is_refused_with_its_keys(config: Path, finished: RunFolder, override: str, line: str) -> None:
     before = files_of(finished)
-    with pytest.raises(UsageError, match="is another run than this one") as raised:
+    with pytest.raises(UsageError, match="holds a different run") as raised:
         job(config, finished.path.parent, override)
     assert str(raised.value).splitlines()[1:] == [line.format(config=finished.config)]
     assert files_of(finished) == before
@@ -168,7 +168,7 @@ def test_a_run_that_diverged_is_not_played_again(config: Path, tmp_path: Path) -
     folder = RunFolder(tmp_path / "tiny")
     assert Progress.read(folder).state(8) is State.DIVERGED
     before = files_of(folder)
-    with pytest.raises(DivergedError, match=r"cannot go on\. Iteration \d: .* it would diverge again") as raised:
+    with pytest.raises(DivergedError, match=r"cannot be continued\. Iteration \d: .* it would diverge again") as raised:
         job(config, tmp_path, *wild)
     assert raised.value.exit_code == 4
     assert files_of(folder) == before

@@ -340,7 +340,7 @@ def test_another_sweep_is_refused_and_another_budget_is_not(write_sweep: WriteSw
     Study.open(folder, read_sweep(write_sweep()))
     Study.open(folder, read_sweep(write_sweep({"budget": {"minutes": 3}})))
     other = read_sweep(write_sweep({"space": {RATE: {"log": [1e-6, 1e-1]}}, "seed": 1}, {"seed": 5}))
-    with pytest.raises(UsageError, match="is another sweep than this file says") as raised:
+    with pytest.raises(UsageError, match="holds a different sweep") as raised:
         Study.open(folder, other)
     changed = [line.partition(":")[0] for line in str(raised.value).splitlines()[1:]]
     assert {"seed", f"space.{RATE}", "experiment.seed"} <= set(changed)

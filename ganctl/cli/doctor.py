@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @run_argument
 @json_option
 @click.option("--strict", is_flag=True, help="End with exit code 5 if a finding is serious.")
-@click.option("--watch", is_flag=True, help="Examine a run in progress again and again, until it ends.")
+@click.option("--watch", is_flag=True, help="Examine a run in progress repeatedly, until it ends.")
 @click.option(
     "--interval",
     type=FiniteRange(min=0.0, min_open=True),
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def command(run: Path, as_json: bool, strict: bool, watch: bool, interval: float) -> None:
     """Say what is wrong with the run in folder RUN, since when, and what to change.
 
-    Reads losses.csv, metrics.csv, vitals.csv and the configuration; draws nothing. Each finding has a severity (note,
-    warning or serious), its evidence, and changes to try, the best first, as --set takes them. An empty list of
-    findings means healthy. What could not be seen is listed, too.
+    Reads the files of the run; draws nothing. Each finding has a severity (note, warning or serious), its evidence, and
+    changes to try, the best first, as --set takes them. A run without findings is healthy. Rules that lack a
+    measurement are listed, too.
 
     \b
     ganctl doctor outputs/quickstart
@@ -53,7 +53,7 @@ def command(run: Path, as_json: bool, strict: bool, watch: bool, interval: float
 
 
 def _watch(run: Path, interval: float) -> "Examination":
-    """Show each finding as it begins or ends, until the run is no longer trained; return the last examination."""
+    """Show when each finding begins or ends, until the run is no longer trained; return the last examination."""
     from ganctl.diagnosis.doctor import examine
     from ganctl.errors import UsageError
     from ganctl.host.file_lock import holder_of

@@ -37,12 +37,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Train an experiment many times with other values of some keys, to find the best: a sweep.
+    """Train an experiment many times with different values of some keys, to find the best ones: a sweep.
 
     SWEEP.yaml names the experiment, the keys to try, each with its range, and a budget of trials or minutes. Every
-    trial is a run folder in the sweep's own, whose sweep.html shows them all. The same command continues a sweep; typed
-    again in another terminal or on another host, it works on the same sweep at the same time. Needs Optuna: pip install
-    'ganctl[sweep]'.
+    trial is a run folder within that of the sweep, whose sweep.html shows them all. The same command continues a sweep;
+    in another terminal, it works on the same sweep at the same time. Needs Optuna: pip install 'ganctl[sweep]'.
 
     \b
     ganctl sweep night.yaml
@@ -94,7 +93,7 @@ def command(
 
 
 def _check_in_another_process(file: Path) -> None:
-    """Build networks in a process that ends afterwards: this one waits for trainings, and needs no TensorFlow."""
+    """Build the networks in another process: this one only waits for trainings, and should not load TensorFlow."""
     from ganctl.errors import ConfigurationError, DataError, GanctlError
     from ganctl.plugins import as_options
 
@@ -116,7 +115,7 @@ def _write_page(study: "Study", say: Callable[[str], None]) -> None:
 
 
 def _conclude(record: "SweepRecord", command: str, say: Callable[[str], None]) -> None:
-    """Print what was found, and what to type next."""
+    """Print the best trial, and what to type next."""
     best, base, objective = record.best, record.base_trial, record.objective.title
     if best is None:
         say(f"No trial has finished yet. The trials are in {record.folder.path}; open its {record.folder.page.name}.")
@@ -134,7 +133,7 @@ def _outcome(trial: "Trial") -> str:
 
 
 def _print_best(study: "Study") -> None:
-    """Print the experiment of the best trial, with what it reached as a comment."""
+    """Print the experiment of the best trial, with its score as a comment."""
     from ganctl.errors import GanctlError
     from ganctl.experiment.yaml_editing import comment
 

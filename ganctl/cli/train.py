@@ -27,7 +27,7 @@ from ganctl.errors import UsageError
 @click.option(
     "--resume-if-there",
     is_flag=True,
-    help="If the run folder is there already, continue that run to its end; for job scripts that are repeated.",
+    help="If the run folder exists, continue that run to its end; for job scripts that are repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Build everything, print the layers and the memory, train nothing.")
 @quiet_option

@@ -1,4 +1,4 @@
-"""Examines a run: asks every rule, and says what none of them could see."""
+"""Examines a run by every rule, and names the rules that could not judge it."""
 
 import importlib
 import pkgutil
@@ -23,9 +23,9 @@ class Rule:
     """A rule.
 
     Attributes:
-        name: of its file.
+        name: the name of its file.
         title: the first line of its docstring, without the full stop: what is wrong.
-        module: the file.
+        module: its file.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Rule:
     module: ModuleType
 
     def examine(self, history: RunHistory) -> list[Finding]:
-        """Return what it finds; raises `Unseen` if it cannot see what it judges by."""
+        """Return its findings; raises `Unseen` if the run lacks what it judges by."""
         yielded: Iterable[Found] = self.module.examine(history)
         findings = []
         for found in yielded:
@@ -43,18 +43,18 @@ class Rule:
         return findings
 
     def advice(self, history: RunHistory) -> Sequence[Advice]:
-        """Return the changes that it advises in every case; none if that depends on what it finds."""
+        """Return the changes that it always advises; none if they depend on the finding."""
         advise: Callable[[RunHistory], Sequence[Advice]] | None = getattr(self.module, "advice", None)
         return advise(history) if advise else ()
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What the doctor says of a run.
+    """The result of an examination.
 
     Attributes:
         findings: the worst first; empty if the run is healthy.
-        unseen: by the name of a rule that could not see what it judges by: what is missing.
+        unseen: what is missing, by the name of each rule that could not judge.
     """
 
     findings: tuple[Finding, ...]
@@ -70,14 +70,14 @@ class Examination:
         return [found.as_json() for found in self.findings]
 
     def __str__(self) -> str:
-        """Return all of it in words."""
+        """Return findings and missing measurements in words."""
         healthy = "healthy: nothing found" if not self.unseen else "nothing found in what could be seen"
         lines = [str(found) for found in self.findings] or [healthy]
         return "\n".join([*lines, *self._unseen_in_words()])
 
     @property
     def reasons(self) -> dict[str, list[str]]:
-        """The rules that could not see, by what is missing."""
+        """The rules that could not judge, by what is missing."""
         by_reason: dict[str, list[str]] = {}
         for name, reason in self.unseen.items():
             by_reason.setdefault(reason, []).append(name)
@@ -113,7 +113,7 @@ def examine(path: Path) -> Examination:
 
 
 def examine_quietly(folder: RunFolder, names: Sequence[str] = ()) -> Examination:
-    """Ask the rules of these names, or all, about a run that may have nothing to examine: it then has no findings."""
+    """Examine a run by the named rules, by default all; a run that cannot be examined has no findings."""
     history = RunHistory(folder)
     try:
         history.check()
@@ -123,7 +123,7 @@ def examine_quietly(folder: RunFolder, names: Sequence[str] = ()) -> Examination
 
 
 def examined(history: RunHistory, names: Sequence[str] = ()) -> Examination:
-    """Ask the rules of these names, or all, about a run."""
+    """Examine a run by the named rules, by default all."""
     found: list[Finding] = []
     unseen: dict[str, str] = {}
     for rule in all_rules().values():
@@ -135,6 +135,6 @@ def examined(history: RunHistory, names: Sequence[str] = ()) -> Examination:
         except Unseen as reason:
             unseen[rule.name] = str(reason)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            # A file edited by hand can hold anything; the other rules still see what they see.
+            # A file edited by hand can hold anything; the other rules still apply.
             unseen[rule.name] = f"a file of the run holds what it cannot judge ({type(error).__name__})"
     return Examination(tuple(worst_first(found)), unseen)

@@ -1,4 +1,4 @@
-"""What the doctor says: findings, each with its evidence and the changes to try."""
+"""Findings of the doctor, each with its evidence and the changes to try."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ class Severity(StrEnum):
     """How bad a finding is, from the least."""
 
     NOTE = "note"
-    """Something to know; the run is not sick."""
+    """Worth knowing; the run is healthy."""
     WARNING = "warning"
     """The result will be worse than it could be."""
     SERIOUS = "serious"
-    """The run will lead to nothing as it is."""
+    """The run will fail if nothing is changed."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Advice:
 
 @dataclass(frozen=True)
 class Found:
-    """What a rule yields: the doctor adds the rule's name, title and advice to it.
+    """What a rule yields; the doctor adds the name, the title and the usual advice of the rule.
 
     Attributes:
         severity: how bad it is.
-        since: the iteration from which on it is so; 0: from the start.
+        since: the iteration from which it holds; 0: from the start.
         says: one sentence with the numbers.
-        curve: the column that shows it, of losses.csv, metrics.csv or vitals.csv; empty if no curve does.
-        numbers: the numbers by name.
-        advice: what to change in this case; None: what the rule always advises.
+        curve: the column of losses.csv, metrics.csv or vitals.csv that shows it; empty without one.
+        numbers: the numbers in the sentence, and others, by name.
+        advice: changes for this case; None: the usual advice of the rule.
     """
 
     severity: Severity
@@ -58,8 +58,8 @@ class Finding:
     Attributes:
         name: of the rule that found it.
         title: what is wrong, in one sentence.
-        found: what is wrong, since when, and what shows it.
-        advice: what to change, the best first.
+        found: severity, beginning and evidence.
+        advice: changes to try, the best first.
     """
 
     name: str
@@ -74,11 +74,11 @@ class Finding:
 
     @property
     def since(self) -> int:
-        """The iteration from which on it is so; 0: from the start."""
+        """The iteration from which it holds; 0: from the start."""
         return self.found.since
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON data."""
+        """Return the finding as JSON data."""
         return {
             "name": self.name,
             "title": self.title,
@@ -93,13 +93,13 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        """Return it in words: what is wrong since when, the evidence, and the changes to try."""
+        """Return the finding in words: what is wrong since when, the evidence, and the changes to try."""
         lines = [f"{self.severity}: {self.title}, {self.when}", f"  {self.found.says}"]
         return "\n".join([*lines, *(f"  try  --set '{each.set}'  {each.why}" for each in self.advice)])
 
     @property
     def when(self) -> str:
-        """Since when, in words."""
+        """The beginning in words."""
         return f"since iteration {self.since:,}" if self.since else "from the start"
 
 

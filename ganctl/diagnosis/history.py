@@ -1,4 +1,4 @@
-"""What a run folder says of a run, read when a rule asks for it, and without TensorFlow."""
+"""The history of a run, from its folder; read when a rule needs it, without TensorFlow."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,19 +16,19 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.vitals_csv import Vitals, read_vitals
 
 BINS = 200
-"""The points of a column of losses.csv: each is the mean of equally many rows."""
+"""The most points of a column of losses.csv: each is the mean of the same number of rows."""
 FEWEST_ITERATIONS = 2
-"""With fewer there is nothing to examine."""
+"""With fewer, there is nothing to examine."""
 FEWEST_TO_JUDGE = 200
 """With fewer, no curve says anything yet: every run begins with grey samples that are easily told from real images."""
 
 
 class Unseen(Exception):
-    """A rule cannot see what it judges by; the message says what is missing, as the end of a sentence."""
+    """The run lacks what a rule judges by; the message says what is missing, as the end of a sentence."""
 
 
 class RunHistory:
-    """What a run folder says of a run.
+    """The files of a run folder, as the rules need them.
 
     Args:
         folder: the run.
@@ -39,7 +39,7 @@ class RunHistory:
 
     @classmethod
     def open(cls, path: Path) -> "RunHistory":
-        """Open a run folder; raises UsageError if it is none, or holds nothing that could be examined."""
+        """Open a run folder; raises UsageError if there is nothing to examine."""
         if not path.exists():
             raise UsageError(f"{path} does not exist.")
         history = cls(RunFolder.open(path))
@@ -76,7 +76,7 @@ class RunHistory:
         return default if value is None else value
 
     def number(self, key: str, default: float) -> float:
-        """Return the value of a dotted key as a number; `default` if it is none."""
+        """Return the value of a dotted key as a number; `default` if it is not a number."""
         try:
             return float(self.setting(key, default))
         except (TypeError, ValueError):
@@ -111,7 +111,7 @@ class RunHistory:
 
     @cached_property
     def planned(self) -> int:
-        """How long the run is to be."""
+        """`training.iterations`."""
         return int(self.number("training.iterations", self.iterations))
 
     @cached_property
@@ -132,7 +132,7 @@ class RunHistory:
         return [row for _, row in sorted({int(row["iteration"]): row for row in same}.items())]
 
     def curve(self, name: str, bins: int = BINS) -> Series:
-        """Return a column of losses.csv as means of equally many rows.
+        """Return a column of losses.csv as the means of at most `bins` equal groups of rows.
 
         Raises:
             Unseen: the file does not have it, or the run is too short.
@@ -153,7 +153,7 @@ class RunHistory:
         found = Series.of(name, self.vitals.column("iteration"), self.vitals.column(name)).after(0)
         if not len(found):
             file = self.folder.vitals.name
-            has = f"has no {name}" if len(self.vitals.rows) else "has no rows, as of a run of an older version"
+            has = f"has no {name}" if len(self.vitals.rows) else "has no rows, as in runs of older versions"
             raise Unseen(f"{file} {has}")
         return found
 
@@ -165,7 +165,7 @@ class RunHistory:
         """Return a column of metrics.csv.
 
         Raises:
-            Unseen: the run was not scored so.
+            Unseen: the run does not have this score.
         """
         rows = [(row["iteration"], row[name]) for row in self.metrics if isinstance(row.get(name), float)]
         found = Series.of(name, *np.array(rows, float).reshape(-1, 2).T)
@@ -175,27 +175,27 @@ class RunHistory:
 
     @property
     def takes_classes(self) -> bool:
-        """Whether the generator takes classes, as far as is known: rows of vitals.csv then have their effect.
+        """Whether the generator takes classes: vitals.csv then has their effect.
 
         Raises:
-            Unseen: there are no rows.
+            Unseen: vitals.csv has no rows.
         """
         self.sign("pixel_diversity")
         return bool(np.isfinite(self.vitals.column("class_effect")).any())
 
     @property
     def takes_images(self) -> bool:
-        """Whether the model makes images from images: run.json then says what the rows of its grids are."""
+        """Whether the model makes images from images: run.json then describes the rows of its grids."""
         return bool(self.info.get("grids"))
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether the columns d_real and d_fake are probabilities, not raw scores."""
+        """Whether the columns d_real and d_fake are probabilities rather than raw scores."""
         return self.setting("loss.name") in ("minimax", "non_saturating")
 
     @property
     def scores_have_zero(self) -> bool:
-        """Whether zero divides what is judged real from what is judged generated: accuracies then mean something."""
+        """Whether a score of zero separates real from generated, so that accuracies mean something."""
         return self.setting("loss.name") not in ("wasserstein", "relativistic")
 
     @property
@@ -210,10 +210,10 @@ class RunHistory:
 
     @property
     def survey(self) -> dict[str, Any]:
-        """What run.json says of the real images.
+        """The survey of the real images in run.json.
 
         Raises:
-            Unseen: it says nothing.
+            Unseen: there is none.
         """
         dataset = self.info.get("dataset")
         found = dataset.get("survey") if isinstance(dataset, dict) else None

@@ -12,8 +12,8 @@ class Series:
     """A measurement over the iterations of a run; nothing in it is NaN.
 
     Attributes:
-        name: of the column, or of what was made of columns.
-        at: the iterations, rising, [N].
+        name: the name of the column, or of what was computed from columns.
+        at: the iterations, ascending, float64 [N].
         values: float64 [N].
     """
 
@@ -23,7 +23,7 @@ class Series:
 
     @classmethod
     def of(cls, name: str, at: np.ndarray, values: np.ndarray) -> "Series":
-        """Return a series of the finite values, sorted by iteration."""
+        """Return the series of the finite values, sorted by iteration."""
         known = np.isfinite(values) & np.isfinite(at)
         order = np.argsort(at[known], kind="stable")
         return cls(name, at[known][order], values[known][order])
@@ -42,15 +42,15 @@ class Series:
         return Series(self.name, self.at[later], self.values[later])
 
     def tail(self, share: float) -> np.ndarray:
-        """Return the values of the last `share` of the points, at least one if there is any."""
+        """Return the values of the last `share` of the points, at least one."""
         return self.values[len(self) - max(1, round(share * len(self))) :] if len(self) else self.values
 
     def head(self, share: float) -> np.ndarray:
-        """Return the values of the first `share` of the points, at least one if there is any."""
+        """Return the values of the first `share` of the points, at least one."""
         return self.values[: max(1, round(share * len(self)))]
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray], name: str = "") -> "Series":
-        """Return the series with a function of its values; what is not finite is left out."""
+        """Return the series with a function of its values; values that are not finite are left out."""
         return Series.of(name or self.name, self.at, function(self.values))
 
     def with_others(self, function: Callable[..., np.ndarray], *others: "Series", name: str = "") -> "Series":
@@ -63,14 +63,14 @@ class Series:
             return Series.of(name or self.name, shared, function(*parts))
 
     def since(self, threshold: float, fewest: int = 2, share: float = 0.0) -> int | None:
-        """Return from which iteration on all values are at least `threshold`, up to the last; None if they are not.
+        """Return the iteration from which all values to the last are at least `threshold`; None without such a stretch.
 
         A single value below does not interrupt.
 
         Args:
             threshold: the least value.
-            fewest: of how many points that must at least hold.
-            share: of which part of all points that must at least hold.
+            fewest: the least number of points of the stretch.
+            share: the least length of the stretch, as a share of all points.
         """
         above = _without_single(self.values) >= threshold
         stretch = len(self) if above.all() else int(np.argmin(above[::-1]))
@@ -87,9 +87,9 @@ def _without_single(values: np.ndarray) -> np.ndarray:
 
 
 def binned(at: np.ndarray, values: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return means of equally many values each, at most `most` of them, and the last iteration of each.
+    """Return the last iteration and the mean of each of at most `most` groups of equal size.
 
-    One iteration's loss is mostly chance. What is not finite is left out.
+    The loss of a single iteration is mostly chance. Values that are not finite are left out.
     """
     known = np.isfinite(values) & np.isfinite(at)
     at, values = at[known], values[known]

@@ -9,21 +9,21 @@ from ganctl.evaluation import pixel_figures
 from ganctl.images.image_set import ImageSet
 from ganctl.images.spread import spread
 
-LOOKED_AT = 1000
-"""Images among which copies are looked for."""
+COMPARED = 1000
+"""The most images that are compared to find copies."""
 MEASURED = 256
-"""Images whose pixels are measured."""
+"""The most images whose pixels are measured."""
 
 
 def survey(images: ImageSet) -> dict[str, Any]:
     """Return what real images are like.
 
     Returns:
-        `images`: how many were looked at; `copies`: the share of them that equal an earlier one; `level`: their mean
-        level of 255; `low` and `high`: beyond which one pixel in a hundred lies; `spread`: the root mean square
-        distance of two images; and with labels `class_counts`: images by class, of all.
+        `images`: the number of images that were compared; `copies`: the share of them that equal an earlier one;
+        `level`: the mean level of 255; `low` and `high`: the 1st and the 99th percentile of the levels; `spread`: the
+        root mean square distance between two images; with labels, `class_counts`: the number of images of each class.
     """
-    chosen = images.images[spread(len(images), LOOKED_AT)]
+    chosen = images.images[spread(len(images), COMPARED)]
     different = {hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest() for image in chosen}
     measured = np.asarray(chosen[spread(len(chosen), MEASURED)])
     low, high = pixel_figures.extremes(measured)

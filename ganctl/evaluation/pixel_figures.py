@@ -1,9 +1,9 @@
-"""Figures of images as they are, without a feature network: how different they are, and how their pixels lie."""
+"""Figures of images without a feature network: how different the images are, and how their pixels are distributed."""
 
 import numpy as np
 
 _NEAR, _BESIDE = 1, 4
-"""How far from a finest frequency, in steps of the spectrum, its power is taken, and that beside it."""
+"""How far the power at a finest frequency, and the power beside it, reaches from there, in steps of the spectrum."""
 SMALLEST_SIDE = 16
 """Images with a shorter side have too few frequencies to tell a checkerboard from its surroundings."""
 
@@ -19,9 +19,9 @@ def spread(images: np.ndarray) -> float:
 
 
 def nearest(images: np.ndarray) -> float:
-    """Return the mean root mean square distance of each image of [N, ...] to the nearest other one; 0 for a single one.
+    """Return the mean root mean square distance of images [N, ...] to their nearest neighbours; 0 for a single one.
 
-    Among samples of few kinds there are near twins, however different the kinds are (Arora and Zhang 2017, "Do GANs
+    Samples of few modes have near twins, however different the modes are (Arora and Zhang 2017, "Do GANs
     actually learn the distribution?", section 2).
     """
     if len(images) < 2:
@@ -42,7 +42,7 @@ def saturated(images: np.ndarray) -> float:
 
 
 def extremes(images: np.ndarray) -> tuple[float, float]:
-    """Return the levels of uint8 images between which all pixels lie but one in a hundred at each end."""
+    """Return the 1st and the 99th percentile of the levels of uint8 images."""
     low, high = np.percentile(images, [1, 99])
     return float(low), float(high)
 
@@ -70,6 +70,6 @@ def checkerboard(images: np.ndarray) -> float | None:
 
 
 def _away(length: int, place: int) -> np.ndarray:
-    """The distance of each place of a circle from one of them."""
+    """The distance of each place on a circle of this length from one of them."""
     offsets = np.abs(np.arange(length) - place)
     return np.minimum(offsets, length - offsets)

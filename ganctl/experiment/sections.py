@@ -438,8 +438,8 @@ class TrainingSection(Section):
     """Use faster equivalents of layers and optimizers (fused or merged operations), equal up to rounding; false: use
     Keras' own. Without them, a residual network in bfloat16 may not repeat to the last bit (docs/performance.md)."""
     on_collapse: Annotated[Literal["go_on", "stop", "restart"], Resume.FREE] = "go_on"
-    """What follows when the doctor finds a collapse or a divergence that is serious: a line in the log (go_on), the end
-    of the run (stop), or up to three restarts from the best checkpoint, each with the doctor's advice (restart)."""
+    """What to do when the doctor finds a serious collapse or divergence: log it (go_on), end the run (stop), or
+    restart it from the best checkpoint with the doctor's advice, up to three times (restart)."""
 
     def who_plays(self) -> list[tuple[int, int | None, list[str] | None]]:
         """Return for each stage its first iteration from 0, that after its last, if it ends, and who plays.

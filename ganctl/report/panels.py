@@ -86,7 +86,7 @@ def score_panel(title: str, chosen: Sequence[tuple[Score, str, int]]) -> Json:
 
 
 def with_findings(plot: Json, findings: Sequence[Finding], columns: Collection[str]) -> Json:
-    """Return a plot with the findings that rest on one of its columns."""
+    """Return a plot with the findings that one of its columns shows."""
     shown = [found for found in findings if found.found.curve in columns]
     if not shown:
         return plot

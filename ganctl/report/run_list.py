@@ -1,4 +1,4 @@
-"""Many run folders, one line each. Reads little of each, so that hundreds take a second, and no TensorFlow."""
+"""Lists run folders, one line each. Little of each is read, so that hundreds take a second, without TensorFlow."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import Progress, State
 
 DEPTH = 2
-"""Run folders lie in the folder that is listed, or one deeper: those of a sweep do."""
+"""Levels below the listed folder: the trials of a sweep are at the second."""
 
 Order = Literal["name", "kid", "iterations", "state", "time"]
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -28,22 +28,22 @@ _Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class ListedRun:
-    """What a line says of a run.
+    """A line of the list.
 
     Attributes:
         name: its folder, relative to the folder that is listed.
         path: its folder.
         model: the name of the model.
         dataset: the section `dataset` of its config.yaml.
-        iterations: how many were played.
-        wanted: how many it is to have.
-        state: whether it is running, finished, stopped or diverged.
-        end: what its log says of its end; empty if nothing.
-        newest: the newest evaluation with a KID, a row of metrics.csv; None without one.
-        best: the one with the lowest KID among those of the newest's protocol.
-        findings: name and severity of what the doctor finds, the worst first; None if nobody asked, or there is
+        iterations: number of iterations so far.
+        wanted: `training.iterations`.
+        state: running, finished, stopped or diverged.
+        end: the line of its log about its end; empty without one.
+        newest: the newest row of metrics.csv with a KID; None without one.
+        best: the row with the lowest KID among those with the protocol of the newest.
+        findings: name and severity of the doctor's findings, the worst first; None if it was not asked, or there is
             nothing to examine yet.
-        changed: when losses, log or configuration were last written, in seconds since 1970.
+        changed: time of the last change of losses, log or configuration, in seconds since 1970.
     """
 
     name: str
@@ -61,7 +61,7 @@ class ListedRun:
 
     @classmethod
     def read(cls, name: str, folder: RunFolder, doctor: KnownFindings | None = None) -> Self:
-        """Read a run folder; raises GanctlError or OSError for what is not one, or cannot be read."""
+        """Read a run folder; raises GanctlError or OSError if it cannot be read."""
         config = skim_yaml(folder.config)
         model, dataset = (_section(config, key, folder) for key in ("model", "dataset"))
         wanted = config.get("training", {}).get("iterations") if isinstance(config.get("training", {}), dict) else None
@@ -92,7 +92,7 @@ class ListedRun:
 
     @property
     def measured(self) -> tuple[Any, ...]:
-        """What KIDs must share to be comparable: the protocol, which names the real images by their hash."""
+        """The protocol of the KID, with the hash of the real images: only runs with the same one compare."""
         return tuple((self.newest or {}).get(key) for key in PROTOCOL)
 
     def as_json(self) -> _Row:
@@ -122,7 +122,7 @@ class ListedRun:
 
 @dataclass(frozen=True)
 class BrokenRun:
-    """A folder that has a run's files, but cannot be read as one.
+    """A folder that has files of a run, but cannot be read as one.
 
     Attributes:
         name: the folder, relative to the folder that is listed.
@@ -172,7 +172,7 @@ class RunList:
 
     @property
     def incomparable(self) -> bool:
-        """Whether KIDs were measured in different ways, or against different images."""
+        """Whether the KIDs were measured in different ways, or against different images."""
         return len({run.measured for run in self.runs if run.newest}) > 1
 
     def as_json(self) -> list[_Row]:
@@ -181,7 +181,7 @@ class RunList:
 
 
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that have a run's files: this one, or those in it."""
+    """Yield the folders with files of a run: this one, or those within."""
     found, deeper = False, []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -195,7 +195,7 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
         for path in deeper:
             try:
                 yield from _run_folders(path, depth - 1)
-            except OSError:  # what cannot be looked into is not known to be a run
+            except OSError:  # a private folder is not an error of the list
                 continue
 
 

@@ -1,4 +1,4 @@
-"""sweep.html: the trials of a sweep in a table, what matters, all scores in one plot, and the best grids."""
+"""sweep.html: the trials of a sweep in a table, the importance of keys, all scores in one plot, and the best grids."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from ganctl.run_folder.metrics_csv import title
 from ganctl.run_folder.sweep_folder import SweepRecord, Trial, TrialState
 
 MOST_CURVES = 40
-"""The most trials whose scores are drawn; more could not be told apart."""
+"""The most trials whose scores are plotted; more could not be told apart."""
 MOST_GRIDS = 12
 """The most trials whose samples and losses are shown: the best, and the base."""
 WIDTH, HEIGHT, MARGIN = 320, 170, 14
@@ -27,9 +27,9 @@ class Mark:
     """A trial on a chart.
 
     Attributes:
-        x, y: where, in pixels.
+        x, y: its place, in pixels.
         state: of the trial.
-        label: what a reader sees who points at it.
+        label: the text that the mouse shows.
     """
 
     x: float
@@ -44,7 +44,7 @@ class Chart:
 
     Attributes:
         key: the key.
-        words: what it can be.
+        words: its range in words.
         share: its importance; None if too few trials have finished.
         marks: the trials.
         ticks: values along the horizontal axis: place in pixels, text.
@@ -66,10 +66,10 @@ class TrialRow:
 
     Attributes:
         trial: the trial.
-        colour: the number of its colour; None if nothing of it is drawn.
-        best: its best score so far and the iteration of that; None without scores.
-        values: what it tries, as text, in the order of the keys.
-        report: the relative link to its own report; None if there is none.
+        colour: the number of its colour; None if it is not plotted.
+        best: its best score so far and the iteration of that score; None without scores.
+        values: its values as text, in the order of the keys.
+        report: the relative link to the report of its run; None if there is none.
     """
 
     trial: Trial
@@ -80,7 +80,7 @@ class TrialRow:
 
 
 def write_sweep_page(record: SweepRecord) -> Path:
-    """Write sweep.html into the sweep's folder; returns its path."""
+    """Write sweep.html into the folder of the sweep; return its path."""
     shown = _in_order(record)
     colours = {trial.number: place % 8 for place, trial in enumerate(shown[:MOST_CURVES])}
     chosen = _with_pictures(record, shown)
@@ -112,14 +112,14 @@ def write_sweep_page(record: SweepRecord) -> Path:
 
 
 def _in_order(record: SweepRecord) -> list[Trial]:
-    """The finished trials, the best first; then those that have scores, and the others."""
+    """Return the finished trials, the best first, then those that have scores, then the others."""
     ranked = record.ranked
     others = [trial for trial in record.trials if trial.score is None]
     return [*ranked, *sorted(others, key=lambda trial: (not trial.curve, trial.number))]
 
 
 def _with_pictures(record: SweepRecord, shown: Sequence[Trial]) -> list[Trial]:
-    """The trials whose samples are shown: the best ones, always with the base."""
+    """Return the trials whose samples are shown: the best ones, always with the base."""
     able = [trial for trial in shown if trial.folder.exists]
     chosen = able[:MOST_GRIDS]
     base = [trial for trial in able[MOST_GRIDS:] if trial.number == record.base]
@@ -127,7 +127,7 @@ def _with_pictures(record: SweepRecord, shown: Sequence[Trial]) -> list[Trial]:
 
 
 def _pictures(run: RunRecord, objective: str) -> dict[str, Any]:
-    """Return what the slider shows of a run: its grids, each with the objective alone."""
+    """Return the grids of a run for the slider, each with the objective as its only score."""
     shown = pictures(run)
     for evaluation in shown["evaluations"]:
         evaluation["scores"] = [score for score in evaluation["scores"] if score["title"] == objective]
@@ -143,7 +143,7 @@ def _title(record: SweepRecord, read: Sequence[RunRecord]) -> str:
 
 
 def _counts(trials: Sequence[Trial]) -> str:
-    """Return how many trials there are of each state, in words."""
+    """Return the number of trials in each state, in words."""
     counts = {state: sum(trial.state is state for trial in trials) for state in TrialState}
     return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
 
@@ -193,12 +193,12 @@ def _losses(read: Sequence[RunRecord], trials: Sequence[Trial], colours: Mapping
 
 
 def _is_spread(values: Sequence[float]) -> bool:
-    """Whether positive values differ so much that a logarithmic axis shows them better."""
+    """Whether values differ so much that a logarithmic axis shows them better; never if one is not positive."""
     return min(values) > 0 and max(values) > _SPREAD * min(values)
 
 
 def _chart(record: SweepRecord, key: str) -> Chart:
-    """Draw the last score of every trial that has one against the value of a key."""
+    """Plot the last score of every trial that has one against the value of a key."""
     found = [
         (trial, trial.values[key], trial.score if trial.score is not None else list(trial.curve.values())[-1])
         for trial in record.trials
@@ -239,7 +239,7 @@ class _Axis:
 
     @classmethod
     def of(cls, values: Sequence[Any], length: int, *, logarithmic: bool) -> "_Axis":
-        """Return the axis that shows all of these values."""
+        """Return the axis that spans these values."""
         if not all(type(value) in (int, float) for value in values):
             names = tuple(dict.fromkeys(sorted(map(_text, values))))
             return cls(0, max(1, len(names) - 1), length, False, names)
@@ -256,7 +256,7 @@ class _Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """The values to write along the axis."""
+        """The labels along the axis: place in pixels, text."""
         if self.names:
             return [(self.place(name), name) for name in self.names]
         return [(self.place(end), number(end)) for end in (self.low, self.high)]

@@ -24,7 +24,7 @@ LOGARITHMIC = {"Checkerboard", *NETWORKS}
 
 
 def vitals_panels(vitals: Vitals, findings: Sequence[Finding]) -> list[Json]:
-    """Return a plot for each group of columns that were measured."""
+    """Return a plot for each group with a measured column."""
     groups = PANELS | {
         title: tuple(name for name in vitals.columns if name.startswith(start)) for title, start in NETWORKS.items()
     }

@@ -1,4 +1,4 @@
-"""How far a run has come, and whether it is running, finished, stopped or diverged: read from its files alone."""
+"""How far a run has come, and whether it is running, finished, stopped or diverged, from its files alone."""
 
 import re
 from contextlib import suppress
@@ -12,7 +12,7 @@ from ganctl.run_folder.losses_csv import last_iteration
 from ganctl.run_folder.paths import STEP_NAME, RunFolder
 
 HAS_DIVERGED = "The training has diverged"
-"""What a DivergedError says, and so the last line of the log of a run that one ended."""
+"""Part of every DivergedError, and so of the last line of the log of a run that diverged."""
 
 ENDED, ENDED_EARLY, FINISHED = "ended: ", "ended early after iteration ", "finished "
 _BEGAN = ("started: ", "resumed after ")
@@ -20,14 +20,14 @@ _TAIL_BYTES = 16_384
 
 
 class State(StrEnum):
-    """What a run is doing, or how it came to rest."""
+    """What a run is doing, or how it ended."""
 
     RUNNING = "running"
     """A process holds its folder."""
     FINISHED = "finished"
-    """It has all its iterations, or ended early because it got no better (`evaluation.patience`)."""
+    """It is complete, or ended early because it got no better (`evaluation.patience`)."""
     STOPPED = "stopped"
-    """It has not: it was interrupted, it failed, or its process was killed."""
+    """It is incomplete: it was interrupted, it failed, or its process was killed."""
     DIVERGED = "diverged"
     """It ended because a measurement was not finite, or far too large; resumed, it would diverge again."""
 
@@ -37,10 +37,10 @@ class Progress:
     """How far a run has come.
 
     Attributes:
-        done: iterations that were played; of a killed run, those after its last checkpoint are lost.
+        done: number of iterations; those after the last checkpoint of a killed run are lost.
         saved: the iteration of its newest checkpoint; None if it has none.
-        end: what the log says last of the run's end; empty if nothing, because it runs or was killed.
-        holder: the ID of the process that trains it; None if no process does.
+        end: the line of the log about the end of the run; empty if there is none, because it is running or was killed.
+        holder: ID of the process that trains it; None if no process does.
     """
 
     done: int
@@ -51,7 +51,7 @@ class Progress:
     @classmethod
     def read(cls, folder: RunFolder) -> Self:
         """Read a run folder in any state."""
-        # First: if the process ends meanwhile, what it wrote at its end is read after that.
+        # First, so that if the process ends just now, its last words are still read.
         holder = holder_of(folder.lock)
         saved, end = _newest_checkpoint(folder), "" if holder else _end(folder.log)
         finished = re.match(rf"{FINISHED}(\d{{1,18}}) iterations", end)
@@ -62,11 +62,11 @@ class Progress:
 
     @property
     def ended_early(self) -> bool:
-        """Whether it ended by itself before its last iteration, as it was told to."""
+        """Whether the run ended before its last iteration without an error."""
         return self.end.startswith(ENDED_EARLY)
 
     def state(self, wanted: int) -> State:
-        """Return the state of a run that is to have so many iterations."""
+        """Return the state of a run that is to have `wanted` iterations."""
         if self.holder:
             return State.RUNNING
         if self.ended_early or max(self.saved or 0, self.done if self.end.startswith(FINISHED) else 0) >= wanted:
@@ -83,7 +83,7 @@ def _newest_checkpoint(folder: RunFolder) -> int | None:
 
 
 def _end(log: Path) -> str:
-    """Return the last line that says how the run ended; empty if it began again after that, or never ended."""
+    """Return the last line about the end of the run; empty if it was continued after that, or never ended."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))

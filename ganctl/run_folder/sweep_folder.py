@@ -23,7 +23,7 @@ class SweepFolder:
 
     @property
     def definition(self) -> Path:
-        """What the sweep tries and measures; a sweep that goes on must be the same."""
+        """What the sweep tries and measures; must be the same whenever the sweep is continued."""
         return self.path / "sweep.yaml"
 
     @property
@@ -38,7 +38,7 @@ class SweepFolder:
 
     @property
     def choosing(self) -> Path:
-        """Held by the process that is just choosing its next trial."""
+        """Lock of the process that is choosing its next trial."""
         return self.path / ".choosing"
 
     def trial(self, number: int) -> RunFolder:
@@ -46,7 +46,7 @@ class SweepFolder:
         return RunFolder(self.path / f"trial-{number:03d}")
 
     def claim(self, number: int) -> Path:
-        """Held by the process that sees to a trial."""
+        """Lock of the process that works on a trial."""
         return self.path / f".trial-{number:03d}"
 
 
@@ -54,17 +54,17 @@ class TrialState(StrEnum):
     """What a trial is doing, or how it ended."""
 
     RUNNING = "running"
-    """A process sees to it."""
+    """A process is working on it."""
     WAITING = "waiting"
-    """It was interrupted, or its process was killed; the next process to choose takes it up."""
+    """It was interrupted, or its process was killed; the next process that chooses a trial continues it."""
     FINISHED = "finished"
     """It has its score."""
     PRUNED = "pruned"
-    """It was stopped because its scores were worse than those of most others after as many iterations."""
+    """It was stopped because its scores were worse than those of most others after the same number of iterations."""
     DIVERGED = "diverged"
     """Its training diverged."""
     FAILED = "failed"
-    """It could not be trained, or not be scored; its note says why."""
+    """It could not be trained or scored; its note says why."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Trial:
     """A trial of a sweep.
 
     Attributes:
-        number: from 0, in the order in which they began.
+        number: from 0, in the order in which the trials began.
         values: the values that it tries, by key.
         state: what it is doing, or how it ended.
         score: the objective at its end; None unless it has finished.
@@ -91,7 +91,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name in messages and on the page."""
         return f"trial {self.number}"
 
     def as_json(self) -> dict[str, Any]:
@@ -114,12 +114,12 @@ class SweepRecord:
     Attributes:
         name: of the sweep.
         folder: where it is.
-        objective: the figure of metrics.csv that it improves.
-        keys: the keys that it tries, each with what it can be in words.
-        logarithmic: those keys whose values are spread evenly over orders of magnitude.
+        objective: the column of metrics.csv that is improved.
+        keys: the keys of the space, each with its range in words.
+        logarithmic: the keys with a logarithmic range.
         trials: in the order of their numbers.
         base: the number of the trial that has the base experiment's own values; None if there is none.
-        importance: the share of each key in how far scores differ; empty if too few trials have finished.
+        importance: the relative importance of each key, in all 1; empty if too few trials have finished.
     """
 
     name: str

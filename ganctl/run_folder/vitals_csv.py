@@ -1,7 +1,7 @@
-"""vitals.csv: signs of a run's health, one row per sample grid: what each column means, and the only reader.
+"""vitals.csv, signs of a run's health, one row per sample grid: what each column means, and its only reader.
 
-A cell is empty where its sign was not measured. Rows are written and read as those of metrics.csv are: complete lines
-count, and a damaged line is skipped.
+A cell is empty where its sign was not measured. As in metrics.csv, only complete lines count, and a damaged line is
+skipped.
 """
 
 import csv
@@ -18,7 +18,7 @@ from ganctl.run_folder.metrics_csv import line
 SIGNS: Mapping[str, str] = {
     "lite0_diversity": "effective number of different samples over their number, in Lite0 features (Friedman 2023)",
     "lite0_diversity_real": "the same of as many real images",
-    "lite0_change": "mean distance to the last row's images of the same inputs, over that between different samples",
+    "lite0_change": "mean distance to the images of the same inputs in the last row, over that between two samples",
     "pixel_diversity": "mean distance between two samples, over that between two real images, in pixels",
     "pixel_nearest": "mean distance of a sample to the nearest other one, over the same of real images, in pixels",
     "pixel_change": "as lite0_change, in pixels",
@@ -38,14 +38,14 @@ SIGNS: Mapping[str, str] = {
     "score_fake": "the same of samples",
     "score_deviation": "standard deviation of the raw scores of training images",
 }
-"""The columns of every run after `iteration`, with one line of meaning each."""
+"""The columns of every run after `iteration`, each with its meaning in one line."""
 WEIGHT_NORM, UPDATE = "weight_norm_", "update_"
-"""Columns of each network that learns, before its role: the norm of its weights, and the norm of what the last
-iteration changed in them over that of the weights."""
+"""Prefixes of the columns of each network that learns, before its role: the norm of its weights, and the norm of what
+the last iteration changed in them, as a share of the former."""
 
 
 def columns_of(roles: Sequence[str]) -> list[str]:
-    """Return the columns of a run in which the networks of these roles learn, in the order of the file."""
+    """Return the columns of a run whose networks of these roles learn, in the order of the file."""
     return ["iteration", *SIGNS, *(start + role for role in roles for start in (WEIGHT_NORM, UPDATE))]
 
 
@@ -77,16 +77,16 @@ def read_vitals(path: Path) -> Vitals:
 
 
 def row_line(columns: Sequence[str], values: Mapping[str, float | int | None]) -> bytes:
-    """Return the line of a row; what is None or not finite is an empty cell."""
+    """Return the line of a row; a value that is None or not finite becomes an empty cell."""
     known = {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
     return line(known.get(name) for name in columns).encode()
 
 
 def continued(content: bytes, columns: Sequence[str], last: int) -> bytes:
-    """Return the content of a vitals.csv up to an iteration, with these columns; new cells are empty.
+    """Return the content of a vitals.csv up to iteration `last`, with these columns; the cells of new ones are empty.
 
     Raises:
-        GanctlError: it has a column that is none of these.
+        GanctlError: it has other columns.
     """
     header = line(columns).encode()
     if not content:
@@ -104,7 +104,7 @@ def continued(content: bytes, columns: Sequence[str], last: int) -> bytes:
 
 
 def _content(content: bytes) -> tuple[list[str], list[list[float]]]:
-    """Return header and rows; complete lines that are no rows are left out."""
+    """Return the header and the rows; incomplete and damaged lines are skipped."""
     text = content.decode("utf-8", errors="replace")
     first, *lines = text[: text.rfind("\n") + 1].split("\n")
     names = first.split(",") if first else []

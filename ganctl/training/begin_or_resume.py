@@ -14,7 +14,7 @@ from ganctl.training.console import TrainingConsole
 from ganctl.training.run import resume, train
 
 _MEASURED = ("precision", "xla")
-"""Keys of `training` whose `auto` is measured when a run begins; its config.yaml has what came out."""
+"""Keys of `training` whose `auto` is measured when a run begins; its config.yaml has the result."""
 
 
 def begin_or_resume(
@@ -27,11 +27,11 @@ def begin_or_resume(
     device: str = "auto",
     init_from: Path | None = None,
 ) -> RunFolder:
-    """Train an experiment to its last iteration in the run folder of its name, whatever is there already.
+    """Train an experiment to its last iteration in the run folder of its name, whatever that folder holds.
 
-    Nothing there, or a run that was killed before it began: it begins. An unfinished run: it goes on from its latest
-    checkpoint, with the `outputs`, `evaluation` and `training.iterations` of the experiment. A finished one: nothing
-    is done.
+    Without a run, or with one that was killed before it began, the run begins. An unfinished run continues from its
+    latest checkpoint, with the `outputs`, `evaluation` and `training.iterations` of the experiment. A finished run is
+    left as it is.
 
     Args:
         parts: the resolved experiment.
@@ -40,11 +40,11 @@ def begin_or_resume(
         outputs: the folder of all runs.
         run_name: name of the run folder; by default the experiment's.
         device: as `select_device` takes it.
-        init_from: as for `train`; a run that goes on must have begun from it.
+        init_from: as for `train`; a run that is continued must have begun from it.
 
     Raises:
         UsageError: the folder holds another run or something else, or another process trains the run.
-        DivergedError: the run has diverged. From its checkpoint, it would diverge again.
+        DivergedError: the run has diverged, and would diverge again from its checkpoint.
         GanctlError: as for `train`.
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
@@ -74,8 +74,8 @@ def begin_or_resume(
             console.say(f"{folder.path} is finished: it has {progress.done:,} iterations.")
         case State.DIVERGED:
             raise DivergedError(
-                f"{folder.path} cannot go on. {progress.end.removeprefix(ENDED)} From its checkpoint, it would diverge "
-                f"again. To try nevertheless: {folder.resume_command}"
+                f"{folder.path} cannot be continued. {progress.end.removeprefix(ENDED)} From its checkpoint, it would "
+                f"diverge again. To try nevertheless: {folder.resume_command}"
             )
         case _:
             resume(folder, parts, console, command, device=device)
@@ -83,14 +83,14 @@ def begin_or_resume(
 
 
 def _as_measured(parts: Parts, then: Experiment) -> Parts:
-    """Return the parts with what `auto` became when the run began."""
+    """Return the parts with the values that replaced `auto` when the run began."""
     now = parts.experiment.training
     known = {key: getattr(then.training, key) for key in _MEASURED if getattr(now, key) == "auto"}
     return parts.with_training(**known) if known else parts
 
 
 def _refuse_another_run(folder: RunFolder, parts: Parts, then: Experiment, init_from: Path | None) -> None:
-    """Raise UsageError, with the keys, if the experiment is not that of the run."""
+    """Raise UsageError, which names the keys that differ, if the experiment is not that of the run."""
     remembering = [name for name, augmentation in parts.augmentations.items() if remembers(augmentation)]
     changes = changes_between(then.model_dump(mode="json"), parts.experiment.model_dump(mode="json"), remembering)
     lines = [change.described(folder.config) for change in changes]
@@ -101,7 +101,7 @@ def _refuse_another_run(folder: RunFolder, parts: Parts, then: Experiment, init_
         lines.append(f"it began with {started or 'new weights'}, not with those of {init_from}")
     if lines:
         raise UsageError(
-            f"{folder.path} is another run than this one. Choose another --run-name, or continue it as it is: "
+            f"{folder.path} holds a different run. Choose another --run-name, or continue it as it is: "
             f"{folder.resume_command}\n" + "\n".join(lines)
         )
 

@@ -1,7 +1,7 @@
-"""Restarting a run that the doctor found sick: back to a checkpoint, and on from there with the doctor's advice.
+"""Restarts a run that the doctor found sick: from an earlier checkpoint, with the doctor's advice.
 
-run.json says of each restart whether the run folder already is as it says. It says so first and last, and everything
-between can be done again: a run that is killed meanwhile is resumed as if it had not been.
+run.json records a restart before the run folder is changed, and again once it is. Every step in between can be
+repeated, so that a run that is killed during a restart resumes as if it had not been.
 """
 
 import math
@@ -29,10 +29,10 @@ MOST_RESTARTS = 3
 
 
 def play_and_restart(prepared: Prepared, folder: RunFolder, console: TrainingConsole) -> None:
-    """Train to the end, with restarts if the experiment wants them.
+    """Train to the end, with restarts where `training.on_collapse` is `restart`.
 
     Raises:
-        DivergedError, SickRunError: the run is sick, and a restart was not wanted or not possible.
+        DivergedError, SickRunError: the run is sick, and no restart was wanted or possible.
     """
     while True:
         try:
@@ -49,7 +49,7 @@ def play_and_restart(prepared: Prepared, folder: RunFolder, console: TrainingCon
 
 
 def carry_out_last(folder: RunFolder) -> None:
-    """Carry out a restart that a killed run had only decided on."""
+    """Carry out a restart that is recorded, but whose process was killed before the run folder was changed."""
     if all(restart.carried_out for restart in restarts(folder)):
         return
     with run_lock(folder):
@@ -59,13 +59,17 @@ def carry_out_last(folder: RunFolder) -> None:
 
 
 class _Impossible(Exception):
-    """There can be no restart; the message says why, as the end of a sentence."""
+    """The run cannot be restarted; the message says why, as the end of a sentence."""
 
 
 def _restarted(
     experiment: Experiment, device: Device, folder: RunFolder, console: TrainingConsole, ended: GanctlError
 ) -> Prepared:
-    """Take the run folder back, and return what is to be played; raises an error like `ended` if that cannot be."""
+    """Take the run folder back to a checkpoint, and return the changed run.
+
+    Raises:
+        DivergedError, SickRunError: the run cannot be restarted; of the type of `ended`.
+    """
     found, iteration = collapse_of(folder), last_iteration(folder.losses)
     try:
         if found is None:
@@ -99,7 +103,7 @@ def _restarted(
 
 
 def take_back(folder: RunFolder, restart: Restart, experiment: Experiment) -> None:
-    """Make the run folder that of a restarted run; a kill meanwhile leaves it as it was, or for `carry_out_last`."""
+    """Change the run folder to that of the restarted run; if the process is killed, `carry_out_last` completes it."""
     try:
         _keep(folder, restart)
         write_restart(folder, restart)
@@ -112,22 +116,22 @@ def take_back(folder: RunFolder, restart: Restart, experiment: Experiment) -> No
 
 
 def _way_on(folder: RunFolder) -> str:
-    return f"To go on without: {folder.resume_command} --set {KEY}=go_on"
+    return f"To continue without restarts: {folder.resume_command} --set {KEY}=go_on"
 
 
 def _origin(folder: RunFolder, since: int, after: int) -> checkpoint.Checkpoint | None:
     """Return the checkpoint to go back to; None for the start.
 
-    It is the best one from before the finding began. If there is none, the run begins again, unless it was well for
-    longer than it was sick: then it is the one with the best KID. An early checkpoint that did not help is not tried
-    again, because what was found may have begun long before it showed: the run then begins again.
+    It is the best one from before the finding began. If there is none, the run begins again, unless it was healthy
+    for longer than it was sick: then it is the one with the best KID. An early checkpoint that did not help is not
+    tried twice, because the problem may have begun long before it showed: the run then begins again.
     """
     tried = {restart.back_to for restart in restarts(folder) if 0 < restart.back_to <= since / 2}
     kids = {row["iteration"]: row.get("kid", math.nan) for row in comparable(read_metrics(folder.metrics))}
     paths = {int(path.name): path for path in checkpoint.newest_first(folder.checkpoints)}
 
     def rank(step: int) -> tuple[float, int]:
-        """Order by KID; of those without, the newest is best."""
+        """Rank by KID, and those without a KID behind, the newest first."""
         kid = kids.get(step, math.nan)
         return math.inf if math.isnan(kid) else kid, -step
 
@@ -151,31 +155,31 @@ def _with_advice(
     origin: checkpoint.Checkpoint | None,
     console: TrainingConsole,
 ) -> tuple[Advice, Prepared]:
-    """Return the first advice that the run can take, and the run with it."""
+    """Return the first advice that the run can follow, and the run with it."""
     reasons = []
     for advice in found.advice:
         try:
             parts = resolving.load_parts(folder.config, (advice.set,))
             if not differences(experiment.model_dump(mode="json"), parts.experiment.model_dump(mode="json")):
-                raise _Impossible("it is so already")
+                raise _Impossible("it is set already")
             prepared = Prepared.make(parts, device, console.track, pretrained=origin is None)
             if origin:
-                _refuse_what_does_not_fit(origin, prepared)
+                _refuse_fixed_keys(origin, prepared)
             return advice, prepared
         except (_Impossible, ConfigurationError) as reason:
             reasons.append(f"{advice.set}: {' '.join(str(reason).split()).rstrip('.')}")
     told = f" ({'; '.join(reasons)})" if reasons else ""
-    raise _Impossible(f"there is no advice that it can take{told}")
+    raise _Impossible(f"there is no advice that it can follow{told}")
 
 
-def _refuse_what_does_not_fit(origin: checkpoint.Checkpoint, prepared: Prepared) -> None:
+def _refuse_fixed_keys(origin: checkpoint.Checkpoint, prepared: Prepared) -> None:
     kept = [change.key for change in changes_since(origin, prepared) if change.refused]
     if kept:
         raise _Impossible(f"after its first iteration, a run keeps its {' and '.join(kept)}")
 
 
 def _keep(folder: RunFolder, restart: Restart) -> None:
-    """Keep what the doctor read, as a folder that it still can read."""
+    """Copy what the doctor read into a folder that it can still read."""
     kept = folder.path / restart.kept_in
     made = kept.with_name(f".{kept.name}.tmp")
     for leftover in (made, kept):
@@ -188,7 +192,7 @@ def _keep(folder: RunFolder, restart: Restart) -> None:
 
 
 def _carry_out(folder: RunFolder, restart: Restart, experiment: Experiment) -> None:
-    """Make the run folder that of a run that has just reached the checkpoint, with a changed experiment."""
+    """Change the run folder to that of a run of the changed experiment that has just reached the checkpoint."""
     kept = RunFolder(folder.path / restart.kept_in)
     folder.write_config(experiment.to_yaml())
     checkpoint.remove_after(folder.checkpoints, restart.back_to)
@@ -197,7 +201,7 @@ def _carry_out(folder: RunFolder, restart: Restart, experiment: Experiment) -> N
         checkpoint.restate(origin, {"experiment": experiment.model_dump(mode="json")})
     if restart.back_to:
         trim(folder.losses, restart.back_to)
-    else:  # the change may give them other columns
+    else:  # the changed run may have other columns
         for path in (folder.losses, folder.metrics, folder.vitals):
             path.unlink(missing_ok=True)
     for drawn, to in ((folder.samples, kept.samples), (folder.generators, kept.generators)):

@@ -96,7 +96,7 @@ def _accepted_changes(
 
 
 def changes_since(found: checkpoint.Checkpoint, prepared: Prepared) -> list[Change]:
-    """Return how what is to be played differs from the checkpoint from which it goes on."""
+    """Return the changes between the experiment of a checkpoint and the one that continues from it."""
     # With the current defaults for keys that the checkpoint's version did not have.
     then = with_defaults(Experiment.from_source(YamlSource(str(found.path), found.facts["experiment"])))
     now, known = prepared.experiment, {*found.groups, *prepared.game.networks}

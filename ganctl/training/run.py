@@ -45,7 +45,7 @@ def train(
         init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
             weights fit.
         dry_run: build everything, show it, train nothing and return None.
-        never_began: take the folder of that name if it exists, but a run never began in it.
+        never_began: use an existing folder of that name if no run has begun in it.
 
     Raises:
         GanctlError: one of its subclasses; what was learned until then is in the run folder.
@@ -90,9 +90,9 @@ def train(
 
 
 def _take(folder: RunFolder) -> None:
-    """Clear a folder in which a run never began, unless another process was faster and has begun one in it."""
+    """Clear a folder in which no run has begun; raises UsageError if another process has just begun one."""
     if not folder.never_began:
-        raise UsageError(f"Another process has begun a run in {folder.path} meanwhile.")
+        raise UsageError(f"Another process has just begun a run in {folder.path}.")
     folder.clear()
 
 

@@ -1,13 +1,14 @@
-"""Signs of a run's health, from a few images of fixed latent vectors: what its networks do, but not how good that is.
+"""Signs of a run's health, from a few images of fixed latent vectors: how its networks behave, not how good they are.
 
 Everything here is a pure function of the networks' weights, so that a resumed run measures what an uninterrupted one
-would have. Nothing is changed: what a network in training mode writes, such as BatchNorm's statistics, is put back.
+would have. Nothing is changed: what a network writes in training mode, such as BatchNorm's statistics, is restored.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,25 +35,27 @@ from ganctl.images.spread import spread
 from ganctl.lazy import keras, tf
 
 COUNT = 32
-"""Images that are drawn, and as many real ones, if they are not large."""
+"""Number of samples, and of real images, unless the images are large."""
 PIXELS = 2**21
-"""The most pixels of all of them together; but at least FEWEST images."""
+"""The most pixels of all samples together; there are always at least FEWEST samples."""
 FEWEST = 4
 SWAPPED = 8
-"""Of how many of them the latent vector alone, and the class alone, is changed."""
+"""Number of samples that are also drawn with another latent vector, and with another class."""
 Tensor = Any
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What the networks did at one moment.
+    """What the networks drew and scored in one iteration.
 
     Attributes:
-        images: uint8 [N, H, W, C], of the same inputs every time.
-        other_latent: the first of them with another latent vector; None if the generator takes no classes.
-        other_class: the first of them with another class.
-        training_gap: root mean square distance of images in training mode from those in inference mode, in levels.
-        scores: of a discriminator that judges images alone: of training images, held-out images and samples, each [N].
+        images: samples of the fixed inputs, uint8 [N, H, W, C].
+        other_latent: the first samples drawn with another latent vector, uint8 [n, H, W, C]; None if the generator does
+            not take classes and latent vectors.
+        other_class: the first samples drawn with another class, uint8 [n, H, W, C]; None if it does not take classes.
+        training_gap: root mean square distance between images in training and in inference mode, in levels of 255.
+        scores: raw scores, float32 [N] each, by what was scored: `real`, `held_out` and `fake`; empty unless a
+            discriminator judges images alone.
     """
 
     images: np.ndarray
@@ -64,23 +67,23 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """What a later row is compared with: the images of an earlier one, or their features [N, d]."""
+    """What a later row is compared with: images uint8 [N, H, W, C] and features float32 [N, d] of earlier rows."""
 
     images: np.ndarray
     features: np.ndarray | None = None
 
 
 class VitalSigns:
-    """Draws a few images now and then, and turns them into the columns of vitals.csv.
+    """Draws a few samples and computes the columns of vitals.csv from them.
 
     Args:
-        game: the game.
-        sampler: draws the images.
-        distribution: of the latent vectors.
+        game: the networks.
+        sampler: knows what the model takes and draws.
+        distribution: distribution of the latent vectors.
         feeds: the training images by role.
-        held_out: images that are not trained on, by role.
-        seed: the experiment's.
-        extractor: computes features; None: the columns that need them stay empty.
+        held_out: the held-out images by role.
+        seed: seed of the experiment.
+        extractor: computes features; without one, the columns that need features stay empty.
     """
 
     def __init__(
@@ -110,7 +113,6 @@ class VitalSigns:
         self._judging = self._judging_inputs()
         learning = dict.fromkeys(role for player in game.players for role in player.networks)
         self._weights = {role: _trained(game.networks[role]) for role in learning if _trained(game.networks[role])}
-        self._of_real: dict[str, Any] = {}
         self._before: dict[str, list[Tensor]] = {}
 
     @property
@@ -119,11 +121,14 @@ class VitalSigns:
         return list(self._weights)
 
     def remember_weights(self) -> None:
-        """Keep the weights: `movement` compares with them, once."""
+        """Keep the weights for the next call of `movement`."""
         self._before = {role: [tf.identity(v.value) for v in found] for role, found in self._weights.items()}
 
     def movement(self) -> dict[str, tuple[float, float | None]]:
-        """Return by role the norm of the weights, and that of their change since `remember_weights` over it."""
+        """Return by role the norm of the weights, and that of their change since `remember_weights`, as a share of it.
+
+        The share is None if the weights were not remembered.
+        """
         found: dict[str, tuple[float, float | None]] = {}
         for role, variables in self._weights.items():
             now = [variable.value for variable in variables]
@@ -134,7 +139,7 @@ class VitalSigns:
         return found
 
     def draw(self) -> Drawn:
-        """Draw with the networks as they are."""
+        """Draw and score with the current weights."""
         network, count = self._game.networks[self.role], self._count
         with _as_before(network), seeded(network, self._key):
             painted = self._paint(self.role, self._batch, False)
@@ -144,10 +149,14 @@ class VitalSigns:
         return Drawn(pixels[:count], parts.get("latent"), parts.get("class"), self._training_gap(), scores)
 
     def draw_with(self, tensors: game_state.Tensors, source: str) -> np.ndarray:
-        """Return the images, uint8 [N, H, W, C], that these weights of the drawing network draw.
+        """Return the samples, uint8 [N, H, W, C], that the network draws with other weights.
+
+        Args:
+            tensors: the weights.
+            source: where they come from, for the error.
 
         Raises:
-            GanctlError: they do not fit it.
+            GanctlError: the weights do not fit the network.
         """
         network = self._game.networks[self.role]
         with _as_before(network, everything=True), seeded(network, self._key):
@@ -161,26 +170,26 @@ class VitalSigns:
         return self._extractor.features(images) if self._extractor else None
 
     def figures(self, drawn: Drawn, last: Portrait | None, features: np.ndarray | None) -> dict[str, float | None]:
-        """Return the columns of a row but those of weights.
+        """Return all columns of a row except those of the weights.
 
         Args:
-            drawn: what was drawn.
-            last: the images of the row before it, and features of the last row that has any.
-            features: of the images; None: not measured in this row.
+            drawn: what the networks drew.
+            last: the images of the row before, and the features of the last row that has any.
+            features: features of the images, float32 [N, d]; None if this row has none.
         """
-        facts, images = self._facts(), drawn.images
-        apart, real_apart = pixel_figures.spread(images), facts["spread"]
+        real, images = self._real_figures, drawn.images
+        apart, real_apart = pixel_figures.spread(images), real["spread"]
         low, high = pixel_figures.extremes(images)
         figures: dict[str, float | None] = {
             "pixel_diversity": _ratio(apart, real_apart),
-            "pixel_nearest": _ratio(pixel_figures.nearest(images), facts["nearest"]),
+            "pixel_nearest": _ratio(pixel_figures.nearest(images), real["nearest"]),
             "pixel_change": _ratio(pixel_figures.distance(images, last.images), apart) if last else None,
             "saturated": pixel_figures.saturated(images),
             "checkerboard": pixel_figures.checkerboard(images),
             "low": low,
             "high": high,
             "training_gap": _ratio(drawn.training_gap, real_apart),
-            **{f"{name}_real": facts[name] for name in ("saturated", "checkerboard", "low", "high")},
+            **{f"{name}_real": real[name] for name in ("saturated", "checkerboard", "low", "high")},
         }
         for name, others in (("latent_effect", drawn.other_latent), ("class_effect", drawn.other_class)):
             if others is not None:
@@ -193,10 +202,7 @@ class VitalSigns:
         return figures
 
     def _of_features(self, features: np.ndarray, last: Portrait | None) -> dict[str, float | None]:
-        assert self._extractor is not None
-        if "features" not in self._of_real:
-            self._of_real["features"] = self._extractor.features(self._real)
-        real = self._of_real["features"]
+        real = self._real_features
         center = real.astype(np.float64).mean(axis=0)
         change = None
         if last is not None and last.features is not None:
@@ -207,24 +213,28 @@ class VitalSigns:
             "lite0_change": change,
         }
 
-    def _facts(self) -> dict[str, Any]:
-        """What is known of the real images, measured once."""
-        if "spread" not in self._of_real:
-            low, high = pixel_figures.extremes(self._real)
-            self._of_real |= {
-                "spread": pixel_figures.spread(self._real),
-                "nearest": pixel_figures.nearest(self._real),
-                "saturated": pixel_figures.saturated(self._real),
-                "checkerboard": pixel_figures.checkerboard(self._real),
-                "low": low,
-                "high": high,
-            }
-        return self._of_real
+    @cached_property
+    def _real_features(self) -> np.ndarray:
+        """Features of the real images, float32 [N, d]."""
+        assert self._extractor is not None
+        return self._extractor.features(self._real)
+
+    @cached_property
+    def _real_figures(self) -> dict[str, Any]:
+        low, high = pixel_figures.extremes(self._real)
+        return {
+            "spread": pixel_figures.spread(self._real),
+            "nearest": pixel_figures.nearest(self._real),
+            "saturated": pixel_figures.saturated(self._real),
+            "checkerboard": pixel_figures.checkerboard(self._real),
+            "low": low,
+            "high": high,
+        }
 
     def _inputs(
         self, distribution: str, real: ImageSet, images: Mapping[str, ImageSet]
     ) -> tuple[Tensor, Tensor, dict[str, slice]]:
-        """Return the drawing network's inputs, the class of each, and which of them are swapped ones."""
+        """Return the inputs of the network that draws, the class of each sample, and the slices of the swapped ones."""
         network, count = self._game.networks[self.role], self._count
         if self._sampler.takes:
             shown = {role: np.asarray(found.images[spread(len(found), count)]) for role, found in images.items()}
@@ -250,7 +260,7 @@ class VitalSigns:
         return arrange_inputs(network, latent, given), own, swaps if latent else {"class": swaps["class"]}
 
     def _training_gap(self) -> float:
-        """How far the images of the network that learns lie apart in training and in inference mode."""
+        """Root mean square distance between images in training and in inference mode, in levels of 255."""
         role = self._sampler.network
         network = self._game.networks[role]
         images = []
@@ -282,7 +292,7 @@ class VitalSigns:
         return dict(zip((*parts, "fake"), np.split(scores, bounds), strict=True))
 
     def _scores_of(self, pictures: Tensor, classes: Tensor) -> Tensor:
-        """Return the raw score of each picture, float32 [N]; of several for its parts, their mean."""
+        """Return the raw score of each picture, float32 [N]: the mean of its patches, if it has several."""
         discriminator = self._game.played["discriminator"]
         verdict = discriminator(arrange_inputs(discriminator, pictures, classes), training=False)
         scores = tf.cast(keras.tree.flatten(verdict)[0], tf.float32)
@@ -290,7 +300,7 @@ class VitalSigns:
 
 
 def _some(images: ImageSet | None, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return some images, evenly spread, and their classes, int32; zeros without labels."""
+    """Return `count` evenly spaced images [N, H, W, C] and their classes, int32 [N]; zeros without labels."""
     if images is None:
         return np.empty([0]), np.empty([0], np.int32)
     chosen = spread(len(images), count)
@@ -303,19 +313,19 @@ def _trained(network: Any) -> Sequence[Any]:
 
 
 def _moved(now: Sequence[Tensor], before: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the norm of tensors, and that of their difference."""
+    """Return the global norm of tensors, and that of their difference."""
     now, before = ([tf.cast(each, tf.float32) for each in found] for found in (now, before))
     return tf.linalg.global_norm(now), tf.linalg.global_norm([a - b for a, b in zip(now, before, strict=True)])
 
 
 def _ratio(value: float, whole: float) -> float | None:
-    """Return a share; None if there is nothing to compare with."""
+    """Return a ratio; None if it is undefined."""
     return value / whole if whole > 0 and math.isfinite(value) else None
 
 
 @contextmanager
 def _as_before(network: Any, *, everything: bool = False) -> Iterator[None]:
-    """Put back what the body changes in a network: what it writes in passing, or all of its variables."""
+    """Restore the non-trainable variables of a network after the body, or with `everything` all of its variables."""
     variables = network.variables if everything else network.non_trainable_variables
     kept = [variable.numpy() for variable in variables]
     try:

@@ -1,4 +1,4 @@
-"""Builds the games of a sweep's extreme values before its first trial: some values only the networks refuse."""
+"""Builds the game with each extreme value of a sweep before its first trial: only the networks refuse some values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def check_networks(sweep: Sweep, track: Track) -> None:
 
 
 def _build(parts: Parts, images: dict[tuple[str, ...], Mapping[str, Any]], track: Track) -> None:
-    """Build a game on some of the images, which are read once for each kind of model."""
+    """Build a game on a few images, which are read once for each combination of feeds."""
     feeds = tuple(parts.model.feeds)
     if feeds not in images:
         images[feeds] = read_split(parts, track)[0]

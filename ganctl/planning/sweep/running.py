@@ -1,6 +1,7 @@
 """Trains the trials of a sweep, one after the other: each is `ganctl train --resume-if-there` in a process of its own.
 
-So every trial is an ordinary run, a crash or a full memory costs one trial, and the memory of one is free for the next.
+So every trial is an ordinary run, a crash or a lack of memory costs one trial only, and the next one finds all memory
+free.
 """
 
 import os
@@ -21,10 +22,10 @@ from ganctl.planning.sweep.study import Claimed, Study, scores_of
 from ganctl.run_folder.sweep_folder import TrialState
 
 MOST_KILLS = 3
-"""How often the process of a trial may be killed, for example because memory was full, before the trial has failed."""
+"""The trial fails once its process has been killed this often, for example because memory was full."""
 MOST_FAILURES = 3
-"""After so many failed trials, and none that has finished, the sweep ends: its next trials would fail, too."""
-_SECONDS_BETWEEN_LOOKS = 0.25
+"""The sweep ends once this many trials have failed and no other has ended: the next ones would fail, too."""
+_SECONDS_BETWEEN_CHECKS = 0.25
 _DIVERGED = 4
 _SIGNALLED = tuple(128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
@@ -44,7 +45,7 @@ class SweepRunner:
         study: the trials.
         say: prints a line.
         options: of `ganctl train`, for every trial.
-        seconds: how long to work; None: until there are enough trials.
+        seconds: how long to work; None: until the budget of trials is used up.
         ended: called after each trial, to write the page.
     """
 
@@ -64,7 +65,7 @@ class SweepRunner:
         """Train trials until the budget is used up.
 
         Raises:
-            StoppedError: a signal came; the trial is saved, and the next call takes it up.
+            StoppedError: a signal came; the trial is saved, and the next call continues it.
             GanctlError: every trial fails.
         """
         with Interruption() as interruption:
@@ -76,7 +77,7 @@ class SweepRunner:
                 self._ended()
                 self._refuse_to_go_on_failing()
             if interruption.requested:
-                raise interruption.error(f"Stopped; what was learned is saved. Continue: {resume_command}")
+                raise interruption.error(f"Stopped; the trial is saved. Continue: {resume_command}")
 
     @property
     def _out_of_time(self) -> bool:
@@ -113,13 +114,13 @@ class SweepRunner:
     def _watch(
         self, claimed: Claimed, process: "subprocess.Popen[bytes]", requested: Callable[[], bool]
     ) -> _Stop | None:
-        """Wait for the end of a training; record its scores meanwhile, and stop it if need be."""
+        """Record the scores of a training until it ends; stop it early if it is pruned, or the sweep stops."""
         stopped: _Stop | None = None
         seen = 0.0
         while process.poll() is None:
             if stopped is None:
                 written = _written(claimed.folder.metrics)
-                if written != seen and self._is_to_be_pruned(claimed):
+                if written != seen and self._should_be_pruned(claimed):
                     stopped = _Stop.PRUNED
                 elif requested():
                     stopped = _Stop.REQUESTED
@@ -129,19 +130,19 @@ class SweepRunner:
                     process.terminate()
                 seen = written
             try:
-                process.wait(_SECONDS_BETWEEN_LOOKS)
+                process.wait(_SECONDS_BETWEEN_CHECKS)
             except subprocess.TimeoutExpired:
                 continue
         claimed.report(scores_of(claimed.folder, self._metric))
         return stopped
 
-    def _is_to_be_pruned(self, claimed: Claimed) -> bool:
+    def _should_be_pruned(self, claimed: Claimed) -> bool:
         scores = scores_of(claimed.folder, self._metric)
         claimed.report(scores)
         return bool(scores) and claimed.should_stop()
 
     def _conclude(self, claimed: Claimed, code: int, stopped: _Stop | None, told: str) -> None:
-        """Record what became of a training."""
+        """Record how a training ended."""
         name = f"trial {claimed.number}"
         if code == 0:
             self._finish(claimed)
@@ -161,7 +162,7 @@ class SweepRunner:
                 self._say(f"{name}  was killed by signal {-code}; it will be continued")
             else:
                 self._fail(claimed, f"its process was killed by signal {-code}, {kills} times")
-        elif holder_of(claimed.folder.lock):  # begun by a sweep that was killed, and only now in its folder
+        elif holder_of(claimed.folder.lock):  # begun by a sweep that was killed, and slow to lock its folder
             self._say(f"{name}  is being trained by another process")
         else:
             self._fail(claimed, told.removeprefix("Error: ") or f"exit code {code}")

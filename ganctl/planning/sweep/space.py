@@ -1,4 +1,4 @@
-"""What a sweep tries: for each key of the experiment a range or a choice, as the file writes it."""
+"""The search space of a sweep: a range or a choice for each key, as in its file."""
 
 import json
 import math
@@ -11,19 +11,19 @@ from ganctl.errors import ConfigurationError
 KINDS = ("uniform", "log", "int", "choice")
 _STEP = "step"
 _DIGITS = 4
-"""Values between two numbers are rounded to so many digits: a file with 0.0003817 can be read and typed again."""
+"""Significant digits of a value: 0.0003817 can be read and typed again."""
 _MOST_PROBED = 16
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers between two ends, which are possible values themselves.
+    """Numbers between two ends, both included.
 
     Attributes:
         key: the dotted key of the experiment.
         low, high: the ends.
-        log: whether values are spread evenly over orders of magnitude.
-        step: the difference of two neighbouring whole numbers; None if the values are not whole.
+        log: whether values are drawn uniformly on a logarithmic scale.
+        step: the difference between neighbouring integers; None if the values are not integers.
     """
 
     key: str
@@ -33,19 +33,19 @@ class Numbers:
     step: int | None = None
 
     def suggested(self, trial: Any) -> float | int:
-        """Return the value that an Optuna trial has, or takes now."""
+        """Return the value of an Optuna trial, which is drawn now unless it has one."""
         if self.step is not None:
             return int(trial.suggest_int(self.key, int(self.low), int(self.high), step=self.step))
         return self.decoded(trial.suggest_float(self.key, self.low, self.high, log=self.log))
 
     def decoded(self, stored: Any) -> float | int:
-        """Return the value of the experiment for one that Optuna stores."""
+        """Return the value of the experiment for what Optuna stores."""
         if self.step is not None:
             return int(stored)
         return min(max(float(f"{stored:.{_DIGITS}g}"), self.low), self.high)
 
     def encoded(self, value: Any) -> Any:
-        """Return what Optuna stores for a value; None if it is not one of the possible values."""
+        """Return what Optuna stores for a value; None if the value is not in the range."""
         if type(value) not in (int, float) or not self.low <= value <= self.high:
             return None
         if self.step is None:
@@ -54,7 +54,7 @@ class Numbers:
 
     @property
     def probes(self) -> list[Any]:
-        """Values that show whether all of them are possible: the ends, and of few whole numbers each."""
+        """Values to check before the sweep: both ends, or all integers if they are few."""
         if self.step is None:
             return [self.low, self.high]
         low, high = int(self.low), int(self.high)
@@ -74,7 +74,7 @@ class Choice:
 
     Attributes:
         key: the dotted key of the experiment.
-        values: plain values of any kind, such as words or whole sections.
+        values: plain values of any kind, such as strings or whole sections.
     """
 
     key: str
@@ -82,22 +82,22 @@ class Choice:
     log = False
 
     def suggested(self, trial: Any) -> Any:
-        """Return the value that an Optuna trial has, or takes now."""
+        """Return the value of an Optuna trial, which is drawn now unless it has one."""
         # As JSON, because Optuna stores neither lists nor dictionaries, and takes 1 and true for the same.
         return self.decoded(trial.suggest_categorical(self.key, [json.dumps(value) for value in self.values]))
 
     def decoded(self, stored: Any) -> Any:
-        """Return the value of the experiment for one that Optuna stores."""
+        """Return the value of the experiment for what Optuna stores."""
         return json.loads(stored)
 
     def encoded(self, value: Any) -> Any:
-        """Return what Optuna stores for a value; None if it is not one of the possible values."""
+        """Return what Optuna stores for a value; None if the value is not in the range."""
         same = [each for each in self.values if _alike(each, value)]
         return json.dumps(same[0]) if same else None
 
     @property
     def probes(self) -> list[Any]:
-        """Values that show whether all of them are possible: all of them."""
+        """Values to check before the sweep: all of them."""
         return list(self.values)
 
     def __str__(self) -> str:
@@ -108,12 +108,12 @@ Range = Numbers | Choice
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same to the experiment: 1 and 1.0 are, 1 and true are not."""
+    """Whether two values mean the same in an experiment: 1 and 1.0 do, 1 and true do not."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def read_range(key: str, given: Any) -> Range:
-    """Return the range of a key; raises ConfigurationError for what is not one.
+    """Return the range of a key; raises ConfigurationError for anything else.
 
     Args:
         key: the dotted key of the experiment.

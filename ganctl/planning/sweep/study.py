@@ -4,9 +4,9 @@ Akiba et al. 2019, Optuna: A Next-generation Hyperparameter Optimization Framewo
 the tree-structured Parzen estimator (Bergstra et al. 2011), bad trials are stopped by the median rule, and the
 importance of keys is PED-ANOVA's (Watanabe et al. 2023).
 
-Several processes work on one study. Its record is a journal, a file to which lines are appended. A process that chooses
-a trial holds a lock meanwhile, and holds that of the trial until the trial has ended: if the process is killed, the
-lock is free, and the trial is taken up by the next one that chooses.
+Several processes work on one study. Its record is a journal, a file to which lines are appended. A process holds a lock
+while it chooses a trial, and the lock of that trial until the trial has ended. If the process is killed, the lock is
+free, and the next process that chooses continues the trial.
 """
 
 import math
@@ -27,14 +27,14 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.sweep_folder import SweepFolder, SweepRecord, Trial, TrialState
 
 RANDOM_TRIALS = 10
-"""How many values are chosen at random before the estimator has enough to learn from; of a short sweep, a third."""
+"""The number of random trials before the estimator chooses; in a short sweep, a third of the trials."""
 UNPRUNED_TRIALS = 4
-"""How many trials must have ended before others are compared with them."""
+"""The number of trials that must have ended before others are compared with them."""
 UNPRUNED_SHARE = 1 / 3
-"""The first part of a trial, in which it is not compared: an untrained generator may score better than one that has
+"""The first part of a trial, in which it is never pruned: an untrained generator may score better than one that has
 begun to learn."""
 TRIALS_OF_IMPORTANCE = 4
-"""How many trials must have finished before the importance of a key is more than a guess."""
+"""The number of trials that must have finished before the importance of a key is more than a guess."""
 _NAME = "sweep"
 _END, _NOTE, _KILLS, _BASE = "end", "note", "kills", "base"
 
@@ -51,13 +51,13 @@ def optuna() -> Any:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A trial that this process sees to.
+    """A trial that this process works on.
 
     Attributes:
         number: of the trial.
         values: the values that it tries, by key.
         folder: its run folder.
-        taken_up: whether another process began it, or this one in an earlier call.
+        taken_up: whether it was begun earlier, and is continued.
         trial: Optuna's.
         study: where it is recorded.
     """
@@ -70,7 +70,7 @@ class Claimed:
     study: "Study"
 
     def report(self, scores: Mapping[int, float]) -> None:
-        """Record scores by iteration, those that are not recorded yet."""
+        """Record the scores, by iteration, that are not recorded yet."""
         known = self._stored.intermediate_values
         for iteration, score in scores.items():
             if iteration not in known and math.isfinite(score):
@@ -78,7 +78,7 @@ class Claimed:
 
     @property
     def is_base(self) -> bool:
-        """Whether it has the base experiment's own values; it is never stopped, because others are compared with it."""
+        """Whether it has the base experiment's own values; it is never pruned, because others are compared with it."""
         return bool(self._stored.user_attrs.get(_BASE))
 
     def should_stop(self) -> bool:
@@ -86,7 +86,7 @@ class Claimed:
         return self.study.sweep.pruning and not self.is_base and bool(self.trial.should_prune())
 
     def killed(self) -> int:
-        """Record that the process of the training was killed; returns how often that has happened."""
+        """Record that the process of the training was killed; return how often that has happened."""
         kills = int(self._stored.user_attrs.get(_KILLS, 0)) + 1
         self.trial.set_user_attr(_KILLS, kills)
         return kills
@@ -104,7 +104,7 @@ class Claimed:
 
     @property
     def _stored(self) -> Any:
-        return self.study.stored(self.trial._trial_id)
+        return self.study.stored(self.number)
 
 
 class Study:
@@ -122,12 +122,12 @@ class Study:
 
     @classmethod
     def open(cls, folder: SweepFolder, sweep: Sweep, *, new: bool = True) -> Self:
-        """Open the study in a folder, which is made if there is none.
+        """Open the study in a folder; make the folder if necessary.
 
         Args:
             folder: where it is.
             sweep: the file.
-            new: whether a study may begin.
+            new: whether to begin a study where there is none.
 
         Raises:
             UsageError: the folder has another sweep, or something else, or cannot be written; or Optuna is missing.
@@ -150,11 +150,11 @@ class Study:
             lines = [change.described(folder.definition) for change in differences(then, sweep.definition)]
             if lines:
                 raise UsageError(
-                    f"{folder.path} is another sweep than this file says. Choose another `name` in the file. Only the "
+                    f"{folder.path} holds a different sweep. Choose another `name` in the file. Only the "
                     "budget may change:\n" + "\n".join(lines)
                 )
             return
-        own = (folder.choosing.name, folder.base.name)  # all that a process leaves that is killed just now
+        own = (folder.choosing.name, folder.base.name)  # what a process leaves that is killed while it begins
         if any(path.name not in own for path in folder.path.iterdir()):
             raise UsageError(
                 f"{folder.path} exists, and is not the folder of a sweep. Choose another `name` in the file."
@@ -179,7 +179,7 @@ class Study:
 
     @contextmanager
     def claim(self) -> Iterator[Claimed | None]:
-        """Choose a trial and hold it while the body runs: one that was interrupted, otherwise a new one; or None."""
+        """Choose an interrupted trial, or else a new one, and hold it while the body runs; None without budget."""
         with ExitStack() as held:
             with waiting_lock(self.folder.choosing):
                 claimed = self._interrupted(held) or self._begun(held)
@@ -215,13 +215,13 @@ class Study:
         return Claimed(trial.number, values, self.folder.trial(trial.number), taken_up, trial, self)
 
     def _base_values(self) -> dict[str, Any] | None:
-        """What Optuna stores for the base experiment's own values; None if the space does not contain them."""
+        """Return what Optuna stores for the base experiment's own values; None if they are not in the space."""
         own = self.sweep.base_values
         encoded = {key: each.encoded(own[key]) for key, each in self.sweep.space.items()}
         return None if None in encoded.values() else encoded
 
     def _sampler(self, count: int) -> Any:
-        """The sampler of the next trial: each process would otherwise begin with the same random values."""
+        """Return the sampler of the next trial: each trial has its own seed, or two processes would choose alike."""
         most = self.sweep.budget.trials
         random = RANDOM_TRIALS if most is None else min(RANDOM_TRIALS, max(UNPRUNED_TRIALS, most // 3))
         seed = zlib.crc32(f"{self.sweep.seed} {count}".encode())
@@ -233,19 +233,19 @@ class Study:
         if state is TrialState.FINISHED:
             self._study.tell(number, score)
         else:
-            # What diverged counts as worse than all that finished, so that its neighbourhood is avoided.
+            # A diverged trial counts as worse than all finished ones, so that its neighbourhood is avoided.
             pruned = state in (TrialState.PRUNED, TrialState.DIVERGED)
             self._study.tell(number, state=states.PRUNED if pruned else states.FAIL)
 
-    def stored(self, trial_id: int) -> Any:
-        """Return what is recorded of a trial."""
-        return self._study._storage.get_trial(trial_id)
+    def stored(self, number: int) -> Any:
+        """Return the record of a trial."""
+        return self._stored_trials()[number]
 
     def _stored_trials(self) -> list[Any]:
         return list(self._study.get_trials(deepcopy=False))
 
     def record(self) -> SweepRecord:
-        """Return all trials as they are now."""
+        """Return the current state of all trials."""
         trials = [self._trial(frozen) for frozen in self._stored_trials() if frozen.state.name != "WAITING"]
         base = next((f.number for f in self._stored_trials() if f.user_attrs.get(_BASE)), None)
         return SweepRecord(
@@ -296,7 +296,7 @@ class Study:
 
 
 def scores_of(folder: RunFolder, metric: str) -> dict[int, float]:
-    """Return the scores of a run so far, by iteration; those that are not finite are left out."""
+    """Return the finite scores of a run so far, by iteration."""
     try:
         rows = read_metrics(folder.metrics)
     except OSError:

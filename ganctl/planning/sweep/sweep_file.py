@@ -1,4 +1,4 @@
-"""The file of a sweep, read and checked before the first trial: every key and both ends of every range are tried."""
+"""The file of a sweep, checked before the first trial: every key, and both ends of every range."""
 
 import json
 import os
@@ -44,15 +44,15 @@ class SweepSection(Section):
     experiment: str
     """The experiment: a YAML file, relative to this file or to the current folder, or the name of a packaged one."""
     set: dict[str, Any] = {}
-    """Keys of the experiment that all trials have otherwise than its file says."""
+    """Keys of the experiment to change for all trials."""
     space: Annotated[dict[str, Any], Field(min_length=1)]
     """The keys to try, each with a range: uniform, log, int or choice."""
     objective: str = "kid"
-    """The figure of metrics.csv that counts, at the end of a trial."""
+    """The column of metrics.csv whose value at the end of a trial counts."""
     budget: BudgetSection
     """When to stop."""
     pruning: Literal["median", "none"] = "median"
-    """Stop trials whose figure is worse than the median of the others after as many iterations (median), or none."""
+    """median: stop trials that are worse than the median of the others after as many iterations; none: stop none."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the choice of values. The seed of the trainings is that of the experiment."""
 
@@ -64,13 +64,13 @@ class Sweep:
     Attributes:
         name: of the sweep.
         experiment: the base experiment, resolved.
-        data: the same as a file has it, with paths made absolute.
+        data: the base experiment as a file has it, with absolute paths.
         space: the ranges, by key.
-        objective: the figure that counts.
+        objective: the column of metrics.csv that counts.
         budget: when to stop.
         pruning: whether bad trials are stopped.
         seed: of the choice of values.
-        places: where each key of the space stands in the file.
+        places: the place of each key of the space in the file.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Sweep:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """What makes it this sweep and no other; the budget does not."""
+        """What identifies the sweep: everything but its budget."""
         return {
             "experiment": self.data,
             "space": {key: str(values) for key, values in self.space.items()},
@@ -110,19 +110,19 @@ class Sweep:
         return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
 
     def parts(self, values: Mapping[str, Any]) -> Parts:
-        """Return the experiment with values of the space, resolved; raises ConfigurationError."""
+        """Return the experiment with values of the space, resolved; raises ConfigurationError if they do not fit."""
         # A copy, because reading moves and sets keys in it.
         source = YamlSource(_THE_EXPERIMENT, json.loads(json.dumps(self.data)))
         return resolve(Experiment.from_source(source, self.overrides(values)))
 
     def probes(self) -> Iterator[tuple[str, Any]]:
-        """Yield keys and values, one at a time, that show whether the whole space is possible."""
+        """Yield each key with each value to check before the sweep."""
         for key, values in self.space.items():
             for value in values.probes:
                 yield key, value
 
     def refused(self, key: str, value: Any, error: GanctlError) -> ConfigurationError:
-        """Return the error for a value of the space that is not possible, with the place of its key in the file."""
+        """Return the error for an impossible value of the space, with the place of its key in the file."""
         reason = str(error).replace(f"{_THE_EXPERIMENT}: ", "")
         for override in self.overrides({key: value}):
             reason = reason.replace(f"--set {override}: ", "")
@@ -133,8 +133,8 @@ def read_sweep(path: Path) -> Sweep:
     """Read and check the file of a sweep, without TensorFlow.
 
     Raises:
-        ConfigurationError: a key is unknown, a range is not one, or the experiment refuses a value in it. The message
-            names file, line, column and key.
+        ConfigurationError: a key is unknown, a range is invalid, or the experiment refuses one of its values. The
+            message names file, line, column and key.
         UsageError: there is no such file or experiment.
     """
     source = read_yaml(path)
@@ -176,7 +176,7 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def _read_space(given: Mapping[str, Any], source: YamlSource) -> tuple[dict[str, Range], dict[str, str]]:
-    """Return the ranges by key, and where each key stands."""
+    """Return the range and the place of each key."""
     space: dict[str, Range] = {}
     places: dict[str, str] = {}
     for written, value, place in _flat(given, ("space",), source):
@@ -200,7 +200,7 @@ def _read_space(given: Mapping[str, Any], source: YamlSource) -> tuple[dict[str,
 def _flat(
     given: Mapping[str, Any], path: tuple[str, ...], source: YamlSource, prefix: str = ""
 ) -> Iterator[tuple[str, Any, str]]:
-    """Yield dotted keys, what stands there, and where. Keys may be nested; a range is not a section."""
+    """Yield each dotted key with its value and its place. Keys may be nested; a range is not a section."""
     for key, value in given.items():
         section = isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values())
         if section and not set(value) & set(KINDS):
@@ -210,7 +210,7 @@ def _flat(
 
 
 def _read_base(section: SweepSection, path: Path, source: YamlSource) -> tuple[Experiment, dict[str, Any]]:
-    """Return the base experiment, resolved, and as a file has it."""
+    """Return the base experiment, both resolved and as a file has it."""
     beside = path.parent / section.experiment
     base = read_yaml(config := beside if beside.is_file() else find_config(section.experiment))
     base.data.setdefault("name", config.stem)
@@ -230,7 +230,7 @@ def _read_base(section: SweepSection, path: Path, source: YamlSource) -> tuple[E
 
 
 def _make_paths_absolute(data: dict[str, Any], resolved: Mapping[str, Any], prefix: str = "") -> None:
-    """Replace relative paths by what they became in the resolved experiment: trials run anywhere."""
+    """Replace relative paths by those of the resolved experiment, so that trials can run anywhere."""
     for key, value in data.items():
         if isinstance(value, dict):
             _make_paths_absolute(value, resolved, f"{prefix}{key}.")
@@ -270,7 +270,7 @@ def _value_at(content: Any, key: str) -> Any:
 
 
 def _place_of(source: YamlSource, path: tuple[str, ...]) -> str:
-    """Return where a key stands that is written as a section, or with dots."""
+    """Return the place of a key that is written as a section, or with dots."""
     section, *rest = path
     dotted = (section, ".".join(rest))
     return source.places.get(dotted) or source.locate(path)

@@ -25,7 +25,7 @@ class Ending:
     Attributes:
         why: the reason, as a sentence without its full stop.
         remedy: what to do with the run now, in sentences.
-        error: what `Trainer.train` raises once everything is saved; None: the run ends as one that is complete does.
+        error: what `Trainer.train` raises once everything is saved; None: the run ends like a complete one.
     """
 
     why: str
@@ -44,10 +44,10 @@ class RunInPlay:
     facts: dict[str, Any] = field(default_factory=dict)
     """What every checkpoint and generator file states about itself."""
     ending: Ending | None = None
-    """Why it ends here. A hook sets it; then no further iteration is played, and everything is saved."""
+    """Why the run ends early. Once a hook sets it, everything is saved and no further iteration is played."""
 
     def is_over(self, step: int) -> bool:
-        """Whether no iteration follows the first `step`: they are all, or a hook has ended the run."""
+        """Whether no iteration follows after the first `step`: the run is complete, or a hook has ended it."""
         return step >= self.iterations or self.ending is not None
 
     @property
@@ -80,7 +80,7 @@ class Hook:
         also_every: also act every N iterations; 0: no others.
         vital: without it the run is incomplete, so training ends if it fails. If any other hook fails, a warning is
             printed and training continues. All pending work is finished before a vital hook acts.
-        looks_ahead: it is also called one iteration before it acts, to see what that iteration changes.
+        looks_ahead: whether `ahead` is called one iteration before `act`, to see what that iteration changes.
     """
 
     every = 0

@@ -1,4 +1,4 @@
-"""Examines the run while it trains, and says in the log when a finding begins or is over."""
+"""Examines the run while it trains, and logs when a finding begins or ends."""
 
 import shlex
 import time
@@ -10,30 +10,30 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 SECONDS = 10.0
 """The least time between two examinations."""
 PAUSE = 100
-"""The least time between two examinations, in times of what the last one took: at most a hundredth of the run."""
+"""The least time between two examinations, as a multiple of the last one's duration: they take at most 1% of a run."""
 
 
 class Examination(Hook):
-    """One line in the log when the doctor finds something, or no longer does.
+    """Logs a line when the doctor finds something, or no longer does.
 
     Args:
-        every: iterations between two sample grids, which most findings rest on.
+        every: iterations between two sample grids, on which most findings are based.
     """
 
     def __init__(self, every: int) -> None:
         self.every = every
 
     def start(self, run: RunInPlay, step: int) -> None:
-        """Begin without findings: a resumed run says again what is still so."""
+        """Begin without findings: a resumed run logs again what still holds."""
         self._found: set[str] = set()
         self._next = time.monotonic() + SECONDS
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Examine the run in the background, unless it was examined a moment ago."""
+        """Examine the run in the background, unless it has just been examined."""
         return (lambda: self._examine(run, step)) if time.monotonic() >= self._next else None
 
     def stop(self, run: RunInPlay, step: int) -> Later:
-        """Examine the run as it ended."""
+        """Examine the run at its end."""
         return lambda: self._examine(run, step)
 
     def _examine(self, run: RunInPlay, step: int) -> None:

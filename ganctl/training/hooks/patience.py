@@ -12,14 +12,14 @@ KEY = "evaluation.patience"
 
 
 class Patience(Hook):
-    """Ends the run after so many evaluations without a better KID; comes after the hook that evaluates.
+    """Ends the run after `patience` evaluations without a better KID; follows the hook that evaluates.
 
-    A run that has ended so ends at once if it is resumed as it is. With more iterations, or another patience, it goes
-    on, and the evaluations are counted anew.
+    Resumed with the same settings, such a run ends again at once. With more iterations or another patience it
+    continues, and counts the evaluations anew.
 
     Args:
         every: iterations between two evaluations.
-        patience: how many evaluations.
+        patience: number of evaluations.
     """
 
     def __init__(self, every: int, patience: int) -> None:
@@ -34,13 +34,13 @@ class Patience(Hook):
             self.act(run, step)
 
     def _is_past(self, run: RunInPlay, step: int, end: EarlyEnd) -> bool:
-        """Whether the run has gone on, or is to go on, after it ended so."""
+        """Whether the run has continued, or is to continue, after this early end."""
         if end.key != KEY or end.iteration > step:
             return False
         return end.iteration < step or end.value != str(self._patience) or end.planned < run.iterations
 
     def act(self, run: RunInPlay, step: int) -> None:
-        """End the run if no evaluation of the last ones was better."""
+        """End the run if none of the last evaluations was better."""
         rows = comparable(read_metrics(run.folder.metrics))
         counted = sum(row["iteration"] > self._anew_after for row in rows)
         worse = evaluations_since_better(rows)
@@ -60,13 +60,13 @@ class Patience(Hook):
 
 
 def evaluations_since_better(rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many of the newest evaluations were not better than the last one that was.
+    """Return the number of evaluations since the last better one.
 
-    A KID is better if it is below the best so far by more than its own standard deviation (`kid_std`), so that a slow
-    fall counts as soon as it adds up to that. An evaluation without a KID is not better.
+    A KID is better if it is below the best so far by more than its own standard deviation (`kid_std`). A slow fall
+    counts as soon as it adds up to that. An evaluation without a KID is not better.
 
     Args:
-        rows: of metrics.csv, comparable with each other, in the order of iterations.
+        rows: comparable rows of metrics.csv, by iteration.
     """
     best, count = math.inf, 0
     for row in rows:

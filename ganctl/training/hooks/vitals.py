@@ -1,9 +1,11 @@
-"""Writes vitals.csv: signs of health at every sample grid, cheap enough to be measured always."""
+"""Writes vitals.csv: signs of the run's health at every sample grid, cheap enough for every run."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ganctl.errors import GanctlError
+from ganctl.game.game import Game
 from ganctl.host.files import write_atomically
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.vitals_csv import UPDATE, WEIGHT_NORM, columns_of, continued, row_line
@@ -11,7 +13,7 @@ from ganctl.training.hooks import Hook, Later, RunInPlay
 from ganctl.training.vital_signs import Drawn, Portrait, VitalSigns
 
 FEATURED_PER_EVALUATION = 4
-"""Features are measured in at most so many rows between two evaluations, which compute those of thousands of images."""
+"""The most rows with features between two evaluations, which compute the features of thousands of images."""
 
 
 class Vitals(Hook):
@@ -20,12 +22,12 @@ class Vitals(Hook):
     Args:
         every: iterations between two grids.
         evaluated_every: iterations between two evaluations; 0: none, and no features are computed.
-        signs: returns what measures, given the game.
+        signs: makes the measuring instrument of a game.
     """
 
     looks_ahead = True
 
-    def __init__(self, every: int, evaluated_every: int, signs: Any) -> None:
+    def __init__(self, every: int, evaluated_every: int, signs: Callable[[Game], VitalSigns]) -> None:
         self.every = every
         self._make = signs
         between = evaluated_every / FEATURED_PER_EVALUATION
@@ -33,8 +35,8 @@ class Vitals(Hook):
         self._last: Portrait | None = None
 
     def start(self, run: RunInPlay, step: int) -> Later:
-        """Drop the rows after the checkpoint from which the run is resumed; before the first iteration, write a row."""
-        self._signs: VitalSigns = self._make(run.game)
+        """Drop the rows after the checkpoint of a resumed run; write a row before the first iteration."""
+        self._signs = self._make(run.game)
         self._columns = columns_of(self._signs.roles)
         path = run.folder.vitals
         found = path.read_bytes() if path.exists() else b""
@@ -51,11 +53,11 @@ class Vitals(Hook):
         return None
 
     def ahead(self, run: RunInPlay, step: int) -> None:
-        """Keep the weights, to see how far the last iteration before a row moves them."""
+        """Keep the weights, to measure how far the last iteration before a row moves them."""
         self._signs.remember_weights()
 
     def act(self, run: RunInPlay, step: int) -> Later:
-        """Draw, and leave the figures and the row for the background."""
+        """Draw, and leave the figures and the row to the background."""
         weights = self._signs.movement()
         return partial(self._add, run, step, self._signs.draw(), weights)
 
@@ -82,8 +84,8 @@ class Vitals(Hook):
     def _remembered(self, run: RunInPlay, step: int) -> Portrait | None:
         """Return the last row's images, and the last features, as an uninterrupted run would still have them.
 
-        The generator files that belong to the grids draw them again. Without a file, the first row after the
-        interruption has no changes to tell.
+        They are drawn again from the generator files of the grids. Without these files, the first row after the
+        interruption has no changes.
         """
         images = self._drawn_by(run, step // self.every * self.every)
         if images is None:
