@@ -434,7 +434,7 @@ def run_trials(
             "_command",
             lambda self, claimed: [sys.executable, str(script), *command(self, claimed)[3:]],
         )
-        monkeypatch.setattr(running, "_SECONDS_BETWEEN_LOOKS", 0.02)
+        monkeypatch.setattr(running, "_SECONDS_BETWEEN_CHECKS", 0.02)
         study = Study.open(folder, read_sweep(write_sweep({"budget": {"trials": len(plan)}, **changes})))
         lines: list[str] = []
         pages: list[int] = []
