@@ -84,7 +84,7 @@ def command(
     if write:
         command_line = f"python -m benchmarks.doctor --half {half}" + (f" --seeds {seeds}" if seeds != "0,1" else "")
         pages.write_table(DOCS / "doctor.md", command_line, results)
-        pages.draw_all(laboratory, wanted, DOCS / "images" / "doctor")
+        pages.draw_all(laboratory, cases(), DOCS / "images" / "doctor")
     if failed:
         raise GanctlError("Some cases failed:\n" + "\n".join(failed))
 

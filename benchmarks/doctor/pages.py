@@ -77,7 +77,7 @@ def _is_healthy_twin(healthy: Case, sick: Case) -> bool:
 
 
 def _picture(laboratory: Laboratory, case: Case, other: Case | None, found: Finding) -> bytes:
-    """Return a PNG: the last grids of a sick and a healthy run, and the curve that shows the finding in both."""
+    """Return a PNG: grids of a sick and a healthy run, and the curve that shows the finding in both, if one does."""
     import matplotlib.figure
 
     curve = found.found.curve
@@ -85,9 +85,11 @@ def _picture(laboratory: Laboratory, case: Case, other: Case | None, found: Find
     figure = matplotlib.figure.Figure(figsize=(9, 2.2), dpi=100, layout="constrained")
     axes = figure.subplots(1, len(runs) + bool(curve), width_ratios=[1] * len(runs) + [1.1] * bool(curve))
     for (label, each), place in zip(runs.items(), axes, strict=False):
-        grids = sorted(laboratory.kept(each).samples.glob("[0-9]*.png"))
-        place.imshow(np.asarray(Image.open(grids[-1]).convert("RGB")), interpolation="nearest")
-        place.set_title(f"{label}: last samples", fontsize=9)
+        folder = laboratory.kept(each)
+        # What no curve shows is wrong with the real images.
+        grid = max(folder.samples.glob("[0-9]*.png")) if curve else folder.real_samples
+        place.imshow(np.asarray(Image.open(grid).convert("RGB")), interpolation="nearest")
+        place.set_title(f"{label}: {'last samples' if curve else 'real images'}", fontsize=9)
         place.axis("off")
     if curve:
         plot = axes[-1]
