@@ -171,6 +171,13 @@ def test_a_run_that_diverged_says_what_began_it(tmp_path: Path) -> None:
     assert (finding.name, finding.since) == ("divergence", 5000)
 
 
+def test_a_generator_that_cannot_keep_up_is_sped_up_first(tmp_path: Path) -> None:
+    slow = ("optimizer.generator.learning_rate=1e-6", "optimizer.discriminator.learning_rate=2e-3")
+    found = examine(make(tmp_path / "run", {**SICK["discriminator_wins"][2], "overrides": slow}).path)
+    (finding,) = [each for each in found.findings if each.name == "discriminator_wins"]
+    assert finding.advice[0].set == "optimizer.generator.learning_rate=0.0005"
+
+
 def test_growing_weights_are_a_warning(tmp_path: Path) -> None:
     grows = {"weight_norm_discriminator": lambda at: 8 * np.exp(at / 1500)}
     (finding,) = examine(make_up(tmp_path / "run", vitals=grows).path).findings

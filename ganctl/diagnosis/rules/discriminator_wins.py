@@ -22,6 +22,7 @@ from ganctl.diagnosis.series import Series
 THRESHOLD = 0.975
 IMAGES_THRESHOLD = 0.99  # healthy runs of pix2pix reach .98 for as long as they last
 LASTING = 0.2  # share of the run
+SLOWER = 0.1  # times the discriminator's learning rate: then the generator's is what is wrong
 SERIOUS = 0.998  # nothing is left to learn from
 
 
@@ -44,6 +45,9 @@ def advice(history: RunHistory) -> list[Advice]:
         changes.insert(0, Advice("training.disc_updates=1", "It gets as many updates as the generator."))
     if history.setting("loss.name") == "minimax" and not history.number("loss.label_smoothing", 0):
         changes.insert(1, Advice("loss.label_smoothing=0.1", "A target of .9 keeps it from being certain."))
+    rates = [history.number(f"optimizer.{player}.learning_rate", 2e-4) for player in ("generator", "discriminator")]
+    if rates[0] < SLOWER * rates[1]:
+        changes.insert(0, prescriptions.rate(history, "generator", rates[1] / 4, "The generator can keep up."))
     return changes
 
 
