@@ -46,6 +46,8 @@ class DivergedError(GanctlError):
     """A loss, gradient or weight is no longer finite, or far beyond any sensible value (exit code 4)."""
 
     exit_code = 4
+    SAYS = "The training has diverged"
+    """Part of every message, and so of the log of a run that ended so."""
 
 
 class SickRunError(GanctlError):

@@ -108,7 +108,7 @@ def require(names: Sequence[str]) -> list[str]:
 
 
 def as_options() -> list[str]:
-    """Return what permits the same plugins in another process, as options of the command line."""
+    """Return the command-line options that permit the same plugins in another process."""
     named = [word for path in _permission.named for word in ("--plugin", str(path))]
     return [*named, *(["--allow-plugins"] if _permission.everything else [])]
 

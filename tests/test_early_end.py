@@ -97,7 +97,7 @@ def test_a_run_that_has_ended_goes_on_only_if_it_is_to_be_longer_or_more_patient
     assert not course.ends(four, 2, begun=30), "evaluations are counted anew"
     assert not course.ends(four, 2, begun=40), "also after another interruption"
     assert course.ends(rows(1.0, 1.0, 1.0, 1.0, 1.0), 2, begun=40)
-    assert [(turn.iteration, turn.planned) for turn in early_ends(course.folder)] == [(30, 100), (50, 200)]
+    assert [(end.iteration, end.planned) for end in early_ends(course.folder)] == [(30, 100), (50, 200)]
 
 
 def test_a_kill_between_the_decision_and_the_checkpoint_changes_nothing(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_real_run_ends_resumes_and_says_so(tiny_yaml: WriteYaml, run_cli: RunC
     assert run_cli("sample", "--checkpoint", run.path, "--best", cwd=tmp_path).returncode == 0
     assert run_cli("resume", run.path, "--set", "training.iterations=50").returncode == 0
     assert last_iteration(run.losses) == 10
-    assert [turn.iteration for turn in early_ends(run)] == [6, 10]
+    assert [end.iteration for end in early_ends(run)] == [6, 10]
     assert run_cli("resume", run.path, "--set", "evaluation.patience=0").returncode == 0
     assert last_iteration(run.losses) == 50
     assert run.log.read_text().splitlines()[-1] == "finished 50 iterations"

@@ -158,7 +158,7 @@ def test_a_stopped_run_that_goes_on_is_given_as_long_as_it_was_sick(
 ) -> None:
     guarded = Guarded(tmp_path, "stop", doctor)
     assert guarded.ends(100, since=70)
-    assert [(turn.iteration, turn.since) for turn in early_ends(guarded.folder)] == [(100, 70)]
+    assert [(end.iteration, end.since) for end in early_ends(guarded.folder)] == [(100, 70)]
     assert not guarded.ends(100, since=70, begun=100)
     assert not guarded.ends(120, since=70, begun=100)
     assert guarded.ends(130, since=70, begun=100)
@@ -291,8 +291,8 @@ def test_a_restarted_run_is_that_of_the_checkpoint_with_the_change(
 
 def test_a_restart_is_written_down_and_what_was_abandoned_is_kept(restarted: tuple[RunFolder, RunFolder]) -> None:
     folder, _ = restarted
-    turn = Restart(1, SICK_AT, 4, f"{TITLE}, since iteration 5", SLOWER.set, "Slower.", "restarts/1", True)
-    assert restarts(folder) == [turn]
+    restart = Restart(1, SICK_AT, 4, f"{TITLE}, since iteration 5", SLOWER.set, "Slower.", "restarts/1", True)
+    assert restarts(folder) == [restart]
     assert rate_of(folder) == 1e-4
     log = folder.log.read_text().splitlines()
     assert [entry for entry in log if entry.startswith("Restart")] == [
@@ -359,7 +359,7 @@ def test_stop_saves_everything_and_the_doctor_objects(
     assert folder.log.read_text().splitlines()[-1] == f"ended: {caught.value}"
     assert f"Ended early after iteration 6 of {ITERATIONS}: {TITLE}" in folder.report.read_text("utf-8")
     resumed(folder, "training.on_collapse=restart")
-    assert [(turn.after, turn.back_to) for turn in restarts(folder)] == [(6, 4)]
+    assert [(restart.after, restart.back_to) for restart in restarts(folder)] == [(6, 4)]
     assert last_iteration(folder.losses) == ITERATIONS
 
 
@@ -374,12 +374,12 @@ def test_a_run_is_restarted_three_times(
     with pytest.raises(SickRunError, match=r"cannot be restarted .*, because it was restarted 3 times before"):
         played(experiment, tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
-    assert [(turn.number, turn.back_to, turn.set) for turn in restarts(folder)] == [
+    assert [(restart.number, restart.back_to, restart.set) for restart in restarts(folder)] == [
         (1, 4, f"{RATE}=0.0001"),
         (2, 4, f"{RATE}=5e-05"),
         (3, 4, f"{RATE}=2.5e-05"),
     ]
-    assert [turn.value for turn in early_ends(folder)] == ["restart"]
+    assert [end.value for end in early_ends(folder)] == ["restart"]
     assert rate_of(folder) == 2.5e-05
     before = files_of(folder)
     with pytest.raises(SickRunError, match="restarted 3 times before"):
@@ -412,7 +412,7 @@ def test_from_the_start_every_advice_fits(
     penalty = Advice('loss.penalties=[{"name": "r1", "weight": 1.0}]', "Another column.")
     doctor(lambda folder: None if "r1" in folder.config.read_text() else collapse(2, penalty))
     folder = played(experiment, tmp_path / "run")
-    assert [turn.back_to for turn in restarts(folder)] == [0]
+    assert [restart.back_to for restart in restarts(folder)] == [0]
     assert read_losses(folder.losses).column("r1").shape == (ITERATIONS,)
     alone = played(resolving.load_experiment(folder.config), tmp_path / "alone")
     assert folder.losses.read_bytes() == alone.losses.read_bytes()
@@ -426,10 +426,10 @@ def test_a_diverged_run_is_restarted_too(small_experiment: Small, tmp_path: Path
     changes = {"loss": {"name": "wasserstein"}, "optimizer": {"generator": rate, "discriminator": rate}}
     experiment = small_experiment("dense_gan", {**SETTINGS, **changes, "training.on_collapse": "restart"})
     folder = played(experiment, tmp_path / "run")
-    assert [turn.set for turn in restarts(folder)] == [
+    assert [restart.set for restart in restarts(folder)] == [
         f"optimizer.discriminator.learning_rate={value}" for value in (3, 0.3)
     ]
-    assert [turn.back_to for turn in restarts(folder)] == [0, 4], "there was no checkpoint yet, then there was"
+    assert [restart.back_to for restart in restarts(folder)] == [0, 4], "there was no checkpoint yet, then there was"
     assert np.abs(read_losses(folder.losses).column("d_loss")).max() < MAX_LOSS
     assert np.abs(read_losses(folder.path / "restarts" / "1" / "losses.csv").column("d_loss")).max() > MAX_LOSS
 
@@ -453,8 +453,8 @@ from ganctl.run_folder.paths import RunFolder
 from ganctl.training.restarting import take_back
 
 before, folders = Path(sys.argv[1]), Path(sys.argv[2])
-turn = Restart(1, 6, 4, "Collapse", sys.argv[3], "Slower.", "restarts/1", False)
-changed = resolving.load_parts(before / "config.yaml", (turn.set,)).experiment
+restart = Restart(1, 6, 4, "Collapse", sys.argv[3], "Slower.", "restarts/1", False)
+changed = resolving.load_parts(before / "config.yaml", (restart.set,)).experiment
 steps = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree")
 for last in range(1, 1000):
     folder = Path(shutil.copytree(before, folders / str(last)))
@@ -469,7 +469,7 @@ for last in range(1, 1000):
                     os.kill(os.getpid(), signal.SIGKILL)
 
         sys.addaudithook(die)
-        take_back(RunFolder(folder), turn, changed)
+        take_back(RunFolder(folder), restart, changed)
         os._exit(0)
     if os.waitpid(child, 0)[1] == 0:
         print(last)
@@ -522,11 +522,11 @@ def test_a_full_disk_is_said_with_a_way_on(
         played(experiment, tmp_path / "run")
     monkeypatch.undo()
     folder = RunFolder(tmp_path / "run")
-    assert [turn.carried_out for turn in restarts(folder)] == [False]
+    assert [restart.carried_out for restart in restarts(folder)] == [False]
     doctor(sick_at_first)
     assert resumed(folder) == []
     assert last_iteration(folder.losses) == ITERATIONS
-    assert [turn.carried_out for turn in restarts(folder)] == [True]
+    assert [restart.carried_out for restart in restarts(folder)] == [True]
 
 
 # --- a truly sick run

@@ -154,11 +154,11 @@ def test_of_two_that_begin_at_once_one_is_refused(config: Path, tmp_path: Path) 
     (tmp_path / "tiny").mkdir()
     with file_lock(RunFolder(tmp_path / "tiny").lock), pytest.raises(UsageError, match="is in use: process"):
         job(config, tmp_path)
-    taken = RunFolder.create(tmp_path, "tiny", explicit=True, never_began=True)
+    taken = RunFolder.create(tmp_path, "tiny", explicit=True, reuse=True)
     assert taken.path == tmp_path / "tiny"
-    train(parts, QUIET, ["the other"], outputs=tmp_path, run_name="tiny", never_began=True)
+    train(parts, QUIET, ["the other"], outputs=tmp_path, run_name="tiny", reuse=True)
     with pytest.raises(UsageError, match="already exists"):
-        train(parts, QUIET, ["late"], outputs=tmp_path, run_name="tiny", never_began=True)
+        train(parts, QUIET, ["late"], outputs=tmp_path, run_name="tiny", reuse=True)
 
 
 def test_a_run_that_diverged_is_not_played_again(config: Path, tmp_path: Path) -> None:

@@ -188,12 +188,12 @@ def test_nothing_else_of_a_run_depends_on_it(
     def fails(*_: Any) -> None:
         raise OSError("no signs today")
 
-    monkeypatch.setattr("ganctl.training.hooks.vitals.Vitals.start", fails)
+    monkeypatch.setattr("ganctl.training.hooks.vitals.VitalsCsv.start", fails)
     train(experiment, without)
     expected, found = files_of(folder), files_of(without)
     assert expected.keys() - found.keys() == {"vitals.csv"}
     assert all(expected[name] == content for name, content in found.items())
-    assert "Warning: Vitals failed after iteration 0; training continues: no signs today" in without.log.read_text()
+    assert "Warning: VitalsCsv failed after iteration 0; training continues: no signs today" in without.log.read_text()
 
 
 def test_a_generator_file_that_is_gone_leaves_a_cell_empty(whole: tuple[Experiment, RunFolder], tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class _CoreSchemaLoader(yaml.SafeLoader):
 
 
 class _QuickLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The same scalars from libyaml, which is twenty times as fast, but knows no limits and words errors otherwise."""
+    """The same scalars from libyaml: twenty times as fast, but without limits, and with other words in its errors."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
 

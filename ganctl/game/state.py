@@ -100,8 +100,8 @@ def _arrays(group: str, variables: Mapping[str, Any], step: int) -> Tensors:
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise DivergedError(
-                f"Iteration {step}: the weight {name} of {group} is not finite. The training has diverged; the last "
-                "good checkpoint was kept. Try smaller learning rates."
+                f"Iteration {step}: the weight {name} of {group} is not finite. {DivergedError.SAYS}; the last good "
+                "checkpoint was kept. Try smaller learning rates."
             )
     return arrays
 

@@ -1,7 +1,7 @@
 """Locks of the operating system on files: one process at a time.
 
 A lock ends with the process that holds it, however that ends, so a killed process leaves nothing to clean up. The file
-holds the process ID, for people and for messages.
+holds the process ID, for people and for error messages.
 """
 
 import os
@@ -31,7 +31,7 @@ class Taken(Exception):
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold the lock of a file while the body runs; the file exists only meanwhile.
+    """Hold the lock of a file while the body runs; the file is removed afterwards.
 
     On a file system without locks, this process is assumed to be alone.
 

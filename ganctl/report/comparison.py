@@ -162,7 +162,7 @@ class Comparison:
 
 
 def _in_brief(health: Examination) -> str:
-    """Return the findings of a run in a cell."""
+    """Return the findings of a run as the text of a table cell."""
     return ", ".join(f"{found.name} ({found.severity}, {found.when})" for found in health.findings) or "none"
 
 

@@ -19,7 +19,9 @@ MOST_CURVES = 40
 MOST_GRIDS = 12
 """The most trials whose samples and losses are shown: the best, and the base."""
 WIDTH, HEIGHT, MARGIN = 320, 170, 14
+"""Of a chart, in pixels."""
 _SPREAD = 20.0
+"""From this ratio of the largest to the smallest score on, an axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -249,9 +251,9 @@ class _Axis:
     def place(self, value: Any) -> float:
         """Return the pixel of a value."""
         at = float(self.names.index(_text(value))) if self.names else float(value)
-        low, high, at = (math.log(each) for each in (self.low, self.high, at)) if self.logarithmic else (
-            self.low, self.high, at
-        )  # fmt: skip
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, at = math.log(low), math.log(high), math.log(at)
         return round(MARGIN + (self.length - 2 * MARGIN) * (at - low) / (high - low), 1)
 
     @property

@@ -120,7 +120,7 @@ def remove_after(folder: Path, step: int) -> None:
 
 
 def restate(path: Path, facts: Mapping[str, Any]) -> None:
-    """Change what a checkpoint states about itself, completely or not at all; its tensors stay as they are."""
+    """Change facts in the manifest of a checkpoint, completely or not at all; its tensors stay as they are."""
     manifest = json.dumps({**_read_manifest(path), **facts}, indent=1, ensure_ascii=False)
     write_atomically(path / MANIFEST, manifest.encode())
 

@@ -177,7 +177,7 @@ class RunFolder:
 
     @property
     def never_began(self) -> bool:
-        """Whether this folder is empty, or what a run leaves that is killed before its config.yaml is written."""
+        """Whether no run has begun here: there is nothing but what one leaves that is killed before its config.yaml."""
         known = {*_INNER, self.info.name, self.log.name, self.lock.name}
         try:
             names = {path.name for path in self.path.iterdir()}
@@ -186,7 +186,7 @@ class RunFolder:
         return all(name in known or (name.startswith(".") and name.endswith(".tmp")) for name in names)
 
     def clear(self) -> None:
-        """Remove what a run has left that never began, so that nothing of it is taken for a new run's."""
+        """Remove what a run left that was killed before it began, so that the next run does not inherit it."""
         try:
             self.info.unlink(missing_ok=True)
             for inner in _INNER:
@@ -207,10 +207,10 @@ class RunFolder:
             raise UsageError(f"The run folder {self.path} cannot be written: {error.strerror}.") from None
 
     @classmethod
-    def check_free(cls, outputs: Path, name: str, *, explicit: bool, never_began: bool = False) -> None:
+    def check_free(cls, outputs: Path, name: str, *, explicit: bool, reuse: bool = False) -> None:
         """Raise UsageError if `create` would, before any work is wasted; arguments as there."""
         path = outputs / name
-        if explicit and os.path.lexists(path) and not (never_began and cls(path).never_began):
+        if explicit and os.path.lexists(path) and not (reuse and cls(path).never_began):
             raise UsageError(
                 f"{path} already exists. Choose another --run-name, or continue it: {cls(path).resume_command}"
             )
@@ -223,19 +223,19 @@ class RunFolder:
             )
 
     @classmethod
-    def create(cls, outputs: Path, name: str, *, explicit: bool, never_began: bool = False) -> Self:
+    def create(cls, outputs: Path, name: str, *, explicit: bool, reuse: bool = False) -> Self:
         """Make a new run folder; raises UsageError where it cannot be made.
 
         Args:
             outputs: the folder of all runs.
             name: the run's name.
             explicit: whether the user gave this name, which is then refused if taken; a derived one gets -2, -3 ...
-            never_began: whether to take the folder of that name as it is, if it is what `never_began` says.
+            reuse: whether to take an existing folder of that name in which no run has begun.
         """
-        cls.check_free(outputs, name, explicit=explicit, never_began=never_began)
+        cls.check_free(outputs, name, explicit=explicit, reuse=reuse)
         try:
             outputs.mkdir(parents=True, exist_ok=True)
-            if never_began and cls(outputs / name).never_began:
+            if reuse and cls(outputs / name).never_began:
                 return cls(outputs / name)
             for number in range(1, 2 if explicit else 10_000):
                 path = outputs / (name if number == 1 else f"{name}-{number}")

@@ -7,15 +7,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+from ganctl.errors import DivergedError
 from ganctl.host.file_lock import holder_of
 from ganctl.run_folder.losses_csv import last_iteration
 from ganctl.run_folder.paths import STEP_NAME, RunFolder
 
-HAS_DIVERGED = "The training has diverged"
-"""Part of every DivergedError, and so of the last line of the log of a run that diverged."""
-
+STARTED, RESUMED = "started: ", "resumed after iteration "
 ENDED, ENDED_EARLY, FINISHED = "ended: ", "ended early after iteration ", "finished "
-_BEGAN = ("started: ", "resumed after ")
+"""How the lines of log.txt begin that say when the run began and ended."""
+_BEGAN = (STARTED, RESUMED)
 _TAIL_BYTES = 16_384
 
 
@@ -71,7 +71,7 @@ class Progress:
             return State.RUNNING
         if self.ended_early or max(self.saved or 0, self.done if self.end.startswith(FINISHED) else 0) >= wanted:
             return State.FINISHED
-        return State.DIVERGED if HAS_DIVERGED in self.end else State.STOPPED
+        return State.DIVERGED if DivergedError.SAYS in self.end else State.STOPPED
 
 
 def _newest_checkpoint(folder: RunFolder) -> int | None:

@@ -58,11 +58,12 @@ def begin_or_resume(
             run_name=name,
             device=device,
             init_from=init_from,
-            never_began=True,
+            reuse=True,
         )
         assert begun is not None
         return begun
-    parts = _as_measured(parts, then := load_experiment(folder.config))
+    then = load_experiment(folder.config)
+    parts = _as_measured(parts, then)
     _refuse_another_run(folder, parts, then, init_from)
     progress, wanted = Progress.read(folder), parts.experiment.training.iterations
     match progress.state(wanted):

@@ -39,7 +39,7 @@ from ganctl.training.hooks.patience import Patience
 from ganctl.training.hooks.report import Report
 from ganctl.training.hooks.samples import Samples
 from ganctl.training.hooks.tensorboard import TensorBoard
-from ganctl.training.hooks.vitals import Vitals
+from ganctl.training.hooks.vitals import VitalsCsv
 from ganctl.training.trainer import Trainer
 from ganctl.training.vital_signs import VitalSigns
 from ganctl.version import __version__
@@ -210,7 +210,7 @@ class Prepared:
             self.held_out,
         )
         every = experiment.evaluation.every
-        vitals = Vitals(outputs.sample_every, every, self._vital_signs)
+        vitals = VitalsCsv(outputs.sample_every, every, self._vital_signs)
         hooks: list[Hook] = [LossCsv(outputs.checkpoint_every, every), samples, vitals]
         if every:
             hooks.append(self._metrics())

@@ -12,6 +12,7 @@ from ganctl.host.device import select_device
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.lock import run_lock
 from ganctl.run_folder.paths import RunFolder
+from ganctl.run_folder.progress import RESUMED, STARTED
 from ganctl.training.console import TrainingConsole
 from ganctl.training.from_torch import TorchFile, find_start, transfer_from_torch
 from ganctl.training.hooks import stage_facts
@@ -31,7 +32,7 @@ def train(
     device: str = "auto",
     init_from: Path | None = None,
     dry_run: bool = False,
-    never_began: bool = False,
+    reuse: bool = False,
 ) -> RunFolder | None:
     """Train an experiment in a new run folder, and return that.
 
@@ -45,13 +46,13 @@ def train(
         init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
             weights fit.
         dry_run: build everything, show it, train nothing and return None.
-        never_began: use an existing folder of that name if no run has begun in it.
+        reuse: use an existing folder of that name if no run has begun in it.
 
     Raises:
         GanctlError: one of its subclasses; what was learned until then is in the run folder.
     """
     name = check_run_name(run_name) if run_name is not None else parts.experiment.resolved_run_name()
-    RunFolder.check_free(outputs, name, explicit=run_name is not None, never_began=never_began)
+    RunFolder.check_free(outputs, name, explicit=run_name is not None, reuse=reuse)
     start, problems = find_start(init_from) if init_from else (None, [])
     chosen = select_device(device)
     prepare_process(chosen)
@@ -72,12 +73,12 @@ def train(
     if dry_run:
         console.show_layers(prepared)
         return None
-    folder = RunFolder.create(outputs, name, explicit=run_name is not None, never_began=never_began)
+    folder = RunFolder.create(outputs, name, explicit=run_name is not None, reuse=reuse)
     with run_lock(folder):
-        if never_began:
+        if reuse:
             _take(folder)
         folder.write_info(facts)
-        folder.append_log(f"started: {' '.join(command)}")
+        folder.append_log(f"{STARTED}{' '.join(command)}")
         for line in lines:
             folder.append_log(f"init: {line}")
         if start:
@@ -152,5 +153,5 @@ def resume(
         folder.write_config(prepared.experiment.to_yaml())
         if not folder.info.exists():
             folder.write_info(prepared.describe(command))
-        folder.append_log(f"resumed after iteration {step}: {' '.join(command)}")
+        folder.append_log(f"{RESUMED}{step}: {' '.join(command)}")
         play_and_restart(prepared, folder, console)

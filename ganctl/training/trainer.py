@@ -119,7 +119,7 @@ class Trainer:
 
     def _diverged(self, iteration: int, found: Divergence) -> DivergedError:
         return DivergedError(
-            f"Iteration {iteration}: {found}. The training has diverged. Checkpoints saved before, in "
+            f"Iteration {iteration}: {found}. {DivergedError.SAYS}. Checkpoints saved before, in "
             f"{self.run.folder.checkpoints}, are untouched. {found.remedy}"
         )
 

@@ -16,7 +16,7 @@ FEATURED_PER_EVALUATION = 4
 """The most rows with features between two evaluations, which compute the features of thousands of images."""
 
 
-class Vitals(Hook):
+class VitalsCsv(Hook):
     """A row at every sample grid, the first before training starts.
 
     Args:
