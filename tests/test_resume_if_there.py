@@ -14,6 +14,7 @@ import pytest
 from conftest import RunCli, WriteYaml
 from small_runs import files_of
 
+import ganctl
 from ganctl.build import resolving
 from ganctl.errors import DivergedError, UsageError
 from ganctl.host.file_lock import file_lock
@@ -172,6 +173,20 @@ def test_a_run_that_diverged_is_not_played_again(config: Path, tmp_path: Path) -
         job(config, tmp_path, *wild)
     assert raised.value.exit_code == 4
     assert files_of(folder) == before
+
+
+def test_a_cell_can_be_run_again(config: Path, whole: RunFolder, tmp_path: Path) -> None:
+    def cell(iterations: int) -> ganctl.Run:
+        return ganctl.train(
+            config, {"training.iterations": iterations}, output_dir=tmp_path, resume_if_there=True, quiet=True
+        )
+
+    assert [cell(4).step, cell(8).step, cell(8).step] == [4, 8, 8]
+    folder = RunFolder(tmp_path / "tiny")
+    assert folder.losses.read_bytes() == whole.losses.read_bytes()
+    weights = "000000008/generator.safetensors"
+    assert (folder.checkpoints / weights).read_bytes() == (whole.checkpoints / weights).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from ganctl.runs.calls import permitted_plugins, user_path
 from ganctl.runs.overrides import as_json, as_settings
 from ganctl.runs.run import Run
 from ganctl.training import run as training
+from ganctl.training.begin_or_resume import begin_or_resume
 from ganctl.training.console import TrainingConsole
 
 
@@ -34,6 +35,7 @@ def train(
     seed: OptionalSeed = None,
     device: Text = "auto",
     init_from: OptionalPath = None,
+    resume_if_there: Flag = False,
     plugins: Plugins = (),
     allow_plugins: Flag = False,
     quiet: Flag = False,
@@ -44,11 +46,13 @@ def train(
         config: a YAML file, the name of a packaged one, or the content of such a file as a dictionary.
         overrides: keys to override, `{"training.iterations": 500}` or `["training.iterations=500"]`.
         output_dir: folder of all runs; by default `root_dir` of the file, otherwise `outputs`.
-        run_name: name of the run folder, which must not exist yet.
+        run_name: name of the run folder, which must not exist yet, unless `resume_if_there` is true.
         seed: same as the override `seed`.
         device: `auto`, `cpu`, `gpu` or `gpu:N`; a process keeps its first device.
         init_from: a run folder, checkpoint, generator file or safetensors file of PyTorch to start from, wherever its
             weights fit.
+        resume_if_there: if the run folder is there already, continue that run to its end; a finished one is returned as
+            it is. For cells and scripts that are run again.
         plugins: Python files that register models, losses, penalties, generator terms, augmentations or data sets.
         allow_plugins: also run the plugins that the experiment names.
         quiet: print nothing.
@@ -72,7 +76,8 @@ def train(
         else:
             parts = resolving.load_parts(find_config(str(config)), tuple(settings))
         experiment = parts.experiment
-        folder = training.train(
+        begin = begin_or_resume if resume_if_there else training.train
+        folder = begin(
             parts,
             TrainingConsole(quiet=quiet),
             ["ganctl.train", experiment.name if isinstance(config, Mapping) else str(config), *settings],
