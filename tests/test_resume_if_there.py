@@ -91,6 +91,25 @@ def test_more_iterations_and_other_outputs_are_the_same_run(config: Path, finish
     assert Progress.read(finished).saved == 10
 
 
+def test_a_run_that_ended_early_goes_on_if_it_is_to_be_longer_or_more_patient(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = [f"optimizer.{player}.learning_rate=1e-12" for player in ("generator", "discriminator")]
+    asked = ["evaluation.every=2", "evaluation.patience=1", "training.iterations=20", *still]
+    run = job(config, tmp_path, *asked)
+    assert Progress.read(run).saved == 4
+    parts = resolving.load_parts(config, asked)
+    begin_or_resume(parts, TrainingConsole(quiet=False), ["job"], outputs=tmp_path)
+    assert Progress.read(run).saved == 4, "the same again"
+    said = capsys.readouterr().out
+    assert "in 1 evaluation; the best is" in said
+    assert f"To continue it nevertheless: ganctl resume {run.path} --set evaluation.patience=0" in said
+    job(config, tmp_path, *asked, "training.iterations=24")
+    assert Progress.read(run).saved == 6, "counted anew"
+    job(config, tmp_path, *asked, "training.iterations=24", "evaluation.patience=0")
+    assert Progress.read(run) == Progress(24, 24, "finished 24 iterations", None)
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [

@@ -8,9 +8,11 @@ from ganctl.errors import DivergedError, UsageError
 from ganctl.experiment.changes import changes_between
 from ganctl.experiment.experiment import Experiment, check_run_name
 from ganctl.game.augmentation import remembers
+from ganctl.run_folder.course import EarlyEnd, early_ends
 from ganctl.run_folder.paths import RunFolder
 from ganctl.run_folder.progress import ENDED, Progress, State
 from ganctl.training.console import TrainingConsole
+from ganctl.training.hooks.patience import KEY
 from ganctl.training.run import resume, train
 
 _MEASURED = ("precision", "xla")
@@ -31,7 +33,7 @@ def begin_or_resume(
 
     Without a run, or with one that was killed before it began, the run begins. An unfinished run continues from its
     latest checkpoint, with the `outputs`, `evaluation` and `training.iterations` of the experiment. A finished run is
-    left as it is.
+    left as it is, unless it ended early and should now be longer, or has another patience.
 
     Args:
         parts: the resolved experiment.
@@ -67,11 +69,12 @@ def begin_or_resume(
     _refuse_another_run(folder, parts, then, init_from)
     progress, wanted = Progress.read(folder), parts.experiment.training.iterations
     match progress.state(wanted):
-        case State.FINISHED if progress.ended_early:
+        case State.FINISHED if progress.ended_early and (ending := _final_end(folder, parts)):
             console.say(
-                f"{folder.path} is finished: it {progress.end}. To continue it nevertheless: {folder.resume_command}"
+                f"{folder.path} is finished: it {progress.end}. To continue it nevertheless: {folder.resume_command} "
+                f"--set {ending.key}=0"
             )
-        case State.FINISHED:
+        case State.FINISHED if not progress.ended_early:
             console.say(f"{folder.path} is finished: it has {progress.done:,} iterations.")
         case State.DIVERGED:
             raise DivergedError(
@@ -81,6 +84,14 @@ def begin_or_resume(
         case _:
             resume(folder, parts, console, command, device=device)
     return folder
+
+
+def _final_end(folder: RunFolder, parts: Parts) -> EarlyEnd | None:
+    """Return the early end of a run; None if the experiment is now longer, or more or less patient, than it was."""
+    ending = next(iter(early_ends(folder)[::-1]), None)
+    if ending is None or ending.planned < parts.experiment.training.iterations:
+        return None
+    return ending if ending.key != KEY or ending.value == str(parts.experiment.evaluation.patience) else None
 
 
 def _as_measured(parts: Parts, then: Experiment) -> Parts:

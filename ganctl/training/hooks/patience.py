@@ -47,7 +47,8 @@ class Patience(Hook):
         if step >= run.iterations or min(worse, counted) < self._patience:
             return
         since = int(rows[-worse - 1]["iteration"]) if worse < len(rows) else 0
-        why = f"the KID has not fallen by more than its deviation in {worse} evaluations{self._best(run, rows)}"
+        noun = "evaluation" if worse == 1 else "evaluations"
+        why = f"the KID has not fallen by more than its deviation in {worse} {noun}{self._best(run, rows)}"
         add_early_end(run.folder, EarlyEnd(step, run.iterations, KEY, str(self._patience), since, why))
         resume = f"{run.folder.resume_command} --set {KEY}=0"
         remedy = f"To draw from the best checkpoint, use --best. To train on: {resume}"
