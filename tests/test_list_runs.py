@@ -235,6 +235,14 @@ def test_broken_folders_are_named_and_the_others_listed(listed: Path, make: Make
     assert next(run["kid"] for run in found if run["name"] == "bad-5") is None
 
 
+@pytest.mark.parametrize("name", ["losses", "log", "metrics"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, make: Make) -> None:
+    run = make("piped", "finished 8 iterations")
+    getattr(run, name).unlink(missing_ok=True)
+    os.mkfifo(getattr(run, name))
+    assert Progress.read(run).saved == 8
+
+
 @pytest.mark.parametrize(("place", "code", "output"), [("nowhere", 2, ""), (".", 0, "There are no runs in .\n")])
 def test_a_folder_without_runs(place: str, code: int, output: str, run_cli: RunCli, tmp_path: Path) -> None:
     done = run_cli("list-runs", place, cwd=tmp_path)

@@ -4,11 +4,13 @@ The file is read in any state: while a run writes it, torn by a crash, edited by
 line that is not a row is skipped.
 """
 
+import errno
 import os
 from array import array
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -202,7 +204,7 @@ def last_iteration(path: Path) -> int:
     """
     if not path.exists():
         return 0
-    with path.open("rb") as file:
+    with _open(path) as file:
         size = start = file.seek(0, os.SEEK_END)
         while True:
             start = max(0, start - max(_BLOCK_BYTES, size - start))
@@ -227,9 +229,16 @@ def trim(path: Path, last_iteration: int) -> None:
         write_atomically(path, bytes(kept))
 
 
+def _open(path: Path) -> BinaryIO:
+    """Open a losses.csv to read it; raises OSError, too, if it is a pipe, which could be waited for without end."""
+    if path.is_fifo():
+        raise OSError(errno.EINVAL, "it is a pipe, not a file", str(path))
+    return path.open("rb")
+
+
 def _whole_lines(path: Path) -> Iterator[bytes]:
     """Yield the complete lines: the last one may be torn, or still being written."""
-    with path.open("rb") as file:
+    with _open(path) as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield line

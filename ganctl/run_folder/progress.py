@@ -84,6 +84,8 @@ def _newest_checkpoint(folder: RunFolder) -> int | None:
 
 def _end(log: Path) -> str:
     """Return the last line about the end of the run; empty if it was continued after that, or never ended."""
+    if not log.is_file():  # opening a pipe would wait for whoever writes to it
+        return ""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
