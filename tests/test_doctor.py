@@ -253,6 +253,7 @@ def test_the_worst_comes_first(tmp_path: Path) -> None:
         ("epoch,loss\n1,0.5\n2,0.5\n", "is not a losses.csv of ganctl: its columns are epoch, loss"),
         ("iteration,accuracy\n1,0.5\n2,0.5\n", "is not a losses.csv of ganctl"),
         ("\x00\x01\n\x02", "is not a losses.csv of ganctl"),
+        ("\x1b]0;loss\x07,b\n1,2\n", r"is not a losses.csv of ganctl: its columns are '\x1b]0;loss\x07', b."),
     ],
 )
 def test_a_run_without_iterations_ends_in_one_line_with_2(

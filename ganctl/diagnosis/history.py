@@ -228,5 +228,6 @@ def _named(entries: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def _shown(names: tuple[str, ...]) -> str:
-    few = ", ".join(name[:30] for name in names[:6]) or "none"
+    # A binary file would otherwise send its bytes to the terminal, as orders.
+    few = ", ".join(name[:30] if name.isprintable() else ascii(name[:30]) for name in names[:6]) or "none"
     return f"{few} ..." if len(names) > 6 else few
