@@ -594,6 +594,13 @@ def test_a_wrong_file_ends_the_command(write_sweep: WriteSweep, run_cli: RunCli,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("other", ["--dry-run", "--best"])
+def test_json_is_refused_where_nothing_is_listed(other: str, write_sweep: WriteSweep, run_cli: RunCli) -> None:
+    done = run_cli("sweep", write_sweep(), "--json", other)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "leave it out with --best and --dry-run" in done.stderr
+
+
 @pytest.mark.slow
 def test_what_only_the_networks_refuse_ends_the_command_before_the_first_trial(
     write_sweep: WriteSweep, run_cli: RunCli, tmp_path: Path

@@ -47,6 +47,7 @@ def command(
     ganctl sweep night.yaml
     ganctl sweep night.yaml --best > best.yaml
     """
+    from ganctl.errors import UsageError
     from ganctl.host.terminal import Terminal
     from ganctl.planning.sweep.extremes import check_networks
     from ganctl.planning.sweep.running import SweepRunner
@@ -55,6 +56,8 @@ def command(
     from ganctl.plugins import as_options
     from ganctl.run_folder.sweep_folder import SweepFolder
 
+    if as_json and (best or dry_run):
+        raise UsageError("--json prints the trials when a sweep ends; leave it out with --best and --dry-run.")
     optuna()
     sweep = read_sweep(file)
     if dry_run:
@@ -71,8 +74,9 @@ def command(
         terminal.say("checking    the networks of the space's extreme values")
         _check_in_another_process(file)
     study = Study.open(folder, sweep)
+    keys = "key" if len(sweep.space) == 1 else "keys"
     terminal.say(
-        f"sweep       {folder.path}: {len(sweep.space)} keys, {sweep.objective.title} at the end of each trial"
+        f"sweep       {folder.path}: {len(sweep.space)} {keys}, {sweep.objective.title} at the end of each trial"
     )
     minutes = sweep.budget.minutes
     runner = SweepRunner(
