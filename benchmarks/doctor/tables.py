@@ -101,7 +101,9 @@ def shortfalls(results: Results) -> list[str]:
     told = []
     for name in ("precision", "recall", "cured"):
         value = getattr(together, name)
-        if value < TARGETS[name]:
+        if np.isnan(value):
+            told.append(f"{name} of all findings was not measured")
+        elif value < TARGETS[name]:
             told.append(f"{name} of all findings is {value:.2f}, and should be {TARGETS[name]} or more")
     if together.delay > TARGETS["delay"]:
         told.append(

@@ -55,5 +55,5 @@ def examine(history: RunHistory) -> Iterator[Found]:
     except Unseen:  # the generator draws its own noise, or the run is too young
         pass
     effect = 1 - ignored.newest
-    says = f"Another class changes a sample {effect:.1%} as far as two real images lie apart."
+    says = f"Another class changes a sample by {effect:.1%} of the distance between two real images."
     yield Found(Severity.SERIOUS, since, says, ignored.name, {"class_effect": effect})

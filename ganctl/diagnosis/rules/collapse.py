@@ -57,5 +57,5 @@ def examine(history: RunHistory) -> Iterator[Found]:
     if since is None:
         return
     left = max(0.0, 1 - alike.newest)
-    says = f"The samples differ from each other {left:.0%} as much as real images do."
+    says = f"The diversity of the samples is {left:.0%} of that of real images."
     yield Found(Severity.SERIOUS, since, says, alike.name, {"share_of_real": left})

@@ -43,7 +43,7 @@ def statistic(history: RunHistory) -> Series:
 
 
 def advice(history: RunHistory) -> list[Advice]:
-    """Show the discriminator more different images, and the generator less of a single one."""
+    """Show the discriminator more different images, and reward single images less."""
     changes = []
     if not history.augmentations.keys() & {"diffaugment", "ada"}:
         changes.append(prescriptions.augment(history, "diffaugment", "No image is seen in the same form twice."))

@@ -2,7 +2,7 @@
 
 The losses look as always. The same picture appears again and again among the samples.
 
-What is there more often is seen more often, and is learned first and by heart: copies in the training data are what
+Duplicates are seen more often, and are learned first and by heart: copies in the training data are what
 makes a model copy (Somepalli et al. 2023, "Diffusion Art or Digital Forgery?", for diffusion models).
 
 What helps: remove the copies before training.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ganctl.diagnosis.findings import Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 
-# Chosen. The laboratory's sick runs have about 20, its healthy ones 1.
+# Set by judgement. The laboratory's sick runs have about 20, its healthy ones 1.
 THRESHOLD = 8.0  # the largest class over the median one
 
 

@@ -47,5 +47,5 @@ def examine(history: RunHistory) -> Iterator[Found]:
     if since is None or history.sign("class_effect").newest < SEEN:
         return
     effect = 1 - ignored.newest
-    says = f"Another latent vector changes a sample {effect:.1%} as far as two real images lie apart."
+    says = f"Another latent vector changes a sample by {effect:.1%} of the distance between two real images."
     yield Found(Severity.SERIOUS, since, says, ignored.name, {"latent_effect": effect})

@@ -3,8 +3,8 @@
 One network's weights change by a hundredth per iteration, the other's by a hundred-thousandth. The losses look like
 those of a winning discriminator, or of one that learns nothing.
 
-Two time scales converge (Heusel et al. 2017, theorem 1), but their authors' rates differ by a factor of 2 to 5; of a
-network that hardly moves nothing is learned.
+Two time scales converge (Heusel et al. 2017, theorem 1), but their authors' rates differ by a factor of 2 to 5; a
+network that hardly moves learns nothing.
 
 What helps: the same learning rate for both, then at most a few times more for the discriminator.
 """

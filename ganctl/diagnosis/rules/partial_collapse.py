@@ -48,7 +48,7 @@ def advice(history: RunHistory) -> list[Advice]:
             "A discriminator with small slopes does not reward a few pictures far more than others.",
             weight=1.0,
         ),
-        prescriptions.learning_rate(history, "generator", 0.5, "A slower generator leaves no kind for another."),
+        prescriptions.learning_rate(history, "generator", 0.5, "A slower generator does not jump between modes."),
     ]
 
 
