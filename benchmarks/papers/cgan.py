@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.papers import clothes
 from benchmarks.papers.proof import Expected, Measured, Proof
 
-ITERATIONS = 2500
+ITERATIONS = 12_000
 
 
 def shuffled(given: clothes.Clothes, seed: int) -> clothes.Clothes:

@@ -1,5 +1,6 @@
 """docs/papers.md: a table, and a section for each proof, which is written again when the proof is measured again."""
 
+import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -57,12 +58,17 @@ class Entry:
             f"    python -m benchmarks.papers {proof.name} --seeds {len(found)}",
             "",
             _filled(
-                f"{len(found)} seed{'s' if len(found) > 1 else ''}, {minutes:.0f} minutes each on two cores beside "
+                f"{len(found)} seed{'s' if len(found) > 1 else ''}, {minutes:.0f} minutes each on {_cores()} beside "
                 f"other work, commit {commit}."
             ),
             "",
         ]
         return cls(proof.name, "\n".join(lines), rows)
+
+
+def _cores() -> str:
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {1: "one core", 2: "two cores"}.get(count, f"{count} cores")
 
 
 def _filled(text: str, indent: str = "") -> str:
