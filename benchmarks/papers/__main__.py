@@ -23,7 +23,11 @@ from benchmarks.recipes import current_commit
 @click.argument("names", nargs=-1, type=click.Choice([proof.name for proof in PROOFS]))
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Number of seeds, from 0.")
 @click.option("--write", is_flag=True, help="Write figures and pictures into docs/papers.md.")
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Keep runs and images in this folder.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep runs and images in this folder; finished runs in it are not trained again.",
+)
 def command(names: tuple[str, ...], seeds: int, write: bool, keep: Path | None) -> None:
     """Train a paper's model and a control that lacks its idea, and print what each figure says of the claim.
 

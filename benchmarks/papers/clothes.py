@@ -85,7 +85,13 @@ def read_folder(folder: Path) -> np.ndarray:
 
 
 def train(config: str, run: Path, seed: int, settings: Mapping[str, object]) -> None:
-    """Train a shipped configuration with further settings in a new run folder; raises GanctlError."""
+    """Train a shipped configuration with further settings; raises GanctlError.
+
+    A run folder that is there already, of a proof that was interrupted, is finished if it needs to be.
+    """
+    if RunFolder(run).config.exists():
+        run_ganctl(["resume", str(run), "--quiet"])
+        return
     words = ["train", str(config_path(config)), "--output-dir", str(run.parent), "--run-name", run.name]
     for override in as_overrides(settings):
         words += ["--set", override]
