@@ -12,7 +12,7 @@ from ganctl.game.noise import Key
 from ganctl.layers.image_pyramid import halved
 from ganctl.lazy import tf
 
-ITERATIONS = 1200
+ITERATIONS = 2500
 OF_ONE = 1.3
 """How many times more iterations the control with one discriminator has: both then take equally long."""
 OURS, WITHOUT, ONE = "stackgan", "without the term", "one discriminator"
