@@ -112,3 +112,16 @@ def test_the_table_of_the_docs_is_what_their_sections_say() -> None:
     rows = page.summary(sections)
     assert "\n".join(rows) in before
     assert len(rows) == 2 + len(sections), "every section has a verdict"
+
+
+def test_a_run_of_an_interrupted_proof_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed: list[list[str]] = []
+    monkeypatch.setattr(clothes, "run_ganctl", typed.append)
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "config.yaml").write_text("name: begun\n", encoding="utf-8")
+    for run in (begun, tmp_path / "new"):
+        clothes.train("cgan", run, 0, {"training.iterations": 3})
+    assert typed[0] == ["resume", str(begun), "--quiet"]
+    assert typed[1][0] == "train"
+    assert typed[1][-5:] == ["--set", "training.iterations=3", "--seed", "0", "--quiet"]
