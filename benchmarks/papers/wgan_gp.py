@@ -85,4 +85,7 @@ PROOF = Proof(
         Expected("KID", "wgan_gp", "<", "wgan"),
     ],
     measure,
+    "After 500 iterations, a quarter of the clipped weights lie at the edges of their interval, not half; of the "
+    "penalised weights, 1 in 2,000 lies there. The KID of the penalised critic was the better one with one seed of "
+    "two.",
 )
