@@ -106,7 +106,9 @@ PROOF = Proof(
         Expected(RATIO, CHAIN, "<", 1.3),
     ],
     measure,
-    "The coarsest level has 512 units and a learning rate of 5e-4: with 256 units and 2e-4 it drew a few kinds of "
-    "clothes only. The Frechet distance of its 7x7 pixels to the real ones after 6,000 iterations of one seed was "
-    "0.546, with 512 units 0.203, and with both 0.145.",
+    "The residuals sharpen a true small picture, and differ a little from one latent vector to another; the whole "
+    "chain draws clothes of all kinds with uneven surfaces, and its KID is three times that of one dcgan after as "
+    "many iterations. The coarsest level has 512 units and a learning rate of 5e-4: with 256 units and 2e-4 it drew "
+    "a few kinds of clothes only. The Frechet distance of its 7x7 pixels to the real ones after 6,000 iterations of "
+    "one seed was 0.546, with 512 units 0.203, and with both 0.145.",
 )
