@@ -140,5 +140,5 @@ PROOF = Proof(
     "Mirrored shoes reach 0.9 with two of three seeds; after 1,000 iterations of seed 0, in a trial, they had "
     "0.853. The autoencoder alone tells noise apart as well: whatever cannot draw noise does. The pull-away term "
     "does what its equation says, the codes of a batch are less alike, but within 600 iterations the pictures are "
-    "not more different by Lite0 features, and their KID is no better.",
+    "not more different by Lite0 features, and their KID is not lower.",
 )
