@@ -235,7 +235,7 @@ def test_broken_folders_are_named_and_the_others_listed(listed: Path, make: Make
     assert next(run["kid"] for run in found if run["name"] == "bad-5") is None
 
 
-@pytest.mark.parametrize("name", ["losses", "log", "metrics"])
+@pytest.mark.parametrize("name", ["losses", "log", "metrics", "lock"])
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, make: Make) -> None:
     run = make("piped", "finished 8 iterations")
     getattr(run, name).unlink(missing_ok=True)

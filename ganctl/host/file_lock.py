@@ -67,6 +67,8 @@ def holder_of(path: Path) -> str | None:
 
     Nothing is written. On a file system without locks, the answer is always None.
     """
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        return None
     try:
         with path.open(encoding="ascii", errors="replace") as file:
             return None if _lock(file, shared=True) else _written(file)
