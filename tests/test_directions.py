@@ -11,7 +11,7 @@ import pytest
 from conftest import RunCli, WriteYaml, drawn_from_noise, slow_but
 from small_runs import train
 
-from ganctl import load, runs
+from ganctl import load
 from ganctl.build import resolving
 from ganctl.build.networks import make_networks
 from ganctl.errors import DataError, UsageError
@@ -26,6 +26,7 @@ from ganctl.images import draw
 from ganctl.images.decode import decode
 from ganctl.lazy import keras
 from ganctl.run_folder.paths import RunFolder
+from ganctl.runs import run as run_module
 
 RANDOM = np.random.default_rng(0)
 MODELS = [entry.name for entry in drawn_from_noise()]
@@ -359,7 +360,7 @@ def test_interrupted_strips_leave_the_folder_as_it_was(earlier: bool, labelled_r
 def test_what_cannot_be_written_is_known_before_anything_is_found(
     labelled_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "find_directions", lambda *_, **__: pytest.fail("found"))
+    monkeypatch.setattr(run_module, "find_directions", lambda *_, **__: pytest.fail("found"))
     (tmp_path / "file").write_text("keep")
     for output, answer in ((tmp_path / "file", "Not a directory"), (tmp_path, "already contains files")):
         with pytest.raises(UsageError, match=answer):

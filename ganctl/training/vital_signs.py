@@ -159,9 +159,12 @@ class VitalSigns:
             GanctlError: the weights do not fit the network.
         """
         network = self._game.networks[self.role]
-        with _as_before(network, everything=True), seeded(network, self._key):
+        with _as_before(network, everything=True):
             game_state.restore_network(network, tensors, source)
-            painted = self._paint(self.role, self._batch, False)
+            with seeded(
+                network, self._key
+            ):  # after that, because a file holds the seeds of a network with its own noise
+                painted = self._paint(self.role, self._batch, False)
             drawn: np.ndarray = to_pixels(painted[: self._count]).numpy()
         return drawn
 
