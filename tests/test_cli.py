@@ -597,7 +597,7 @@ def test_an_option_of_several_commands_says_the_same_in_all_of_them() -> None:
             if isinstance(option, click.Option):
                 said.setdefault(option.opts[-1], set()).add(str(option.help))
     differing = {option for option, helps in said.items() if len(helps) > 1}
-    sweep = {"--best", "--dry-run", "--output-dir"}  # the best trial, not a checkpoint; a sweep's file, not a run's
+    sweep = {"--best", "--dry-run"}  # the best trial, not a checkpoint; a sweep's file, not a run's
     assert differing == {"--output", "--num", "--classes", "--set", "--seed", "--direction", *sweep}
     assert all(len(said[option]) == 2 for option in sweep)
     assert len(said["--direction"]) == 2, "from one kind of pictures to another; in latent space"

@@ -63,13 +63,10 @@ def test_a_failure_leaves_what_was_there(kind: str, tmp_path: Path) -> None:
 
 
 def test_nobody_else_writes_beside_and_renames() -> None:
-    """But the checkpoint, whose folder is synced before and after, and the image cache, whose file is mapped.
-
-    A restart moves what it abandons, and writes nothing beside it.
-    """
+    """But the checkpoint, whose folder is synced before and after, and the image cache, whose file is mapped."""
     renames = re.compile(r"os\.replace|os\.rename|\.rename\(|NamedTemporaryFile|temporary\.replace\(")
     found = {path.stem for path in PACKAGE.rglob("*.py") if renames.search(path.read_text("utf-8"))}
-    assert found <= {"files", "checkpoint", "image_cache", "restarting"}
+    assert found <= {"files", "checkpoint", "image_cache"}
 
 
 def test_nobody_but_the_run_folder_spells_its_paths() -> None:

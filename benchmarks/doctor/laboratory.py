@@ -73,7 +73,7 @@ class Result:
 
 
 class HistoryUntil(RunHistory):
-    """A run as it was after so many iterations."""
+    """A run as it was after its first `last` iterations."""
 
     def __init__(self, whole: RunHistory, last: int) -> None:
         super().__init__(whole.folder)

@@ -90,7 +90,7 @@ def rows(results: Results) -> list[Row]:
 
 
 def false_alarms(results: Results) -> list[str]:
-    """Return what was found in healthy runs, in words; notes are no alarms."""
+    """Return the warnings and serious findings in healthy runs, in words."""
     return [f"{case.name}: {', '.join(sorted(result.names))}" for case, result in results.items()
             if case.sickness is None and result.names]  # fmt: skip
 

@@ -117,6 +117,9 @@ run_argument = click.argument("run", type=PATH)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
+output_dir_option = click.option(
+    "--output-dir", type=PATH, help="Folder of all runs.  [default: root_dir of the file, otherwise outputs]"
+)
 best_option = click.option("--best", is_flag=True, help="Use the checkpoint with the lowest KID instead of the latest.")
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="auto|cpu|gpu|gpu:N", help="Device to compute on."

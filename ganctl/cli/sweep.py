@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganctl.cli._options import PATH, device_option, json_option, quiet_option
+from ganctl.cli._options import PATH, device_option, json_option, output_dir_option, quiet_option
 from ganctl.cli._printing import prints_unicode, show, show_json
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", metavar="SWEEP.yaml", type=PATH)
-@click.option("--output-dir", type=PATH, help="Folder of all runs.  [default: root_dir of the experiment, or outputs]")
+@output_dir_option
 @click.option("--best", is_flag=True, help="Train nothing; print the experiment of the best trial as YAML.")
 @click.option(
     "--dry-run", is_flag=True, help="Check the file and build the networks of its extreme values; train nothing."

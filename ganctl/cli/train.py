@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from ganctl.cli._options import PATH, device_option, quiet_option, set_option
+from ganctl.cli._options import PATH, device_option, output_dir_option, quiet_option, set_option
 from ganctl.errors import UsageError
 
 
 @click.command()
 @click.argument("config")
 @set_option()
-@click.option("--output-dir", type=PATH, help="Folder of all runs.  [default: root_dir of the file, otherwise outputs]")
+@output_dir_option
 @click.option("--run-name", help="Name of the run folder, which must not exist yet.")
 @click.option("--seed", type=int, help="Same as --set seed=N.")
 @click.option(

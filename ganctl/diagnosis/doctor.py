@@ -14,6 +14,7 @@ import numpy as np
 from ganctl.diagnosis import rules
 from ganctl.diagnosis.findings import Advice, Finding, Found, Severity, worst_first
 from ganctl.diagnosis.history import RunHistory, Unseen
+from ganctl.errors import GanctlError
 from ganctl.experiment.yaml_source import parse_yaml
 from ganctl.run_folder.paths import RunFolder
 
@@ -117,7 +118,7 @@ def examine_quietly(folder: RunFolder, names: Sequence[str] = ()) -> Examination
     history = RunHistory(folder)
     try:
         history.check()
-    except Exception:  # a page or a log is worth more than the reason
+    except (GanctlError, OSError, ValueError):  # a page or a log is worth more than the reason
         return Examination((), {})
     return examined(history, names)
 

@@ -14,6 +14,7 @@ from ganctl.errors import ConfigurationError, DivergedError, GanctlError, SickRu
 from ganctl.experiment.changes import differences
 from ganctl.experiment.experiment import Experiment
 from ganctl.host.device import Device
+from ganctl.host.files import replacement_for
 from ganctl.run_folder import checkpoint
 from ganctl.run_folder.course import EarlyEnd, Restart, add_early_end, restarts, write_restart
 from ganctl.run_folder.lock import run_lock
@@ -181,14 +182,12 @@ def _refuse_fixed_keys(origin: checkpoint.Checkpoint, prepared: Prepared) -> Non
 def _keep(folder: RunFolder, restart: Restart) -> None:
     """Copy what the doctor read into a folder that it can still read."""
     kept = folder.path / restart.kept_in
-    made = kept.with_name(f".{kept.name}.tmp")
-    for leftover in (made, kept):
-        shutil.rmtree(leftover, ignore_errors=True)
-    made.mkdir(parents=True)
-    for path in (folder.config, folder.info, folder.losses, folder.metrics, folder.vitals, folder.log):
-        if path.is_file():
-            shutil.copy(path, made)
-    made.rename(kept)
+    shutil.rmtree(kept, ignore_errors=True)  # of a process that was killed meanwhile
+    with replacement_for(kept) as made:
+        made.mkdir(parents=True)
+        for path in (folder.config, folder.info, folder.losses, folder.metrics, folder.vitals, folder.log):
+            if path.is_file():
+                shutil.copy(path, made)
 
 
 def _carry_out(folder: RunFolder, restart: Restart, experiment: Experiment) -> None:
@@ -208,6 +207,6 @@ def _carry_out(folder: RunFolder, restart: Restart, experiment: Experiment) -> N
         to.mkdir(parents=True, exist_ok=True)
         for path in drawn.iterdir():
             if STEP_NAME.fullmatch(path.stem) and int(path.stem) > restart.back_to:
-                path.rename(to / path.name)
+                shutil.move(path, to / path.name)
     folder.append_log(str(restart))
     write_restart(folder, replace(restart, carried_out=True))

@@ -1,4 +1,4 @@
-"""One rule a file: a sickness, how it shows, and what helps. There is no list to edit.
+"""One rule a file: a sickness, how it shows, and what helps. A new file needs no registration.
 
 A rule has
 

@@ -18,6 +18,7 @@ from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Advice, Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
+from ganctl.run_folder.vitals_csv import WEIGHT_NORM
 
 # 49 runs of python -m benchmarks.doctor --half thresholds: the greatest healthy 3.8. Sick runs end within
 # a few iterations; the one that did not has 247.
@@ -83,7 +84,7 @@ def examine(history: RunHistory) -> Iterator[Found]:
 
 def _growing_weights(history: RunHistory) -> Iterator[Found]:
     for name in history.vitals.columns:
-        if name.startswith("weight_norm_"):
+        if name.startswith(WEIGHT_NORM):
             try:
                 norm = history.sign(name)
             except Unseen:

@@ -16,6 +16,7 @@ from ganctl.diagnosis import prescriptions
 from ganctl.diagnosis.findings import Found, Severity
 from ganctl.diagnosis.history import RunHistory, Unseen
 from ganctl.diagnosis.series import Series
+from ganctl.run_folder.vitals_csv import UPDATE
 
 # 51 runs of python -m benchmarks.doctor --half thresholds: the least sick 4.83e+06, the greatest healthy 442.
 THRESHOLD = 1e5  # the weights' norm over that of an iteration's update
@@ -27,9 +28,9 @@ def updates(history: RunHistory) -> dict[str, Series]:
     """Return what an iteration changes in each network that moves, as a share of its weights."""
     found = {}
     for name in history.vitals.columns:
-        if name.startswith("update_"):
+        if name.startswith(UPDATE):
             try:
-                found[name.removeprefix("update_")] = history.sign(name)
+                found[name.removeprefix(UPDATE)] = history.sign(name)
             except Unseen:
                 continue
     if not found:
